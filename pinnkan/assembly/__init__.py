@@ -1,1 +1,1 @@
-"""Least-squares rows: equations and conditions at points, never written out where they factorise."""
+"""Least-squares rows of equations and conditions at points, kept as tensor products where possible."""

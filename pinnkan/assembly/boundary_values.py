@@ -1,7 +1,7 @@
-"""Conditions on a box: which are built into the coefficients exactly, and which become weighted rows.
+"""Conditions on a box: those built exactly into the coefficients, and those that become weighted rows.
 
-On a clamped axis the k-th derivative at an end involves the first k + 1 coefficient layers only. So `u = g` fixes the
-layer at the side, and with it `u_n = h` the next one; what is not of this form becomes rows of the least squares.
+On a clamped knot vector the k-th derivative at an end involves the first k + 1 layers of coefficients only. So `u = g`
+fixes the layer at the side, and then `u_n = h` fixes the next one. All other conditions become rows.
 """
 
 from collections.abc import Sequence
@@ -17,13 +17,14 @@ from pinnkan.kan.product import Space
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Condition, Problem, Side
 
-#: Data jump at an end if they differ by this share of the largest from those INWARDS of the interval there.
+#: Data jump at an end where they differ by the first share of the largest value from those the second share of an
+#: interval inwards. Heuristic.
 JUMP, INWARDS = 1e-6, 1e-9
 
 
 @dataclass(frozen=True)
 class BoundaryValue:
-    """`D_n^order u = value` on a side: exact, once the lower orders of that side are exact too."""
+    """The condition `D_n^order u = value` on a side: exact if all lower orders on that side are."""
 
     side: Side
     unknown: int
@@ -33,7 +34,7 @@ class BoundaryValue:
 
 @dataclass(frozen=True)
 class Conditions:
-    """Initial values (from the initial condition or the previous slab), those on the other sides, and the rest."""
+    """Exact values at the start in time, of the problem or a slab, those on other sides, and conditions as rows."""
 
     initial: tuple[BoundaryValue, ...]
     boundary: tuple[BoundaryValue, ...]
@@ -80,9 +81,9 @@ def _as_boundary_value(condition: Condition, problem: Problem) -> BoundaryValue 
 
 
 def face_samples(given: BoundaryValue, space: Space) -> Array:
-    """The prescribed data at the samples of the other coordinates, one sample across: one index for each coordinate.
+    """The prescribed data at the samples of the other coordinates: one index per coordinate, of length one across.
 
-    Where they jump at an end of the space, as what is switched off when a slab of time ends, from inside.
+    Where they jump at an end of the space, as a source that stops with a slab of time: the limit from inside.
     """
     across = given.side.axis
     samples = [axis.samples() for axis in space.axes]
@@ -95,7 +96,7 @@ def face_samples(given: BoundaryValue, space: Space) -> Array:
 
 
 def _inside(axis: Axis, samples: Array) -> Array:
-    """The samples of a coordinate, its ends moved a little inwards."""
+    """The samples of a coordinate with its ends moved slightly inwards."""
     moved = samples.copy()
     if not axis.periodic:
         steps = np.maximum(INWARDS * np.diff(axis.breaks), 4.0 * np.spacing(np.abs(axis.breaks).max()))
@@ -104,18 +105,18 @@ def _inside(axis: Axis, samples: Array) -> Array:
 
 
 def _on_grid(given: BoundaryValue, samples: Sequence[Array]) -> Array:
-    """The data on a grid: one index for each coordinate."""
+    """The prescribed data on a tensor grid: one index per coordinate."""
     (values,) = given.value(np.meshgrid(*samples, indexing="ij", sparse=True))
     return np.asarray(np.broadcast_to(values, [len(x) for x in samples]), dtype=np.float64)
 
 
 def face_values(given: BoundaryValue, space: Space) -> Array:
-    """The prescribed data as coefficients of the face's spline space: one index per other coordinate."""
+    """The prescribed data as spline coefficients of the face: one index per other coordinate."""
     return projected(space, given.side.axis, face_samples(given, space))
 
 
 def projected(space: Space, axis: int, values: Array) -> Array:
-    """Coefficients of a face across ``axis`` from values at the samples of the other coordinates, one sample across."""
+    """Spline coefficients of a face across ``axis``, from its values at samples, of which there is one across."""
     values = np.moveaxis(values, axis, 0)[0]
     for i, other in enumerate(a for j, a in enumerate(space.axes) if j != axis):
         values = other.project(values, i)
@@ -125,10 +126,7 @@ def projected(space: Space, axis: int, values: Array) -> Array:
 def fix(
     space: Space, prescribed: Sequence[tuple[BoundaryValue, Array]], start: Array, fixed: np.ndarray
 ) -> tuple[Array, np.ndarray]:
-    """Write prescribed face coefficients into copies of ``start`` and of the mask of ``fixed`` coefficients.
-
-    Later values win where two sides meet.
-    """
+    """Write prescribed face coefficients into copies of ``start`` and ``fixed`` (mask); later ones win at edges."""
     coefficients, mask = start.copy(), fixed.copy()
     for given, values in prescribed:
         axis, k = given.side.axis, given.order
@@ -144,7 +142,7 @@ def fix(
 
 
 def zero_conditions(conditions: Conditions, space: Space) -> tuple[Array, np.ndarray]:
-    """No coefficients at all, and the mask of those that exact conditions fix, initial ones included."""
+    """Zero coefficients, and the mask of those that exact conditions fix, initial ones included."""
     prescribed = (*conditions.initial, *conditions.boundary)
     faces = [np.delete(np.array(space.shape[:-1]), given.side.axis) for given in prescribed]
     zeros = [(given, np.zeros(tuple(face))) for given, face in zip(prescribed, faces, strict=True)]
@@ -152,6 +150,6 @@ def zero_conditions(conditions: Conditions, space: Space) -> tuple[Array, np.nda
 
 
 def end_trace(axis: Axis, coefficients: Array, order: int, index: int) -> Array:
-    """k-th derivative along coordinate ``index`` at its upper end, as coefficients of the other coordinates."""
+    """A derivative at the upper end of coordinate ``index``, as coefficients of the other coordinates."""
     trace = along(axis.matrix(axis.breaks[-1:], order), coefficients, index)
     return np.moveaxis(trace, index, 0)[0]

@@ -1,4 +1,4 @@
-"""Rows of a least-squares problem written out cell by cell, for points that are no product of coordinates."""
+"""Rows of a least-squares problem written out cell by cell, for points without tensor structure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,20 +7,19 @@ import torch
 
 from pinnkan.assembly.ordering import Ordering
 
-#: Entries of the lower half of a matrix: places (:meth:`pinnkan.assembly.ordering.Ordering.place`), and what is added
-#: there.
+#: Entries of the lower half of a matrix: band indices (:class:`pinnkan.assembly.ordering.Ordering`), and values.
 Entries = tuple[torch.Tensor, torch.Tensor]
-#: Entries of cells that are placed at once, so that they stay in the cache.
+#: Entries whose band indices are computed at once, so that they stay in the cache.
 PLACED = 2**18
-#: Entries of cells that are multiplied at once, so that they fit into memory.
+#: Entries that are multiplied at once, so that they fit into memory.
 MULTIPLIED = 2**24
 
 
 def cell_entries(ordering: Ordering, index: torch.Tensor, blocks: torch.Tensor) -> Iterator[Entries]:
-    """Entries of symmetric ``blocks`` (cell, column, column), a few cells after the other.
+    """The entries of symmetric ``blocks`` (cell, column, column), for some cells at a time.
 
-    ``index`` (cell, column) is the flat coefficient of a column; two columns may stand for one. All entries are kept,
-    those of the upper half and of fixed coefficients sent nowhere: a quarter of the time of picking the others.
+    ``index`` (cell, column): coefficient of a column; two columns may share one. Entries of the upper half and of fixed
+    coefficients get the band index 0 of ignored values, in a quarter of the time of removing them.
     """
     few = max(1, PLACED // index.shape[1] ** 2)
     for start in range(0, len(index), few):
@@ -35,8 +34,7 @@ def cell_entries(ordering: Ordering, index: torch.Tensor, blocks: torch.Tensor) 
 class CellRows:
     """:class:`pinnkan.assembly.tensor_rows.Rows` written out for a batch of cells.
 
-    ``jacobian`` (cell, row, column), ``residual`` (cell, row, side);
-    ``index`` (cell, column) is the flat coefficient each column stands for.
+    ``jacobian`` (cell, row, column), ``residual`` (cell, row, rhs), ``index`` (cell, column): coefficient of a column.
     """
 
     jacobian: torch.Tensor

@@ -1,11 +1,9 @@
-"""Corners between two clamped sides next to which no solution is as smooth as the order of its equations.
+"""Corners between two clamped sides next to which solutions are less smooth than the order of their equations.
 
-Along a side with given values all derivatives along it are known, so that -lap u = f leaves nothing open in a corner. A
-mixed derivative does, as in elasticity, in a plate, in a flow: there the solution is r^s but by chance, however smooth
-the data, s an eigenvalue of a problem in the angle (Williams 1952, J. Appl. Mech. 19; Kondratiev 1967; Kozlov, Maz'ya
-and Rossmann 1997): 3.74 of a plate, 2.74 of a flow, 1 to 2.7 of an elastic sheet. Where s is at least the order the
-residual is bounded, and rows weigh what they weigh elsewhere: a cavity with a smooth lid took 25 s to 1e-6 with weights
-and 8 s without.
+A mixed derivative in an equation (elasticity, plates, flows) is not determined by data on the sides. The solution is
+r^s even for smooth data, s an eigenvalue of a problem in the angle (Williams 1952, J. Appl. Mech. 19; Kondratiev 1967;
+Kozlov, Maz'ya and Rossmann 1997): 3.74 for a plate, 2.74 for a flow, 1 to 2.7 for an elastic sheet. For s at or above
+the order the residual is bounded and weights do harm: a cavity with a smooth lid takes 25 s with them, 8 s without.
 """
 
 from collections.abc import Sequence
@@ -20,10 +18,9 @@ from pinnkan.problem.checks.system_count import is_elliptic
 from pinnkan.problem.corners import Corner, equations_on, meetings
 from pinnkan.problem.statement import Equation, Jet, Problem, Side
 
-#: Polynomials in the angle: 13, 17 and 21 give the same three decimals of a plate, a sheet and a flow; larger s than
-#: this are not looked for.
+#: The number of polynomials in the angle (13, 17 and 21 agree to three decimals), and the largest exponent sought.
 FUNCTIONS, LARGEST = 16, 12.0
-#: Whole exponents belong to polynomials, so near to them.
+#: Exponents this close to an integer belong to polynomials.
 WHOLE = 1e-3
 
 #: A term c d^a u_j of an equation next to a corner, along axes that lead away from it.
@@ -31,7 +28,7 @@ Term = tuple[Jet, float]
 
 
 def clamped_corners(problem: Problem) -> tuple[Corner, ...]:
-    """Those of a steady elliptic problem in the plane."""
+    """The clamped corners of a steady elliptic problem in the plane where solutions are not smooth; else none."""
     weights = offsets(problem)
     if weights is None or problem.dimension != 2 or problem.time_axis is not None or any(problem.box.periodic):
         return ()
@@ -47,7 +44,7 @@ def clamped_corners(problem: Problem) -> tuple[Corner, ...]:
 
 
 def _is_rough(problem: Problem, position: Sequence[float], sides: Sequence[Side], weights: Weights) -> bool:
-    """Whether what may be left there has derivatives of the order of the equations that are not bounded."""
+    """Whether the derivatives, of the order of the equations, of the leading singular solution are unbounded."""
     ends = [side.end for side in sides]
 
     def principal(equations: Sequence[Equation]) -> list[list[Term]]:
@@ -60,7 +57,7 @@ def _is_rough(problem: Problem, position: Sequence[float], sides: Sequence[Side]
 def _principal(
     problem: Problem, equation: Equation, position: Sequence[float], ends: Sequence[int], weights: Weights
 ) -> list[Term]:
-    """The leading terms of an equation at a corner, its axes turned away from it; a coefficient not known is one."""
+    """The principal terms of an equation at a corner, along axes away from it; unknown coefficients are one."""
     known = dict(zip(problem.coordinates, position, strict=True))
     surplus = {symbol: jet.total - weights.unknowns[jet.unknown] for symbol, jet in equation.jets.items()}
     found = []
@@ -75,10 +72,10 @@ def _principal(
 def least_exponent(
     inside: Sequence[Sequence[Term]], held: Sequence[Sequence[Sequence[Term]]], weights: Weights
 ) -> float:
-    """The least real part of s, not whole, of solutions r^(s - d + d_j) f_j(angle) of finite energy: x, y > 0.
+    """The least real part of noninteger s in solutions r^(s - d + d_j) f_j(angle) of finite energy for x, y > 0.
 
-    d_j are the offsets of the unknowns, d the largest; ``held``: the conditions where x = 0, and those where y = 0. By
-    rectangular collocation (Driscoll and Hale 2016, IMA J. Numer. Anal. 36); LARGEST where there is none below.
+    d_j are the offsets of the unknowns, d the largest; ``held``: the conditions for x = 0, and those for y = 0. The
+    method is rectangular collocation (Driscoll and Hale 2016, IMA J. Numer. Anal. 36). Exponents above 12 are cut.
     """
     collocation = _Collocation(weights)
     rows = [collocation.equation(terms, c) for terms, c in zip(inside, weights.equations, strict=True)]
@@ -94,7 +91,7 @@ def least_exponent(
 
 
 class _Collocation:
-    """Polynomials in the angle for every unknown, and rows by power of s: (power, row, function of any unknown)."""
+    """Collocation with polynomials in the angle; rows by power of s: (power, row, function of any unknown)."""
 
     def __init__(self, weights: Weights) -> None:
         self.largest = max(weights.unknowns)
@@ -110,7 +107,7 @@ class _Collocation:
         self.gradient = ((cos, -sin), (sin, cos))
 
     def equation(self, terms: Sequence[Term], offset: int) -> Array:
-        """At as many points fewer as its order says."""
+        """The rows of an equation, at as many fewer points as its order."""
         points = chebyshev.chebpts1(FUNCTIONS - self.largest + offset)
         return chebyshev.chebvander(points, FUNCTIONS - 1) @ self.nodal @ self._rows(terms)
 
@@ -122,7 +119,7 @@ class _Collocation:
         for jet, factor in terms:
             start, stop = self.ends[jet.unknown : jet.unknown + 2]
             part: Array = factor * self.values[None, :, : stop - start]
-            power = self.surplus[jet.unknown]  # of r, beside s
+            power = self.surplus[jet.unknown]  # of r, in addition to s
             for axis, times in enumerate(jet.order):
                 for _ in range(times):
                     part, power = self._derived(part, power, axis), power - 1
@@ -130,7 +127,7 @@ class _Collocation:
         return out
 
     def _derived(self, part: Array, power: int, axis: int) -> Array:
-        """Of r^(s + power) times a function of the angle, over r^(s + power - 1)."""
+        """The derivative along an axis of r^(s + power) ``part``(angle), divided by r^(s + power - 1)."""
         along, across = self.gradient[axis]
         out = np.concatenate([power * along * part + across * (self.slopes @ part), np.zeros_like(part[:1])])
         out[1:] += along * part
@@ -138,7 +135,7 @@ class _Collocation:
 
 
 def _leaves_open(problem: Problem, weights: Weights) -> bool:
-    """Whether a principal term is mixed, or of an unknown that no side holds, such as a pressure."""
+    """Whether a principal term is mixed, or has an unknown that no side determines, such as a pressure."""
     held = {j for j, d in enumerate(weights.unknowns) if d == max(weights.unknowns)}
     pairs = ((k, jet) for k, equation in enumerate(problem.equations) for jet in equation.jets.values())
     principal = (jet for k, jet in pairs if jet.total == weights.difference(k, jet.unknown))
@@ -146,7 +143,7 @@ def _leaves_open(problem: Problem, weights: Weights) -> bool:
 
 
 def _is_clamped(problem: Problem, side: Side, weights: Weights) -> bool:
-    """Whether a side has all its conditions, and nothing but derivatives of less than half the order in them."""
+    """Whether a side has all its conditions, and these have derivatives below half the order only."""
     given = equations_on(problem, side)
     is_low = all(2 * jet.total < max(weights.unknowns) for e in given for jet in e.jets.values())
     return is_low and 2 * len(given) == weights.total

@@ -1,9 +1,7 @@
-"""The time of a solve: who is about to compute asks first whether that can end within the limit.
+"""The time limit of a solve: before a long computation, code asks whether it can end within the limit.
 
-How long it takes is predicted from what the like of it took before, in seconds per unit of its work. So a step that
-would end long after the limit is not begun, wherever it stands: in a minimisation, an estimate, or a check. A factor
-may have no like before it, and be a thousand times as much as all that was: its multiplications are counted, and the
-speed of the machine is measured.
+The duration is predicted from earlier computations of the same kind, in seconds per unit of work. The first
+factorisation has no precedent; its multiplications are counted, and the speed of the machine is measured.
 """
 
 import time
@@ -14,22 +12,22 @@ from functools import lru_cache
 import numpy as np
 import scipy.linalg
 
-#: Until there is something to show, a solve may take this many limits and so many seconds more.
+#: Until there is a first result, a solve may take this multiple of the limit plus so many seconds. Heuristic.
 FIRST, MORE = 1.2, 2.0
-#: Multiplications that are begun without a look at the clock: half a second.
+#: Multiplications that start without a check: about half a second.
 FEW = 1e10
-#: Size of a matrix whose factor shows how fast the machine is, in a hundredth of a second; the best of so many.
+#: Order of the matrix that is factored to measure the speed, and the number of runs, of which the best counts.
 SAMPLE, TIMES = 768, 3
 
 
 class OutOfTimeError(Exception):
-    """The time limit is over in the middle of a level; what there is lies in the monitor's last state."""
+    """The time limit ended a computation within a level; the monitor's last state holds what there is."""
 
 
 class Clock:
-    """Elapsed seconds of a solve that has already ``spent`` some, and its limit; None for no limit.
+    """Elapsed seconds of a solve that began with ``spent`` seconds, and its ``limit``, None for none.
 
-    ``shows``: whether there is something to show, so that nothing more has to be computed.
+    ``shows``: whether there is a result, so that no time beyond the limit is granted.
     """
 
     def __init__(self, limit: float | None = None, spent: float = 0.0) -> None:
@@ -43,28 +41,28 @@ class Clock:
         return time.perf_counter() - self._start
 
     def expired(self) -> bool:
-        """Whether the limit is over."""
+        """Whether the limit is exceeded."""
         return self.exceeds(0.0)
 
     def exceeds(self, seconds: float) -> bool:
-        """Whether that many more seconds would go beyond the limit."""
+        """Whether so many further seconds would exceed the limit."""
         return self.elapsed() + seconds > self.limit
 
     def check(self, seconds: float = 0.0) -> None:
-        """Raises OutOfTimeError where that many more seconds would go beyond what is allowed."""
+        """Raise OutOfTimeError where so many further seconds would exceed the allowed time."""
         if self.elapsed() + seconds > (self.limit if self.shows else FIRST * self.limit + MORE):
             raise OutOfTimeError
 
     def factor(self, work: float) -> None:
-        """Raises OutOfTimeError where so many multiplications, as of a factor, could not end in time."""
+        """Raise OutOfTimeError where so many multiplications of a factorisation could not end in time."""
         if work > FEW and self.limit < float("inf"):
             self.check(work / speed())
 
     @contextmanager
     def working(self, kind: str, work: float) -> Iterator[None]:
-        """A computation of some ``kind`` and size; raises OutOfTimeError where it could not end in time.
+        """Time a computation of some ``kind``. Raises OutOfTimeError if it is predicted to end too late.
 
-        Seconds per unit of ``work`` are the least seen so far, none for the first.
+        Predicted from the least seconds per unit of ``work`` so far of its kind; zero for the first one.
         """
         self.check(self._pace.get(kind, 0.0) * work)
         began = time.perf_counter()
@@ -74,7 +72,7 @@ class Clock:
 
 @lru_cache(maxsize=1)
 def speed() -> float:
-    """Multiplications a second of a factor on this machine, as much as its threads and others leave."""
+    """Multiplications per second of a Cholesky factorisation on this machine under its present load."""
     matrix, best = np.eye(SAMPLE) + 1.0 / SAMPLE, float("inf")
     for _ in range(TIMES):
         began = time.perf_counter()

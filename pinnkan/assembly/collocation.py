@@ -1,8 +1,7 @@
-"""Points of a domain that lies askew in the box of its inner coordinates, with the splines that live there.
+"""Points, and splines there, of a domain that lies inclined in the box of its inner coordinates.
 
-Inside, and at the start, they are those Gauss points of a grid in the inner coordinates that the domain holds; on
-sides, which run across the cells, the products of knot intervals of (s, r[, t]), Gauss points between two crossings
-with knots, sorted into cells.
+Inside, and at the start, these are the Gauss points of a grid in the inner coordinates that lie in the domain. On
+sides, which cross cells, they are Gauss points between consecutive crossings with knots of (s, r[, t]).
 """
 
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
 from pinnkan.problem.statement import Jet
 
-#: Samples of a side between which its crossings with knots are interpolated.
+#: Samples of a side, between which its crossings with knots are interpolated.
 SAMPLES = 513
 
 
@@ -36,7 +35,7 @@ class Points:
 
 
 def side_points(space: Space, coordinates: Coordinates, side: BoundaryPiece, counts: Sequence[int]) -> Points:
-    """Points on a piece of the boundary of (x, y): Gauss points between crossings with knots, at Gauss points of t."""
+    """The points on a piece of the boundary in (x, y): Gauss points between crossings with knots, times those of t."""
     times, share = np.zeros((1, 0)), np.ones(1)
     if len(space.axes) > 2:
         t, share = (a.ravel() for a in space.axes[2].gauss(counts[2]))
@@ -56,12 +55,12 @@ def side_points(space: Space, coordinates: Coordinates, side: BoundaryPiece, cou
 
 
 def _with(along: Array, time: Array) -> Array:
-    """Parameters of a curve, and the time, where there is one: (point, parameter)."""
+    """Parameters of a curve with the time, if there is one: (point, parameter)."""
     return np.column_stack([along, np.tile(time, (len(along), 1))])
 
 
 def _crossings(space: Space, along: Array, inner: Array) -> Array:
-    """Parameters on a side where it crosses a knot of s or r, interpolated between samples, both ends included."""
+    """The parameters at which a side crosses knots of s or r, with both ends, interpolated between samples."""
     found = [along[[0, -1]]]
     for i in (0, 1):
         value = inner[:, i]
@@ -77,32 +76,30 @@ def _crossings(space: Space, along: Array, inner: Array) -> Array:
 
 
 Order = tuple[int, ...]
-#: What a group costs beside its points, in points: its product of columns is read and written once more.
+#: The cost of a group besides its points, in points: its product of columns is read and written. Heuristic.
 GROUP = 8
 
 
 class Places(Protocol):
-    """Points with the splines that live at them; a shape of points is written ``..``."""
+    """Points with the splines that live there; ``..`` is the shape of the points."""
 
     outer: Array  # (.., coordinate), in (x, y[, t])
     weights: Array  # (..)
     cells: np.ndarray  # (.. or 1, coordinate): interval of each coordinate
-    along: Array  # (any, (r[, t])): all that occur
-    owner: np.ndarray  # (..): which of them
+    along: Array  # (any, (r[, t])): the distinct values of the points
+    owner: np.ndarray  # (..): number of a point's values in ``along``
 
     def derivatives(self, coefficients: Array, orders: Sequence[Order]) -> torch.Tensor:
         """Derivatives in (s, r[, t]) at the points: (.., unknown, order)."""
 
     def rows(self, orders: Sequence[Order], weights: Sequence[torch.Tensor], residual: torch.Tensor) -> Rows:
-        """Rows ``sum_beta w_beta D^beta u`` from ``weights``, (.., order) per unknown, and ``residual`` (.., side)."""
+        """Rows ``sum_beta w_beta D^beta u`` from ``weights``, (.., order) per unknown, and ``residual`` (.., rhs)."""
 
 
 class Grid:
-    """:class:`Places` at the Gauss points of all cells of a space, of which those inside count: their shape is (point).
+    """:class:`Places` at the Gauss points of all cells that lie in the domain: (point).
 
-    A cell that the domain cuts has as many as it happens to hold; rows that stand at the others have weight zero, so
-    that sum factorisation goes through. Against products cell by cell, turning_front at 1e-4 takes a third of the time
-    (23 s, then 7.6 s on the same machine).
+    Rows at other points have weight zero, so that sum factorisation applies: a third of the time of products by cell.
     """
 
     def __init__(self, space: Space, tables: Sequence[Table], coordinates: Coordinates, domain: Domain) -> None:
@@ -133,25 +130,25 @@ class Grid:
         )
 
     def _spread(self, values: torch.Tensor) -> torch.Tensor:
-        """(point, any) to (interval, point, interval, .., any), zero outside the domain."""
+        """Extend (point, any) by zero to all Gauss points: (interval, point, interval, .., any)."""
         shape = [n for t in self.tables for n in t.nodes.shape]
         out = values.new_zeros((int(np.prod(shape)), values.shape[1]))
         return out.index_copy_(0, torch.from_numpy(self.index), values).reshape(*shape, -1)
 
     def values(self, space: Space, coefficients: Array) -> Array:
-        """Values of a function of any space over the same coordinates: (point, unknown)."""
+        """The values of a function of any ``space`` over the same coordinates: (point, unknown)."""
         grid = space.evaluate_grid(coefficients, self.axes, (0,) * len(self.axes))
         return grid.reshape(-1, space.unknowns)[self.index]
 
     def integral(self, values: Array) -> Array:
-        """Of ``values`` (point, unknown) over the domain: (unknown)."""
+        """The integrals of ``values`` (point, unknown) over the domain: (unknown)."""
         return self.weights @ values
 
     def most(self, values: Array) -> Array:
-        """The largest of ``values`` (point) in the support of each function, 0 where it holds no point: (function)."""
+        """The largest of ``values`` (point) in the support of each spline, zero where it holds no point: (function)."""
         out = np.zeros([t.nodes.shape[0] for t in self.tables])
         np.maximum.at(out, tuple(self.cells.T), values)
-        for i, t in enumerate(self.tables):  # from the cells of a coordinate to its functions
+        for i, t in enumerate(self.tables):  # from cells to functions, by coordinate
             spread = np.zeros((t.count, *np.delete(out.shape, i)))
             np.maximum.at(spread, t.index.numpy(), np.moveaxis(out, i, 0)[:, None])
             out = np.moveaxis(spread, 0, i)
@@ -159,18 +156,15 @@ class Grid:
 
 
 class Batch:
-    """:class:`Places` in groups: each holds points of one cell (weight zero fills up), a cell has one or more.
-
-    Its shape is (group, point).
-    """
+    """:class:`Places` in groups (group, point): points of one cell, padded with weight zero; a cell has one or more."""
 
     def __init__(self, space: Space, points: Points, order: Sequence[int]) -> None:
-        """``order``: highest derivative wanted, per coordinate."""
+        """``order``: the highest derivative per coordinate."""
         local = [
             a.basis.local(torch.from_numpy(np.ascontiguousarray(points.inner[:, i])), order[i])
             for i, a in enumerate(space.axes)
         ]
-        first = np.stack([f.numpy() for _, f in local], -1)  # coefficient of a point's cell
+        first = np.stack([f.numpy() for _, f in local], -1)  # first coefficient of a point's cell
         shape = [a.count for a in space.axes]
         flat = np.ravel_multi_index(tuple(first.T), shape)
         cells, owner, count = np.unique(flat, return_inverse=True, return_counts=True)
@@ -199,7 +193,7 @@ class Batch:
         flat = torch.from_numpy(np.ascontiguousarray(coefficients)).reshape(-1, self.unknowns)
         local = flat[self.index].reshape(len(self.index), *(t.shape[-1] for t in self.tables), self.unknowns)
         first, *others = self.tables
-        # contracted with the derivatives of the first coordinates, by their orders
+        # contractions with the first coordinates, by their orders
         partial: dict[Order, torch.Tensor] = {}
         for order in orders:
             for i in range(1, len(order) + 1):
@@ -221,7 +215,7 @@ class Batch:
         return CellRows(torch.cat(blocks, -1), residual, torch.cat(index, -1))
 
     def features(self, terms: dict[Order, torch.Tensor]) -> torch.Tensor:
-        """sum_beta w_beta D^beta[products of splines]: (group, point, function)."""
+        """sum_beta w_beta D^beta of products of splines: (group, point, function)."""
         grouped = {order: w.unsqueeze(-1) for order, w in terms.items()}
         for t in reversed(self.tables):
             new: dict[Order, torch.Tensor] = {}
@@ -234,7 +228,7 @@ class Batch:
 
 
 def group_size(count: np.ndarray) -> int:
-    """The number of points per group that costs least for cells with ``count`` points."""
+    """The number of points per group with the least cost for cells with ``count`` points."""
     sizes = np.unique(count)
     groups = (-(-count // sizes[:, None])).sum(1)
     return int(sizes[np.argmin(groups * (sizes + GROUP))])

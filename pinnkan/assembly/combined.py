@@ -1,8 +1,7 @@
-"""Sums of derivatives at the points of a grid by sum factorisation, and back: what weighs alike is added up early.
+"""Sums of derivatives on a grid by sum factorisation, and the transpose; terms are added as early as possible.
 
-Of u_t - nu (u_xx + u_yy) + r(x, y, t) u all but the last weigh the same everywhere. So two functions are carried to the
-points, in place of four, and two back: what a sum shares up to a coordinate is added before it is taken to the points
-of that one, where there are fewer numbers.
+All terms but the last of u_t - nu (u_xx + u_yy) + r(x, y, t) u have constant weights, so two functions are taken to the
+points instead of four. Terms that agree up to one coordinate are added before that one is contracted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,15 +12,14 @@ import torch
 
 from pinnkan.kan.table import Table
 
-#: A function, and the orders of a derivative of it in each coordinate: an unknown, and its orders in the coordinates
-#: that it is taken to their points of before.
+#: A function: an unknown, and its derivative orders in coordinates contracted before.
 Function = tuple[int, tuple[int, ...]]
 Derivative = tuple[Function, tuple[int, ...]]
 #: Factors of derivatives.
 Sum = Mapping[Derivative, float]
-#: The same, as a name: what is first has factor one.
+#: A sum as a hashable key, normalised so that its first factor is one.
 _Named = tuple[tuple[Derivative, float], ...]
-#: What is made along a coordinate: of each sum a factor, an order and the number of a sum before, for each part.
+#: The work in one coordinate: for each sum its parts, as factor, order and the number of an earlier sum.
 _Stage = list[list[tuple[float, int, int]]]
 
 
@@ -33,9 +31,9 @@ class Combined:
 
     @cached_property
     def _plan(self) -> tuple[list[list[tuple[Function, float]]], list[_Stage]]:
-        """Sums of functions to begin with, and the stages after them, from the first coordinate to the last.
+        """The sums of functions to start with, and the stages from the first coordinate to the last.
 
-        Made from the last to the first: sums that are the same but for a factor are one.
+        Built from the last coordinate to the first; sums that differ by a factor only are merged.
         """
         named = [tuple(s.items()) for s in self.sums]
         stages: list[_Stage] = []
@@ -52,7 +50,7 @@ class Combined:
         return [[(function, factor) for (function, _), factor in own] for own in named], stages[::-1]
 
     def there(self, tables: Sequence[Table], functions: Mapping[Function, torch.Tensor]) -> list[torch.Tensor]:
-        """The sums on the grid, of coefficients (coefficient, .., rest): (rest, interval, point, ..) each."""
+        """Evaluate each sum on the grid: coefficients (coefficient, .., rest) to (rest, interval, point, ..)."""
         begun, stages = self._plan
         found = [_added([(factor, functions[f]) for f, factor in own]) for own in begun]
         for t, stage in zip(tables, stages, strict=True):
@@ -63,10 +61,7 @@ class Combined:
         return found
 
     def back(self, tables: Sequence[Table], images: Sequence[torch.Tensor]) -> dict[Function, torch.Tensor]:
-        """The transpose: (rest, interval, point, ..) of each sum to (coefficient, .., rest) of each function.
-
-        The last coordinate first, whose intervals and points come first in memory.
-        """
+        """The transpose: (rest, interval, point, ..) for each sum to (coefficient, .., rest) for each function."""
         begun, stages = self._plan
         left = list(images)
         for t, stage in zip(reversed(tables), reversed(stages), strict=True):
@@ -90,7 +85,7 @@ class Combined:
 
 
 def _part(order: int, some: Sum, before: dict[_Named, int]) -> tuple[float, int, int]:
-    """What of a sum has an ``order`` along a coordinate: its factor, and its number among those ``before``."""
+    """The factor and number of the part ``some`` of a sum, which is registered among the sums ``before`` it."""
     terms = sorted(some.items())
     factor = terms[0][1]
     name = tuple((derivative, f / factor) for derivative, f in terms)
@@ -110,7 +105,7 @@ def _added(parts: Sequence[tuple[float, torch.Tensor]]) -> torch.Tensor:
 
 
 def _product(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
-    """The sum of batched products."""
+    """The sum of batched matrix products."""
     (left, right), *others = pairs
     total = torch.bmm(left, right)
     for a, b in others:

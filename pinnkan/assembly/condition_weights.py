@@ -1,15 +1,13 @@
-"""How much a condition weighs that becomes rows: what a unit mismatch would cost inside, faded out over one interval.
+"""The weight of a condition that becomes rows: the residual of a unit mismatch that is faded out over an interval.
 
-A mismatch of size one in ``b D_n^q u`` is a change h^q / b of u next to the side. Faded out over an interval of width h
-it leaves ``a h^(q - m) / b`` of a term ``a D_n^m u`` of the equations, on a layer of width h: an L2 norm of
-``a h^(q - m + 1/2) / b``. The largest term of any equation counts, and that unknown of the condition whose change costs
-most; or least where conditions change (:mod:`pinnkan.assembly.row_weights`): there intervals are far
-narrower across the side than functions along it, and a traction, which its own component mends, would weigh a thousand
-times too much by the other one. For u = g under a second-order equation that is h^-3/2; multiplying an equation, a
-condition or an unknown by a number changes nothing.
+A unit mismatch in ``b D_n^q u`` changes u at the side by h^q / b. Faded out over a layer of width h it leaves a h^(q -
+m) / b in a term ``a D_n^m u`` of the equations, with the L2 norm a h^(q - m + 1/2) / b; that is h^-3/2 for u = g under
+a second-order equation. The largest term of any equation counts, and the unknown of the condition whose mismatch costs
+most, or least where conditions change (:mod:`pinnkan.assembly.row_weights`). The weight does not depend on the scaling
+of equations, conditions and unknowns.
 
-Coefficients that depend on the solution are those of one that varies over h, a layer, or over a tenth of the domain,
-with slopes that meet the condition: whichever costs more. Of u_xx / (1 + u_x^2)^1.5 the layer alone had left h^3.
+Coefficients that depend on the solution are those of a layer of width h, or of a function that varies over a tenth of
+the domain and satisfies the condition, whichever costs more.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,25 +25,24 @@ from pinnkan.problem.features.value_ranges import SIGNS, signed
 from pinnkan.problem.statement import Jet, Place, Point, Side
 from pinnkan.problem.units.term_sizes import WAVELENGTH, root_mean_square
 
-#: Points at which coefficients are looked at.
+#: Points at which coefficients are sampled.
 LOOKED_AT = 64
-#: Share of its usual size that the terms of a condition have at least.
+#: The least share of the typical size of terms of a condition, and the share of random jets that remains in them.
 LEAST = 1e-3
-#: A layer in which slopes do not meet a condition on them costs no more than so many times one in which they do. In a
-#: turbulent channel, dx((1/395 + (0.41 x)^2 u_x) u_x) = -1, u_x = 0 where x = 1, it had cost 1e6 times as much:
-#: rounding of its row had hidden the least determined function, and an error of 5e-7 was said to be 1e-9.
+#: The largest ratio of the two costs above for a linear condition with derivatives. Without a limit that of a turbulent
+#: channel weighs 1e6 times as much, and an error of 5e-7 is reported as 1e-9.
 LAYERED = 1e3
-#: Newton's steps to slopes that meet a condition, one where it is linear in them, and shares of each.
+#: Newton steps to jets that satisfy a condition, one for linear conditions, and the damping factors tried for each.
 MEETING, SHARES = 8, (1.0, 0.3, 0.1, 0.03, 0.0)
-#: Jets (point, jet) of an equation at points, values of no known sign having this one.
+#: A function of an equation, points and a sign for values of unknown sign: its jets (point, jet).
 Solution: TypeAlias = Callable[[CompiledEquation, Array, float], Array]
 
 
 def condition_weight(model: Model, condition: CompiledEquation, points: Array, widths: Sequence[float | None]) -> float:
     """The weight of a condition at ``points`` (point, coordinate).
 
-    ``widths``: of the interval next to it, over the degree, in the coordinates that it holds; None in those that run
-    along it, where functions vary over a tenth of the domain.
+    ``widths``: of the adjacent interval over the degree, in fixed coordinates; None in tangential ones, in which
+    functions vary over a tenth of the domain.
     """
     scale = _scale(model, widths)
     near = points[np.linspace(0, len(points) - 1, min(LOOKED_AT, len(points))).astype(int)]
@@ -63,10 +60,10 @@ def condition_weight(model: Model, condition: CompiledEquation, points: Array, w
 def _cost(
     model: Model, condition: CompiledEquation, near: Array, scale: Sequence[float], solution: Solution
 ) -> float | None:
-    """What a mismatch of size one costs, with coefficients at some solution; None where that is not known."""
+    """The cost of a unit mismatch with coefficients at a given solution; None where it is not known."""
     own = _largest(_terms(model, [condition], near, scale, solution))
     inside = _largest(_terms(model, model.equations, near, scale, solution))
-    if not any(inside.get(unknown) for unknown in own):  # the equations degenerate there
+    if not any(inside.get(unknown) for unknown in own):  # the equations degenerate at these points
         rng = np.random.default_rng(0)
         somewhere = model.problem.domain.sample(LOOKED_AT, lambda *shape: rng.random(shape))
         inside = _largest(_terms(model, model.equations, somewhere, scale, _layer(model, scale)))
@@ -77,10 +74,9 @@ def _cost(
 def near_corners(
     model: Model, condition: CompiledEquation, points: Array, widths: Sequence[float | None]
 ) -> Array | None:
-    """What the weight of a condition at each point is over :func:`condition_weight`, where conditions change, (point).
+    """The factor on :func:`condition_weight` at each point, (point), where conditions change; else None.
 
-    There it weighs as the equations do; and where a step turns a slope into a value each has its own weight: with one
-    for both the value would be held as loosely as a slope, h times as much.
+    It is the weight of equations there; for a linear condition, times the typical size of its terms over the local one.
     """
     if model.corner_weights is None:
         return None
@@ -99,13 +95,13 @@ def near_corners(
 
 
 def _scale(model: Model, widths: Sequence[float | None]) -> list[float]:
-    """What functions vary over in each coordinate, see :func:`condition_weight`."""
+    """The length over which functions vary in each coordinate (:func:`condition_weight`)."""
     lengths = np.ptp(model.problem.box.ranges, axis=1)
     return [WAVELENGTH * length if h is None else h for h, length in zip(widths, lengths, strict=True)]
 
 
 def _largest(terms: Iterator[tuple[Jet, float]]) -> dict[int, float]:
-    """The largest of the terms of each unknown."""
+    """The largest term of each unknown."""
     found: dict[int, float] = {}
     for jet, size in terms:
         found[jet.unknown] = max(found.get(jet.unknown, 0.0), size)
@@ -115,10 +111,9 @@ def _largest(terms: Iterator[tuple[Jet, float]]) -> dict[int, float]:
 def _terms(
     model: Model, equations: Sequence[CompiledEquation], points: Array, scale: Sequence[float], solution: Solution
 ) -> Iterator[tuple[Jet, float]]:
-    """Every term and its size, root mean square, for functions of size one that vary over ``scale``.
+    """Iterate over the terms of equations and their root mean square, for functions that vary over ``scale``.
 
-    ``scale``: by coordinate, infinite where they do not vary; ``points``: (point, coordinate); ``solution``: at which
-    coefficients are.
+    ``scale``: by coordinate, infinite for no variation; ``solution``: where coefficients are taken.
     """
     for equation in equations:
         rates = _rates(equation.jets, scale)
@@ -129,12 +124,12 @@ def _terms(
 
 
 def _rates(jets: Sequence[Jet], scale: Sequence[float]) -> Array:
-    """What derivatives are of functions of size one that vary over ``scale``: (jet,)."""
+    """The size of each jet of functions of size one that vary over ``scale``: (jet)."""
     return np.array([float(np.prod(np.array(scale) ** -np.array(j.order, dtype=np.float64))) for j in jets])
 
 
 def _layer(model: Model, scale: Sequence[float]) -> Solution:
-    """Functions of the natural sizes of unknowns that vary over ``scale``."""
+    """Random functions of the natural sizes of unknowns that vary over ``scale``."""
 
     def jets(equation: CompiledEquation, points: Array, sign: float) -> Array:
         sizes = _rates(equation.jets, scale) * [model.sizes[j.unknown] for j in equation.jets]
@@ -146,9 +141,9 @@ def _layer(model: Model, scale: Sequence[float]) -> Solution:
 
 
 def _meeting(model: Model, condition: CompiledEquation, near: Array, scale: Sequence[float]) -> Solution:
-    """The same with slopes ``near`` a side that meet its condition.
+    """Random functions as :func:`_layer`, whose jets satisfy a condition at the points ``near`` a side.
 
-    But for a share: where all slopes are zero |u_x|^(-1/2) is rounding.
+    A small share of their deviation remains: |u_x|^(-1/2) would be rounding where all slopes are zero.
     """
     free = _layer(model, scale)
     is_slope = np.array([j.total > 0 for j in condition.jets])
@@ -156,7 +151,7 @@ def _meeting(model: Model, condition: CompiledEquation, near: Array, scale: Sequ
 
     @cache
     def known(sign: float) -> Array:
-        """From what they are or from zero, as leads nearer."""
+        """Jets that satisfy the condition, from the random ones or from zero slopes, whichever leaves less."""
         starts = free(condition, near, sign), np.where(is_slope, 0.0, free(condition, near, sign))
         return _nearer(condition, near, [_newton(condition, near, start, squares) for start in starts])
 
@@ -172,9 +167,9 @@ def _meeting(model: Model, condition: CompiledEquation, near: Array, scale: Sequ
 
 
 def _newton(condition: CompiledEquation, near: Array, jets: Array, squares: Array) -> Array:
-    """Jets moved towards a condition by the best of some shares of each step; ``squares``: of the size of each.
+    """Jets after damped Newton steps towards a condition; ``squares``: the squared size of each, as a metric.
 
-    All of it led away from h_x / sqrt(1 + h_x^2) = 0.6: of h_x = 10 to -385.
+    Full steps diverge for h_x / sqrt(1 + h_x^2) = 0.6: from h_x = 10 to -385.
     """
     for _ in range(1 if condition.is_linear else MEETING):
         left, slopes = condition.linearise_numpy(near, jets)
@@ -186,22 +181,21 @@ def _newton(condition: CompiledEquation, near: Array, jets: Array, squares: Arra
 
 
 def _nearer(condition: CompiledEquation, near: Array, tried: Sequence[Array]) -> Array:
-    """At each point that of the jets which leaves least of a condition."""
+    """At each point the jets, among those ``tried``, with the least residual of a condition."""
     left = np.abs([condition.linearise_numpy(near, jets)[0] for jets in tried])
     best = np.argmin(np.where(np.isfinite(left), left, np.inf), axis=0)
     return np.asarray(np.array(tried)[best, np.arange(len(near))])
 
 
 def growth_rate(model: Model, length: float) -> float:
-    """The residual of a function that grows from zero to one in a slab of time of some length and does nothing else."""
+    """The largest term of the equations for a function that grows from zero to one over a slab of some length."""
     return max((size for _, size in _in_time(model, length)), default=0.0)
 
 
 def slowest_rate(model: Model, length: float) -> float:
-    """What the derivatives in time alone make of that residual, for the unknown in which it is smallest.
+    """The smallest, over all unknowns, of their largest term with a derivative in time for such a function.
 
-    For one that has none, such as a moment m = w_xx beside w_tt, what the equations make of its value, however short
-    the slab is.
+    For an unknown without any, such as m = w_xx beside w_tt, its largest other term counts.
     """
     in_time: dict[int, float] = {}
     at_once: dict[int, float] = {}
@@ -213,9 +207,9 @@ def slowest_rate(model: Model, length: float) -> float:
 
 
 def _in_time(model: Model, length: float) -> Iterator[tuple[Jet, float]]:
-    """Terms of functions that vary in time; over space as well, where that is all that equations say of rates.
+    """The terms of functions that vary in time over ``length`` and, in general, not in space.
 
-    Of w_xt = p_xx: it had been nothing, and what may hide in a residual infinite.
+    If all derivatives in time are mixed (w_xt = p_xx) functions vary over the box, and terms without them are left out.
     """
     points = model.problem.domain.sample(LOOKED_AT, lambda *shape: np.random.default_rng(0).random(shape))
     rates = [j.order for e in model.equations for j in e.jets if j.order[-1]]
@@ -227,7 +221,7 @@ def _in_time(model: Model, length: float) -> Iterator[tuple[Jet, float]]:
 
 
 def held_by(place: Place, space: Space, model: Model) -> tuple[float | None, ...]:
-    """By coordinate where a place holds it, None along which it runs; of an integral a point in the middle."""
+    """The value of each coordinate that a place fixes, None along it; for an integral the midpoint in space."""
     if isinstance(place, Point):
         return place.position
     if isinstance(place, Side):
@@ -238,6 +232,6 @@ def held_by(place: Place, space: Space, model: Model) -> tuple[float | None, ...
 
 
 def width_at(axis: Axis, x: float) -> float:
-    """That of the interval at a point, over the degree."""
+    """The width of the interval that contains x, over the degree."""
     k = int(np.clip(np.searchsorted(axis.breaks, x) - 1, 0, axis.intervals - 1))
     return float(np.diff(axis.breaks)[k]) / axis.degree

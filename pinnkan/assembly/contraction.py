@@ -1,22 +1,21 @@
-"""One coordinate of J^T J: products of two functions, summed over its points and over the intervals that share them."""
+"""One coordinate of J^T J: products of two functions, summed over its points and over shared intervals."""
 
 import torch
 
 from pinnkan.assembly.device import at_once
 from pinnkan.kan.table import Pairs, Table
 
-#: Products that lie side by side before they are summed, 8 MB: rows of coarse functions on 640 x 640 fine intervals had
-#: 126 MB of them, and so the largest share of the memory of a step.
+#: Products in memory at once, 8 MB. Without a limit rows of coarse functions on 640 x 640 fine intervals take 126 MB.
 SUMMED = 2**20
-#: The orders of two derivatives, in the coordinates that are left.
+#: The orders of two derivatives in the coordinates that remain.
 Orders = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 def contract_one(table: Table, parts: dict[Orders, torch.Tensor], pairs: Pairs) -> dict[Orders, torch.Tensor]:
-    """Sum over the points of one coordinate and over its intervals.
+    """Contract the points and intervals of one coordinate.
 
-    Parts, by the orders of the two factors in the coordinates left: (pairs done, interval, point, ..) to
-    (pairs of this coordinate * pairs done, ..). A part that two pairs of orders share is taken once, with both factors.
+    ``parts``, by the orders of both factors in the remaining coordinates: (pairs done, interval, point, ..) to (pairs
+    of this coordinate * pairs done, ..). A part shared by two pairs of orders is multiplied once, by their sum.
     """
     left, right = (table.values[..., k] for k in pairs.local)
     groups: dict[Orders, list[tuple[tuple[int, int], torch.Tensor]]] = {}

@@ -1,18 +1,16 @@
-"""Where numbers lie: the host, whose numbers numpy sees, or another device."""
+"""The device of arrays: the host, whose memory numpy can read, or another one."""
 
 import torch
 
-#: As many times as many points are worked on at once elsewhere. A part that stays in the cache of a processor takes a
-#: GPU less time than to start its kernels (some microseconds each), and no cache of its own is as small. Reckoned, not
-#: measured: no GPU was at hand.
+#: The factor on chunk sizes on other devices, whose kernels take some microseconds to start. Heuristic, not measured.
 LARGER = 32
 
 
 def is_host(device: torch.device) -> bool:
-    """Whether numpy sees what lies there."""
+    """Whether numpy can read the memory of a device."""
     return device.type == "cpu"
 
 
 def at_once(count: int, device: torch.device) -> int:
-    """How many are worked on at once of what is ``count`` on the host."""
+    """The size of a chunk on a device that is ``count`` on the host."""
     return count if is_host(device) else LARGER * count

@@ -1,8 +1,7 @@
-"""The KAN residual assembler: equations compiled once, linearised at all points of a patch.
+"""Equations compiled once and linearised at all points of a patch.
 
-With features f_k and u = sum_k c_k f_k, the Jacobian of a residual F(x, D^alpha u) is
-``dF/dc_k = sum_alpha dF/d(D^alpha u) * D^alpha f_k``; the weights dF/d(D^alpha u) come from here, differentiated
-symbolically, for any equation a user can write.
+The Jacobian of a residual F(x, D^alpha u), u = sum_k c_k f_k, is ``dF/dc_k = sum_alpha dF/d(D^alpha u) * D^alpha f_k``.
+The weights dF/d(D^alpha u) are differentiated symbolically.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,19 +20,18 @@ from pinnkan.problem.expressions.functions import Signum, UnitStep
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Interface, Jet, Problem
 
-#: Points at which formulas are worked out at once: long ones leave dozens of numbers behind at each.
+#: Points at which formulas are evaluated at once; long ones leave dozens of intermediate values at each.
 AT_ONCE = 2**16
-#: One more than the highest order of derivative across a plane.
+#: The offset of derivative orders below an interface: one more than the highest order across it.
 SHIFT = 2
 
 
 class CompiledEquation:
-    """F and its derivatives by every jet, evaluated on tensors.
+    """F and its slopes dF/djet, evaluated on tensors.
 
-    ``jets``: the derivatives of unknowns that occur, in the order of the columns below; ``value``: F as instructions;
-    ``slopes``: dF/djet of each, ``slopes_tape``: as instructions; ``constants``: as numbers, each where it is one.
-    ``is_linear``: whether F is affine in all jets, so that one least-squares solve suffices, but for a sign or a step
-    of them, ``has_switch``.
+    ``jets``: the derivatives of unknowns in F, in the order of the columns; ``value``: the tape of F; ``slopes``:
+    symbolic dF/djet, ``slopes_tape``: their tape; ``constants``: each slope as a number, None if it varies;
+    ``is_linear``: whether F is affine in all jets, but for signs and steps of them (``has_switch``).
     """
 
     def __init__(self, equation: Equation, coordinates: Sequence[sympy.Symbol]) -> None:
@@ -51,7 +49,7 @@ class CompiledEquation:
 
     @cached_property
     def numbers(self) -> tuple[float, ...] | None:
-        """The slopes where all of them are numbers."""
+        """The slopes, if all of them are constant; else None."""
         known = tuple(c for c in self.constants if c is not None)
         return known if len(known) == len(self.constants) else None
 
@@ -61,7 +59,7 @@ class CompiledEquation:
         return may_be_undefined(self._tape, self._tape.inputs - len(self.jets))
 
     def written(self) -> tuple[Any, ...]:
-        """Jets and instructions as plain data, for :meth:`read`."""
+        """The jets and instructions as plain data."""
         jets = [(j.unknown, j.order) for j in self.jets]
         return jets, self._tape.inputs, list(self._tape.instructions), self._tape.outputs, self.constants
 
@@ -74,7 +72,7 @@ class CompiledEquation:
         outputs: Sequence[int],
         constants: Sequence[float | None],
     ) -> "CompiledEquation":
-        """One that was :meth:`written`, to be evaluated only: without text and symbols."""
+        """Rebuild an equation from its plain data, for evaluation only: without text and symbols."""
         equation = cls.__new__(cls)
         equation.jets = tuple(Jet(unknown, tuple(order)) for unknown, order in jets)
         equation._tape = Tape.written(inputs, code, outputs)
@@ -83,15 +81,15 @@ class CompiledEquation:
         return equation
 
     def linearise(self, points: torch.Tensor, jets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """F, shape (...), and dF/djet, shape (..., jet), at ``points`` (..., coordinate) and ``jets`` (..., jet)."""
+        """F (..) and dF/djet (.., jet) at ``points`` (.., coordinate) and ``jets`` (.., jet)."""
         return self.linearise_on(points.unbind(-1), jets)
 
     def linearise_on(
         self, coordinates: Sequence[torch.Tensor], jets: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The same, each of the ``coordinates`` as an array that broadcasts to (...): what it does not vary is shared.
+        """As :meth:`linearise`, with each of the ``coordinates`` as an array that broadcasts to the points.
 
-        sin(8 pi x) sin(8 pi y) sin(8 pi z) on a grid takes as many sines as the grid has lines.
+        Formulas of one coordinate are then evaluated once per line of a grid.
         """
         shape, most = jets.shape[:-1], at_once(AT_ONCE, jets.device)
         few = max(1, most * len(jets) // max(jets[..., 0:1].numel(), 1))
@@ -106,13 +104,13 @@ class CompiledEquation:
         return f, weights
 
     def value_on(self, coordinates: Sequence[torch.Tensor], jets: Sequence[torch.Tensor]) -> torch.Tensor:
-        """F alone at points as :meth:`linearise_on` has them, ``jets`` one after the other."""
+        """F at points, with ``coordinates`` and each of the ``jets`` as arrays that broadcast to the points."""
         shape = np.broadcast_shapes(*(x.shape for x in (*coordinates, *jets)))
         value = _filled(self.value([*coordinates, *jets], torch)[0], shape, coordinates[0])
         return with_limits(self.value, coordinates, jets, [value])[0] if self._is_undefined_somewhere else value
 
     def slopes_on(self, coordinates: Sequence[torch.Tensor]) -> list[Any]:
-        """The derivatives of F by every jet of a linear equation: numbers, or arrays that broadcast to the points."""
+        """dF/djet for each jet of a linear equation: numbers, or arrays that broadcast to the points."""
         return self.slopes_tape([*coordinates, *([0.0] * len(self.jets))], torch)
 
     def _linearised(self, coordinates: Sequence[torch.Tensor], jets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -126,21 +124,21 @@ class CompiledEquation:
         return full[0], weights
 
     def terms_numpy(self, points: np.ndarray, jets: np.ndarray) -> np.ndarray:
-        """The sum of the squares of what F is a sum of, shape (...); infinite where one is too large."""
+        """The sum of the squared terms of F (..); infinite on overflow."""
         outputs = self._terms([*np.moveaxis(points, -1, 0), *np.moveaxis(jets, -1, 0)])
         with np.errstate(over="ignore"):
             return sum((np.square(o) for o in outputs), np.zeros(points.shape[:-1]))
 
     def linearise_numpy(self, points: np.ndarray, jets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The same on numpy arrays."""
+        """As :meth:`linearise`, for numpy arrays."""
         f, w = self.linearise(torch.from_numpy(points), torch.from_numpy(jets))
         return f.numpy(), w.numpy()
 
 
 def where_not_finite(problem: Problem, patches: Iterable[tuple[CompiledEquation, torch.Tensor, torch.Tensor]]) -> str:
-    """The first point at which an equation or its derivatives are not finite, in words.
+    """Describe the first point at which an equation or its slopes are not finite.
 
-    ``patches``: equations with points (..., coordinate) and jets (..., jet) there.
+    ``patches``: equations with points (.., coordinate) and jets (.., jet).
     """
     for equation, points, jets in patches:
         value, slopes = equation.linearise(points, jets)
@@ -151,22 +149,22 @@ def where_not_finite(problem: Problem, patches: Iterable[tuple[CompiledEquation,
 
 
 def last(parts: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Stacked along a new last index, but each part in one piece of memory."""
+    """Stack arrays along a new last index, each part contiguous in memory."""
     return torch.stack(tuple(parts)).movedim(0, -1)
 
 
 def coordinates_on(tables: Sequence[Table]) -> list[torch.Tensor]:
-    """The points of every coordinate, as an array that broadcasts to (interval, point, interval, ..)."""
+    """The points of each coordinate, as arrays that broadcast to (interval, point, interval, ..)."""
     return [on_grid(t.nodes, i, len(tables)) for i, t in enumerate(tables)]
 
 
 def on_grid(values: torch.Tensor, index: int, coordinates: int) -> torch.Tensor:
-    """(interval, point) of one of the coordinates, so that it broadcasts to (interval, point, interval, ..)."""
+    """Reshape (interval, point) of coordinate ``index`` to broadcast to (interval, point, interval, ..)."""
     return values.reshape([1] * (2 * index) + list(values.shape) + [1] * (2 * (coordinates - 1 - index)))
 
 
 def in_part(scale: float | torch.Tensor, part: slice, along: int) -> float | torch.Tensor:
-    """A scale, one or (interval, 1, interval, ..), in some intervals of a coordinate."""
+    """The part of a scale, a number or (interval, 1, interval, ..), in some intervals of a coordinate."""
     if isinstance(scale, float) or scale.ndim == 0 or scale.shape[2 * along] == 1:
         return scale
     return scale[within(part, along)]
@@ -174,16 +172,15 @@ def in_part(scale: float | torch.Tensor, part: slice, along: int) -> float | tor
 
 def _filled(value: Any, shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
     if isinstance(value, torch.Tensor):
-        return value.to(like.device).expand(shape)  # a number by itself may be one of the host
+        return value.to(like.device).expand(shape)  # a scalar may lie on the host
     return like.new_full(shape, float(value))
 
 
 def on_plane(interface: Interface, text: str, coordinates: Sequence[sympy.Symbol]) -> CompiledEquation:
-    """What holds on a plane across which the slope may jump, as an equation of derivatives on both sides of it.
+    """The condition on a plane across which the slope may jump, as an equation of one-sided derivatives.
 
-    A derivative across the plane of order k is that above it, one of order k + SHIFT that of order k below it: so the
-    rows of an interface are those of any equation, on a table of two-sided derivatives
-    (:func:`pinnkan.kan.table.joint_table`).
+    A derivative of order k across the plane is the one above, of order k + :data:`SHIFT` that of order k below, so the
+    rows are those of any equation on a table of two-sided derivatives (:func:`pinnkan.kan.table.joint_table`).
     """
     jets = {**interface.above, **{s: _beneath(j, interface.axis) for s, j in interface.below.items()}}
     return CompiledEquation(Equation(interface.residual, jets, f"the flux of {text}"), coordinates)

@@ -1,11 +1,11 @@
-"""Conditions on an integral over space, and at a point: one row, at every time one.
+"""Rows of conditions on an integral over space, and on a value at a point: one row, or one at every time.
 
-The row itself is never squared. In the matrix J^T J stands the same condition at one point in the middle of the domain,
-times the measure of the domain, which says the same of a constant; a step is then moved along what the rows at the
-point and the integrals can change until these are right and those say nothing (:func:`settled`).
+The integral couples all coefficients, so its row is never squared. J^T J contains a surrogate row instead: the same
+condition at the midpoint of the domain, times its measure, which is equivalent on constants. Each step is then
+corrected until the integral conditions hold and the surrogate rows have no effect (:func:`settled`).
 
-Where a value at a point of the plane fixes such a level, the checks see the integral in its stead (:func:`as_seen`):
-there are functions of size one that are zero at a point and that no equation sees, on ever finer knots.
+In the checks a condition at a point of the plane is replaced by the integral (:func:`as_seen`). On ever finer knots
+there are functions of size one that vanish at a point and that no equation detects.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,14 +25,14 @@ from pinnkan.kan.table import Table
 
 @dataclass(frozen=True, eq=False)
 class IntegralRows:
-    """Rows at all points of ``grid``, quadrature weights in them, to be summed over the indices ``summed``."""
+    """Rows at all points of ``grid``, with quadrature weights, to be summed over the array indices ``summed``."""
 
     grid: TensorRows
     summed: tuple[int, ...]
 
     @property
     def residual(self) -> torch.Tensor:
-        """That of the integrals, the side as its last index."""
+        """The residual of the integrals: the grid with summed indices of length one, and rhs last."""
         return self.grid.residual.sum(self.summed, keepdim=True)
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
@@ -44,20 +44,20 @@ class IntegralRows:
 
 @dataclass(frozen=True, eq=False)
 class ValueRows(TensorRows):
-    """Rows at a point; ``integral``: the mean of the same over the domain."""
+    """Rows of a condition at a point; ``integral``: the mean of the same condition over the domain."""
 
     integral: IntegralRows
 
 
 @dataclass(frozen=True, eq=False)
 class MiddleRows(ValueRows):
-    """Rows at a point that stand for those of the integral, with its residual."""
+    """Surrogate rows at the midpoint that stand for an integral condition and carry its residual."""
 
 
 def as_seen(rows: Rows | IntegralRows) -> Rows | IntegralRows:
-    """What rows say of a function: those at a point, what the integral says, which nothing is left of.
+    """Replace rows at a point by the rows of the integral, for checks; other rows are returned unchanged.
 
-    Of a plate held at points the integral of u was what its correction had left, and hid a tenth of the solution.
+    The residual of the integral is zero where the condition itself is one at a point.
     """
     if not isinstance(rows, ValueRows):
         return rows
@@ -68,7 +68,7 @@ def as_seen(rows: Rows | IntegralRows) -> Rows | IntegralRows:
 
 
 class ValuePatch(Patch):
-    """A condition at a point; ``whole``: the same as an integral."""
+    """A condition at a point; ``whole``: the same condition as an integral."""
 
     def __init__(
         self, equation: CompiledEquation, space: Space, tables: Sequence[Table], whole: "IntegralPatch"
@@ -83,7 +83,7 @@ class ValuePatch(Patch):
 
 
 class IntegralPatch(Patch):
-    """An integrand on all cells; its residual is summed over space. ``middle``: tables of a point there."""
+    """The integrand of a condition on all cells, to be summed over space; ``middle``: tables of the midpoint there."""
 
     def __init__(
         self, equation: CompiledEquation, space: Space, tables: Sequence[Table], middle: Sequence[Table]
@@ -101,7 +101,7 @@ class IntegralPatch(Patch):
         return float(self.residual(coefficients).square().sum())
 
     def residual(self, coefficients: torch.Tensor) -> torch.Tensor:
-        """The mean at every time, times the root of the weight of that."""
+        """The residual of the mean at every time, times the root of the quadrature weight in time."""
         return super().residual(coefficients).sum(self.summed)
 
     def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> MiddleRows:
@@ -120,13 +120,12 @@ def settled(
     solve: Callable[[Sequence[torch.Tensor]], Array],
     backsolve: Callable[[Array], Array],
 ) -> Array:
-    """The least-squares step (free coefficient, side) of all other rows among those after which integrals are right.
+    """Correct a least-squares step so that all integral conditions hold: (free coefficient, rhs).
 
-    ``step``: that of all rows, with those at a point, m, for the integrals g, both with the residual rho; ``solve``
-    gives that of any residuals, ``backsolve`` A^-1 of a gradient, A = J^T J with m. The step
-    d = step + A^-1 m^T a + A^-1 g^T b does not see m where a = rho + m d, and then b are the multipliers of g d = -rho.
-    Where an integral fixes what nothing else does, the level of a pressure, b = 0; of ions between walls, whose number
-    is given, it is not, and with b = 0 no step lowered the residual.
+    ``step`` minimises all rows, with the surrogate rows m in place of the integrals g; both have the residual rho.
+    ``solve`` returns the step for any residuals, ``backsolve`` A^-1 of a gradient, A = J^T J including m. The result is
+    d = step + A^-1 m^T a + A^-1 g^T b. It ignores m where a = rho + m d, and b are then the multipliers of g d = -rho,
+    zero where the integral alone determines a free constant, such as that of a pressure.
     """
     placed = [r for r in rows if isinstance(r, MiddleRows)]
     counts = [r.residual.shape[:-1].numel() for r in placed]
@@ -148,10 +147,9 @@ def settled(
 
 
 def _balanced(matrix: Array, right: Array) -> Array:
-    """The least-squares solution of ``matrix`` x = ``right`` with columns, and then rows, of size one.
+    """The least-squares solution of ``matrix`` x = ``right`` after scaling columns, and then rows, to norm one.
 
-    Where the equations hardly see a function that is zero at the point, a film that is thinnest there, an integral says
-    3e7 times as much as in other columns: of singular values 3e7 and 3e-8 the second was taken for rounding.
+    Without scaling the columns may differ by 1e7, and the rank decision takes small singular values for rounding.
     """
     columns = np.linalg.norm(matrix, axis=0)
     columns[columns == 0.0] = 1.0
@@ -162,12 +160,12 @@ def _balanced(matrix: Array, right: Array) -> Array:
 
 
 def _seen(placed: Sequence[MiddleRows], ordering: Ordering, step: Array) -> Array:
-    """What the rows at the point say of steps: (row, side)."""
+    """The surrogate rows applied to steps: (row, rhs)."""
     return stacked([r.apply(ordering, _tensor(step, r)) for r in placed])
 
 
 def _integrals(placed: Sequence[MiddleRows], ordering: Ordering, step: Array) -> Array:
-    """What the integrals say of steps: (row, side)."""
+    """The integral rows applied to steps: (row, rhs)."""
     return stacked([r.integral.apply(ordering, _tensor(step, r)) for r in placed])
 
 
@@ -176,5 +174,5 @@ def _tensor(step: Array, like: MiddleRows) -> torch.Tensor:
 
 
 def stacked(rows: Sequence[torch.Tensor]) -> Array:
-    """Rows (row, side) of all blocks."""
+    """Concatenate the rows of all blocks: (row, rhs)."""
     return np.concatenate([r.reshape(-1, r.shape[-1]).cpu().numpy() for r in rows])

@@ -1,7 +1,7 @@
-"""Limits of an equation and its slopes where a formula is 0/0: ``abs(u)**0.75*u`` and a p-Laplacian where u is at rest.
+"""Limits of an equation and its slopes where a formula is 0/0, such as ``abs(u)**0.75*u`` at u = 0 or a p-Laplacian.
 
-A function that bends less than once has slopes that are written as 0*inf there, and a start, or what has not moved yet,
-is exactly there. They are computed, not recognised: the same instructions a hair to both sides and a sixteenth of it.
+Slopes of such formulas evaluate to 0*inf at zero, where solves often start. The limits are computed numerically: the
+same instructions are evaluated at two distances on both sides of the jet.
 """
 
 from collections.abc import Sequence
@@ -11,20 +11,20 @@ import torch
 
 from pinnkan.problem.expressions.tape import Tape
 
-#: How far to either side: of a derivative that is not zero, and of one that is. Its fourth power is a float64 still.
+#: Distance to either side of a jet: relative, and absolute of a zero jet. Its fourth power is still a float64.
 ASIDE, BESIDE_ZERO = 2.0**-30, 2.0**-200
-#: And how much nearer.
+#: The ratio of the second distance to the first.
 NEARER = 1.0 / 16.0
-#: What two sides differ by shrinks by at least this where there is a limit, as abs(u)**0.04 does.
+#: A limit exists where the difference of the two sides shrinks by at least this factor, as for abs(u)**0.04.
 SHRINKS = 0.9
-#: Slopes grow by no more than this where they are bounded.
+#: Slopes count as bounded where they grow by no more than this factor.
 GROWS = 1.001
-#: Derivatives are moved by different shares, so that no two of them stay equal.
+#: Golden ratio: spreads the distances of the jets, so that no two of them stay equal.
 UNEVEN = 0.6180339887498949
 
 
 def may_be_undefined(tape: Tape, coordinates: int) -> bool:
-    """Whether roots, logarithms or quotients of derivatives of unknowns, the inputs after so many, are taken."""
+    """Whether roots, logarithms or negative powers of jets, the inputs after so many ``coordinates``, are taken."""
     depends = [i >= coordinates for i in range(tape.inputs)]
     for name, arguments, value in tape.instructions:
         depends.append(any(depends[a] for a in arguments))
@@ -37,10 +37,10 @@ def may_be_undefined(tape: Tape, coordinates: int) -> bool:
 def with_limits(
     tape: Tape, coordinates: Sequence[torch.Tensor], jets: Sequence[torch.Tensor], results: Sequence[torch.Tensor]
 ) -> list[torch.Tensor]:
-    """F and its slopes, as far as there are any, with limits where they are not numbers.
+    """Replace NaN in F and its slopes by limits, where these exist; other values are unchanged.
 
-    ``coordinates`` and ``jets`` broadcast to the shape of the ``results``. F has the one value that both sides come to,
-    a slope, if it is bounded, the mean of both sides; what becomes less and less is zero. What has none stays as it is.
+    ``coordinates`` and ``jets`` broadcast to the shape of the ``results``: F, then its slopes or none. F gets the
+    common limit of both sides, a bounded slope the mean of both sides; what shrinks gets zero.
     """
     if not bool(torch.stack([r.isnan().any() for r in results]).any()):
         return list(results)
@@ -63,7 +63,7 @@ def with_limits(
 def _two_sides(
     tape: Tape, at: Sequence[torch.Tensor], jets: Sequence[torch.Tensor], share: float, results: int
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Each of so many results, a share of the way off, to both sides."""
+    """The first so many ``results`` on both sides of the jets, at the ``share`` of the first distance."""
     moves = []
     for k, jet in enumerate(jets):
         size = torch.where(jet == 0.0, torch.full_like(jet, BESIDE_ZERO), ASIDE * jet.abs())

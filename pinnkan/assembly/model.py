@@ -1,4 +1,4 @@
-"""A problem compiled once, for all levels, slabs and checks of a solve."""
+"""A problem compiled once for all levels, slabs and checks of a solve."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -29,14 +29,14 @@ from pinnkan.problem.features.value_ranges import Range, value_ranges
 from pinnkan.problem.statement import Condition, Interface, Problem, Side
 from pinnkan.problem.units.natural_units import natural_sizes
 
-#: What counts of an unknown without derivatives in time, in a system that evolves. With all of it Taylor and Green's
-#: vortices at 1e-5 were refused for a pressure of degree 10 in time: 1.8e-3, and 7.5e-4 with more knots.
+#: The weight, in norms of functions of an evolving system, of an unknown without derivatives in time. With weight one,
+#: Taylor-Green vortices at 1e-5 failed on the pressure (degree 10 in time): 1.8e-3.
 FOLLOWING = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A problem compiled: equations, conditions, interfaces that become rows; its ``clock``."""
+    """A compiled problem: equations, interfaces and conditions that become rows, highest ``orders`` by coordinate."""
 
     problem: Problem
     conditions: Conditions
@@ -50,30 +50,29 @@ class Model:
 
     @property
     def parts(self) -> dict[str, Any]:
-        """What it is made of, for one that differs from it in its weights alone."""
+        """The fields by name, for building a model that differs in its weights alone."""
         return {f.name: getattr(self, f.name) for f in fields(Model)}
 
     @property
     def may_have_others(self) -> bool:
-        """Whether it is no linear problem, of which a solution that is held is the only one."""
+        """Whether there may be further solutions: the problem is nonlinear or has a switch."""
         return not self.is_linear or any(e.has_switch for e in self.equations)
 
     @cached_property
     def sizes(self) -> tuple[float, ...]:
-        """Natural sizes of the unknowns."""
+        """The natural size of each unknown."""
         return natural_sizes(self.problem)[0]
 
     @cached_property
     def ranges(self) -> tuple[Range, ...]:
-        """What is known of the values of the unknowns, see :mod:`pinnkan.problem.features.value_ranges`."""
+        """The known range of values of each unknown (:mod:`pinnkan.problem.features.value_ranges`)."""
         return value_ranges(self.problem)
 
     @cached_property
     def counted(self) -> tuple[float, ...]:
-        """How much of an unknown counts in the size of a function: all of it, FOLLOWING where others evolve and it not.
+        """The weight of each unknown in norms of functions: one, or :data:`FOLLOWING`.
 
-        Of flow the pressure is a derivative in time of the rest: one that oscillates in a slab hardly moves anything.
-        As little counts of an unknown that has no finite norm.
+        The latter where an unknown has no finite norm, or no derivative in time although others have, as a pressure.
         """
         in_time = self.problem.time_axis is not None
         evolving = {j.unknown for e in self.equations for j in e.jets if in_time and j.order[-1]}
@@ -83,11 +82,9 @@ class Model:
 
     @cached_property
     def after_start(self) -> "Model":
-        """That of a slab of time which begins where another has ended: with the whole state there.
+        """The model of a slab that starts where an earlier one ends: the whole state is prescribed at its start.
 
-        It stands for conditions at the start that are no values of an unknown or its rates (a + b = 1), and for those
-        with ``enforce: penalty``. As rows of every slab they began each of them anew: a_t = b, b_t = -a from
-        a + b = 1, a - b = 0 was 1.2 off.
+        Values and rates replace the rows of conditions there, such as a + b = 1 or those of ``enforce: penalty``.
         """
         axis = self.problem.time_axis
         rows = tuple((c, e) for c, e in self.rows if axis is None or c.place != Side(axis, 0))
@@ -104,26 +101,26 @@ class Model:
 
     @cached_property
     def corner_weights(self) -> CornerWeights | None:
-        """Where conditions change, if they do; see :func:`pinnkan.assembly.row_weights.corner_weights`."""
+        """Weights where conditions change (:func:`pinnkan.assembly.row_weights.corner_weights`), or None."""
         return corner_weights(self.problem)
 
     @cached_property
     def bent_weights(self) -> CornerWeights | None:
-        """Where curvatures contradict an equation; see :mod:`pinnkan.assembly.row_weights`."""
+        """The weights near incompatible corners (:func:`pinnkan.assembly.row_weights.bent_weights`), or None."""
         return bent_weights(self.problem)
 
     @cached_property
     def surpluses(self) -> tuple[int, ...]:
-        """See :func:`pinnkan.assembly.row_weights.surpluses`."""
+        """The deficit of each equation's offset (:func:`pinnkan.assembly.row_weights.surpluses`)."""
         return surpluses(self.problem)
 
     @cached_property
     def closures(self) -> tuple[bool, ...]:
-        """See :func:`pinnkan.assembly.row_weights.closures`."""
+        """Whether each equation is algebraic (:func:`pinnkan.assembly.row_weights.closures`)."""
         return closures(self.problem)
 
     def weights(self, space: Space, tables: Sequence[Table]) -> list[float | torch.Tensor]:
-        """What each equation weighs: one, or by cell or point, (interval, 1 or point, interval, ..)."""
+        """The weight of the rows of each equation: a number, or (interval, 1 or point, interval, ..)."""
         closing = closing_weight(self.problem, space) if any(self.closures) else 1.0
         scales: list[float | torch.Tensor] = [
             f * (closing if c else 1.0) for f, c in zip(finer(self.surpluses), self.closures, strict=True)
@@ -136,7 +133,7 @@ class Model:
 
     @cached_property
     def conditions_as_rows(self) -> tuple[tuple[Condition, CompiledEquation], ...]:
-        """Every condition that says something, for families that build none into their coefficients."""
+        """All conditions that have an equation, compiled, for families that build none into their coefficients."""
         coordinates = self.problem.coordinates
         return tuple(
             (c, CompiledEquation(c.equation, coordinates)) for c in self.problem.conditions if c.equation is not None
@@ -145,17 +142,17 @@ class Model:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DividedModel(Model):
-    """A model whose equations are divided by numbers, ``by_row``."""
+    """A model whose equations are divided by the numbers ``by_row``, one for each equation."""
 
     by_row: tuple[float, ...]
 
     def weights(self, space: Space, tables: Sequence[Table]) -> list[float | torch.Tensor]:
-        """See :class:`Model`."""
+        """The weights of :class:`Model`, divided by ``by_row``."""
         return [w / size for w, size in zip(super().weights(space, tables), self.by_row, strict=True)]
 
 
 def compile_model(problem: Problem, conditions: Conditions, device: torch.device, clock: Clock | None = None) -> Model:
-    """Compile the equations, and the conditions that become rows, once for all levels; without a ``clock`` no limit."""
+    """Compile the equations, interfaces and conditions that become rows; ``clock``: None for no time limit."""
     equations = tuple(CompiledEquation(continued(e), problem.coordinates) for e in problem.equations)
     rows = tuple(
         (c, CompiledEquation(c.equation, problem.coordinates)) for c in conditions.rows if c.equation is not None

@@ -1,4 +1,4 @@
-"""Rows seen along one coordinate: the splines that diagonalise what equations and conditions make of it there."""
+"""Modes of the rows along one coordinate: splines that diagonalise the equations and conditions there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from pinnkan.assembly.tensor_rows import TensorRows, parts
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.table import Table, gauss_table
 
-#: Weights that differ by no more than this share have the modes of constant ones, which are worked out once: steps of
-#: conjugate gradients were as many for seven conductivities in the plane.
+#: Weights that differ by at most this share have the modes of constant ones, which are computed once: conjugate
+#: gradients took as many steps for seven conductivities in the plane.
 EVEN = 0.5
-#: What rounding leaves of the square of a derivative of a constant, over the largest.
+#: The rounding of the squared derivative of a constant, over the largest square. Heuristic.
 ROUNDED = 1e-14
-#: Intervals whose rows are made a triangle at once.
+#: Intervals of one triangle of the QR factorisation.
 TOGETHER = 64
 
 
@@ -25,7 +25,7 @@ TOGETHER = 64
 class Modes:
     """Functions of one coordinate, orthonormal in L2: ``vectors`` (free coefficient, mode), and their ``inverse``.
 
-    ``mixed``: how far the forms of lower derivatives are from diagonal in them, 0 for sines.
+    ``mixed``: the off-diagonal share of the forms of lower derivatives in these modes, 0 for sines.
     """
 
     vectors: torch.Tensor
@@ -34,10 +34,10 @@ class Modes:
 
 
 def modes(rows: Sequence[TensorRows], unknown: int, coordinate: int, free: torch.Tensor) -> Modes:
-    """Singular vectors of the highest derivatives along a coordinate, sides included, against the L2 norm.
+    """The singular vectors of an unknown's highest derivatives along a coordinate against the L2 norm.
 
-    Weights are averaged over the other coordinates. Singular values, not eigenvalues: those of u'''' on a hundred
-    intervals of degree ten span more than the digits of a number, their roots do not. ``free``: mask of coefficients.
+    Rows on sides are included, weights averaged over the other coordinates. ``free``: mask of coefficients. Eigenvalues
+    of the form would not do: those of u'''' exceed double precision on 100 intervals of degree 10.
 
     Raises numpy.linalg.LinAlgError where the rows are not finite.
     """
@@ -53,10 +53,7 @@ def modes(rows: Sequence[TensorRows], unknown: int, coordinate: int, free: torch
 
 @lru_cache(maxsize=16)
 def _even_modes(axis: Axis, table: Table, orders: tuple[int, ...], free: bytes) -> Modes:
-    """Those of an equation whose highest derivative weighs nearly the same along the coordinate: worked out once.
-
-    The same for all steps on the same knots, whatever the length of a slab and the scale of the equation.
-    """
+    """The modes for a constant weight of the highest derivative: the same for all slabs and scales of an equation."""
     mask = torch.from_numpy(np.frombuffer(free, dtype=bool).copy()).to(table.nodes.device)
     seen = _compressed(table, table.weights.sqrt().unsqueeze(-1) * table.values[orders[-1]])
     vectors, inverse = _singular(axis, seen, mask)
@@ -64,7 +61,7 @@ def _even_modes(axis: Axis, table: Table, orders: tuple[int, ...], free: bytes) 
 
 
 def _is_even(rows: TensorRows, unknown: int, coordinate: int) -> bool:
-    """Whether the highest derivatives along a coordinate weigh nearly the same at all of its points."""
+    """Whether the weight of the highest derivatives along a coordinate is nearly constant there."""
     table = rows.tables[coordinate]
     if table.nodes.numel() == 1:
         return False
@@ -74,7 +71,7 @@ def _is_even(rows: TensorRows, unknown: int, coordinate: int) -> bool:
 
 
 def _singular(axis: Axis, seen: torch.Tensor, free: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Singular vectors of derivatives (point, coefficient), orthonormal in L2, and their inverse."""
+    """Singular vectors of ``seen`` (row, coefficient), orthonormal in L2, and their inverse."""
     table = gauss_table(axis, axis.degree + 1, 0, free.device)
     mass = _compressed(table, table.weights.sqrt().unsqueeze(-1) * table.values[0])
     root = torch.linalg.qr(mass[:, free], mode="r").R
@@ -87,10 +84,10 @@ def _singular(axis: Axis, seen: torch.Tensor, free: torch.Tensor) -> tuple[torch
 
 
 def _compressed(table: Table, values: torch.Tensor) -> torch.Tensor:
-    """Rows (row, coefficient) with the products of ``values`` (interval, point, function), few more than coefficients.
+    """Rows (row, coefficient) with the same Gram matrix as ``values`` (interval, point, function).
 
-    Of TOGETHER intervals a triangle each (tall, skinny QR: Demmel, Grigori, Hoemmen, Langou 2012): modes of 640
-    intervals of degree 10 take 0.36 s, with forms of coefficients in place of those at points; 1.3 s before.
+    Each range of intervals becomes a triangle (tall, skinny QR: Demmel, Grigori, Hoemmen, Langou 2012). Modes of 640
+    intervals of degree 10 take 0.36 s instead of 1.3 s.
     """
     found = []
     for start in range(0, len(values), TOGETHER):
@@ -104,7 +101,7 @@ def _compressed(table: Table, values: torch.Tensor) -> torch.Tensor:
 
 
 def _seen(rows: TensorRows, unknown: int, coordinate: int) -> torch.Tensor:
-    """Weighted derivatives along a coordinate: (point, coefficient); of a side all of them, as they are combined."""
+    """Weighted highest derivatives along a coordinate: (row, coefficient); on a side of it all in one row."""
     table = rows.tables[coordinate]
     jets = [(k, j) for k, j in enumerate(rows.jets) if j.unknown == unknown]
     highest = max(j.order[coordinate] for _, j in jets)
@@ -119,7 +116,7 @@ def _seen(rows: TensorRows, unknown: int, coordinate: int) -> torch.Tensor:
 
 
 def _profile(rows: TensorRows, unknown: int, coordinate: int) -> torch.Tensor:
-    """Squared weight of the highest derivatives along a coordinate, by point, mean over the others."""
+    """Squared weight of the highest derivatives at each point of a coordinate, averaged over the others: (point)."""
     jets = [(k, j.order[coordinate]) for k, j in enumerate(rows.jets) if j.unknown == unknown]
     highest = [k for k, order in jets if order == max(order for _, order in jets)]
     others = [i for i in range(len(rows.tables)) if i != coordinate]
@@ -137,7 +134,7 @@ def _profile(rows: TensorRows, unknown: int, coordinate: int) -> torch.Tensor:
 
 
 def _mixed(table: Table, orders: Sequence[int], vectors: torch.Tensor, free: torch.Tensor) -> float:
-    """The largest share of a form of two derivatives that lies off the diagonal."""
+    """The largest off-diagonal share of the forms of two derivatives in the modes."""
     worst = 0.0
     if table.nodes.shape[1] == 1:
         return worst
@@ -155,7 +152,7 @@ def _mixed(table: Table, orders: Sequence[int], vectors: torch.Tensor, free: tor
 
 
 def _gram(table: Table, first: int, second: int) -> torch.Tensor:
-    """Integrals of products of two derivatives of the functions of a coordinate: (coefficient, coefficient)."""
+    """Integrals of products of two derivatives of the splines of a coordinate: (coefficient, coefficient)."""
     local = (table.values[first] * table.weights.unsqueeze(-1)).transpose(1, 2) @ table.values[second]
     place = table.index.unsqueeze(2) * table.count + table.index.unsqueeze(1)
     out = local.new_zeros(table.count**2).index_add_(0, place.reshape(-1), local.reshape(-1))
@@ -163,7 +160,7 @@ def _gram(table: Table, first: int, second: int) -> torch.Tensor:
 
 
 def dense(table: Table, order: int) -> torch.Tensor:
-    """A derivative of every function at every point of a coordinate: (point, coefficient)."""
+    """A derivative of every spline at every point of a coordinate: (point, coefficient)."""
     values = table.values[order]
     out = values.new_zeros((*values.shape[:2], table.count))
     out.scatter_add_(2, table.index.unsqueeze(1).expand(values.shape), values)
@@ -171,13 +168,13 @@ def dense(table: Table, order: int) -> torch.Tensor:
 
 
 def functions_on(table: Table, order: int, vectors: torch.Tensor, free: torch.Tensor) -> torch.Tensor:
-    """A derivative of functions ``vectors`` (free coefficient, function) at every point of a coordinate."""
+    """A derivative of functions ``vectors`` (free coefficient, function) at every point: (point, function)."""
     whole = vectors.new_zeros((table.count, vectors.shape[1]))
     whole[free] = vectors
     return torch.bmm(table.values[order], table.local(whole)).flatten(0, 1)
 
 
 def flat(grid: torch.Tensor) -> torch.Tensor:
-    """(interval, point, interval, ..) to (point, point, ..), one index per coordinate."""
+    """Reshape (interval, point, interval, ..) to (point, point, ..), one index per coordinate."""
     shape = grid.shape
     return grid.reshape([shape[i] * shape[i + 1] for i in range(0, len(shape), 2)])

@@ -1,4 +1,4 @@
-"""The order of coefficients in a least-squares matrix, the longest coordinate outermost, and where entries then go."""
+"""The order of coefficients in a least-squares matrix, longest coordinate outermost; band indices of entries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,16 +10,15 @@ import torch
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Pairs, Table
 
-#: Patterns of fewer coefficients are kept by the hundred: a slab of four ordinary equations asks for ten of them.
+#: Below this number of coefficients hundreds of patterns are cached: slabs of four ordinary equations need ten.
 SMALL = 1000
 
 
 @dataclass(frozen=True, eq=False)
 class Ordering:
-    """Position of every coefficient in the matrix, -1 where it is fixed; ``free`` lists the free ones by position.
+    """The ``position`` of each coefficient in the matrix, -1 if it is fixed; ``free``: free coefficients by position.
 
-    ``parts``: positions as a sum over coordinates, negative where fixed, the unknown's last; None where the free
-    coefficients are not a product.
+    ``parts``: positions as sums over coordinates, the unknown last, negative if fixed; None without tensor structure.
     """
 
     position: torch.Tensor
@@ -28,14 +27,14 @@ class Ordering:
 
     @property
     def size(self) -> int:
-        """Number of free coefficients."""
+        """The number of free coefficients."""
         return len(self.free)
 
     def place(self, first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, int]:
-        """Places of entries with two positions in a band, and the largest distance of the two.
+        """The band indices of entries with two given positions, and the largest distance of the two.
 
-        The band: one number for all that belongs nowhere (a position is -1), then, diagonal by diagonal from the
-        middle downwards, ``size`` entries by column.
+        Band storage: index 0 collects entries of fixed coefficients; then follow the diagonals from the main one
+        downwards, each with ``size`` entries by column.
         """
         apart, column = (first - second).abs_(), torch.minimum(first, second)
         nowhere = column < 0
@@ -44,17 +43,16 @@ class Ordering:
         return apart.mul_(self.size).add_(column).add_(1).masked_fill_(nowhere, 0), reach
 
     def spread(self, step: torch.Tensor) -> torch.Tensor:
-        """(free coefficient, side) -> (coefficient, side), zero where fixed."""
+        """Extend (free coefficient, rhs) to (coefficient, rhs), zero where fixed."""
         out = step.new_zeros((len(self.position), step.shape[1]))
         out[self.free] = step
         return out
 
 
 def order_coefficients(space: Space, fixed: np.ndarray, device: torch.device) -> Ordering:
-    """Number the free coefficients with the longest coordinate outermost (a periodic one folded).
+    """Number the free coefficients, longest coordinate outermost; opposite ends of a periodic one are interleaved.
 
-    The same object for equally many coefficients, whatever the knots, so that what follows from it is worked out once
-    for all steps of a solve, and for time slabs of different lengths.
+    The result is shared by all knots with equal counts, so that what depends on it is computed once per solve.
     """
     periodic = tuple(a.periodic for a in space.axes)
     return _ordered(space.shape, periodic, np.ascontiguousarray(fixed).tobytes(), device)
@@ -79,7 +77,7 @@ def _ordered(shape: tuple[int, ...], periodic: tuple[bool, ...], fixed: bytes, d
 
 
 def _parts(free: np.ndarray, ranks: Sequence[np.ndarray], inwards: Sequence[int]) -> list[np.ndarray] | None:
-    """Positions as sums over coordinates, where a coefficient is free when all of its coordinates' functions are."""
+    """Positions as sums over coordinates; None unless free coefficients are a product of sets by coordinate."""
     indices = range(free.ndim)
     alive = [free.any(axis=tuple(j for j in indices if j != i)) for i in indices]
     if free.sum() != np.prod([a.sum() for a in alive]):
@@ -93,18 +91,15 @@ def _parts(free: np.ndarray, ranks: Sequence[np.ndarray], inwards: Sequence[int]
 
 
 def outermost_first(shape: Sequence[int]) -> list[int]:
-    """Coordinates by falling number of coefficients: in this order the matrix has its narrowest band.
-
-    ``shape``: that of a coefficient array, unknowns last.
-    """
+    """Coordinates by decreasing number of coefficients, for the narrowest band; ``shape``: unknowns last."""
     return [int(i) for i in np.argsort([-count for count in shape[:-1]], kind="stable")]
 
 
 @dataclass(frozen=True, eq=False)
 class Pattern:
-    """Where the contracted values go: their places, those of the upper half and of fixed coefficients nowhere.
+    """The band index of each contracted value, 0 for those of the upper half and of fixed coefficients.
 
-    ``twice``: values that stand for both halves and meet on the diagonal, across the seam of a few periodic intervals.
+    ``twice``: values that stand for both halves and lie on the diagonal, across the seam of a few periodic intervals.
     """
 
     place: torch.Tensor
@@ -114,16 +109,16 @@ class Pattern:
 
 @dataclass(frozen=True)
 class _Places:
-    """Where the functions of a table have their coefficients, whatever its knots: equal where these are equal."""
+    """The coefficient indices of a table without its knots: equal if these indices are equal."""
 
     index: bytes
     table: Table = field(compare=False)
 
 
 def find_pattern(shape: tuple[int, ...], tables: Sequence[Table], ordering: Ordering, u: int, v: int) -> Pattern:
-    """Where the products of the functions of unknowns ``u`` and ``v`` go, contracted with the longest axis last.
+    """The pattern of products of functions of unknowns ``u`` and ``v``, contracted with the longest coordinate last.
 
-    The same object for tables whose functions have the same coefficients, whatever the knots.
+    Cached for tables with equal coefficient indices, whatever the knots.
     """
     places = tuple(_Places(t.index.cpu().numpy().tobytes(), t) for t in tables)
     return (_small if np.prod(shape) < SMALL else _large)(shape, places, ordering, u, v)
@@ -144,7 +139,7 @@ def _pattern(shape: tuple[int, ...], places: tuple[_Places, ...], ordering: Orde
         column = ((pair.column * stride).unsqueeze(1) + column).reshape(-1)
     first, second = (ordering.position.index_select(0, x).reshape(-1, len(itself)) for x in (row, column))
     twice = None
-    if u == v:  # both (i, j) and (j, i) of the inner coordinates occur where the outer function is paired with itself
+    if u == v:  # inner pairs (i, j) and (j, i) both occur where the outer function is paired with itself
         same = itself.nonzero().squeeze(1)
         lower = first[:, same]
         first[:, same] = lower.masked_fill(lower < second[:, same], -1)
@@ -158,9 +153,9 @@ _small, _large = lru_cache(maxsize=256)(_pattern), lru_cache(maxsize=6)(_pattern
 
 
 def _summed(work: Sequence[int], pairs: Sequence[Pairs], ordering: Ordering, u: int) -> Pattern | None:
-    """The pattern of one unknown with itself, in a third of the time, where places are sums over the coordinates.
+    """The pattern of an unknown with itself where band indices are sums over coordinates, else None.
 
-    They are where positions are, and where the outermost coordinate alone says which of two functions comes first.
+    They are where positions are, and where the outermost coordinate decides which of two functions comes first.
     """
     if ordering.parts is None or ordering.size == 0:
         return None

@@ -1,4 +1,4 @@
-"""An equation on a grid of cells: its residuals and rows there, all at once or a few intervals after the other."""
+"""An equation on a grid of cells: its residuals and rows there, for all intervals or for some at a time."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, reduce
@@ -13,25 +13,23 @@ from pinnkan.assembly.tensor_rows import Rows, TensorRows, grid_jets, parts, wit
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table, gauss_table
 
-#: Numbers that the rows of a linear equation weigh with, beyond which they are not kept but worked out again whenever
-#: they are asked for: 128 MB where they vary, which takes half as long as a product with J^T J, and 8 MB where they are
-#: the same everywhere, which takes no time. Poisson in space, degree 8, has 240 for each coefficient.
+#: Rows of a linear equation with more weights than this are recomputed when needed; the second limit is for constant
+#: weights. Recomputing varying ones takes half as long as a product with J^T J, constant ones no time.
 KEPT, KEPT_OF_NUMBERS = 2**24, 2**20
-#: Points of an interval that are enough for means of weights over it: the steps of conjugate gradients stay as many.
+#: Points per interval for means of weights over it: conjugate gradients take as many steps as with all points.
 FEW = 2
 
 
 def are_fleeting(equation: CompiledEquation, points: float) -> bool:
-    """Whether the rows of an equation at so many points are not kept."""
+    """Whether the rows of an equation at so many ``points`` are recomputed rather than stored."""
     most = KEPT if equation.numbers is None else KEPT_OF_NUMBERS
     return equation.is_linear and points * len(equation.jets) > most
 
 
 class Patch:
-    """An equation on a set of cells: all cells of a box, or those along a side.
+    """An equation on a grid: all cells of a box, or those along a side. Sum factorisation applies to it.
 
-    Points are a product of those of each coordinate, so that values and rows are computed by sum factorisation.
-    ``scale``: weight of the rows, one or (interval, 1, interval, ..).
+    ``tables``: points by coordinate; ``scale``: weight of the rows, a number or (interval, 1 or point, interval, ..).
     """
 
     def __init__(
@@ -46,11 +44,11 @@ class Patch:
 
     @property
     def device(self) -> torch.device:
-        """Where the numbers are."""
+        """The device of the tables."""
         return self.tables[0].nodes.device
 
     def on_few(self, along: int | None) -> "Patch":
-        """The same on FEW points of every interval of all coordinates but one."""
+        """The patch on few points per interval except in coordinate ``along``; unchanged if scales vary by point."""
         tables = list(self.tables)
         for i, (axis, t) in enumerate(zip(self.space.axes, tables, strict=True)):
             if i != along and len(t.nodes) == axis.intervals and t.nodes.shape[1] > FEW:
@@ -59,12 +57,12 @@ class Patch:
         return self if same or not self.weighs_cells else self.on(tables)
 
     def on(self, tables: Sequence[Table]) -> "Patch":
-        """The same at other points of the same intervals."""
+        """The patch at other points of the same intervals."""
         return Patch(self.equation, self.space, tables, self.scale)
 
     @property
     def weighs_cells(self) -> bool:
-        """Whether all points of a cell have the same scale."""
+        """Whether the scale is constant in every cell."""
         return isinstance(self.scale, float) or all(n == 1 for n in self.scale.shape[1::2])
 
     @property
@@ -73,39 +71,39 @@ class Patch:
         return self.root_weight_in(slice(None))
 
     def root_weight_in(self, part: slice, along: int = 0) -> torch.Tensor:
-        """:attr:`root_weight` in some intervals of a coordinate."""
+        """The roots of the weights in the intervals ``part`` of the coordinate ``along``."""
         roots = [r[within(part, along)] if i == along else r for i, r in enumerate(self.roots)]
         return reduce(torch.mul, roots) * in_part(self.scale, part, along)
 
     @cached_property
     def points(self) -> torch.Tensor:
-        """Where the rows are: (interval, point, interval, .., coordinate)."""
+        """The points of the rows: (interval, point, interval, .., coordinate)."""
         return last([x.expand(self.shape) for x in coordinates_on(self.tables)])
 
     def jets(self, coefficients: torch.Tensor) -> torch.Tensor:
-        """The equation's derivatives at the points by sum factorisation: (interval, point, interval, .., jet)."""
+        """The jets of the equation at the points for given coefficients: (interval, point, interval, .., jet)."""
         return self._jets(self.tables, coefficients)
 
     def loss(self, coefficients: torch.Tensor) -> float:
-        """Weighted sum of squares of the residual; nan or inf where it is not finite."""
+        """The weighted sum of squares of the residual; nan or inf where it is not finite."""
         return sum(float(r.square().sum()) for _, r in self.residuals(coefficients))
 
     def residual(self, coefficients: torch.Tensor) -> torch.Tensor:
-        """Residual at the points times the root of their weights: (interval, point, interval, ..)."""
+        """The residual at the points times the root of the weights: (interval, point, interval, ..)."""
         out = coefficients.new_empty(self.shape)
         for part, residual in self.residuals(coefficients):
             out[part] = residual
         return out
 
     def residuals(self, coefficients: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
-        """The same in some intervals of the first coordinate after the other."""
+        """Iterate over the residual in consecutive ranges of intervals of the first coordinate."""
         for part, tables in parts(self.tables):
             yield part, self._value(tables, coefficients) * self.root_weight_in(part)
 
     def by_cell(self, coefficients: torch.Tensor, smooth: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Squared residual of each cell that is ``smooth`` along all coordinates but one: (coordinate, interval, ..).
+        """The squared residual by cell, projected on ``smooth`` in all coordinates but one: (coordinate, interval, ..).
 
-        ``smooth``: orthonormal functions (function, point) of an interval of each coordinate.
+        ``smooth``: for each coordinate orthonormal functions on an interval, (function, point).
         """
         count, points = len(self.tables), tuple(range(1, 2 * len(self.tables), 2))
         total = coefficients.new_zeros((count, *self.shape[::2]))
@@ -113,33 +111,33 @@ class Patch:
             for i in range(count):
                 part = residual
                 for j in range(count):
-                    if j != i:  # the squares are those of the coordinates in it, fewer than its values
+                    if j != i:  # the number of values falls with each projection
                         part = torch.tensordot(part, smooth[j], dims=([2 * j + 1], [1])).movedim(-1, 2 * j + 1)
                 total[i, place] += part.square().sum(points)
         return total
 
     def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> Rows:
-        """Jacobian at ``coefficients``; one right-hand side F + J move for each prescribed move of coefficients."""
+        """Rows at ``coefficients``, with a right-hand side F + J move for each prescribed step of fixed ones."""
         if are_fleeting(self.equation, self.count):
             return FleetingRows(self, coefficients, moves)
         return self._at_best(self._rows(lambda part, tables: self._jets(tables, coefficients), moves))
 
     def rows_at(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> Rows:
-        """The same, linearised at any function given by its jets at :attr:`points`."""
+        """The rows linearised at a function given by its ``jets`` at the points."""
         return self._at_best(self.tensor_rows(jets, moves))
 
     def _at_best(self, rows: TensorRows) -> Rows:
-        """Rows of a single interval of one coordinate written out."""
+        """The rows written out where there is one coordinate with a single interval, else unchanged."""
         return rows.written() if len(self.tables) == 1 and self.tables[0].is_whole else rows
 
     def tensor_rows(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> TensorRows:
-        """:meth:`rows_at`, one row for each point."""
+        """The rows linearised at ``jets``, always as tensor rows."""
         return self._rows(lambda part, tables: jets[part], moves)
 
     def _rows(
         self, jets: Callable[[slice, tuple[Table, ...]], torch.Tensor], moves: Sequence[torch.Tensor]
     ) -> TensorRows:
-        """One row for each point, some intervals of the first coordinate after the other: so little lies between."""
+        """Tensor rows, computed for some intervals of the first coordinate at a time to save memory."""
         sides, given = max(1, len(moves)), moved(moves)
         weights, residual = (
             self.roots[0].new_empty((n, *self.shape)).movedim(0, -1) for n in (len(self.equation.jets), sides)
@@ -157,7 +155,7 @@ class Patch:
     def sided(
         self, part: slice, tables: tuple[Table, ...], coefficients: torch.Tensor, moves: Sequence[torch.Tensor | None]
     ) -> torch.Tensor:
-        """Residuals, one for each move, in some intervals of the first coordinate, those of the ``tables``."""
+        """Weighted F + J move in the intervals ``part`` of the first coordinate, by move: (interval, .., rhs)."""
         root = self.root_weight_in(part).unsqueeze(-1)
         if all(m is None for m in moves):
             value = self._value(tables, coefficients).unsqueeze(-1) * root
@@ -168,12 +166,12 @@ class Patch:
     def _moved(
         self, tables: tuple[Table, ...], f: torch.Tensor, slopes: torch.Tensor, moves: Sequence[torch.Tensor | None]
     ) -> torch.Tensor:
-        """F after each move of prescribed coefficients, (interval, point, .., side); F alone without any."""
+        """F + J move for each of ``moves``: (interval, point, .., rhs); F alone without any."""
         changed = (f if m is None else f + (slopes * self._jets(tables, m)).sum(-1) for m in moves)
         return last(list(changed) or [f])
 
     def _value(self, tables: tuple[Table, ...], coefficients: torch.Tensor) -> torch.Tensor:
-        """F alone at the points of the tables."""
+        """F at the points of the tables."""
         return self.equation.value_on(coordinates_on(tables), grid_jets(tables, coefficients, self.equation.jets))
 
     def _jets(self, tables: tuple[Table, ...], coefficients: torch.Tensor) -> torch.Tensor:
@@ -181,20 +179,19 @@ class Patch:
 
 
 def moved(moves: Sequence[torch.Tensor]) -> list[torch.Tensor | None]:
-    """Moves, None for those of no coefficient."""
+    """The moves, with None in place of those that are zero."""
     return [m if bool(m.any()) else None for m in moves]
 
 
 def on_few(rows: TensorRows, along: int | None = None) -> TensorRows:
-    """Rows for means of weights over intervals of all coordinates but one: on few points, if they are not kept."""
+    """The rows with few points per interval of all coordinates except ``along``; stored rows are unchanged."""
     return rows.on_few(along) if isinstance(rows, FleetingRows) else rows
 
 
 class FleetingRows(TensorRows):
-    """The rows of a linear equation on a :class:`Patch`, worked out whenever they are asked for.
+    """The rows of a linear equation on a :class:`Patch`, recomputed when needed, some intervals at a time.
 
-    Whoever asks for all ``weights`` or the ``residual`` has them made; no one else holds more than those of some
-    intervals. ``at``: the coefficients that they are of, and the moves of prescribed ones.
+    ``weights`` and ``residual`` compute all at once. ``at``: coefficients of the linearisation, and prescribed moves.
     """
 
     patch: Patch
@@ -206,34 +203,34 @@ class FleetingRows(TensorRows):
 
     @property
     def numbers(self) -> tuple[float, ...] | None:
-        """The derivatives of the equation by its jets where they are numbers, and all cells weigh alike."""
+        """The slopes of the equation by jet where all are constant and all cells have weight one, else None."""
         return self.patch.equation.numbers if isinstance(self.patch.scale, float) and self.patch.scale == 1.0 else None
 
     @cached_property
     def _total(self) -> Combined | None:
-        """The derivatives of all unknowns as one sum, where they weigh with numbers; those of a switch with none."""
+        """The operator as one sum of derivatives, where its slopes are constant; None if not, or if it is zero."""
         pairs = zip(self.jets, self.numbers or [0.0] * len(self.jets), strict=True)
         found: dict[Derivative, float] = {((j.unknown, ()), j.order): number for j, number in pairs if number}
         return Combined((found,)) if found else None
 
     def factors_in(self, part: slice, along: int) -> list[torch.Tensor]:
-        """Factors of the weights of the quadrature, by coordinate, in some intervals of one."""
+        """The quadrature weights in the intervals ``part`` of ``along``, one factor for each coordinate."""
         return [(r[within(part, i)] if i == along else r).square() for i, r in enumerate(self.patch.roots)]
 
     def squares_summed(self, over: Sequence[int]) -> torch.Tensor:
-        """Weights of the quadrature, summed over some indices of the grid, which are kept: (interval, point, ..)."""
+        """Quadrature weights summed over the grid indices ``over``, which keep length one: (interval, point, ..)."""
         sums = [t.weights.sum([n for n in (0, 1) if 2 * i + n in over], keepdim=True) if {2 * i, 2 * i + 1} & {*over}
                 else t.weights for i, t in enumerate(self.tables)]  # fmt: skip
         return reduce(torch.mul, [on_grid(s, i, len(sums)) for i, s in enumerate(sums)])
 
     def on_few(self, along: int | None) -> "FleetingRows":
-        """See :func:`on_few`."""
+        """The rows with few points per interval (:func:`on_few`); rows with constant slopes are unchanged."""
         patch = self.patch if self.numbers is not None else self.patch.on_few(along)
         return self if patch is self.patch else FleetingRows(patch, *self.at)
 
     @cached_property
     def _moves(self) -> list[torch.Tensor | None]:
-        """Looked at once for all intervals."""
+        """The prescribed moves, None where zero; computed once."""
         return moved(self.at[1])
 
     @property
@@ -271,16 +268,16 @@ class FleetingRows(TensorRows):
             out[..., u, :].index_add_(0, places, found)
 
     def gradient_after(self, ordering: Ordering, step: torch.Tensor | None) -> torch.Tensor:
-        """J^T (r + J d) of the residual r and a step d, (free coefficient, side) both; None for no step."""
+        """J^T (r + J d) for the residual r and a step d, both (free coefficient, rhs); None: d = 0."""
         values = None if step is None else ordering.spread(step).reshape(*self.space.shape, step.shape[1])
         return self.gradient_at(values).reshape(self.space.size, -1)[ordering.free]
 
     def gradient_at(self, values: torch.Tensor | None) -> torch.Tensor:
-        """The same of all coefficients: (coefficient, .., unknown, side) both."""
+        """J^T (r + J d) for ``values`` d of all coefficients: (coefficient, .., unknown, rhs); None: d = 0."""
         sides = max(1, len(self.at[1]))
         out = self.at[0].new_zeros((*(t.count for t in self.tables), self.space.unknowns, sides))
         for part, tables in parts(self.tables):
-            left = self.residual_in(part)  # rounded alike every time, as F after the step would not be
+            left = self.residual_in(part)  # unlike F after the step, always with the same rounding
             left = left if values is None else left + self.image(part, tables, values)
             self.add_transposed(part, tables, left, out)
         return out

@@ -1,7 +1,6 @@
-"""Rows of a problem whose box lies askew in the box of its inner coordinates.
+"""Rows of a problem whose domain lies inclined in the box of its inner coordinates.
 
-The chain rule acts on the weights dF/d(D^alpha u), so that rows stay products of one-dimensional tables, as in
-:class:`pinnkan.assembly.patch.Patch`.
+The chain rule is applied to the weights dF/d(D^alpha u), so the rows remain products of one-dimensional tables.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ from pinnkan.kan.field import Array
 
 
 class ImmersedPatch:
-    """An equation at points; ``root_weight`` (..) weighs its rows."""
+    """An equation at the points of ``places``; ``root_weight`` (..): the roots of the weights of its rows."""
 
     def __init__(self, equation: CompiledEquation, places: Places, coordinates: Coordinates, unknowns: int) -> None:
         self.equation, self.places, self.unknowns = equation, places, unknowns
@@ -35,7 +34,7 @@ class ImmersedPatch:
         self.root_weight = torch.from_numpy(np.sqrt(places.weights))
 
     def jets(self, coefficients: Array) -> torch.Tensor:
-        """The equation's derivatives in (x, y[, t]): (.., jet)."""
+        """The jets of the equation in (x, y[, t]) at the points: (.., jet)."""
         inner = self.places.derivatives(coefficients, self.betas)
         out = inner.new_zeros((len(self.equation.jets), *self.root_weight.shape))
         for k, b, factor in self.transfer:
@@ -43,7 +42,7 @@ class ImmersedPatch:
         return out.movedim(0, -1)
 
     def _linearised(self, jets: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """F (..), and per unknown the weights of the inner derivatives (.., beta)."""
+        """F (..), and for each unknown the weights of its inner derivatives (.., order)."""
         f, w = self.equation.linearise(self.points, jets)
         out = w.new_zeros((self.unknowns, len(self.betas), *f.shape))
         for k, b, factor in self.transfer:
@@ -51,11 +50,11 @@ class ImmersedPatch:
         return f, list(out.movedim(1, -1))
 
     def residual(self, coefficients: Array, offset: torch.Tensor | None = None) -> torch.Tensor:
-        """Weighted residual (.., side), one side for each of ``offset`` (.., side), what F has to equal."""
+        """The weighted residual F - offset for each ``offset`` (.., rhs), or F without one: (.., rhs)."""
         return self._weighted(self.equation.linearise(self.points, self.jets(coefficients))[0], offset)
 
     def rows(self, coefficients: Array, offset: torch.Tensor | None = None, sides: int = 1) -> Rows:
-        """Jacobian and residual at ``coefficients``; ``sides`` equal ones where there is no offset."""
+        """The rows linearised at ``coefficients``; without an offset the residual F is repeated for all ``sides``."""
         f, weights = self._linearised(self.jets(coefficients))
         residual = self._weighted(f, offset)
         residual = residual.expand(*f.shape, sides) if offset is None else residual[..., :sides]
@@ -67,9 +66,9 @@ class ImmersedPatch:
         return (f if offset is None else f - offset) * self.root_weight.unsqueeze(-1)
 
     def size(self, widths: Array, in_time: bool = False) -> torch.Tensor:
-        """Size (..) of the operator at zero on functions that vary over ``widths`` (.. or 1, coordinate).
+        """The size (..) of the operator at zero on functions that vary over ``widths`` (.., coordinate).
 
-        ``in_time``: of its derivatives by time alone.
+        ``in_time``: that of its time derivatives alone.
         """
         _, weights = self._linearised(self.root_weight.new_zeros((*self.root_weight.shape, len(self.equation.jets))))
         scale = np.zeros((*widths.shape[:-1], len(self.betas)))
@@ -83,11 +82,10 @@ class ImmersedPatch:
 
 @dataclass(frozen=True, eq=False)
 class Gathered:
-    """Rows written out cell by cell, of many batches, as :class:`pinnkan.assembly.tensor_rows.Rows`.
+    """Rows of many batches, by cell, as :class:`pinnkan.assembly.tensor_rows.Rows`; J^T J is summed by cell.
 
-    J^T J is summed per cell first. A cell may have several groups on a side, and more than one side. ``blocks``:
-    jacobian (cell, row, column) and which cell of ``index`` (cell, column) each of its cells is; ``residual`` (row,
-    side) of all blocks one after the other.
+    ``blocks``: jacobian (cell, row, column), and the number of each of its cells in ``index`` (cell, column), with
+    repetition. ``residual`` (row, rhs): of all blocks in order.
     """
 
     blocks: tuple[tuple[torch.Tensor, torch.Tensor], ...]
@@ -122,7 +120,7 @@ class Gathered:
 
 
 def gathered(rows: Sequence[CellRows]) -> Gathered:
-    """The rows of several batches, cell by cell."""
+    """Combine the rows of several batches."""
     lowest, owner = torch.unique(torch.cat([r.index[:, 0] for r in rows]), return_inverse=True)
     owners = owner.split([len(r.index) for r in rows])
     index = rows[0].index.new_zeros((len(lowest), rows[0].index.shape[1]))

@@ -1,8 +1,7 @@
-"""Powers that are real only of numbers that are not negative, continued so that an iteration may pass by others.
+"""Odd continuation of fractional powers to negative bases: |b|^p sign(b) in place of b^p.
 
-The Thomas-Fermi equation, sqrt(x) u'' = u^(3/2) with u = 0 at an end, has u > 0, but what approximates u crosses zero
-next to that end, and Newton's iteration does so on its way. With |b|^p sign(b) in place of b^p it is solved within 1 s,
-and without it no step is finite. The odd continuation keeps what is monotone so: u'' = u^p has one solution still.
+Iterates may cross zero where the solution is positive, as in the Thomas-Fermi equation sqrt(x) u'' = u^(3/2); no Newton
+step is finite there without continuation. The odd one keeps monotonicity, and thus the uniqueness of u'' = u^p.
 """
 
 from dataclasses import replace
@@ -14,7 +13,7 @@ from pinnkan.problem.statement import Equation
 
 
 def rooted(equation: Equation) -> tuple[sympy.Pow, ...]:
-    """The powers of what depends on an unknown whose exponents are numbers, and not whole ones."""
+    """The powers with a constant fractional exponent whose base depends on an unknown."""
     unknown = set(equation.jets)
     powers = equation.residual.atoms(sympy.Pow)
     broken = (p for p in powers if p.exp.is_Number and float(p.exp) % 1.0)
@@ -22,7 +21,7 @@ def rooted(equation: Equation) -> tuple[sympy.Pow, ...]:
 
 
 def continued(equation: Equation) -> Equation:
-    """The equation with the odd continuation of its :func:`rooted` powers to negative bases; else as it is."""
+    """The equation with the odd continuation of its fractional powers (:func:`rooted`)."""
     powers = set(rooted(equation))
     if not powers:
         return equation

@@ -1,37 +1,26 @@
-"""How much rows weigh: next to a place where conditions change, and on cells that are small beside others.
+"""Weights of the rows of equations: near corners, on small cells, and of algebraic equations in time.
 
-At a distance r from a place where conditions change a term of order m makes a function of size one and width r a
-residual of r^-m: next to it a residual says less and less of the error in L2, and that of a solution which jumps there,
-or is r^(1/2), has no finite norm at all. Rows weighed by r^w see a solution r^s as r^(s - m + w), square integrable in
-the plane for w > m - 1 - s. But w must not be too large either: what an adjoint r^s' carries there, such as a point
-force, has no finite residual, as it has to have, for w < 1 + s' only (Kondratiev 1967; Kozlov, Maz'ya and Rossmann
-1997). That leaves
+Near a place where conditions change. At a distance r a term of order m turns a function of size one and width r into a
+residual of size r^-m, so the residual says ever less about the L2 error; solutions such as r^(1/2) have no finite
+residual. With rows weighted by r^w a solution r^s has the residual r^(s - m + w), square integrable in the plane for w
+> m - 1 - s. An adjoint r^s', such as a point force, must keep an infinite residual: w < 1 + s' (Kondratiev 1967;
+Kozlov, Maz'ya, Rossmann 1997). Between these bounds:
 
-    m - 1/2         where a value jumps between two that are prescribed: s = 0, s' = 1 inside of a side, 2 at a corner
-    m/2 + 1/4       where values are prescribed to one side of it at least: s = s' from 1/2 on for m = 2
-    m/2 - 1/2       where they are on neither: s = 1, and s' = 0, a constant
-    m - 1/2         where curvatures alone contradict an equation: s = s' = 2, but for a logarithm
-    m/2 + 1/2       where both sides hold all that they can, and a mixed derivative is open: s = s' = 1.4 of a
-                    sheet, 3.7 of a plate; the middle of the bounds is m/2 for every s = s'
+    m - 1/2      a prescribed value jumps: s = 0, s' = 1 inside of a side, 2 at a corner
+    m/2 + 1/4    values are prescribed on at least one side: s = s' >= 1/2 for m = 2
+    m/2 - 1/2    values are prescribed on neither side: s = 1, s' = 0
+    m - 1/2      only curvatures contradict an equation: s = s' = 2, but for a logarithm
+    m/2 + 1/2    both sides are clamped, a mixed derivative is open: s = s' = 1.4 (sheet), 3.7 (plate)
 
-To the last two no knots are graded; of the last, where s is below m only (:mod:`pinnkan.assembly.clamped_corners`). A
-square plate clamped all around under its weight had 3e-5 on 142 x 142 intervals without weights, and has 1e-8 on 16 x
-16 in a second; with m/2 as well. Where curvatures contradict: within half of a side -lap u = 1 to 1e-6, 1e-8 and 1e-11
-took 0.14, 0.28 and 1.3 s with it, 0.16, 0.5 and 2.7 s with m - 1, 0.15, 0.30 and 0.8 s with m, 0.36, 0.32 and 1.6 s
-with m + 1/2, 0.30, 0.31 and 3.0 s without weights; a conductivity that varies 19 times to 1e-6, 1e-7 and 1e-8 1.1, 3.1
-and 3.7 s with it, 1.15, 3.5 and 3.7 s with m, 4.3, 4.2 and 24 s without.
+Knots are not graded to the last two. The last applies where s < m (:mod:`pinnkan.assembly.clamped_corners`); it takes a
+clamped square plate on 16 x 16 intervals to 1e-8, against 3e-5 on 142 x 142 without. Where the equations have real
+characteristics no row is weighted.
 
-At the free corners of a cantilever m/2 + 1/4 left 6.1e-2 of the deflection off, m/2 - 1/2 3.6e-3, with ten times the
-residual: forces on them cost nothing. Where the equations have waves nothing of this holds, and rows are what they are:
-u_xx - 0.4 u_yy = x with u = 0 all around converged 2.2 tolerances off with them.
-
-On functions that vary over a length h the principal terms of an equation i of a system are of size h^(c_i - d_j) U_j,
-with the offsets c of equations and d of unknowns of Agmon, Douglis and Nirenberg (1964). Sizes of unknowns and
-equations are balanced on the scale of the domain (:mod:`pinnkan.problem.units.natural_units`); on a cell that is r
-times as large, in all coordinates, equation i is weighed by r^(c - c_i), c the largest offset. That is r for the
-momentum of a flow, one for div u = 0: what a pressure that is not smooth at a corner leaves there then no longer moves
-it elsewhere. In a cavity with the lid 4x(1 - x) the velocity is off by 1.3e-5, not 2.2e-5, the pressure by 1e-4, not
-5e-4.
+By cell. For functions that vary over a length h the principal terms of equation i are of size h^(c_i - d_j) U_j, with
+the offsets c of equations and d of unknowns of Agmon, Douglis and Nirenberg (1964). Sizes are balanced on the scale of
+the domain (:mod:`pinnkan.problem.units.natural_units`). On a cell r times as large as others in all coordinates
+equation i gets the weight r^(c - c_i), c the largest offset: r for the momentum of a flow, one for div u = 0. A
+pressure that is not smooth at a corner then does not move the velocity elsewhere.
 """
 
 from collections.abc import Sequence
@@ -51,37 +40,31 @@ from pinnkan.problem.checks.system_count import has_characteristics
 from pinnkan.problem.corners import Corner, bent_corners, corners
 from pinnkan.problem.statement import Equation, Problem
 
-#: The order of equations of which these powers are known to be between those bounds: corners of a plate differ by more
-#: than by what is held there.
+#: The order of equations for which the powers at changes of conditions lie between the bounds.
 ORDER = 2
-#: The same where nothing but values and slopes are held.
+#: The orders of equations for which the power at clamped corners does.
 CLAMPED = (2, 4)
-#: Beyond this share of the shortest side rows are what they are; NEAR where curvatures alone contradict: with 0.5 there
-#: too a resonance of five waves took 2.1 s to 1e-6, a spike beside a corner 1.4 s to 1e-4, with 0.2 0.75 and 0.9 s.
-#: What it slows is a layer 1e-2 wide along all sides (-1e-4 lap u + u = 1 to 1e-6: 1.8 s, 0.6 s without weights).
+#: The radius of weights, over the shortest side of the box; the second one where only curvatures contradict, for which
+#: the first took three times as long on a resonance of five waves.
 REACH, NEAR = 0.5, 0.2
-#: What is added to the power of a jump, to half the order where values are held, and where they are not; to the order
-#: where curvatures alone contradict.
+#: Powers: added to the order where values jump and where only curvatures contradict, else to half the order.
 JUMPING, HELD, FREE, BENT = -0.5, 0.25, -0.5, -0.5
 
 
 @dataclass(frozen=True)
 class CornerWeights:
-    """``powers``: of each corner, those of each equation, of r over the ``reach``."""
+    """The weights (r / ``reach``)^power around ``corners``; ``powers``: by corner and equation."""
 
     corners: tuple[Corner, ...]
     powers: tuple[tuple[float, ...], ...]
     reach: float
 
     def on(self, tables: Sequence[Table], equation: int) -> torch.Tensor:
-        """The weights of an equation: (interval, point, interval, ..)."""
+        """The weights of an equation on a grid: (interval, point, interval, ..)."""
         return self._product(coordinates_on(tables), [own[equation] for own in self.powers])
 
     def at(self, points: Array, equation: int | None = None) -> Array:
-        """The weights of an equation at points (.., coordinate).
-
-        For None those of conditions, which are those of the equation that weighs least.
-        """
+        """The weights of an equation at ``points`` (.., coordinate); None: of conditions, with the largest powers."""
         places = [torch.from_numpy(np.ascontiguousarray(x)) for x in np.moveaxis(points, -1, 0)]
         powers = [max(own) if equation is None else own[equation] for own in self.powers]
         return self._product(places, powers).numpy()
@@ -98,7 +81,7 @@ class CornerWeights:
 
 
 def _near(squares: Sequence[torch.Tensor], index: int, count: int) -> slice:
-    """Where along an index of arrays that broadcast every one of them has something below one."""
+    """The range of an array index in which every array of ``squares`` has values below one."""
     found = torch.ones(count, dtype=torch.bool, device=squares[0].device)
     for square in (s for s in squares if s.shape[index] > 1):
         found &= (square < 1.0).movedim(index, 0).reshape(square.shape[index], -1).any(1)
@@ -107,7 +90,7 @@ def _near(squares: Sequence[torch.Tensor], index: int, count: int) -> slice:
 
 
 def corner_weights(problem: Problem) -> CornerWeights | None:
-    """Those of all places where conditions change; None where there are none, or equations are of another order."""
+    """The weights around all places where conditions change; None where there are none or the powers are not known."""
     found, half = corners(problem), 0.5 * ORDER
     weights = offsets(problem) if found else None
     if weights is None:
@@ -118,7 +101,7 @@ def corner_weights(problem: Problem) -> CornerWeights | None:
 
 
 def bent_weights(problem: Problem) -> CornerWeights | None:
-    """Those of corners without a change of conditions at which no solution is smooth but by chance."""
+    """Weights around incompatible corners: clamped, else where curvatures contradict an equation; None without."""
     clamped, bent, weights = clamped_corners(problem), bent_corners(problem), offsets(problem)
     if clamped and weights is not None:
         middle = 0.5 * (1 - max(weights.unknowns))
@@ -129,9 +112,12 @@ def bent_weights(problem: Problem) -> CornerWeights | None:
 def _weights(
     problem: Problem, found: tuple[Corner, ...], added: Sequence[float], reach: float, known: tuple[int, ...] = (ORDER,)
 ) -> CornerWeights | None:
-    """With what is ``added`` to the order of each equation at each corner, within that share of the shortest side."""
+    """The weights with powers ``added`` to the order of each equation, within ``reach`` times the shortest side.
+
+    None without corners, with real characteristics, or where the highest order is not ``known`` to allow the powers.
+    """
     weights = offsets(problem) if found else None
-    if weights is None or has_characteristics(problem):  # what disagrees at a corner goes far along these
+    if weights is None or has_characteristics(problem):  # an incompatibility propagates along these
         return None
     orders = [_order(e, c, weights.unknowns) for e, c in zip(problem.equations, weights.equations, strict=True)]
     if max(orders) not in known:
@@ -141,22 +127,17 @@ def _weights(
 
 
 def _order(equation: Equation, offset: int, unknowns: Sequence[int]) -> int:
-    """The highest of the derivatives that lead in an equation; of s = u_x beside lap(u) = f it is that of s.
-
-    With that of lap(u) an s that is large at a corner alone was hardly seen there: nothing seemed to determine it.
-    """
+    """The highest order of the leading derivatives of an equation; for s = u_x beside lap(u) = f it is that of s."""
     return max(j.total for j in equation.jets.values() if j.total == unknowns[j.unknown] - offset)
 
 
-#: Orders are balanced on functions that vary over a tenth of the domain; splines resolve less than that. A flow in a
-#: cube, a slab on one interval of degree 6: errors of velocity and pressure 1.2e-5 and 2.2e-4 with one, 5.2e-6 and
-#: 1.1e-4 with three, 5.4e-6 and 8.8e-5 with ten, 1.7e-5 and 1.1e-4 with thirty. Of what is shipped Stokes' flow has a
-#: fifth of the error, Taylor and Green's vortices two thirds, Kovasznay's at 1e-6 half of it on fewer knots.
+#: Orders of equations are balanced on functions that vary over a tenth of the domain. A flow in a cube has 2.2e-4 as
+#: error of its pressure with 1, 8.8e-5 with 10, 1.1e-4 with 30.
 FINER = 10.0
 
 
 def surpluses(problem: Problem) -> tuple[int, ...]:
-    """By how much the offset of each equation is below the largest; zeros where no assignment gives offsets."""
+    """The deficit of the offset of each equation against the largest offset; zeros where there are no offsets."""
     weights = offsets(problem)
     if weights is None:
         return (0,) * len(problem.equations)
@@ -164,21 +145,21 @@ def surpluses(problem: Problem) -> tuple[int, ...]:
 
 
 def finer(surpluses: Sequence[int]) -> tuple[float, ...]:
-    """What equations weigh of which surplus, so that orders balance on the lengths that splines resolve."""
+    """The weight of each equation by its deficit, so that orders balance on the lengths that splines resolve."""
     return tuple(FINER ** (max(surpluses) - s) for s in surpluses)
 
 
-#: An equation without derivatives that closes others in time, as w = u^2 does u_t = u_xx - w, weighs the length of
-#: time over that of the slab, and CLOSING at least: what u_t leaves in a slab of length h makes an error of h times as
-#: much in u, and pulls at w with all of it. Where values on a side disagree with the start, w (1 + w) = u took 0.5 s to
-#: 1e-4 with 100, found no end without, nor did w + q = u, w q = 0.05 with 30; where they jump, an Arrhenius rate took
-#: 12 s with the length, and found no end with 100, nor with 100 times the length. In ordinary equations nothing pulls
-#: so, and Newton's method for a diode's exponential found no end with 30.
+#: The least weight of an algebraic equation such as w = u^2 beside u_t = u_xx - w; else it is the length of time over
+#: that of the slab. A residual of u_t over a slab of length h is an error of only h times as much in u, but moves w by
+#: all of it. With 30 instead, w + q = u, w q = 0.05 does not converge.
 CLOSING = 100.0
 
 
 def closures(problem: Problem) -> tuple[bool, ...]:
-    """Which equations in time and space have no derivatives, and tell unknowns of which no other equation has any."""
+    """Whether each equation in time and space is algebraic.
+
+    It has no derivatives, and contains an unknown of which no equation has a derivative.
+    """
     jets = [j for e in problem.equations for j in e.jets.values()]
     plain = {u for u in range(len(problem.unknowns)) if not any(j.total for j in jets if j.unknown == u)}
     in_time = problem.time_axis is not None and problem.dimension > 1
@@ -187,12 +168,12 @@ def closures(problem: Problem) -> tuple[bool, ...]:
 
 
 def closing_weight(problem: Problem, space: Space) -> float:
-    """What those weigh in a slab."""
+    """The weight of algebraic equations in a slab."""
     return max(CLOSING, float(problem.box.lengths[-1] / np.ptp(space.axes[-1].breaks)))
 
 
 def local_weight(space: Space, surplus: int) -> torch.Tensor | None:
-    """The weight of an equation by cell, (interval, 1, interval, 1, ..); None where it is one: on a line it is."""
+    """The weight of an equation by cell, (interval, 1, interval, 1, ..); None where it is one, as in one coordinate."""
     if surplus == 0 or len(space.axes) == 1:
         return None
     widths = [np.diff(a.breaks) for a in space.axes]

@@ -1,9 +1,7 @@
-"""The rows of equations on cells that are spread over the processes of a job, along the longest coordinate.
+"""Rows of equations on cells that are distributed over the processes of a job, along the longest coordinate.
 
-Every process has the intervals of one range: it works out residuals and rows there, keeps the rows, and applies them.
-It is sent the coefficients that live on its cells, its own and a halo of as many layers as the degree. The leader also
-has all rows, for whoever asks what equations weigh where; those of many cells that weigh with the same numbers
-everywhere nobody keeps.
+Each process computes, stores and applies the rows on one range of intervals. It receives the coefficients whose splines
+live there, with a halo of as many layers as the degree. The leader also stores all rows, if their weights vary.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,18 +20,18 @@ from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
 from pinnkan.processes.team import Shared, Team, team
 
-#: Numbers that rows weigh with from which on they are shared: with fewer, messages take longer than the work.
+#: The number of weights from which on rows are shared; below, messages take longer than the work.
 SHARED_FROM = 2**18
 
 Scale = float | torch.Tensor
-#: Fields of a table or of an equation, as they travel.
+#: The fields of a table or an equation as plain data, for messages.
 Data = Sequence[Any]
 
 
 def patches_of(
     equations: Sequence[CompiledEquation], space: Space, tables: Sequence[Table], scales: Sequence[Scale]
 ) -> list[Patch]:
-    """Each equation on all cells, weighted with its scale; in parts where there is a team, and the points are many."""
+    """The patch of each equation on all cells, with its scale; shared where there is a team and many points."""
     pairs, there = list(zip(equations, scales, strict=True)), team()
     many = sum(len(e.jets) for e in equations) * float(np.prod([t.nodes.numel() for t in tables])) >= SHARED_FROM
     if there is None or not many or max(a.intervals for a in space.axes) == 1:
@@ -48,9 +46,9 @@ def patches_of(
 
 
 class Spread:
-    """How the cells of a space are spread: ``along`` its longest coordinate, in ``ranges`` of intervals.
+    """The distribution of cells: ``ranges`` of intervals ``along`` the longest coordinate of a space.
 
-    ``places``: the coefficients along it that live in each range.
+    ``places``: the coefficients in that coordinate of each range, its halo included.
     """
 
     def __init__(self, space: Space, there: Team, tables: Sequence[Table]) -> None:
@@ -59,46 +57,46 @@ class Spread:
         self.places = [torch.unique(tables[self.along].index[slice(*cells)]) for cells in self.ranges]
 
     def cut(self, values: torch.Tensor, cells: tuple[int, int]) -> torch.Tensor:
-        """Those of (interval, point, ..) in a range."""
+        """The part of an array (interval, point, ..) in a range of intervals."""
         return values.narrow(2 * self.along, cells[0], cells[1] - cells[0])
 
     def tables(self, tables: Sequence[Table], cells: tuple[int, int], places: torch.Tensor) -> tuple[Table, ...]:
-        """Tables of a range, the coefficients counted among ``places``."""
+        """The tables of a range of intervals, with coefficients renumbered among ``places``."""
         return tuple(numbered(t.part(slice(*cells)), places) if i == self.along else t for i, t in enumerate(tables))
 
     def halos(self, values: torch.Tensor) -> list[torch.Tensor]:
-        """The coefficients (coefficient, .., rest) that live in each range."""
+        """The parts of coefficients (coefficient, .., rest) that each range needs."""
         return [values.index_select(self.along, p) for p in self.places]
 
     def added(self, parts: Sequence[torch.Tensor], out: torch.Tensor) -> torch.Tensor:
-        """Parts for the coefficients of each range, added to ``out`` in the order of the ranks."""
+        """Add the contributions of each range to ``out`` (coefficient, .., rest), in the order of the ranks."""
         for places, part in zip(self.places, parts, strict=True):
             out.index_add_(self.along, places, part)
         return out
 
     def joined(self, parts: Sequence[torch.Tensor], before: int = 0) -> torch.Tensor:
-        """Parts (.., interval, point, ..) one after the other; ``before``: indices in front of the grid."""
+        """Concatenate arrays of each range, (.., interval, point, ..), with ``before`` indices in front of the grid."""
         return torch.cat(list(parts), 2 * self.along + before)
 
 
 def ranges(count: int, parts: int) -> list[tuple[int, int]]:
-    """So many things in at most so many ranges, each of one thing at least."""
+    """Split the numbers below ``count`` into at most so many ``parts``, nonempty and of similar length."""
     ends = np.linspace(0, count, min(parts, count) + 1).round().astype(int).tolist()
     return list(pairwise(ends))
 
 
 def numbered(table: Table, places: torch.Tensor) -> Table:
-    """The table with coefficients counted among ``places``."""
+    """The table with its coefficients renumbered by their position among ``places``."""
     return Table(table.nodes, table.weights, table.values, torch.searchsorted(places, table.index), len(places))
 
 
 def table_data(table: Table) -> Data:
-    """A table as plain data, in the order of its fields."""
+    """The fields of a table, in order."""
     return table.nodes, table.weights, table.values, table.index, table.count
 
 
 class PatchParts:
-    """The equations on the cells of one process; tables say all that is asked of a space."""
+    """The patches of all equations on the cells of one process; equations are addressed by number."""
 
     def __init__(
         self,
@@ -130,16 +128,16 @@ class PatchParts:
 
 
 class RowsPart(TensorRows):
-    """Rows on the cells of one process."""
+    """The rows on the cells of one process."""
 
     def read(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weights (jet, grid) and residuals (side, grid), as they lie in memory."""
+        """The weights (jet, grid) and residuals (rhs, grid) in memory order."""
         return self.weights.movedim(-1, 0), self.residual.movedim(-1, 0)
 
 
 @dataclass(frozen=True, eq=False)
 class InParts:
-    """Where the parts of rows are; ``weights``: of the rows that they are parts of, None of those that nobody keeps."""
+    """The distributed parts of rows; ``weights``: those of the whole rows, None where these are not stored."""
 
     cells: Spread
     shared: Shared
@@ -154,20 +152,20 @@ class InParts:
         return self.cells.joined(self.shared.call("applied", [(v,) for v in self.cells.halos(values)]))
 
     def gathered(self, found: Sequence[torch.Tensor], space: Space) -> torch.Tensor:
-        """The sum of parts (coefficient, .., unknown, side) for the coefficients of each range: (coefficient, side)."""
+        """The sum of contributions (coefficient, .., unknown, rhs) of all ranges: (coefficient, rhs)."""
         sides = found[0].shape[-1]
         return self.cells.added(found, found[0].new_zeros((*space.shape, sides))).reshape(space.size, sides)
 
 
 @dataclass(frozen=True, eq=False)
 class SharedRows(TensorRows):
-    """Rows that are also kept in parts."""
+    """Stored rows of which each process also keeps its part."""
 
     kept: InParts
 
     @property
     def are_kept(self) -> bool:
-        """Whether the parts are those of these rows: other weights may have been put into their place."""
+        """Whether the parts still belong to these rows, whose weights may have been replaced."""
         return self.kept.weights is self.weights
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
@@ -182,7 +180,7 @@ class SharedRows(TensorRows):
 
 
 class SharedFleetingRows(FleetingRows):
-    """Rows that each process works out again on its cells."""
+    """Rows that each process recomputes on its cells."""
 
     kept: InParts
 
@@ -222,14 +220,14 @@ class SharedFleetingRows(FleetingRows):
 
 
 def parts_of(rows: TensorRows) -> InParts | None:
-    """Where parts of the rows are, if they are in parts."""
+    """The distributed parts of the rows; None if there are none."""
     if isinstance(rows, SharedFleetingRows):
         return rows.kept
     return rows.kept if isinstance(rows, SharedRows) and rows.are_kept else None
 
 
 class SharedPatch(Patch):
-    """Equation ``number`` of those that are ``shared``, on all cells."""
+    """The equation with index ``number`` among the ``shared`` ones, on all cells."""
 
     def __init__(
         self, cells: Spread, shared: Shared, number: int,

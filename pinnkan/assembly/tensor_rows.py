@@ -1,11 +1,9 @@
-"""Least-squares rows, never written out: J^T J, J^T r and J d of a linearised equation on a product of coordinates.
+"""Least-squares rows that are never written out: J^T J, J^T r and J d of an equation on a product of coordinates.
 
-With rows ``J = sum_a W_a (D^a1 b_1)(D^a2 b_2) ..``, W_a diagonal in the points, each entry of J^T J is a sum over
-products of one-dimensional factors. It is contracted one coordinate after the other, and what neighbouring intervals
-share is added up before the next coordinate is taken (sum factorisation with partial assembly: Antolin, Buffa,
-Calabro, Martinelli, Sangalli 2015). Against one batched product per cell, solve included: Poisson on 48 x 48 intervals
-of degree 9 in 0.31 s instead of 1.50 s, on 6 x 6 x 6 of degree 8 in 0.86 s instead of 12.4 s (one core), in a fraction
-of the memory.
+With rows ``J = sum_a W_a (D^a1 b_1)(D^a2 b_2) ..``, W_a diagonal in the points, an entry of J^T J is a sum of products
+of one-dimensional factors. Coordinates are contracted one after the other, and contributions of neighbouring intervals
+are added before the next one (sum factorisation with partial assembly: Antolin, Buffa, Calabro, Martinelli, Sangalli
+2015). Poisson on 6 x 6 x 6 intervals of degree 8 takes 0.86 s, with one product per cell 12.4 s.
 
 Where points have no such structure rows are written out cell by cell (:mod:`pinnkan.assembly.cell_rows`).
 """
@@ -26,40 +24,39 @@ from pinnkan.kan.product import Space
 from pinnkan.kan.table import Intervals, Pairs, Table
 from pinnkan.problem.statement import Jet
 
-#: Points of rows that are worked on at once.
+#: Points of rows that are processed at once.
 AT_ONCE = 2**17
-#: Coefficients from which on places of entries are worked out for those of a band only (``normal_matrix.full_matrix``).
-#: Of one unknown a factor of 1,728 takes as long either way, of four that of 1,758 a fourth.
+#: The number of coefficients from which on band indices are not computed for a full matrix
+#: (``normal_matrix.full_matrix``): with 1758 of four unknowns this takes a fourth of the time.
 JOINED = 1750
 
 
 class Rows(Protocol):
-    """Rows of a least-squares problem; ``residual`` has the side as its last index."""
+    """Rows of a least-squares problem; the last index of ``residual`` is the right-hand side (rhs)."""
 
     @property
     def residual(self) -> torch.Tensor: ...
 
     def reach(self, ordering: Ordering) -> int:
-        """Largest distance of two coefficients that share a row."""
+        """The bandwidth: the largest distance of two coefficients that share a row."""
 
     def gram(self, ordering: Ordering) -> Iterator[Entries]:
-        """Lower half of J^T J in parts."""
+        """Iterate over the entries of the lower half of J^T J."""
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
-        """J^T r: (free coefficient, side)."""
+        """J^T r: (free coefficient, rhs)."""
 
     def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
-        """J d for d (free coefficient, side), shaped like the residual."""
+        """J d for d (free coefficient, rhs), shaped like the residual."""
 
 
 @dataclass(frozen=True, eq=False)
 class TensorRows(Looks):
     """:class:`Rows` on a grid, (interval, point) per coordinate.
 
-    ``weights`` (grid, jet): derivative of the equation by each jet, times the root of the quadrature weight;
-    ``residual`` (grid, side); ``scale``: of the weights, what cells weigh beside the equation, one or (interval, 1,
-    interval, ..); ``constants``: these derivatives of the equation, each where it is the same everywhere; none of other
-    weights.
+    ``weights`` (grid, jet): derivative of the equation by each jet times the root of the row's weight; ``residual``
+    (grid, rhs); ``scale``: the factor in the weights for cells, a number or (interval, 1, interval, ..); ``constants``:
+    the derivatives of the equation that are constant, else None, or () if unknown.
     """
 
     space: Space
@@ -72,15 +69,15 @@ class TensorRows(Looks):
 
     @property
     def count(self) -> int:
-        """Number of rows."""
+        """The number of rows."""
         return prod(t.nodes.numel() for t in self.tables)
 
     def weights_in(self, part: slice, along: int = 0) -> torch.Tensor:
-        """The weights in some intervals of a coordinate."""
+        """The weights in the intervals ``part`` of a coordinate."""
         return self.weights[within(part, along)]
 
     def residual_in(self, part: slice) -> torch.Tensor:
-        """The residual in some intervals of the first coordinate."""
+        """The residual in the intervals ``part`` of the first coordinate."""
         return self.residual[part]
 
     def reach(self, ordering: Ordering) -> int:
@@ -89,7 +86,7 @@ class TensorRows(Looks):
         return max((self._pattern(ordering, u, v).reach for u, v in self._unknown_pairs()), default=0)
 
     def _reach(self, ordering: Ordering) -> int:
-        """The same without the places of all entries, cell by cell: of many coefficients that join all others."""
+        """The bandwidth cell by cell, without the band indices of all entries."""
         present = sorted({j.unknown for j in self.jets})
         position = ordering.position.reshape(self.space.shape)[..., present]
         highest, lowest = position.amax(-1), position.masked_fill(position < 0, ordering.size).amin(-1)
@@ -112,14 +109,14 @@ class TensorRows(Looks):
         return self.transposed(residual).reshape(self.space.size, -1)[ordering.free]
 
     def transposed(self, residual: torch.Tensor) -> torch.Tensor:
-        """J^T r of all coefficients: (coefficient, .., unknown, side)."""
+        """J^T r of all coefficients: (coefficient, .., unknown, rhs)."""
         out = residual.new_zeros((*(t.count for t in self.tables), self.space.unknowns, residual.shape[-1]))
         for part, tables in parts(self.tables):
             self.add_transposed(part, tables, residual[part], out)
         return out
 
     def add_transposed(self, part: slice, tables: tuple[Table, ...], residual: torch.Tensor, out: torch.Tensor) -> None:
-        """Add J^T r of residuals in a part of the intervals, those of the ``tables``."""
+        """Add J^T r of residuals in the intervals ``part`` of the first coordinate (``tables``) to ``out``."""
         first, *others = tables
         own, places = first.alone()
         weights = self.weights_in(part)
@@ -131,19 +128,19 @@ class TensorRows(Looks):
         return self.applied(ordering.spread(step).reshape(*self.space.shape, step.shape[1]))
 
     def applied(self, values: torch.Tensor) -> torch.Tensor:
-        """J d for d (coefficient, .., unknown, side), shaped like the residual."""
+        """J d for d (coefficient, .., unknown, rhs), shaped like the residual."""
         out = values.new_empty((values.shape[-1], *(n for t in self.tables for n in t.nodes.shape)))
         for part, image in self.images(values):
             out[:, part] = image.movedim(-1, 0)
         return out.movedim(0, -1)
 
     def images(self, values: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
-        """:meth:`applied` in some intervals of the first coordinate after the other."""
+        """Iterate over J d in consecutive ranges of intervals of the first coordinate."""
         for part, tables in parts(self.tables):
             yield part, self.image(part, tables, values)
 
     def image(self, part: slice, tables: tuple[Table, ...], values: torch.Tensor) -> torch.Tensor:
-        """:meth:`applied` in a part of the intervals, those of the ``tables``."""
+        """J d in the intervals ``part`` of the first coordinate, those of the ``tables``."""
         weights = self.weights_in(part)
         out = values.new_zeros((values.shape[-1], *weights.shape[:-1]))
         for weight, derivative in zip(weights.unbind(-1), grid_jets(tables, values, self.jets), strict=True):
@@ -151,10 +148,7 @@ class TensorRows(Looks):
         return out.movedim(0, -1)
 
     def written(self) -> CellRows:
-        """The same rows of one coordinate written out: for a single interval one product in place of one per pair.
-
-        A slab of three ordinary equations in two thirds of the time.
-        """
+        """The rows of one coordinate written out: a third less time for slabs of three ordinary equations."""
         table, count = self.tables[0], self.space.unknowns
         index = table.index.unsqueeze(-1) * count + torch.arange(count, device=table.index.device)
         jacobian = self.weights.new_zeros((*table.values.shape[1:], count))
@@ -172,7 +166,7 @@ class TensorRows(Looks):
     def contracted(self, u: int, v: int, pairs: Sequence[Pairs]) -> torch.Tensor:
         """The block of unknowns u, v of J^T J: one value per combination of ``pairs``, outermost coordinate last.
 
-        The outermost coordinate has the most intervals, so the fewest pairs for its points: it is contracted first.
+        The outermost coordinate has the fewest pairs for its points and is contracted first.
         """
         order_of_work = outermost_first(self.space.shape)
         first, *others = order_of_work
@@ -186,7 +180,7 @@ class TensorRows(Looks):
         return next(iter(found.values()))
 
     def _products(self, part: slice, order_of_work: Sequence[int], u: int, v: int) -> dict[Orders, torch.Tensor]:
-        """Products of two weights in some intervals of the first coordinate of work, by the orders of derivatives."""
+        """Products of two weights in some intervals of the outermost coordinate, by the orders of derivatives."""
         grid = [2 * i + n for i in order_of_work for n in (0, 1)]
         terms = [(tuple(j.order[i] for i in order_of_work), k, j.unknown) for k, j in enumerate(self.jets)]
         out: dict[Orders, torch.Tensor] = {}
@@ -200,18 +194,18 @@ class TensorRows(Looks):
 
 
 def within(part: Intervals, along: int) -> tuple[Intervals, ...]:
-    """The index of some intervals of a coordinate, of arrays (interval, point, interval, ..)."""
+    """The index tuple of some intervals of a coordinate, for arrays (interval, point, interval, ..)."""
     return (*[slice(None)] * (2 * along), part)
 
 
 def parts(tables: Sequence[Table]) -> Iterator[tuple[slice, tuple[Table, ...]]]:
-    """Some intervals of the first coordinate after the other, and the tables there: little lies between them."""
+    """Iterate over ranges of intervals of the first coordinate, and the tables there, to limit memory."""
     for part, first in parts_along(tables, 0):
         yield part, (first, *tables[1:])
 
 
 def parts_along(tables: Sequence[Table], index: int) -> Iterator[tuple[slice, Table]]:
-    """Some intervals of a coordinate after the other, and its table there."""
+    """Iterate over ranges of intervals of a coordinate, and its table there."""
     own, points = tables[index], prod(t.nodes.numel() for t in tables)
     few = max(1, at_once(AT_ONCE, own.nodes.device) * len(own.index) // points)
     for start in range(0, len(own.index), few):
@@ -237,7 +231,7 @@ def evaluate(
 ) -> dict[tuple[int, ...], torch.Tensor]:
     """Derivatives on the grid by sum factorisation: (coefficient, .., rest) to (rest, interval, point, ..) by order.
 
-    What derivatives share in the first coordinates is worked out once.
+    Factors that derivatives share in the first coordinates are evaluated once.
     """
     if not tables:
         return {(): values}
@@ -255,7 +249,7 @@ def evaluate(
 
 
 def integrate(tables: tuple[Table, ...], parts: dict[tuple[int, ...], torch.Tensor]) -> torch.Tensor:
-    """Transpose of :func:`evaluate`, summed: (interval, point, .., rest) by derivative to (coefficient, .., rest)."""
+    """The transpose of :func:`evaluate`, summed over orders: (interval, point, .., rest) to (coefficient, .., rest)."""
     for t in tables:
         groups: dict[tuple[int, ...], list[tuple[int, torch.Tensor]]] = {}
         for order, part in parts.items():

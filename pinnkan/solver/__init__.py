@@ -1,1 +1,1 @@
-"""Least squares, levels and slabs: from residual rows to an accepted solution."""
+"""From residual rows to an accepted solution: least squares, levels of knot refinement, slabs of time."""

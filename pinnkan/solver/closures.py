@@ -1,9 +1,7 @@
-"""Unknowns that an equation without derivatives ties to others, in the other equations and conditions: as those others.
+"""Elimination of unknowns that an algebraic equation gives as formulas of others.
 
-Of H_t = T_xx, H = T + T**3 the first is (1 + 3*T**2)*T_t = T_xx, and H a formula of T. As they stand H is held in the
-mean only: a condition on a slope of it says nothing of T, since a layer of H as thin as one likes fulfils it, and one
-that a start contradicts leaves a rate of H in the corner that no weights of T's rows account for (the plainest step of
-heat stayed in its first 1e-13).
+Of H_t = T_xx and H = T + T**3 the first becomes (1 + 3*T**2)*T_t = T_xx, and H a formula of T. Otherwise H is
+determined in the mean only: a thin layer of it fulfils any condition on its slope, and says nothing of T.
 """
 
 from collections.abc import Iterator
@@ -18,9 +16,10 @@ from pinnkan.problem.statement import Condition, Equation, Jet, Problem
 
 
 def without_closures(problem: Problem) -> Problem:
-    """The problem with every such unknown in its own equation only, where there is space; its text stays the file's.
+    """Return the problem with each unknown that can be eliminated in its own algebraic equation only.
 
-    Where two are tied, the one with the lower derivatives in space and fewer conditions is the formula.
+    Nothing is eliminated without coordinates of space, or with interfaces. Unknowns with lower derivatives and fewer
+    conditions go first.
     """
     done: set[int] = set()
     while problem.space_dimension and not problem.interfaces:
@@ -36,7 +35,7 @@ def without_closures(problem: Problem) -> Problem:
 
 
 def _closures(problem: Problem, done: set[int]) -> Iterator[tuple[tuple[int, int], int, int]]:
-    """Derivatives and conditions of what may be a formula, and the numbers of its equation and unknown."""
+    """Yield ((highest order in space, number of conditions), equation, unknown) for each possible elimination."""
     together = {problem.unknowns.index(n) for names in problem.vectors.values() for n in names}
     for number, equation in enumerate(problem.equations):
         if number in done or len(equation.jets) < 2 or any(j.total for j in equation.jets.values()):
@@ -57,12 +56,12 @@ def _closures(problem: Problem, done: set[int]) -> Iterator[tuple[tuple[int, int
 
 
 def _of(jets: set[Jet], unknowns: set[int]) -> list[Jet]:
-    """Derivatives of some unknowns."""
+    """The derivatives among ``jets`` of the given ``unknowns``."""
     return [j for j in jets if j.unknown in unknowns]
 
 
 def _is_held(problem: Problem, slope: sympy.Expr) -> bool:
-    """Whether what stands before an unknown is a number or a formula of coordinates, and nowhere zero."""
+    """Whether the coefficient of an unknown is a number or a formula of coordinates, and proven to vanish nowhere."""
     if slope.is_number:
         return not slope.is_zero
     box = SymbolRanges(tuple(problem.coordinates), tuple((low, high) for low, high in problem.box.ranges))
@@ -70,7 +69,7 @@ def _is_held(problem: Problem, slope: sympy.Expr) -> bool:
 
 
 def _substituted(problem: Problem, number: int, unknown: int) -> Problem:
-    """The problem with an unknown in one equation only, and its derivatives elsewhere as that makes them."""
+    """Substitute the formula from equation ``number`` for an unknown in all others; drop redundant conditions."""
     tie, none = problem.equations[number], (0,) * problem.dimension
     space = JetSpace([c.name for c in problem.coordinates], problem.unknowns)
     for equation in (*problem.equations, *(c.equation for c in problem.conditions if c.equation)):
@@ -107,17 +106,14 @@ def _substituted(problem: Problem, number: int, unknown: int) -> Problem:
 
 
 def _are_same(a: Condition, b: Condition) -> bool:
-    """Whether two conditions say the same at one place, but for a factor."""
+    """Whether two conditions at the same place have residuals that differ by a constant factor."""
     if a.place != b.place or a.equation is None or b.equation is None or a.equation.jets != b.equation.jets:
         return False
     return bool(sympy.cancel(a.equation.residual / b.equation.residual).is_number)
 
 
 def _plainer(residual: sympy.Expr, coordinates: set[sympy.Symbol]) -> sympy.Expr:
-    """A residual without exponentials that multiply all of it; of one that stands alone beside data the exponent.
-
-    exp(u)*u_x - exp(u) is u_x - 1, and exp(u) - 2 is u - log(2), a value.
-    """
+    """Simplify a residual: exp(u)*u_x - exp(u) becomes u_x - 1, and exp(u) - 2 becomes u - log(2), a value."""
     factors = sympy.Mul.make_args(sympy.factor_terms(residual))
     residual = sympy.Mul(*(f for f in factors if not (isinstance(f, sympy.exp) or f.is_number)))
     held = [t for t in sympy.Add.make_args(residual) if not t.free_symbols <= coordinates]

@@ -1,10 +1,8 @@
-"""Another start for Gauss-Newton where its own leads to no solution: that of a milder problem, made less mild.
+"""Continuation from a milder problem: another start for Gauss-Newton where its own leads to no solution.
 
-With F(u) the residual and T(u) its terms of highest order, F + mu T = 0 is nearly linear for a large mu: more
-viscosity, a wider layer, a shorter interval. Its solution is followed to mu = 0 (natural continuation; Allgower and
-Georg 1990, chapter 10), where there is none at the next mu around a fold, or in smaller steps. Measured: an eikonal
-equation with viscosity 1e-3, whose residual has a spurious minimum at about -u, is solved so within 3 s, after 14
-levels in vain without.
+With F(u) the residual and T(u) its terms of highest order, F + mu T = 0 is nearly linear for a large mu. Its solution
+is followed to mu = 0 (natural continuation; Allgower and Georg 1990, chapter 10), in smaller steps or past turning
+points where the next mu has none. An eikonal equation with viscosity 1e-3 is solved so within 3 s.
 """
 
 from collections.abc import Callable
@@ -26,27 +24,27 @@ from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.past_folds import finer, past_folds
 from pinnkan.solver.verify.objection import Objection
 
-#: The first mu that has a solution is the first.
+#: Values of mu to begin with, tried in this order until one has a solution. Heuristic.
 FIRST = (1e4, 1e6, 1e8, 1e10)
-#: The factor from one mu to the next; its root where that has no solution, so many times in all.
+#: The factor from one mu to the next, of which a failure takes the square root, and the number of failures at most.
 STEP, FAILURES = 4.0, 4
 #: Below this mu the next one is zero.
 NEARLY = 0.25
-#: Each solution on the way is known to this relative error, after so many levels, RESTLESS of them not at rest, with so
-#: many times the coefficients of the first one, at most.
+#: For each solution on the way: relative tolerance, levels, levels without convergence of Gauss-Newton, and growth of
+#: the number of coefficients.
 ROUGHLY, LEVELS, RESTLESS, GROWTH = 0.05, 8, 2, 64
 
 
 class OnKnots(Protocol):
-    """A state that is a function of a space."""
+    """A state that holds a function of a spline space."""
 
     @property
     def space(self) -> Space:
-        """Its knots."""
+        """The spline space."""
 
     @property
     def coefficients(self) -> Array:
-        """Of the function."""
+        """The coefficients of the function."""
 
 
 S = TypeVar("S", bound=OnKnots)
@@ -54,16 +52,16 @@ E = TypeVar("E", bound=ErrorEstimate)
 
 
 class Continuable(Family[S, E], Protocol):
-    """A family that can begin where one of another problem has ended."""
+    """A family that can start from a solution of another problem."""
 
     def at(self, space: Space, coefficients: Array) -> S:
-        """A function as a start."""
+        """Return the state that starts from a function."""
 
 
 def continued(model: Model, family_of: Callable[[Model], Continuable[S, E]], monitor: Monitor) -> S | None:
-    """The state of a family at a rough solution, reached from a milder problem; None where none is.
+    """Return the state of a family at a rough solution that continuation reaches; None if it reaches none.
 
-    Raises OutOfTimeError: the time limit is over.
+    ``family_of`` makes the family of a milder model. Raises OutOfTimeError if the time limit is over.
     """
 
     def at(mu: float) -> Model:
@@ -98,21 +96,21 @@ def continued(model: Model, family_of: Callable[[Model], Continuable[S, E]], mon
 
 
 def milder(problem: Problem, mu: float) -> Problem:
-    """The problem with ``1 + mu`` times its terms of highest order, to be solved roughly."""
+    """Return the problem with ``1 + mu`` times its terms of highest order, and with the tolerance ROUGHLY."""
     equations = tuple(replace(e, residual=e.residual + mu * _highest(e)) for e in problem.equations)
     rough = replace(problem.solver, tolerance=ROUGHLY)
     return replace(problem, equations=equations, solver=rough, exact=None)
 
 
 def _highest(equation: Equation) -> sympy.Expr:
-    """The terms of highest order of an equation, linearised where they are not linear."""
+    """The sum of each derivative of highest order in an equation times its coefficient (the linearised terms)."""
     most = max((jet.total for jet in equation.jets.values()), default=0)
     terms = (s * sympy.diff(equation.residual, s) for s, jet in equation.jets.items() if jet.total == most)
     return sympy.Add(*terms)
 
 
 def _solved(family: Family[S, E], state: S | None, monitor: Monitor) -> S | None:
-    """The state at a rough solution; None where there is none on the levels allowed."""
+    """Solve level by level to the tolerance ROUGHLY; return the state, None if the allowed levels do not reach it."""
     most, restless = np.inf, 0
     for number in range(LEVELS):
         if state is None:

@@ -1,4 +1,4 @@
-"""What stands against a march through time: residuals that no knots lower, slab after slab."""
+"""Contradictions between equations and conditions in a march: residuals that no knots lower, slab after slab."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,20 +6,19 @@ from itertools import groupby
 
 from pinnkan.problem.statement import Problem
 
-#: Slabs in a row of which a residual stands before that is taken for a contradiction: a front, or what a knot has just
-#: come to, may stand in one of them.
+#: Consecutive slabs with such a residual that make a contradiction: a front may leave one in a single slab.
 LASTING = 3
 
 
 @dataclass(frozen=True)
 class Contradiction:
-    """``size``: the error that may hide in it, relative to the solution, nothing where 0; ``since``: from when on."""
+    """A contradiction: ``size``, the relative error that it may hide, 0 for none; ``since``, the time it starts."""
 
     size: float = 0.0
     since: float = 0.0
 
     def words(self, problem: Problem) -> str:
-        """What it is, "" of nothing."""
+        """Describe the contradiction; "" for none."""
         if self.size == 0.0:
             return ""
         return (
@@ -30,9 +29,10 @@ class Contradiction:
 
 
 def contradiction(standing: Sequence[float], ends: Sequence[float], has_ended: bool) -> Contradiction:
-    """Of slabs between ``ends`` what hides in the residual of each, ``standing``, where that stands in a row of them.
+    """Find the contradiction that consecutive slabs show.
 
-    ``has_ended``: whether no slab is to follow; then fewer are enough, if they are all.
+    ``standing``: relative error (slab,) that a residual which no knots lower may hide, or 0; ``ends``: slab ends, the
+    start first; ``has_ended``: whether the march is over, so that all of fewer than LASTING slabs are enough.
     """
     fewest = min(LASTING, len(standing)) if has_ended else LASTING
     rows = ([i for i, _ in row] for stands, row in groupby(enumerate(standing), lambda s: s[1] > 0.0) if stands)

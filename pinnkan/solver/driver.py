@@ -1,4 +1,4 @@
-"""From a problem to a result: choose a family, solve on levels or slabs, draw the verdict."""
+"""From a problem to a solution: choose a family, solve on levels or slabs, draw the verdict."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,32 +46,29 @@ from pinnkan.verdict.advice import along, remedy
 from pinnkan.verdict.records import Level, Reason
 from pinnkan.verdict.verdict import Verdict, judge
 
-#: Knot intervals per coordinate on the coarsest level; of several unknowns between walls in space the highest degree
-#: where initial data then ask for no more.
+#: First knot intervals per coordinate, by dimension: steady, in slabs, and in slabs of ``is_walled`` problems.
 INTERVALS = {1: 3, 2: 3, 3: 3}
 SLAB_INTERVALS, CUBE_INTERVALS = {1: 1, 2: 8, 3: 4, 4: 3}, 1
-#: Their first slab, over the whole time: a pressure is the worse determined the shorter it is, and takes more steps. In
-#: the cube of length two its error is 1.6e-5 in 0.05 and 0.8e-5 in 0.1, after 259 and 122 steps.
+#: The first slab of the latter, over the whole time; in a shorter one a pressure is determined worse. In a cube of
+#: length two its error is 1.6e-5 with 0.05 and 0.8e-5 with 0.1.
 CUBE_SLAB = 0.1
-#: Levels by number of coordinates, and passes through time, when the file names none: the first ones may be given up
-#: early. A layer of 1e-7 is met by the twentieth level of a line, each of which takes a tenth of a second.
+#: Levels by dimension, and passes through time, if the file names none. A layer of 1e-7 takes twenty levels on a line.
 LEVELS, PASSES = {1: 40, 2: 14, 3: 14}, 4
 
-#: Quantities are read off until so many limits and seconds are over: files come after them (``run/attempt.py``).
+#: Quantities are read off until READING time limits and GRACE seconds are over: files are written after that.
 READING, GRACE = 1.1, 1.5
 
-#: What else to try where a first-order method did not reach the tolerance. Measured in 20 s on poisson2d, deep: error
-#: 9e-2 with Adam, 3e-3 with L-BFGS, and 1e-5 in 3 s with Levenberg-Marquardt.
+#: Advice after first-order methods: poisson2d, deep: 9e-2 in 20 s with Adam, 1e-5 in 3 s with Levenberg-Marquardt.
 SECOND_ORDER = "Or leave `method` out: Gauss-Newton reaches smaller errors in less time."
 
 
 def solve(
     problem: Problem, *, device: str = "cpu", progress: Progress | None = None, monitor: Monitor | None = None
 ) -> Solution:
-    """Solve a problem to its tolerance, or say why not; ``monitor`` may keep states and hold one to go on from.
+    """Solve a problem to its tolerance, or report why that is not reached.
 
-    Raises SolverError: diverged, or values that are not finite, before any usable state; ResourceError: memory or
-    device lacking.
+    ``monitor`` may keep states, and hold one to resume from. Raises SolverError if the iteration diverges, or values
+    are not finite, before any usable state; ResourceError if memory or a device is lacking.
     """
     monitor = monitor or Monitor(problem.solver.max_time, progress)
     memory.keep_freed()
@@ -111,7 +108,7 @@ def solve(
 
 
 def _in_units(problem: Problem, monitor: Monitor, device: str) -> InUnits:
-    """What is solved in place of a problem, in units in which unknowns count for themselves, and what was found."""
+    """Reduce a problem and solve it in natural units; again in observed sizes of unknowns where those were far off."""
     part = reduced(problem)
     model = compile_model(part.problem, sort_conditions(part.problem), torch.device(device), monitor.clock)
     first = InUnits(part, model, _outcome(model, monitor, device))
@@ -119,7 +116,7 @@ def _in_units(problem: Problem, monitor: Monitor, device: str) -> InUnits:
 
 
 def _outcome(model: Model, monitor: Monitor, device: str) -> Outcome:
-    """What the family that fits the problem leaves."""
+    """Solve a model by the family of networks that fits its problem."""
     problem = model.problem
     if problem.interfaces and (is_many(problem) or _is_deep(problem)):
         raise UsageError("a flux that jumps is solved for by `network: product`, in up to three coordinates of space")
@@ -135,7 +132,7 @@ def _outcome(model: Model, monitor: Monitor, device: str) -> Outcome:
 
 
 def solve_product(model: Model, monitor: Monitor) -> Outcome:
-    """Solve by a product network, on levels or on slabs of time; with ``network: auto`` also in fitted coordinates."""
+    """Solve by a product network, on levels or on slabs; with ``network: auto`` also in fitted coordinates."""
     problem, verify = model.problem, Verifier(model)
     settings, d = problem.solver, problem.dimension
     degree = degree_of(problem, max(model.orders))
@@ -172,7 +169,7 @@ def _on_axes(axes: ProductLevels, verify: Verifier, monitor: Monitor, among: Amo
 def _result(model: Model, outcome: Outcome, monitor: Monitor) -> Solution:
     problem = model.problem
     reason = Reason.CONVERGED if outcome.reason is None else outcome.reason
-    if reason == Reason.RANK_DEFICIENT:  # of a function that nothing determines no level knows the error
+    if reason == Reason.RANK_DEFICIENT:  # the error of an undetermined function is unknown
         unknown = tuple(replace(level, estimate=float("inf")) for level in outcome.levels)
         outcome = replace(outcome, levels=unknown)
     verdict, levels = _judged(problem, outcome.levels, reason, outcome.detail)
@@ -186,7 +183,7 @@ def _result(model: Model, outcome: Outcome, monitor: Monitor) -> Solution:
 
 
 def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: str = "") -> Solution:
-    """What the last state of a solve that ended for ``reason`` has to show. Raises SolverError: nothing."""
+    """Return the solution at the last state of a solve that ended for ``reason``. Raises SolverError: there is none."""
     state = monitor.state
     if state is None or state.field is None:
         raise SolverError(detail or f"the solve ended ({reason}) before there was anything to show", reason)
@@ -199,9 +196,9 @@ def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: st
 def _judged(
     problem: Problem, levels: tuple[Level, ...], reason: Reason, detail: str
 ) -> tuple[Verdict, tuple[Level, ...]]:
-    """The verdict; and the levels, the last error that of the worst unknown, be it one that has no finite norm.
+    """Draw the verdict; return it with the levels, the last error infinite if an unknown has no finite norm.
 
-    What to try is computed from what the levels know of the others.
+    The remedy is then computed from the estimates of the other unknowns.
     """
     tolerance = problem.solver.tolerance
     end = None if problem.time_axis is None else problem.box.ranges[problem.time_axis][1]
@@ -217,7 +214,7 @@ def _judged(
 
 
 def _without_norm(problem: Problem, levels: tuple[Level, ...]) -> str:
-    """Why nothing is known of some unknowns, and what is known of the others."""
+    """Describe which unknowns have no finite norm and where, and the estimated error of the others."""
     names = ", ".join(problem.unknowns[j] for j in sorted(problem.unbounded))
     known = max((e for e in levels[-1].estimates if np.isfinite(e)), default=np.inf)
     point = problem.disagreements[0].position if problem.disagreements else ()
@@ -229,7 +226,10 @@ def _without_norm(problem: Problem, levels: tuple[Level, ...]) -> str:
 def _of_file(
     problem: Problem, found: Solution, part: Reduced, monitor: Monitor, coarser: Field | None = None
 ) -> Solution:
-    """The solution of the file's problem from that of what was solved instead; ``coarser``: of the level before."""
+    """Return the solution of the file's problem, with quantities, from the one found for the reduced problem ``part``.
+
+    ``coarser``: the field of the level before, which shows how fast quantities converge.
+    """
     error, network = None if found.error is None else part.whole(found.error), part.described(found.network)
     shown = replace(found, problem=problem, field=part.whole(found.field), error=error, network=network)
     clock = Clock(READING * monitor.limit + GRACE, monitor.elapsed())
@@ -240,22 +240,18 @@ def _of_file(
 
 
 def is_many(problem: Problem) -> bool:
-    """Whether there are more coordinates of space than one block can have."""
+    """Whether there are more coordinates of space than one block of splines can have."""
     return problem.space_dimension > max(DEGREES)
 
 
 def _is_deep(problem: Problem) -> bool:
-    """Whether a network is trained."""
+    """Whether the network is a deep or a ridge network."""
     return problem.solver.family in ("deep", "ridge")
 
 
 @contextmanager
 def _torch_threads(problem: Problem) -> Iterator[None]:
-    """Two threads at most for a plane in which nothing moves, one for what is smaller.
-
-    Diffusion with a coefficient on 96 x 96 intervals 1.43 s with one, 1.18 s with two; beside two other processes on
-    two cores 2.3 and 2.9 s. Burgers, whose slabs are small, 4.2 s with one, 10.7 s with two on a busy machine.
-    """
+    """Limit torch to two threads for a steady problem in the plane, to one for others below three coordinates."""
     before = torch.get_num_threads()
     if problem.dimension < 3:
         is_plane = problem.dimension == 2 and problem.time_axis is None and not _is_deep(problem)
@@ -267,7 +263,7 @@ def _torch_threads(problem: Problem) -> Iterator[None]:
 
 
 def describe(problem: Problem) -> str:
-    """The network in words, and why it was chosen."""
+    """Describe the network, and why it was chosen."""
     if _is_deep(problem):
         return choose_settings(problem).described()
     d = problem.dimension

@@ -1,4 +1,4 @@
-"""A family of networks: how it begins, finds a minimum, estimates its error and refines. The driver does the rest."""
+"""What the loop over levels asks of a family of networks, and the records that the family returns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +17,11 @@ from pinnkan.verdict.records import Evidence, Iteration, Level
 
 @dataclass(frozen=True, eq=False)
 class ErrorEstimate:
-    """The estimated error of a function: its size relative to the solution, worst unknown, and itself as a function.
+    """An estimated error: ``size``, relative to the solution (worst unknown), and ``error``, as a function.
 
-    ``rounding``: what the arithmetic leaves, relative; ``spaces``: where it was corrected, if in splines on all
-    coordinates; ``parts``: sizes of each of several unknowns and vectors, where known; ``left``: root mean square of
-    the rows off the training points that the correction leaves, where products of all coordinates are no part of the
-    estimate.
+    ``rounding``: its part due to rounding; ``spaces``: where it was corrected, if in splines on all coordinates;
+    ``parts``: sizes by unknown or vector, if known; ``left``: root mean square of the held-out rows after the
+    correction, in many coordinates.
     """
 
     size: float
@@ -36,11 +35,11 @@ class ErrorEstimate:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A minimum in the space of a state: its function, and what the record of the level says of it.
+    """A minimum of the loss in the space of a state: its function, and the figures for the record of the level.
 
-    ``corrected``: see :class:`pinnkan.verdict.records.Level`; ``is_resolved``: the residual is well below that of the
-    data alone; ``unsettled``: why the iteration is not at rest, "" where it is; ``losses``: mean squared residuals by
-    equation, where they are known.
+    ``corrected``: see :class:`pinnkan.verdict.records.Level`; ``is_resolved``: whether the residual is well below that
+    of the data alone; ``unsettled``: why the iteration has not converged, "" if it has; ``losses``: mean squared
+    residuals by equation, if known.
     """
 
     field: Field
@@ -57,7 +56,7 @@ class Measured:
     losses: tuple[float, ...] = ()
 
     def record(self, number: int, estimate: float, seconds: float, iterations: int) -> Level:
-        """The record of a level or slab at this minimum."""
+        """Return the record of a level or slab at this minimum."""
         return Level(
             number=number,
             intervals=self.intervals,
@@ -77,39 +76,39 @@ class Measured:
 
 @dataclass(frozen=True, eq=False)
 class ModelFamily:
-    """What all families share: the compiled model that they are made of."""
+    """What all families share: the compiled model."""
 
     model: Model
 
     @property
     def problem(self) -> Problem:
-        """What is solved."""
+        """The problem of the model."""
         return self.model.problem
 
 
 @dataclass(frozen=True, eq=False)
 class ModelLevels(ModelFamily):
-    """A :class:`Family` of a model, with the answers that most of them give."""
+    """A :class:`Family` of a model, with the default answers."""
 
     @property
     def ends_at_best(self) -> bool:
-        """No."""
+        """False: the outcome is that of the last level."""
         return False
 
     def shown(self, state: Any) -> Field | None:
-        """Nothing."""
+        """None: there is no function to show before the first level has ended."""
         return None
 
     def clears(self, measured: Measured, missed: HiddenFeature) -> bool:
-        """No."""
+        """False: a missed feature always counts."""
         return False
 
     def elsewhere(self, state: Any, monitor: Monitor) -> Any:
-        """Nowhere."""
+        """None: there is no alternative start."""
         return None
 
     def in_vain(self, levels: Sequence[Level]) -> str:
-        """Never."""
+        """The empty text: more levels may always help."""
         return ""
 
 
@@ -118,49 +117,49 @@ E = TypeVar("E", bound=ErrorEstimate)
 
 
 class Family(Protocol[S, E]):
-    """Networks of one kind for one problem; ``S``: its frozen state between two levels, ``E``: its estimates."""
+    """Networks of one kind for one problem; ``S``: the frozen state between two levels, ``E``: the error estimate."""
 
     @property
     def problem(self) -> Problem:
-        """What is solved."""
+        """The problem to solve."""
 
     @property
     def most_levels(self) -> int:
-        """After so many levels the solve ends."""
+        """The number of levels after which the solve ends."""
 
     @property
     def ends_at_best(self) -> bool:
-        """Whether levels in vain are those since the smallest estimate, which is then shown."""
+        """Whether stagnation is counted from the level with the smallest estimate, which is then the outcome."""
 
     def first(self) -> S:
-        """The state before the first level."""
+        """Return the state before the first level."""
 
     def shown(self, state: S) -> Field | None:
-        """What there is to show before the first level has ended; None where it is nothing."""
+        """The function of a state, to show before the first level has ended; None if there is none."""
 
     def minimise(self, state: S, number: int, monitor: Monitor) -> tuple[S, tuple[Iteration, ...]]:
-        """The state with the loss at its minimum, and the steps there; a state already there comes back as it is."""
+        """Minimise the loss; return the state at the minimum and the steps. A minimum comes back as it is."""
 
     def measured(self, state: S) -> Measured:
-        """What there is at the minimum."""
+        """Return the function at the minimum and the figures for its record."""
 
     def samples(self, state: S) -> Samples:
-        """Its values where a true error can be measured."""
+        """The values of the function at points where a true error can be measured."""
 
     def estimate(self, state: S, measured: Measured, before: Outcome) -> E:
-        """The estimated error at the minimum; ``before``: the levels before and the last of their functions."""
+        """Estimate the error at the minimum; ``before``: the earlier levels, and the function of the last of them."""
 
     def refine(self, state: S, estimate: E, against: Objection) -> S | None:
-        """The next state: richer where the estimate says, or what speaks ``against`` it; None where it cannot."""
+        """Return the next state, richer where the estimate or the objection ``against`` says; None if there is none."""
 
     def clears(self, measured: Measured, missed: HiddenFeature) -> bool:
-        """Whether a feature that was missed is known to be within the tolerance all the same."""
+        """Whether a missed feature is known to leave the error within the tolerance."""
 
     def elsewhere(self, state: S, monitor: Monitor) -> S | None:
-        """A state from which the minimum of the loss may be another one; None where there is none."""
+        """Return a state from which another minimum of the loss may be reached; None if there is none."""
 
     def in_vain(self, levels: Sequence[Level]) -> str:
-        """Why more levels are in vain, "" where they may not be."""
+        """Why more levels would not help; "" if they may."""
 
     def in_words(self, state: S, outcome: Outcome) -> str:
-        """The network in words."""
+        """Describe the network."""

@@ -1,10 +1,8 @@
-"""What a solution in time alone has shown of sizes that were expected to be far larger; the problem once more in those.
+"""Problems in time alone, solved again in observed sizes of unknowns that are far below their natural sizes.
 
-How large unknowns are is expected before anything is solved (:mod:`pinnkan.problem.units.natural_units`), and a rate
-1e8 (1 + tanh(100 (u - 1.1))) of v is 1e8 beyond 1.1 and 1e-1 where u = sin(t) ends: v was to be 7e8, is 0.02, counted
-as LEAST of what was expected, and came out eleven times itself off with an estimate of 4e-6. InUnits again with what it
-has been found to be for its natural size it counts for itself. Where that does not reach the tolerance, as what is
-nothing does not, the first solution stands.
+Natural sizes (:mod:`pinnkan.problem.units.natural_units`) are predicted from formulas: a rate 1e8 (1 + tanh(100 (u -
+1.1))) is 1e8 for u > 1.1, but 1e-1 where u ends. The error of a far smaller unknown is measured against LEAST of the
+largest one instead of itself. If no later solve converges, the first solution is kept.
 """
 
 from collections.abc import Callable
@@ -24,14 +22,13 @@ from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.reduced import Reduced, reduced
 from pinnkan.verdict.records import Reason
 
-#: Points at which sizes are looked at; how often a problem is solved again; what is less than ROUNDED of what was
-#: expected is nothing but rounding.
+#: Points at which sizes are taken; repetitions of the solve; below this share of the largest, an unknown is rounding.
 POINTS, AGAIN, ROUNDED = 4096, 2, 1e-14
 
 
 @dataclass(frozen=True, eq=False)
 class InUnits:
-    """A problem in natural units, its model, and what was found."""
+    """A reduced problem in natural units, its model, and the outcome of the solve."""
 
     part: Reduced
     model: Model
@@ -39,7 +36,7 @@ class InUnits:
 
 
 def counted_for_itself(problem: Problem, first: InUnits, solve: Callable[[Model], Outcome]) -> InUnits:
-    """What ``solve`` finds of a problem where unknowns count for themselves that did not in the ``first`` solution."""
+    """Solve again in observed sizes while unknowns are too small; return the last converged solve or the ``first``."""
     shares, found = np.ones(len(problem.unknowns)), first
     for _ in range(AGAIN):
         smaller = _smaller(found)
@@ -59,7 +56,7 @@ def counted_for_itself(problem: Problem, first: InUnits, solve: Callable[[Model]
 
 
 def _smaller(found: InUnits) -> Array | None:
-    """What unknowns are of what was expected, one of those that count for themselves; None where all do."""
+    """Factors (unknown,) from expected to observed sizes, 1 if an unknown counts for itself; None if all do."""
     problem, outcome = found.part.problem, found.outcome
     is_asked = problem.time_axis is not None and not problem.space_dimension and len(problem.unknowns) > 1
     if not is_asked or outcome.reason != Reason.CONVERGED or outcome.error is None:
@@ -71,7 +68,7 @@ def _smaller(found: InUnits) -> Array | None:
 
 
 def _sizes(problem: Problem, field: Field) -> Array:
-    """Root mean squares (unknown) over time."""
+    """Root mean squares (unknown,) of a field over time."""
     (start, end), zero = problem.box.ranges[-1], (0,) * problem.dimension
     values = field(start + (end - start) * kronecker(POINTS, 1), [zero])[:, :, 0]
     return np.asarray(np.sqrt((values**2).mean(0)))

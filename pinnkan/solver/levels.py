@@ -1,4 +1,4 @@
-"""The only loop over levels: minimise, estimate, ask what speaks against it, refine, repeat; for every family."""
+"""The loop over levels, for every family: minimise, estimate the error, verify, refine, repeat."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -16,28 +16,26 @@ from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Evidence, Level, Reason
 from pinnkan.verdict.verdict import HELDOUT_RATIO, is_undersampled
 
-#: Rounding errors of this share of the coefficients leave nothing to be said about the error.
+#: Relative rounding errors of the coefficients from which on the error is unknown.
 GARBAGE = 1e-4
-#: Where so many levels have not halved the smallest estimate before them, the minima they are at may be no solution.
+#: Levels that have not halved the smallest estimate before them, after which their minima may be no solutions.
 FRUITLESS = 3
-#: An error that is at last below this share of the one before is followed for so many more levels: 128 waves on a line
-#: are resolved by the fourteenth.
+#: An estimate below FALLING of the one before allows MORE levels: 128 waves on a line are resolved by the 14th.
 FALLING, MORE = 0.2, 6
-#: Levels in a row, each about to be accepted, on which the stability constant goes on falling, or a residual stands,
-#: before that is taken for the equation's doing and not the knots'.
+#: Consecutive levels, otherwise acceptable, with a falling stability constant or a residual that remains, before that
+#: is attributed to the equation and not to the knots.
 LASTING = 3
-#: Coefficients up to which a level is not the last of these where what falls is first resolved: the next one takes some
-#: seconds. Of an exact resonance of 50 waves three levels say what five do in 9 times as long.
+#: Coefficients up to which one more level follows the first one that resolves a near-null function.
 CHEAP = 10_000
 
-#: Asked for an outcome among fewer functions.
+#: Solves in a subspace of functions; None if that fails.
 Among = Callable[[], Outcome | None]
 S = TypeVar("S")
 E = TypeVar("E", bound=ErrorEstimate)
 
 
 def begun(family: Family[S, E], beside: LevelsState[Any] | None = None) -> LevelsState[S]:
-    """Before the first level."""
+    """Return the state before the first level; ``beside``: the state of a competing family."""
     own = family.first()
     return LevelsState(own, family.shown(own), beside=beside)
 
@@ -50,15 +48,13 @@ def solve_levels(
     leave: Callable[[LevelsState[S]], bool] = lambda _: False,
     among: Among = lambda: None,
 ) -> tuple[Outcome, LevelsState[S]]:
-    """The outcome of all levels from ``state`` on, and the state before the next one, or else before the last.
+    """Run levels from ``state`` on; return the outcome, and the state before the next level or else before the last.
 
-    ``leave`` is asked before each level but the first; where it says yes the outcome has no reason yet, and the solve
-    can go on from the state. The levels of the outcome are those of the family alone. ``among``: the outcome among
-    fewer functions, for where nothing seems to hold the solution in place.
+    ``leave``: asked before each further level whether to pause, which gives an outcome without a reason; ``among``:
+    solves in a subspace, asked where nothing seems to determine the solution. The outcome has the levels of this family
+    alone.
 
-    Raises:
-        SolverError: the least squares have no solution.
-        OutOfTimeError: the time limit is over in the middle of a level; what there is lies in the monitor's state.
+    Raises SolverError if the least squares have no solution, OutOfTimeError if the time limit ends within a level.
     """
     while True:
         outcome, following = _level(family, verify, monitor, state, among)
@@ -72,7 +68,7 @@ def solve_levels(
 def _level(
     family: Family[S, E], verify: Verifier, monitor: Monitor, state: LevelsState[S], among: Among
 ) -> tuple[Outcome, LevelsState[S] | None]:
-    """One level, and the state before the next one; None where this is the last."""
+    """Run one level; return its outcome, and the state before the next one, None if this is the last."""
     monitor.keep(state)
     monitor.check_step(())
     try:
@@ -84,7 +80,7 @@ def _level(
         return _level(family, verify, monitor, replace(state, own=other, newton=None, elsewhere=True), among)
     state = replace(state, own=own, own_history=(*state.own_history, *steps), newton=None)
     monitor.check_step(())
-    if not monitor.expired():  # else it may have been cut short, and a resumed solve does it in full
+    if not monitor.expired():  # else a resumed solve does it in full: it may have been cut short
         monitor.keep(state)
     measured = family.measured(own)
     before = Outcome(state.shown or measured.field, state.shown_error, state.own_levels, state.own_history)
@@ -116,7 +112,7 @@ def _level(
 
 
 def _leads_nowhere(outcome: Outcome) -> bool:
-    """Whether the minima of the levels may be no solution, or one that nothing holds in place."""
+    """Whether the minima of the levels may be no solution, or one that nothing determines."""
     if outcome.reason is not None:
         return outcome.reason == Reason.STALLED
     estimates = [level.estimate for level in outcome.levels]
@@ -132,7 +128,7 @@ def _moves_all(outcome: Outcome) -> bool:
 
 
 def _unjudged(family: Family[S, E], state: LevelsState[S], measured: Measured, monitor: Monitor) -> Outcome:
-    """A first level whose error the time does not allow to estimate."""
+    """The outcome of a first level whose error cannot be estimated within the time limit."""
     unknown = ErrorEstimate(float("inf"), None)
     level = monitor.level(_record(family, state, measured, unknown, monitor))
     found = Outcome(measured.field, None, (level,), state.own_history, Reason.MAX_TIME)
@@ -159,7 +155,7 @@ def _judged(
     estimate: E,
     monitor: Monitor,
 ) -> tuple[Outcome, Objection, Best | None]:
-    """Whether the level is the last one, and why; what speaks against it; the best level so far."""
+    """Return the outcome, with a reason if the level is the last, the objection to it, and the best level so far."""
     tolerance = family.problem.solver.tolerance
     reason, detail, against = None, "", Objection()
     settled = level.is_resolved and not measured.unsettled
@@ -198,9 +194,9 @@ def _judged(
 def _objection(
     family: Family[S, E], verify: Verifier, level: Level, measured: Measured, estimate: E
 ) -> Objection | None:
-    """What speaks against a level; where its residual is larger off its points, what these miss, or nothing said."""
+    """The objection to a level; None if there is none, an empty one if it is undersampled without a missed feature."""
     tolerance = family.problem.solver.tolerance
-    beside = min(measured.heldout, HELDOUT_RATIO**2 * measured.loss)  # more than that is what is to be found
+    beside = min(measured.heldout, HELDOUT_RATIO**2 * measured.loss)  # a larger one is what the check looks for
     loss, allowed = beside if estimate.spaces is None else measured.loss, tolerance / SAFETY
     try:
         if is_undersampled([level], tolerance):
@@ -213,16 +209,13 @@ def _objection(
 
 
 def _is_hopeless(family: Family[S, E], level: Level, estimate: E) -> bool:
-    """Whether rounding, or a correction larger than the solution, may be that of a function that nothing holds."""
+    """Whether rounding, or a correction larger than the solution, may be due to a function that nothing determines."""
     tolerance, spaces = family.problem.solver.tolerance, estimate.spaces
     return spaces is not None and (estimate.rounding > tolerance or level.estimate > 1.0 or spaces.is_loose)
 
 
 def _lasts(levels: Sequence[Level], elsewhere: bool) -> bool:
-    """Whether something has not settled on any of the last levels, each of which might have been accepted.
-
-    After another start the second level of all is enough: it is the same function that is not held.
-    """
+    """Whether none of the last LASTING levels is settled; after an alternative start, whether two of all are not."""
     if elsewhere and sum(not level.is_settled for level in levels) > 1:
         return True
     return len(levels) >= LASTING and not any(level.is_settled for level in levels[-LASTING:])
@@ -231,7 +224,7 @@ def _lasts(levels: Sequence[Level], elsewhere: bool) -> bool:
 def _ended(
     family: Family[S, E], outcome: Outcome, measured: Measured, against: Objection, best: Best | None, monitor: Monitor
 ) -> Outcome:
-    """The outcome, with its reason where more levels are not to be had."""
+    """Return the outcome, with a reason if no more levels are possible."""
     if monitor.expired():
         return replace(outcome, reason=Reason.MAX_TIME)
     vain = family.in_vain(outcome.levels)
@@ -244,14 +237,14 @@ def _ended(
 
 
 def _more_levels(family: Family[S, E], levels: Sequence[Level]) -> int:
-    """Levels beyond the usual number that are worth while: where the file names none and the error falls at last."""
+    """The number of levels beyond the usual one: MORE if the file names none and the error falls fast."""
     last = levels[-1]
     falls = len(levels) > 1 and last.is_resolved and last.estimate < FALLING * levels[-2].estimate
     return MORE if falls and family.problem.solver.max_levels is None else 0
 
 
 def _at_best(outcome: Outcome, best: Best | None) -> Outcome:
-    """The outcome at its best level: what came after it has led away."""
+    """The outcome at the level with the smallest estimate."""
     last = outcome.levels[-1]
     if best is None or best.level.estimate >= last.estimate:
         return outcome
@@ -260,7 +253,7 @@ def _at_best(outcome: Outcome, best: Best | None) -> Outcome:
 
 
 def _exhausted(measured: Measured, against: Objection) -> Reason:
-    """Why the levels allowed were not enough."""
+    """The reason to report when the allowed levels are used up."""
     if measured.unsettled:
         return Reason.STALLED
     if against.missed is not None:

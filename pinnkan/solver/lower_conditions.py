@@ -1,7 +1,7 @@
-"""Conditions on a side by derivatives that an equation tells there by lower ones.
+"""Conditions on a side rewritten by lower derivatives, which an equation gives for the higher ones.
 
-Of u_xx = v, v_xx = w, w_xx = f the condition u_xx = 0 is v = 0. As it stands it is one on u, beside an equation that
-holds in the mean only: a layer of u_xx as thin as one likes fulfils it, and v there is free. And u_xxx = 0 is v_x = 0.
+Of u_xx = v, v_xx = w, w_xx = f the condition u_xx = 0 becomes v = 0, and u_xxx = 0 becomes v_x = 0. Otherwise a thin
+layer of u_xx fulfils the condition, and v is free there.
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,7 @@ from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side
 
 
 def with_lower_conditions(problem: Problem) -> Problem:
-    """The problem with every such condition in lower derivatives, as far as the equations are linear in what they tell.
-
-    Its text stays that of the file.
-    """
+    """Return the problem with conditions in the lowest derivatives that linear equations give; the text stays."""
     return replace(problem, conditions=tuple(_lowered(problem, c) for c in problem.conditions))
 
 
@@ -42,9 +39,9 @@ def _lowered(problem: Problem, condition: Condition) -> Condition:
 def _told(
     problem: Problem, equation: Equation, jet: Jet, axis: int
 ) -> tuple[sympy.Expr, Mapping[sympy.Symbol, Jet]] | None:
-    """A derivative as an equation, or its derivatives by coordinate ``axis``, tell it by lower ones, and their meaning.
+    """Solve an equation, or its derivatives along ``axis``, for a jet; return the formula and the jets of its symbols.
 
-    None of those is in time. None where it does not.
+    None if the jet has no constant coefficient, or the formula holds derivatives in time or of no lower order.
     """
     time, residual, jets = problem.time_axis, equation.residual, equation.jets
     ranks = [jet.order[axis] - j.order[axis] for j in jets.values() if _beside(j, jet, axis)]
@@ -70,6 +67,6 @@ def _told(
 
 
 def _beside(low: Jet, high: Jet, axis: int) -> bool:
-    """Whether derivatives by one coordinate make the second jet of the first."""
+    """Whether the jet ``high`` is a derivative of ``low`` along the coordinate ``axis`` alone."""
     rest = [b - a for a, b in zip(low.order, high.order, strict=True)]
     return low.unknown == high.unknown and rest[axis] == sum(rest) >= 0 and all(n >= 0 for n in rest)

@@ -1,8 +1,8 @@
-"""The only loop over slabs of time: attempt, ask what speaks against it, accept or try again; for every family.
+"""The loop over slabs of time, for every family: attempt, verify, accept or try again.
 
-Two corrections decide. The local one, with no error at the start of the slab, decides acceptance, the next length and
-where knots go. The global one starts with the error at the end of the slab before and is the estimate: errors of all
-earlier slabs, carried on by the linearised equation, so that growth and decay are counted.
+Each slab has two corrections. The local one, with no error at the start of the slab, decides acceptance, the next
+length and the knots. The global one starts with the error at the end of the slab before, as carried on by the
+linearised equation; it is the estimate.
 """
 
 from dataclasses import replace
@@ -30,30 +30,26 @@ from pinnkan.solver.verify.objection import Objection
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Reason
 
-#: Of a time, what no slab after it is shorter than: it could not hold its points.
+#: The shortest slab relative to its time: points in a shorter one are not distinct.
 UNIT = 1e-14
-#: An unknown is resolved relative to this share of its natural size at least: what is at rest until a pulse comes in
-#: is small beside that. Where it turns out to be smaller all the time, the next pass counts from what it is.
+#: An unknown is resolved relative to this share of its natural size at least, since it may be at rest until a pulse
+#: comes in. If it turns out to be smaller all the time, the next pass takes its observed size. Heuristic.
 LEAST = 0.1
-#: A slab that could not be solved is tried again so much shorter.
+#: Factor on the length of a slab that could not be solved.
 SHORTER = 0.3
-#: Steps before this slab that show how fast Gauss-Newton contracts: those of about four attempts.
+#: Gauss-Newton steps before a slab that show the contraction: those of about four attempts.
 RECENT = 12
-#: Slabs in a row, of those asked, whose stability constant falls on, before that is taken for the equation's doing, and
-#: of a second pass: the knots of a loose tolerance may see too little of it (FitzHugh and Nagumo's equations, 1e-1).
+#: Consecutive checked slabs with a falling stability constant, in a second pass, before that is attributed to the
+#: equation: the knots of a loose tolerance may resolve too little of it.
 LASTING = 3
-#: A pass is given up for a tighter one where the error so far alone, over all of time, is so many tolerances; but not
-#: before SEEN of the time: what is unresolved in the first instants may be little of a solution that goes on growing.
+#: A pass is given up if its error so far, spread over all of time, is so many tolerances; not before SEEN of the time.
 GIVEN_UP, SEEN = 10.0, 0.05
-#: Where the curvature of the equations has made more than BENT of an error, the linearised equation does not carry it
-#: on, however small it is: u_t = 1 - (1 - 1e-8) exp(-((u - 1/2)/1e-5)^2) waits 0.31 at 1/2, and an error of 2e-8 made
-#: it wait for ever. The next pass then aims LESS far. Half of the second difference is at most a quarter of the step
-#: where Kantorovich's theorem has a solution near a Newton step (h <= 1/2); with 1e-10 and 1e-6 for 1e-8 and 1e-5 it
-#: was 0.35, that of a slab by itself 0.27; of what is shipped it is 0.1 at most in accepted passes, at 1e-1 and 1e-2.
-#: Where no slab by itself made more than AT_ONCE it is in proportion to the error: of Heat2d-LT at 1e-2 52 slabs made
-#: 0.33 of one of 4e-3, none more than 0.02, and LESS far would be 4e-6.
+#: If curvature of the equations makes more than BENT of an error, the linearised equation does not carry it on: half of
+#: the second difference is at most a quarter of a Newton step where Kantorovich's theorem applies (h <= 1/2). The next
+#: pass aims LESS far, or in proportion if no slab made more than AT_ONCE. Shipped problems have 0.1 at most in accepted
+#: passes.
 BENT, LESS, AT_ONCE = 0.25, 1e-2, 0.1
-#: Why a solve may end.
+#: Texts on why a solve ends.
 GROWN = "what is rounded at first has grown beyond the tolerance"
 BENDING = "within the estimated error the equations bend too much for it to be an estimate"
 
@@ -62,11 +58,10 @@ B = TypeVar("B", bound=SolvedSlab[SlabPiece])
 
 
 def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outcome:
-    """March through time; when the propagated estimate exceeds the tolerance, again with a tighter local one.
+    """March through time, and again with a tighter local tolerance while the estimate exceeds the tolerance.
 
-    A pass that got to the end is what there is where the next one does not.
-
-    Raises SolverError: a slab as short as may be cannot be solved; the slabs so far lie in the monitor's state.
+    A complete pass is the outcome if the next one fails. Raises SolverError if a slab of the shortest length cannot be
+    solved; the monitor keeps the slabs so far.
     """
     tolerance, before = family.problem.solver.tolerance, None
     state = monitor.resumed(MarchState) or _begun(family, 0, LocalTolerance.even(tolerance))
@@ -109,7 +104,7 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
 
 
 def _tighter(family: SlabFamily[A, B], state: MarchState[A], less: float) -> MarchState[A]:
-    """Before the next pass, which aims ``less`` far; what counts is known from the one that has ended."""
+    """Return the state before the next pass, with tolerances times ``less``, and with observed sizes of unknowns."""
     end = family.problem.box.ranges[-1][1]
     local = shared_out(state.local, state.run.growth, end, family.problem.solver.tolerance / SAFETY)
     local = replace(local, largest=local.largest * less)
@@ -124,12 +119,12 @@ def _is_last(family: SlabFamily[A, B], state: MarchState[A]) -> bool:
 
 
 def _is_undecided(family: SlabFamily[A, B], state: MarchState[A]) -> bool:
-    """Whether what equations switch within the error so far may be more than the tolerance."""
+    """Whether switches of equations within the error so far may change the solution by more than the tolerance."""
     return state.switched[1] > family.problem.solver.tolerance
 
 
 def _straighter(run: Run[SlabPiece]) -> float:
-    """How far the next pass aims so that curvature makes no more of its error than it may."""
+    """The factor on the local tolerances of the next pass at which curvature makes BENT of its error."""
     if run.bending <= BENT:
         return 1.0
     at_once = float(np.diff(run.bendings, prepend=0.0).max())
@@ -137,7 +132,7 @@ def _straighter(run: Run[SlabPiece]) -> float:
 
 
 def _outgrown(family: SlabFamily[A, B], state: MarchState[A]) -> bool:
-    """Whether the error so far alone exceeds the tolerance, should the rest of the solution be as large as this."""
+    """Whether the error so far exceeds GIVEN_UP tolerances, should the rest of the solution be as large as this."""
     run, (start, end) = state.run, family.problem.box.ranges[-1]
     share = (run.ends[-1] - start) / (end - start)
     size = run.counting(run.squares, run.ends[-1] - start)
@@ -157,10 +152,7 @@ def _begun(family: SlabFamily[A, B], number: int, local: LocalTolerance) -> Marc
 
 
 def _one_pass(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: MarchState[A]) -> MarchState[A]:
-    """March to the end, or until it is given up for another pass.
-
-    Raises OutOfTimeError when the time limit is over, after one attempt at the earliest.
-    """
+    """March to the end, or give the pass up. Raises OutOfTimeError, after one attempt at the earliest."""
     (start, end), tolerance = family.problem.box.ranges[-1], family.problem.solver.tolerance
     tried, is_last = False, _is_last(family, state)
     while state.run.ends[-1] < end - ROUNDING * (end - start) and len(state.falling) < LASTING:
@@ -176,7 +168,7 @@ def _one_pass(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, stat
 
 
 def _step(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: MarchState[A]) -> MarchState[A]:
-    """One attempt, accepted or not."""
+    """Attempt one slab; return the state after it, with or without the slab."""
     aim, known = state.aim, contraction(state.history[-RECENT:])
     local = state.local.at(state.run.ends[-1])
     at = Pass(family.problem, state.run, local, state.stops, known, monitor)
@@ -223,16 +215,16 @@ def _asked(
     measured: Measured,
     beside: Beside,
 ) -> tuple[MarchState[A], HiddenFeature | None]:
-    """What speaks against a slab whose correction is small enough: another attempt, or a feature that is missed.
+    """Verify a slab with a small enough correction; return a state with another aim, or the feature it has missed.
 
-    Raises SolverError: it cannot be accepted, nor be attempted otherwise.
+    Raises SolverError if the slab can neither be accepted nor attempted otherwise.
     """
     spaces = family.spaces(slab) if state.is_asked(at.time + slab.length) else None
     during, loss = family.problem.domain.during(at.time, at.time + slab.length), max(measured.loss, slab.least_loss)
     against = verify.between(measured.field, during, loss, spaces, beside) or Objection()
     missed = against.missed
     if missed is not None:
-        # a point that has met it by chance says nothing of when it is passed
+        # a point that meets it by chance does not tell when the solution passes it
         met = replace(missed, passed=missed.passed or verify.feature_check.passed(measured.field, during))
         if at.may_stop(met.passed, slab.length):
             return state.stopping(met.passed, verify.bends.given(state.stops)), missed
@@ -247,7 +239,7 @@ def _asked(
     elif not against.is_lasting:
         raise SolverError(f"at {at.words}: {against.detail}", against.reason)
     if spaces is not None:
-        times = LASTING if verify.has_open_start and not state.run.slabs else 1  # no later one is asked the same
+        times = LASTING if verify.has_open_start and not state.run.slabs else 1  # no later slab is asked the same
         falling = (against.detail,) * times if against.is_lasting else ()
         state = replace(state, falling=(*state.falling, *falling) if falling else ())
     return state, missed
@@ -261,7 +253,7 @@ def _advanced(
     measured: Measured,
     missed: HiddenFeature | None,
 ) -> MarchState[A]:
-    """After an accepted slab."""
+    """Return the state after an accepted slab."""
     run, problem = state.run, family.problem
     end = run.ends[-1] + slab.length
     squares = squared_error(problem, family.samples(slab)) if problem.exact else None
@@ -289,7 +281,7 @@ def _advanced(
 
 
 def _root(problem: Problem, slab: B, squares: Array, run: Run[SlabPiece]) -> float:
-    """Root mean square of an error of such ``squares`` in a slab over that of the solution until its end."""
+    """Root mean square of an error of squared norms ``squares`` in a slab, over that of the solution until its end."""
     past = run.ends[-1] - run.ends[0] + slab.length
     size = run.counting(run.squares + slab.squares, past)
     return relative_root(problem, squares / slab.length, size / past)

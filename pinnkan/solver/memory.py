@@ -1,7 +1,4 @@
-"""Memory, estimated before it is taken: what a step will need at its peak against what the machine can give.
-
-A process that takes more than there is gets killed, not refused, on most systems; so pinnkan asks first.
-"""
+"""Memory that a step takes at its peak, predicted: most systems kill a process that takes more than there is."""
 
 import ctypes
 from collections.abc import Iterator, Sequence
@@ -18,52 +15,47 @@ from pinnkan.errors import OutOfMemoryError
 from pinnkan.kan.product import Space
 from pinnkan.solver.work import bandwidth, is_factored, is_full
 
-#: M_MMAP_THRESHOLD (its largest), M_TRIM_THRESHOLD and M_TOP_PAD of malloc.h, with bytes: blocks below the first come
-#: from the heap, which gives back only what is free beyond the second and grows by the third.
+#: Options of mallopt with bytes: M_MMAP_THRESHOLD (the largest possible), M_TRIM_THRESHOLD, M_TOP_PAD.
 MALLOC = {-3: 32 << 20, -1: 1 << 30, -2: 64 << 20}
 NUMBER = 8  # bytes of a float64
-#: Arrays of one number per point and derivative that are alive at once while rows are made and solved for (measured:
-#: 30 a point for a varying conductivity, four derivatives, on 192 x 192 intervals).
+#: Arrays of a number per point and derivative alive at once: 30 numbers a point for four derivatives (measured).
 PER_JET = 6
-#: Points of fleeting rows that are worked on at once, with what lies between: some megabytes for each derivative.
+#: Points in one batch of rows that are not kept: some megabytes for each derivative.
 AT_ONCE = 2.0**20
-#: Copies of the band: assembled, its entries, scaled with its shift, factorised; of a full matrix: filled, factorised.
+#: Copies of a banded matrix (assembled, entries, scaled, factored), and of a full one (filled, factored).
 BANDS, FULL = 4, 2
-#: Copies of what a full matrix of many coefficients has of two unknowns, while that is put together.
+#: Copies of the block of two unknowns while a full matrix of many coefficients is assembled.
 BLOCKS = 3
-#: Full matrices from one set of knots of a coordinate to the next: they take most where there is one coordinate.
+#: Full prolongation matrices per coordinate: they take most on a line.
 PROLONGATIONS = 2
-#: Copies of the bands along one coordinate of fast diagonalisation: assembled, factorised.
+#: Copies of the bands along one coordinate in fast diagonalisation: assembled, factored.
 BANDS_OF_MODES = 2
-#: Vectors of coefficients, and matrices of a coordinate, that conjugate gradients hold.
+#: Vectors of coefficients, and full matrices per coordinate, that conjugate gradients hold.
 VECTORS, FORMS = 20, 30
-#: Bytes that even a small step takes: buffers of the libraries (measured: the first of a process on 3 x 3 intervals
-#: took 7 MB, the first of a small ridge network 15 MB).
+#: Bytes of the buffers of libraries, for any step (measured: 15 MB for the first small ridge network).
 LEAST = 20e6
-#: So few are not asked for: the limits stand in five files, a twentieth of the time of an ordinary equation.
+#: Bytes that are always granted: reading the limits takes a twentieth of the time of an ordinary equation.
 LITTLE = 1.05 * LEAST
-#: Version 1 of control groups has no word for no limit, but a number near 2^63.
+#: Version 1 of control groups writes a number near 2^63 for no limit.
 NO_LIMIT = 2.0**60
-#: Numbers per point and coefficient of a deep network: its jets, or the Jacobian put together from the layers' blocks.
+#: Numbers per point and coefficient of a deep network: of its jets, and of the Jacobian with the blocks of layers.
 FORWARD, JACOBIAN = 1.5, 3.0
 
 
 @lru_cache(maxsize=1)
 def keep_freed() -> None:
-    """Tells the allocator of glibc to keep what is freed, once per process; elsewhere nothing.
+    """Make the allocator of glibc keep freed memory, once per process; elsewhere do nothing.
 
-    By default every array of some megabytes is mapped anew and its pages are cleared by the system: 220,000 page faults
-    in a solve of Poisson's equation with waves up to 16 at 1e-9, which then takes 2.0 s of processor time instead of
-    1.4 s.
+    By default arrays of some megabytes are mapped and cleared anew: a Poisson equation takes 2.0 s instead of 1.4 s.
     """
-    with suppress(OSError, AttributeError, TypeError):  # the last where there is no library of the process itself
+    with suppress(OSError, AttributeError, TypeError):  # TypeError: the process itself has no library
         adjust = ctypes.CDLL(None).mallopt
         for parameter, value in MALLOC.items():
             adjust(parameter, value)
 
 
 def require(needed: float, what: str, device: torch.device | str = "cpu") -> None:
-    """Raises OutOfMemoryError with both numbers if fewer than ``needed`` bytes are available; LITTLE always are."""
+    """Raise OutOfMemoryError if fewer than ``needed`` bytes are available for ``what``; less than LITTLE always is."""
     if needed < LITTLE:
         return
     left = available(torch.device(device))
@@ -75,9 +67,10 @@ def require(needed: float, what: str, device: torch.device | str = "cpu") -> Non
 
 
 def bytes_of_space(space: Space, points: Sequence[int], jets: int, kept: float | None = None) -> float:
-    """Peak of a Gauss-Newton step in ``space`` with so many points per coordinate and derivatives in the equations.
+    """Peak bytes of a Gauss-Newton step in ``space``.
 
-    ``kept``: numbers of rows that are worked out again whenever they are asked for, which a factor has no use of.
+    ``points``: Gauss points per coordinate; ``jets``: number of derivatives in the equations; ``kept``: numbers of rows
+    that stay if the others are worked out when needed, None if all stay; a factor keeps all.
     """
     grid = float(np.prod([float(p) for p in points]))
     rows = grid * (len(points) + PER_JET * (jets + 1.0))
@@ -89,12 +82,12 @@ def bytes_of_space(space: Space, points: Sequence[int], jets: int, kept: float |
 
 
 def bytes_of_factor(space: Space, free: int | None = None) -> float:
-    """Peak of a factorisation; ``free``: coefficients that no condition fixes, all of them where that is not known."""
+    """Peak bytes of a factorisation; ``free``: number of coefficients that no condition fixes, None for all."""
     return LEAST + NUMBER * _of_factor(space, free)
 
 
 def _of_factor(space: Space, free: int | None = None) -> float:
-    """Numbers of a banded or full factor."""
+    """The numbers in a banded or full factor and the copies made for it."""
     n = float(space.size if free is None else free)
     width = min(bandwidth(space), n)
     if is_full(width, n) and n >= JOINED:
@@ -104,7 +97,7 @@ def _of_factor(space: Space, free: int | None = None) -> float:
 
 
 def _of_iteration(space: Space) -> float:
-    """Numbers of conjugate gradients: bands along one coordinate, eigenfunctions of the others, vectors."""
+    """The numbers in conjugate gradients: bands along one coordinate, eigenfunctions of the others, vectors."""
     width = max(2 * a.degree + 1 if a.periodic else a.degree for a in space.axes)
     return space.size * (BANDS_OF_MODES * (width + 1.0) + VECTORS) + FORMS * sum(
         float(a.count) ** 2 for a in space.axes
@@ -112,12 +105,12 @@ def _of_iteration(space: Space) -> float:
 
 
 def bytes_of_network(coefficients: int, rows: int) -> float:
-    """Peak of a forward pass of a deep network at so many points."""
+    """Peak bytes of a forward pass of a deep network at ``rows`` points."""
     return LEAST + NUMBER * FORWARD * float(rows) * coefficients
 
 
 def bytes_of_descent(coefficients: int, rows: int) -> float:
-    """Peak of a Levenberg-Marquardt step: the Jacobian (row, coefficient), the normal matrix and its factor."""
+    """Peak bytes of a Levenberg-Marquardt step: Jacobian (row, coefficient), normal matrix and factor."""
     return LEAST + NUMBER * (JACOBIAN * float(rows) * coefficients + 3.0 * float(coefficients) ** 2)
 
 
@@ -129,7 +122,7 @@ def available(device: torch.device) -> float:
 
 
 def _of_groups() -> Iterator[float]:
-    """What the control groups of this process, and those around them, leave (versions 1 and 2)."""
+    """Yield the bytes available in each control group of this process and those around it (versions 1 and 2)."""
     root = Path("/sys/fs/cgroup")
     try:
         entries = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()]
@@ -149,7 +142,7 @@ def _of_groups() -> Iterator[float]:
 
 
 def _left(folder: Path, limit: str, used: str) -> float:
-    """Limit less use of one group; pages of files that it can drop count as free."""
+    """Limit less use of one group in bytes, infinite without a limit; pages of files that it can drop count as free."""
     try:
         most = float((folder / limit).read_text())
         if most > NO_LIMIT:
@@ -162,7 +155,7 @@ def _left(folder: Path, limit: str, used: str) -> float:
 
 
 def _of_process() -> float:
-    """What the limit of the address space leaves, where the system has one."""
+    """Bytes available below the limit of the address space; infinite without a limit."""
     process = psutil.Process()
     most = process.rlimit(psutil.RLIMIT_AS)[0] if hasattr(psutil, "RLIMIT_AS") else -1
     return float("inf") if most < 0 else max(float(most - process.memory_info().vms), 0.0)

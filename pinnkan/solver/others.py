@@ -1,14 +1,10 @@
-"""Whether a nonlinear steady problem has another solution beside the one that was found.
+"""Other solutions of a nonlinear steady problem, beside the one that was found.
 
-What the equations linearised at a solution u see least, a function v, is where another one branches off or comes back
-(Lyapunov and Schmidt; Kielhoefer 2012, chapter I). So it is looked where the residual of u + s v, which for small s is
-s times that of v, falls below it, and Gauss-Newton begins there, and far out to either side. What it finds elsewhere is
-followed to an error of a thousandth. Falkner and Skan's equation with beta = -0.1, Bratu's, and a pitchfork show their
-second solutions so. That none is found proves nothing.
+Another branch begins along the near-null function v of the equations linearised at a solution u (Lyapunov and Schmidt;
+Kielhoefer 2012, chapter I). Gauss-Newton begins where the residual of u + s v falls below s times that of v, and far
+out on either side. A distinct result is refined to an error of 1e-3. Finding none proves nothing.
 
-Of several solutions the one is given that a milder problem leads to (:mod:`pinnkan.solver.continuation`), as more
-viscosity, a shorter line. Coarse knots may lead elsewhere: Hiemenz' flow f_xxx + f f_xx + 1 - f_x^2 = 0 up to x = 7 and
-more came out with f_x down to -1.3, which solves it too; so did most layers of boundaries that are cut off far out.
+On a line the solution that continuation reaches is preferred to one that coarse knots lead to.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,42 +32,40 @@ from pinnkan.solver.verify.objection import Objection
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Level, Reason
 
-#: Sizes s of what is added, in those of the solution; where the residual is below DIP of s times that of v it falls:
-#: to 0.2 to 0.7 next to the second solutions of Bratu's equation and of a pitchfork, to 1.0 on seven problems with one.
+#: Amplitudes s relative to the solution, and the ratio of the squared residual to that of s v that is a dip: near
+#: second solutions of Bratu's equation it is 0.2 to 0.7, 1.0 on seven problems with one solution.
 SIZES, DIP = 2.0 ** np.arange(-4, 11), 0.9
-#: Begun at a dip and twice as far, since from before another solution the way back is the shorter one; and so far out
-#: in any case where that is LITTLE work: Falkner and Skan's second flow shows no dip.
+#: Multiples of the amplitude of a dip, and amplitudes far out for LITTLE work, to start from. Heuristic.
 BEHIND, FAR = (1.0, 2.0), (2.0, 8.0)
-#: Steps from each start, three to eight where they lead to a solution; steps in all, damped ones more often, as share
-#: of those of the solve, and in any case so many, and so many times their coefficients: 0.2 s.
+#: Steps from each start; steps in all as a share of those of the solve, or as many as LITTLE work allows, at most FEW.
+#: Work is steps times coefficients; LITTLE takes 0.2 s.
 EACH, SHARE, FEW, LITTLE = 12, 0.5, 50, 2700.0
-#: Steps by their coefficients in which a milder problem is followed, and solved from there: boundary layers take 250 to
-#: 2000. A layer in the middle that nothing holds was sought for 9 s, elsewhere, where it is none.
+#: The most work of the continuation and of the solve from there: boundary layers take 250 to 2000.
 FOLLOWED = 6_000
-#: Another solution is known to this relative error after so many levels, and differs by so much.
+#: Relative tolerance of another solution, levels to reach it, and the relative distance of distinct solutions.
 ROUGHLY, LEVELS, APART = 1e-3, 4, 5e-2
-#: Its squared residual falls so far from one level to the next, or is below so much of the terms: a minimum that is no
-#: solution, as an eikonal equation has, keeps 5e-3 of them on all knots.
+#: A minimum is a solution if its squared residual falls by this factor from one level to the next, or is below LEFT of
+#: the terms: a spurious one of an eikonal equation keeps 5e-3 of them on all knots.
 FALLS, LEFT = 0.1, 1e-12
-#: A squared residual of so many times that of the solution is one as well, rounding or not.
+#: A function is as much a solution as another if its squared residual is at most so many times that of the other.
 AS_MUCH = 10.0
 #: Points at which two solutions are compared.
 COMPARED = 1000
 
 
 class _Counting(Monitor):
-    """Allows EACH steps from a start, and so many ``left`` in all."""
+    """A monitor that allows EACH steps from a start, and ``left`` steps in all."""
 
     def __init__(self, left: float) -> None:
         super().__init__(None, None)
         self.left = left
 
     def stepping(self, newton: Newton) -> None:
-        """See :meth:`check_step`."""
+        """Count one step, see :meth:`check_step`."""
         self.check_step(newton.steps)
 
     def check_step(self, steps: Sequence[Step]) -> None:
-        """Raises OutOfTimeError when there is no step left."""
+        """Count one step; raise OutOfTimeError if none remains."""
         self.left -= 1.0
         if self.left < 0.0 or len(steps) >= EACH:
             raise OutOfTimeError
@@ -79,18 +73,18 @@ class _Counting(Monitor):
 
 
 class _Bounded(Monitor):
-    """Allows so many steps, each counted by its coefficients."""
+    """A monitor that allows the work ``left``: steps times coefficients."""
 
     def __init__(self, left: float) -> None:
         super().__init__(None, None)
         self.left = left
 
     def aside(self) -> Monitor:
-        """See :class:`Monitor`; what is solved on the way counts as well."""
+        """Return itself: side solves count as well."""
         return self
 
     def stepping(self, newton: Newton) -> None:
-        """Raises OutOfTimeError when there is no step left."""
+        """Count one step; raise OutOfTimeError if its work exceeds what remains."""
         self.left -= newton.coefficients.size
         if self.left < 0.0:
             raise OutOfTimeError
@@ -99,7 +93,7 @@ class _Bounded(Monitor):
 
 @dataclass(frozen=True, eq=False)
 class _Known:
-    """A solution in a space, and the direction that its equations see least, of its size."""
+    """A solution in a space, the near-null ``direction``, scaled to the solution's size, and its residual ``seen``."""
 
     system: System
     coefficients: Array
@@ -108,23 +102,23 @@ class _Known:
     seen: float
 
     def at(self, size: float) -> Array:
-        """So far along the direction."""
+        """The coefficients ``size`` times the direction away from the solution."""
         return np.ascontiguousarray(self.coefficients + size * self.direction)
 
     @property
     def mirror_image(self) -> Array:
-        """The solution with the other sign, but for what conditions fix."""
+        """The coefficients with the other sign, but for those that conditions fix."""
         return np.where(self.fixed, self.coefficients, -self.coefficients)
 
     @property
     def has_mirror_image(self) -> bool:
-        """Whether that is as much a solution, and another one."""
+        """Whether the function with the other sign is a solution as well, and a distinct one."""
         image = self.mirror_image
         as_much = self.system.loss(image) <= AS_MUCH * self.system.loss(self.coefficients)
         return as_much and _apart(image, self.coefficients) > APART
 
     def starts(self) -> Iterator[Array]:
-        """Where another solution may be near; the likely ones first."""
+        """Yield coefficients near which another solution may be, the likely ones first."""
         dips = [s for sign in (1.0, -1.0) for s in self._dips(sign)]
         far = [sign * s for s in FAR for sign in (-1.0, 1.0)] if EACH * self.coefficients.size <= LITTLE else []
         for size in (*dips, *far):
@@ -138,9 +132,9 @@ class _Known:
 
 
 def connected(family: ProductLevels, found: Outcome, monitor: Monitor) -> Outcome:
-    """What was ``found`` on a line, or where the solution of a milder problem leads, if that is another solution.
+    """Return the outcome that continuation from a milder problem leads to if that is distinct, else ``found``.
 
-    Then the one that was found is the ``other`` one of it.
+    On a line only. The function of ``found`` is then the ``other`` solution of the outcome.
     """
     model, field = family.model, found.field
     if not _is_asked(model, found, monitor) or model.problem.dimension > 1:
@@ -165,7 +159,7 @@ def _is_another(field: Field, before: Field, problem: Problem) -> bool:
 
 
 def another(family: ProductLevels, found: Outcome, monitor: Monitor) -> Field | None:
-    """A solution that is not the one that was ``found``, known roughly; None where none has shown itself."""
+    """Return a solution distinct from that ``found``, known roughly; None if none is seen."""
     model, field = family.model, found.field
     if found.other is not None:
         return found.other
@@ -198,7 +192,7 @@ def _is_asked(model: Model, found: Outcome, monitor: Monitor) -> bool:
 
 
 def _allowed(levels: tuple[Level, ...], space: Space) -> float:
-    """Steps in all."""
+    """The number of Gauss-Newton steps allowed in all."""
     taken = SHARE * sum(level.iterations * level.parameters for level in levels)
     return max(taken / space.size, min(LITTLE / space.size, FEW))
 
@@ -217,7 +211,7 @@ def _known(family: ProductLevels, space: Space, coefficients: Array) -> _Known |
 def _beside(
     family: ProductLevels, known: _Known, start: Array, passed: list[Array], monitor: _Counting
 ) -> Field | None:
-    """The solution that a start leads to, where it is none that was ``passed`` before, among which it is then."""
+    """Return the solution that ``start`` leads to; None if that fails or is one of ``passed``, which it then joins."""
     try:
         reached = gauss_newton(known.system, start, known.fixed, ROUGHLY, monitor).coefficients
     except (SolverError, OutOfTimeError):
@@ -235,7 +229,7 @@ def _beside(
 
 
 def _followed(family: ProductLevels, state: ProductState, monitor: Monitor) -> ProductState | None:
-    """The state on knots that show it to be a solution; None where they do not."""
+    """Return the state on knots fine enough to show it to be a solution; None if they do not."""
     before = float("inf")
     for number in range(LEVELS):
         state, _ = family.minimise(state, number, monitor.aside())
@@ -253,18 +247,18 @@ def _followed(family: ProductLevels, state: ProductState, monitor: Monitor) -> P
 
 
 def _apart(a: Array, b: Array) -> float:
-    """Root mean square of a difference, relative to the larger of the two."""
+    """Norm of the difference, relative to the larger of the two norms."""
     return float(np.linalg.norm(a - b)) / max(float(np.linalg.norm(a)), float(np.linalg.norm(b)), 1e-300)
 
 
 def _values(field: Field, problem: Problem) -> Array:
-    """(point, unknown)."""
+    """Values (point, unknown) of a field at the points of comparison."""
     points = problem.domain.sample(COMPARED, kronecker)
     return field(points, [(0,) * problem.dimension])[..., 0]
 
 
 def ambiguous(problem: Problem, field: Field, other: Field | None) -> str:
-    """That the solution of a nonlinear problem is not, or may not be, the only one, in words; "" if nothing says so."""
+    """Describe why a solution may not be the only one: ``other`` differs, or it is zero; "" if nothing says so."""
     here = _values(field, problem)
     if other is None:
         zero = "zero everywhere, as there is always a solution without a source: look for others beside it"

@@ -1,25 +1,24 @@
-"""What every solve leaves, and the margins of every estimate."""
+"""The outcome of a solve, and the margins of error estimates."""
 
 from dataclasses import dataclass
 
 from pinnkan.kan.field import Field
 from pinnkan.verdict.records import Iteration, Level, Reason
 
-#: The correction is the error minus what the refined space still misses: effectivities of 0.78 to 1.1 were seen.
+#: Factor on a correction, which is the error less what the refined space misses: effectivities are 0.78 to 1.1.
 SAFETY = 1.25
-#: The first level, which has no predecessor, must be below this share of the tolerance.
+#: The first level, which has no predecessor, must be below this share of the tolerance. Heuristic.
 FIRST_MARGIN = 0.5
-#: A level is believed only when its mean squared residual is below this share of that of the lifted data alone. A layer
-#: between the points leaves the residual as it was: -1e-5 u'' + u' = 1 had an estimate of 0.08 at an error of 1.
+#: A level is resolved if its mean squared residual is below this share of that of the lifted data alone, which a layer
+#: between the points does not lower: -1e-5 u'' + u' = 1 had an estimate of 0.08 at an error of 1.
 RESOLVED = 1e-2
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """Function, estimated error as a function, records; why the solve ended, None where it goes on.
+    """The function, its estimated error and the records of a solve; ``reason``: why it ended, None if it goes on.
 
-    ``network``: what was chosen, in words; ``other``: another solution, where one has shown itself;
-    ``coarser``: that of the level before.
+    ``network``: in words; ``other``: another solution, if one was seen; ``coarser``: the function of the level before.
     """
 
     field: Field

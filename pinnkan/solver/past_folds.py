@@ -1,9 +1,8 @@
-"""The solution of a milder problem followed around folds, where there is none nearby at the next milder one.
+"""Continuation by arc length past turning points, where the next milder problem has no solution nearby.
 
-The solutions of F(u) + mu T(u) = 0 turn back where a pellet that burns goes out. So the curve of u and log(1 + mu) is
-followed by its length, in predictor steps along its tangent and corrector steps across it (Keller 1977; Allgower and
-Georg 1990, chapters 4 and 6). With J of the rows at some mu, the tangent is -J^+ dF/dlog(1 + mu), and a step across it
-is one of Gauss-Newton for u and the logarithm together, from two right sides of one matrix.
+The curve of u and log(1 + mu), with F(u) + mu T(u) = 0, is followed in predictor steps along its tangent and corrector
+steps across it (Keller 1977; Allgower and Georg 1990, chapters 4 and 6). With J the Jacobian of the rows the tangent is
+-J^+ dF/dlog(1 + mu). A corrector step is one of Gauss-Newton for u and the logarithm: two right sides, one matrix.
 """
 
 from collections.abc import Callable
@@ -20,23 +19,22 @@ from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
 from pinnkan.solver.monitor import Monitor
 
-#: Steps along the curve, of coefficients relative to theirs and of the logarithm: the first one, the least, the
-#: largest. A longer one follows one that took so few corrections. Eight pellets, reactors and the like take 12 to 30;
-#: shorter ones belong to knots that no longer resolve what the curve leads to.
+#: Lengths of steps, of coefficients relative to themselves and of the logarithm: first, least, largest; after at most
+#: EASY corrections the next one is LONGER times as long. Heuristic.
 FIRST, SHORTEST, LONGEST, EASY, LONGER = 0.05, 5e-3, 0.5, 2, 1.5
-#: Corrections of a step at most, and what the last of them may be.
+#: Corrections of a step at most, and the length below which they have converged.
 CORRECTIONS, LEFT = 5, 1e-4
-#: Steps in all, by number of coordinates, and how far back from the least logarithm the way is given up.
+#: Steps in all by number of coordinates; rise of the logarithm above its minimum at which the curve is given up.
 MOST, BACK = {1: 80, 2: 40}, 3.0
-#: The curve is followed with every interval halved so often; in more than two coordinates it is not.
+#: How often every interval is halved for the curve; in more than two coordinates it is not followed.
 HALVINGS = {1: 2, 2: 1}
-#: At mu = 0 Gauss-Newton leads to a solution so near, relative to the step, or the step is too long.
+#: Largest squared distance of a solution at mu = 0 from its predictor, relative to that of the step.
 NEAR = 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class _Place:
-    """Coefficients and the logarithm of 1 + mu, and how both go on along the curve."""
+    """A point of the curve: coefficients, the logarithm of 1 + mu, and the tangent ``along`` and ``up`` them."""
 
     coefficients: Array
     mildness: float
@@ -44,12 +42,12 @@ class _Place:
     up: float
 
     def dot(self, a: Array, b: Array) -> float:
-        """Of two changes of coefficients, relative to these."""
+        """Inner product of two changes of coefficients, relative to the squared norm of the coefficients."""
         return float((a * b).sum() / max(float((self.coefficients**2).sum()), 1e-300))
 
 
 def finer(space: Space, coefficients: Array) -> tuple[Space, Array] | None:
-    """A function on the knots on which the curve is followed; None where that would be too much work."""
+    """Return a function on the knots for following the curve; None in more than two coordinates."""
     fine = space
     for _ in range(HALVINGS.get(len(space.axes), 0)):
         fine = Space(tuple(axis.halved() for axis in fine.axes), fine.unknowns)
@@ -59,11 +57,9 @@ def finer(space: Space, coefficients: Array) -> tuple[Space, Array] | None:
 def past_folds(
     model_at: Callable[[float], Model], space: Space, coefficients: Array, mu: float, monitor: Monitor
 ) -> Array | None:
-    """A solution at mu = 0, reached from that at some ``mu``; None where the curve leads nowhere.
+    """Return the coefficients of a solution at mu = 0 reached from that at ``mu``; None if the curve leads to none.
 
-    ``model_at``: the problem that is milder by a mu.
-
-    Raises OutOfTimeError: the time limit is over.
+    ``model_at``: the model of the problem with a given mu. Raises OutOfTimeError if the time limit is over.
     """
     fixed = zero_conditions(model_at(0.0).conditions, space)[1]
     try:
@@ -74,14 +70,14 @@ def past_folds(
 
 @dataclass(frozen=True, eq=False)
 class _Curve:
-    """The solutions in one space."""
+    """The curve of solutions in one space; ``fixed``: mask of the coefficients that conditions fix."""
 
     model_at: Callable[[float], Model]
     space: Space
     fixed: np.ndarray
 
     def followed(self, coefficients: Array, mildness: float, monitor: Monitor) -> Array | None:
-        """Coefficients at mu = 0; None where the curve does not lead there."""
+        """Follow the curve; return the coefficients at mu = 0, None if it does not lead there."""
         here, step = self._begun(_Place(coefficients, mildness, np.zeros_like(coefficients), -1.0)), FIRST
         least = mildness
         for _ in range(MOST[len(self.space.axes)]):
@@ -105,14 +101,14 @@ class _Curve:
         return None
 
     def _begun(self, at: _Place) -> _Place:
-        """The same place with the tangent there, in the direction that it has so far."""
+        """Return the point with the unit tangent of the curve, in the direction of the tangent it has."""
         along = self._sides(at)[1]
         size = float(np.sqrt(at.dot(along, along) + 1.0))
         size *= 1.0 if at.dot(along, at.along) + at.up > 0.0 else -1.0
         return _Place(at.coefficients, at.mildness, along / size, 1.0 / size)
 
     def _next(self, here: _Place, length: float) -> tuple[_Place, int] | None:
-        """The place so much further along the curve, and the corrections that it took; None where they do not end."""
+        """Return the point ``length`` further along the curve and the corrections it took; None if they diverge."""
         c, mildness, before = here.coefficients + length * here.along, here.mildness + length * here.up, np.inf
         for count in range(CORRECTIONS):
             try:
@@ -131,7 +127,7 @@ class _Curve:
         return None
 
     def _at_zero(self, here: _Place, beyond: _Place) -> Array | None:
-        """The solution at mu = 0 between two places; None where Gauss-Newton leads elsewhere."""
+        """Return the coefficients at mu = 0, between two points; None if Gauss-Newton leads elsewhere."""
         share, change = here.mildness / (here.mildness - beyond.mildness), beyond.coefficients - here.coefficients
         start = here.coefficients + share * change
         found = gauss_newton(System(self.model_at(0.0), self.space), start, self.fixed, LEFT)
@@ -139,7 +135,7 @@ class _Curve:
         return found.coefficients if found.stationary and here.dot(off, off) < NEAR * here.dot(change, change) else None
 
     def _sides(self, at: _Place) -> tuple[Array, Array]:
-        """The Gauss-Newton step at a place, and what one of the logarithm makes of the coefficients."""
+        """Return the Gauss-Newton step at a point, and the derivative of the coefficients by the logarithm."""
         mu = float(np.expm1(at.mildness))
         system, milder = (System(self.model_at(m), self.space, keeping=True) for m in (mu, mu + 1.0))
         (step,) = system.steps(at.coefficients, [at.coefficients], self.fixed)

@@ -1,15 +1,8 @@
-"""What is solved in place of a problem of a file: in time, in natural units, on the part that its reflections leave.
+"""The problem that is solved in place of that of a file: in time, in natural units, on one part if it has reflections.
 
-What begins in time with a symmetry keeps it, since there is no other solution: a reflection that leaves the equations,
-the sides and the initial data as they are leaves the solution as it is. Half of the domain then holds all of it, and a
-fourth where that has a reflection again. Of a steady problem another solution might not have the symmetry, and nothing
-but looking for it tells whether there is one.
-
-Unless only the symmetry holds it: a layer that could be anywhere has a null function with a residual below rounding,
--1e-4 u'' = u - u^3 from -1 to 1 one of exp(-141). Where a reflection leaves the problem as it is there is a solution of
-that symmetry, and on one half of the domain, with what the symmetry says of the middle, it is held like any other. It
-is asked for as soon as a correction moves all of a resolved level: that layer took 7.7 s when the levels went on, and
-takes 1.5 s.
+A problem in time keeps a reflection of its equations, sides and initial data: half of the domain is enough. A steady
+problem may have solutions without the symmetry, and is solved on a half only if nothing else determines the solution: a
+layer of -1e-4 u'' = u - u^3 on (-1, 1) may be anywhere up to a residual of exp(-141), but not among odd functions.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,18 +31,17 @@ from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import Outcome
 from pinnkan.verdict.records import Reason
 
-#: Coordinates of space for which a half is solved: on a line it costs nearly what the whole does.
+#: Numbers of coordinates of space for which a half is solved: on a line it costs nearly as much as the whole.
 FOLDED = (2, 3)
-#: How often a coordinate is folded: what begins as the same everywhere between slopes that vanish has the same
-#: reflection in every half, without end.
+#: Halvings of a coordinate at most: constant data between zero slopes have a reflection in every half.
 MOST = 3
 
 
 @dataclass(frozen=True)
 class Reduced:
-    """The ``problem`` that is solved, for u_j / ``sizes``_j; the ``mirrors`` that led to its box, and what they say.
+    """The ``problem`` to solve, for u_j / ``sizes[j]``, on the part that reflections (``mirrors``, ``words``) leave.
 
-    ``along``: how that of the file evolves where it does without time.
+    ``along``: the evolution along a coordinate of space that takes the place of time, None if there is none.
     """
 
     problem: Problem
@@ -59,14 +51,14 @@ class Reduced:
     along: Evolution | None = None
 
     def whole(self, field: Field) -> Field:
-        """A function of the file's problem from one of this."""
+        """Return the function of the file's problem from one of this problem."""
         for mirror in reversed(self.mirrors):
             field = unfolded(field, mirror)
         field = scaled(field, self.sizes)
         return field if self.along is None else TurnedField(field, self.along.order, self.along.total)
 
     def described(self, network: str) -> str:
-        """The network in words, and where it was solved for."""
+        """Describe the network, and the part of the domain that it was solved for."""
         if self.along is not None:
             network += f"; in slabs of {self.along.turned.coordinates[-1]}, at the start of which all is given"
         if not self.mirrors:
@@ -75,7 +67,7 @@ class Reduced:
 
 
 def reduced(problem: Problem, shares: Array | None = None) -> Reduced:
-    """The smallest problem whose solution tells that of another; ``shares``: what unknowns are of natural sizes."""
+    """Reduce a problem to the smallest one that gives its solution; ``shares``: factors (unknown,) on natural sizes."""
     lower = with_lower_conditions(without_closures(problem))
     along = evolution(lower)
     turned = lower if along is None else along.turned
@@ -90,11 +82,11 @@ def reduced(problem: Problem, shares: Array | None = None) -> Reduced:
 
 
 def _folding(problem: Problem, found: Sequence[Mirror]) -> Mirror | None:
-    """A reflection whose half is to be solved in place of the whole, if there is one; ``found``: those before it.
+    """Return a reflection whose half is to be solved, after those ``found``; None if there is none.
 
-    None where the file says how many knots there are to be, or where a formula may jump or bend: what vanishes in the
-    middle for smooth functions need not vanish there. Nor where what vanishes could not be built in: conditions that
-    are rows may cost more than a half saves (a small heat equation with slopes in its middle 1.6 times the whole).
+    Only of a march in two or three coordinates of space, without given knots. No more conditions than before may become
+    rows, and no formula may jump or have a kink across the coordinate: conditions in the middle are those of smooth
+    functions.
     """
     settings = problem.solver
     marched = problem.time_axis is not None and problem.space_dimension in FOLDED
@@ -107,11 +99,11 @@ def _folding(problem: Problem, found: Sequence[Mirror]) -> Mirror | None:
 
 
 def _rows(problem: Problem) -> int:
-    """How many of the conditions become rows."""
+    """The number of conditions that become rows."""
     return len(sort_conditions(problem).rows)
 
 
-#: Why a solve may have ended that a symmetry can help.
+#: Reasons of an outcome that a symmetry may help.
 UNHELD = (
     Reason.RANK_DEFICIENT, Reason.BELOW_ROUNDING, Reason.STALLED, Reason.MAX_LEVELS, Reason.NOT_ASYMPTOTIC,
 )  # fmt: skip
@@ -119,7 +111,7 @@ UNHELD = (
 
 @dataclass(frozen=True, eq=False)
 class Halves:
-    """The problem of a ``model`` among functions of one of its symmetries; ``solve`` solves that of a half."""
+    """Solves of a ``model`` among functions with one of its symmetries; ``solve`` solves the model of a half."""
 
     model: Model
     solve: Callable[[Model], Outcome]
@@ -127,7 +119,7 @@ class Halves:
 
     @cached_property
     def outcome(self) -> Outcome | None:
-        """The first that converges, on the whole box; None where none does."""
+        """The first converged outcome, on the whole box; None if there is none or the problem is linear."""
         if self.model.is_linear:
             return None
         problem = self.model.problem
@@ -143,7 +135,7 @@ class Halves:
 
 
 def held_by_symmetry(outcome: Outcome, halves: Halves) -> Outcome:
-    """The ``outcome``, or that of the symmetric problem where it has found nothing that is held and this one has."""
+    """Return the symmetric outcome if there is one and ``outcome`` ended for a reason in UNHELD, else ``outcome``."""
     if outcome.reason not in UNHELD or halves.monitor.expired():
         return outcome
     return halves.outcome or outcome
@@ -156,7 +148,7 @@ def _whole(problem: Problem, half: Outcome, mirror: Mirror) -> Outcome:
 
 
 def unfolded(field: Field, mirror: Mirror) -> ProductField:
-    """A function on the lower half of a coordinate, and its mirror image on the upper one."""
+    """Extend a function on the lower half of a coordinate by its reflection to the upper half."""
     assert isinstance(field, ProductField)
     return replace(field, pieces=tuple(_whole_piece(space, c, mirror) for space, c in field.pieces))
 

@@ -1,8 +1,8 @@
-"""Where a solve stands: all that its next steps depend on, and what there is to show of it so far.
+"""The state of a solve: all that its next steps depend on, and the solution so far.
 
-The solvers hand such a state to their :class:`pinnkan.solver.monitor.Monitor` before every level, slab and step, and
-begin from one when they are given it. Everything else a solve uses is a function of the problem, so that continuing
-from a state gives the bits that were to come anyway. Arrays are in C order, since sums depend on the order in memory.
+Solvers hand it to their :class:`pinnkan.solver.monitor.Monitor` before every level, slab and step, and may begin from
+one. All else is a function of the problem: a resumed solve gives the same bits. Arrays are in C order, on which sums
+depend.
 """
 
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class Step:
-    """What one accepted step did: loss after it, size of the step relative to the coefficients, damping."""
+    """An accepted step: the loss after it, its size relative to the coefficients, its damping."""
 
     loss: float
     size: float
@@ -25,7 +25,7 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Newton:
-    """Between two Gauss-Newton steps: the coefficients, the steps so far, the size of the last one."""
+    """A Gauss-Newton iteration between two steps: coefficients, steps so far, relative size of the last one."""
 
     coefficients: Array
     steps: tuple[Step, ...] = ()
@@ -33,7 +33,7 @@ class Newton:
 
 
 class State(Protocol):
-    """What every solver's state can show."""
+    """What the state of every solver can show."""
 
     @property
     def levels(self) -> tuple[Level, ...]: ...
@@ -41,18 +41,18 @@ class State(Protocol):
     def history(self) -> tuple[Iteration, ...]: ...
     @property
     def field(self) -> Field | None:
-        """The solution so far; None when there is none yet."""
+        """The solution so far; None before there is one."""
 
     @property
     def error(self) -> Field | None:
-        """Its estimated error."""
+        """The estimated error of the solution."""
 
     @property
     def network(self) -> str:
-        """The network in words, where it is not the one that the problem's settings say; else ""."""
+        """The network in words, if it is not that of the problem's settings; else ""."""
 
     def within(self, newton: Newton) -> Self:
-        """The same state between two Gauss-Newton steps."""
+        """Return the state between two Gauss-Newton steps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +66,11 @@ class Best:
 
 @dataclass(frozen=True, eq=False)
 class LevelsState(Generic[S]):
-    """Before a level, or in it: the family's ``own`` state, and what the levels before have left.
+    """The state before or in a level: the family's state ``own``, and the results of the levels before.
 
-    ``initial``: what there is to show before the first level has ended; ``words``: the network; ``beside``: where
-    another family stands that this one races with, and that goes on if this one loses; ``elsewhere``: whether another
-    start was found, None before it is tried.
+    ``initial``: the function to show before the first level has ended; ``shown``, ``shown_error``: those of the level
+    before; ``words``: the network; ``beside``: the state of a competing family, which goes on if this one loses;
+    ``elsewhere``: whether an alternative start was found, None before it is sought.
     """
 
     own: S
@@ -87,12 +87,12 @@ class LevelsState(Generic[S]):
 
     @property
     def number(self) -> int:
-        """Of the level, counted from the first one of all families."""
+        """The number of the level, counted from the first one of all families."""
         return len(self.own_levels) + (len(self.beside.levels) if self.beside else 0)
 
     @property
     def _ahead(self) -> "LevelsState[Any] | None":
-        """The family beside, while its estimate is the smaller one."""
+        """The state of the competing family while its last estimate is smaller, else None."""
         other = self.beside
         if other is None or not other.levels:
             return None
@@ -101,7 +101,7 @@ class LevelsState(Generic[S]):
 
     @property
     def levels(self) -> tuple[Level, ...]:
-        """The records that belong to what is shown."""
+        """The records of the levels that led to the function shown."""
         if self._ahead is not None:
             return self._ahead.levels
         return (*(self.beside.levels if self.beside else ()), *self.own_levels)
@@ -115,7 +115,7 @@ class LevelsState(Generic[S]):
 
     @property
     def field(self) -> Field | None:
-        """The function of the level before; of the first one what its family has to show."""
+        """The function of the level before; before the first one what the family has to show."""
         if self._ahead is not None:
             return self._ahead.field
         return self.shown if self.own_levels else self.initial
@@ -127,13 +127,13 @@ class LevelsState(Generic[S]):
 
     @property
     def network(self) -> str:
-        """The network that is shown, in words."""
+        """The network of the function shown, in words."""
         return self.words if self._ahead is None else self._ahead.network
 
     def having(self, own: S) -> Self:
-        """The same level with the family at ``own``."""
+        """Return the state with the family at ``own``."""
         return replace(self, own=own)
 
     def within(self, newton: Newton) -> Self:
-        """The same level between two of its steps."""
+        """Return the state between two Gauss-Newton steps of the level."""
         return replace(self, newton=newton)

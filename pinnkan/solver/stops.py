@@ -9,14 +9,14 @@ from pinnkan.problem.statement import Equation, Problem
 
 
 def stops_of(problem: Problem) -> tuple[float, ...]:
-    """Times at which formulas jump or bend, or what stands before the highest derivative vanishes; the end of time."""
+    """Times at which formulas jump or have kinks, or a leading coefficient in time vanishes; and the end of time."""
     singular = [Magnitude(factor) for equation in problem.equations for factor in leading(equation)]
     planes = kinks([*formulas(problem), *singular], problem.coordinates, problem.box.ranges).planes
     return (*planes[-1], problem.box.ranges[-1][1])
 
 
 def leading(equation: Equation) -> tuple[sympy.Expr, ...]:
-    """What stands before its highest derivatives in time."""
+    """The coefficients of the highest derivatives in time of an equation; none if it has no derivative in time."""
     most = max((jet.order[-1] for jet in equation.jets.values()), default=0)
     if most == 0:
         return ()

@@ -1,13 +1,11 @@
-"""J^T J in the plane as a sum of Kronecker products of banded matrices, where weights are sums of few products.
+"""J^T J in the plane as a sum of Kronecker products of banded matrices, for weights that are sums of few products.
 
-A coefficient such as 1 + 0.9 sin(4 pi x) cos(4 pi y) is a sum of two products of functions of one coordinate, and most
-that people write are sums of a few. Then J = sum_ab C_ab F_a G_b, F_a and G_b the derivatives of the splines of one
-coordinate times such a function, and J^T J = sum_aa' (F_a^T F_a') S_aa', both banded: nothing is done at points, and no
-weights are kept. Nobody looks at a formula: what a basis leaves of the weights is worked out at every point, and
-nothing but rounding may be left (random sums find it: Halko, Martinsson, Tropp 2011).
+A coefficient such as 1 + 0.9 sin(4 pi x) cos(4 pi y) is a sum of two products of functions of one coordinate. Then J =
+sum_ab C_ab F_a G_b, F_a and G_b derivatives of splines of one coordinate times such a function, and J^T J = sum_aa'
+(F_a^T F_a') S_aa' with banded factors: no work at points, no stored weights. The products are found from the weights by
+random sampling (Halko, Martinsson, Tropp 2011) and verified at every point up to rounding.
 
-Diffusion with that coefficient, degree 10: a product on 96 intervals in 5 ms, in 11 ms by sum factorisation
-(:mod:`pinnkan.assembly.normal_matrix.matrix_free`); on 192 in 13 ms, in 41 ms.
+With that coefficient, degree 10 and 192 intervals a product takes 13 ms, by sum factorisation 41 ms.
 """
 
 from collections.abc import Sequence
@@ -19,19 +17,19 @@ from pinnkan.assembly.device import at_once
 from pinnkan.assembly.tensor_rows import TensorRows, parts
 from pinnkan.kan.table import Table
 
-#: Functions of one coordinate that the weights of all derivatives of an order may be made of.
+#: The largest number of functions of one coordinate for the weights of derivatives of an order. Heuristic.
 MOST = 4
-#: What may be left of weights, over the largest of a derivative, and how small those of a point may be: what is left
-#: counts for 1e-9 of a point's then, and is a change of the coefficients of the equation by as much.
+#: The tolerance on weights, over the largest of a derivative, and the least weight of a point over that, so that
+#: coefficients of the equation change by at most 1e-9.
 LEFT, LEAST = 1e-12, 1e-3
-#: Rows of a banded matrix that are taken as one; numbers between the two coordinates that are worked on at once.
+#: Rows of a block of a banded matrix, and numbers between the two coordinates that are processed at once.
 BLOCK, AT_ONCE = 8, 2**18
-#: Points from which on it is tried: of fewer a product takes hardly longer than the look.
+#: Points from which on the form is tried; with fewer a product takes hardly longer than the test.
 FEWEST = 2**12
 
 
 class BandedProducts:
-    """J^T J of blocks of rows at the same points of a plane: see :func:`banded_products`."""
+    """J^T J of blocks of rows at the same points of a plane (:func:`banded_products`)."""
 
     def __init__(self, rows: Sequence[TensorRows], bases: Sequence["_Bases"], cores: dict[int, list[torch.Tensor]]):
         tables, self._places = zip(*(t.alone() for t in rows[0].tables), strict=True)
@@ -53,7 +51,7 @@ class BandedProducts:
         ]
 
     def _diagonal_of(self, products: torch.Tensor) -> torch.Tensor:
-        """Of an unknown, from its ``products`` (function, function, pair) of the second coordinate."""
+        """The diagonal of an unknown, from its ``products`` (function, function, pair) of the second coordinate."""
         first, second = self._first, self._second
         own = second.entries.new_zeros((*products.shape[:2], second.count))
         own[..., second.pairs.row[second.pairs.itself]] = products[..., second.pairs.itself]
@@ -67,7 +65,7 @@ class BandedProducts:
             out[..., u].index_put_((self._places[0].unsqueeze(1), self._places[1]), own, accumulate=True)
 
     def add(self, values: torch.Tensor, out: torch.Tensor) -> None:
-        """Add J^T J of ``values`` (coefficient, coefficient, unknown, side) to ``out``."""
+        """Add J^T J of ``values`` (coefficient, coefficient, unknown, rhs) to ``out``."""
         there = values.index_select(0, self._places[0]).index_select(1, self._places[1])
         found = torch.zeros_like(there)
         self._add(there, found)
@@ -92,7 +90,7 @@ class BandedProducts:
 
 
 def banded_products(rows: Sequence[TensorRows]) -> BandedProducts | None:
-    """J^T J of rows at the same points; None beside the plane, and where weights are no sums of so few products."""
+    """J^T J of rows at the same points; None outside the plane, or where weights are not sums of few products."""
     tables = rows[0].tables
     if len(tables) != 2 or min(len(t.index) for t in tables) == 1 or rows[0].count < FEWEST:
         return None
@@ -116,7 +114,7 @@ def banded_products(rows: Sequence[TensorRows]) -> BandedProducts | None:
 def _core(
     rows: TensorRows, columns: Sequence[torch.Tensor], unknown: int, bases: tuple["_Bases", "_Bases"]
 ) -> torch.Tensor:
-    """What the derivatives of an unknown weigh: (function of the first coordinate, function of the second)."""
+    """The weights of the derivatives of an unknown: (function of the first coordinate, function of the second)."""
     core = columns[0].new_zeros([b.size for b in bases])
     first, second = (b.starts() for b in bases)
     for jet, column in zip(rows.jets, columns, strict=True):
@@ -127,14 +125,14 @@ def _core(
 
 
 class _Bases:
-    """Orthonormal functions of one coordinate at its points, by the order of the derivatives that they weigh."""
+    """Orthonormal functions of one coordinate at its points, by the order of the derivatives that they multiply."""
 
     def __init__(self) -> None:
         self.known: dict[int, torch.Tensor] = {}
 
     @property
     def size(self) -> int:
-        """Of all orders."""
+        """The number of functions of all orders."""
         return sum(b.shape[1] for b in self.known.values())
 
     def starts(self) -> dict[int, int]:
@@ -145,7 +143,7 @@ class _Bases:
         return out
 
     def factors(self, table: Table) -> torch.Tensor:
-        """The derivatives of the splines times each function: (function, interval, point, spline)."""
+        """Derivatives of the splines times each function and root weight: (function, interval, point, spline)."""
         root = table.weights.sqrt().reshape(-1, 1)
         found = [
             table.values[order] * (self.known[order] * root).T.reshape(-1, *table.nodes.shape, 1)
@@ -154,10 +152,10 @@ class _Bases:
         return torch.cat(found)
 
     def hold(self, order: int, values: torch.Tensor, largest: float = 0.0) -> bool:
-        """Whether functions, enlarged where need be, hold ``values`` (.., point) but for a share of the ``largest``."""
+        """Enlarge the basis of an order if needed; whether it represents ``values`` (.., point) up to the tolerance."""
         known = self.known.get(order, values.new_zeros((values.shape[1], 0)))
         self.known[order] = known
-        if not values.numel():  # of a derivative that weighs nothing anywhere, as at a start from zero
+        if not values.numel():  # of a derivative with zero weights, as at a zero start
             return True
         allowed, left = LEFT * max(largest, float(values.abs().max())), values - (values @ known) @ known.T
         if float(left.abs().max()) > allowed:
@@ -173,7 +171,7 @@ class _Bases:
 
 
 def _sums(rows: TensorRows, bases: _Bases) -> list[torch.Tensor] | None:
-    """Weights, without those of the quadrature, in ``bases`` of the second coordinate: (point, function) by jet."""
+    """Weights, but for quadrature, in ``bases`` of the second coordinate, (point, function) by jet, or None."""
     roots = [t.weights.reshape(-1).sqrt() for t in rows.tables]
     found: list[list[torch.Tensor]] = [[] for _ in rows.jets]
     largest, smallest, done = [0.0] * len(rows.jets), torch.inf, 0
@@ -197,7 +195,7 @@ def _sums(rows: TensorRows, bases: _Bases) -> list[torch.Tensor] | None:
 
 
 def _is_worth_while(rows: Sequence[TensorRows], bases: Sequence[_Bases]) -> bool:
-    """Whether a product takes fewer multiplications than by sum factorisation."""
+    """Whether a product takes fewer multiplications than sum factorisation."""
     unknowns = len({j.unknown for r in rows for j in r.jets})
     jets = len({j for r in rows for j in r.jets})
     first, second = (t.alone()[0] for t in rows[0].tables)
@@ -208,9 +206,9 @@ def _is_worth_while(rows: Sequence[TensorRows], bases: Sequence[_Bases]) -> bool
 
 
 class _Banded:
-    """Products F_a^T F_b of ``factors`` (a, interval, point, spline) of one coordinate, by blocks of rows.
+    """The matrices F_a^T F_b of ``factors`` (a, interval, point, spline) of one coordinate, by blocks of ``size`` rows.
 
-    ``entries``: (a, b, pair of splines that meet); ``size``: rows of a block.
+    ``entries``: (a, b, pair of splines that overlap).
     """
 
     def __init__(self, table: Table, factors: torch.Tensor) -> None:
@@ -231,13 +229,13 @@ class _Banded:
         self.count = count
 
     def blocks(self, entries: torch.Tensor) -> torch.Tensor:
-        """Matrices of ``entries`` (matrix, pair) as (block, matrix, row, column of its window)."""
+        """Matrices ``entries`` (matrix, pair) by block: (block, matrix, row, column of its window)."""
         out = entries.new_zeros((self._number * self.size * self._width, len(entries)))
         out.index_add_(0, self.pairs.row * self._width + self._columns, entries.T)
         return out.reshape(self._number, self.size, self._width, -1).permute(0, 3, 1, 2).contiguous()
 
     def windows(self, values: torch.Tensor, each: int) -> torch.Tensor:
-        """What blocks of rows are multiplied with, of (coefficient, ``each``, ..): (block, column * each, rest)."""
+        """The inputs of each block of rows, from (coefficient, ``each``, ..): (block, column * each, rest)."""
         known = values.index_select(0, self._places).reshape(len(self._places) * each, -1)
         row = known.shape[1]
         return known.as_strided((self._number, self._width * each, row), (self.size * each * row, row, 1))

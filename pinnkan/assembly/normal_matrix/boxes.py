@@ -1,8 +1,7 @@
-"""The parts of a plane where J^T J is a sum of products of banded matrices, and those where it is taken by points.
+"""Split a plane into boxes where J^T J is a sum of products of banded matrices, and a remainder evaluated by points.
 
-Near corners rows may weigh less, by no product: in squares there. What lies beside all of them, and between them, is
-one part each, and the squares are a third: three boxes, of intervals that need not be neighbours, in place of one for
-each corner and each side. Diffusion with a coefficient, on 96 intervals: a product with J^T J in 2.0 ms, not in 3.9.
+Near corners weights are not separable. All intervals without such weights form one part of a coordinate, adjacent or
+not, and those with them another, which gives three boxes. With 96 intervals a product takes 2.0 ms instead of 3.9 ms.
 """
 
 from collections.abc import Sequence
@@ -19,10 +18,7 @@ from pinnkan.kan.table import Intervals
 
 
 def boxes(rows: Sequence[TensorRows]) -> tuple[list[BandedProducts], list[list[TensorRows]]]:
-    """Rows at the same points: J^T J of the parts of the plane where it is found here, and the rows everywhere else.
-
-    Parts are those where the rows of no cell weigh more or less than others of their equation, as they do near corners.
-    """
+    """J^T J of the separable boxes of rows at the same points, and the rows of the remaining boxes."""
     whole = banded_products(rows)
     if whole is not None:
         return [whole], []
@@ -45,10 +41,7 @@ def boxes(rows: Sequence[TensorRows]) -> tuple[list[BandedProducts], list[list[T
 
 
 def _apart(rows: Sequence[TensorRows], index: int) -> list[Intervals]:
-    """The intervals of a coordinate of which any cell weighs other than one, and the others.
-
-    By whole groups of them, so that products by points can take these as one.
-    """
+    """The intervals of a coordinate without weights of cells, and those with any, in whole groups of intervals."""
     table = rows[0].tables[index]
     other = torch.zeros(len(table.index), dtype=torch.bool)
     for r in rows:
@@ -64,7 +57,7 @@ def _apart(rows: Sequence[TensorRows], index: int) -> list[Intervals]:
 
 
 def _within(rows: Sequence[TensorRows], box: Sequence[Intervals]) -> list[TensorRows]:
-    """The rows of some intervals of each coordinate."""
+    """The rows in a box, given by intervals of each coordinate."""
     tables = tuple(t.part(s) for t, s in zip(rows[0].tables, box, strict=True))
     out: list[TensorRows] = []
     for r in rows:

@@ -1,8 +1,7 @@
-"""J^T J as a full matrix, where most coefficients share a cell: no entry needs a place of its own.
+"""J^T J as a full matrix, for problems in which most coefficients share a cell.
 
-What :mod:`pinnkan.assembly.ordering` works out for the entries of a band, 16 bytes and more for each, takes four times
-as long as all the rest where they are all there is: the factor of a slab of a flow in space, 9,519 coefficients, took
-61 s of processor time, and takes 12 s.
+Computing the band indices of :mod:`pinnkan.assembly.ordering` takes four times as long as everything else there: 9519
+coefficients of a flow in space take 12 s of processor time, with band indices 61 s.
 """
 
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from pinnkan.assembly.tensor_rows import Rows, TensorRows
 
 
 def full_matrix(rows: Sequence[Rows], ordering: Ordering) -> torch.Tensor:
-    """J^T J, (free coefficient, free coefficient), both halves."""
+    """J^T J as a symmetric matrix (free coefficient, free coefficient)."""
     n = ordering.size
     out = torch.zeros((n, n), dtype=torch.float64, device=ordering.position.device)
     grids = [r for r in rows if isinstance(r, TensorRows)]
@@ -29,7 +28,7 @@ def full_matrix(rows: Sequence[Rows], ordering: Ordering) -> torch.Tensor:
 
 
 def _add_block(grids: Sequence[TensorRows], ordering: Ordering, u: int, v: int, out: torch.Tensor) -> None:
-    """What the rows make of two unknowns, all of it: what stands there is written over."""
+    """Write the block of two unknowns, summed over all tensor rows, into ``out``."""
     here = [r for r in grids if {u, v} <= {j.unknown for j in r.jets}]
     (left, first), (right, second) = (_free(grids[0].space.shape, ordering, w) for w in (u, v))
     if not here or not len(first) or not len(second):
@@ -55,9 +54,9 @@ def _add_block(grids: Sequence[TensorRows], ordering: Ordering, u: int, v: int, 
 
 
 def _free(shape: Sequence[int], ordering: Ordering, unknown: int) -> tuple[list[torch.Tensor], torch.Tensor]:
-    """Masks of the functions of every coordinate that an unknown has free coefficients of, and the positions of these.
+    """Masks by coordinate of functions with free coefficients of an unknown, and the positions of products.
 
-    The positions of all products, -1 where one is fixed all the same.
+    A position is -1 where that product is fixed.
     """
     position = ordering.position.reshape(*shape)[..., unknown]
     free, indices = position >= 0, range(position.ndim)
@@ -68,7 +67,7 @@ def _free(shape: Sequence[int], ordering: Ordering, unknown: int) -> tuple[list[
 
 
 def _add_entries(rows: Rows, ordering: Ordering, out: torch.Tensor) -> None:
-    """Entries of the lower half, by their places in a band."""
+    """Add the entries of rows without tensor structure, given by band index, to both halves."""
     n = ordering.size
     for place, value in rows.gram(ordering):
         kept = place > 0

@@ -1,9 +1,8 @@
-"""J^T J of rows on grids without a matrix: its product with coefficients, and its diagonal, by sum factorisation.
+"""J^T J of rows on grids without a matrix: products with coefficients, and the diagonal, by sum factorisation.
 
-A coordinate of a single interval, such as the time of a slab, has hardly more points than coefficients: it is taken
-first, there, and last, back. Of the others a few intervals of the first are taken there and back before the next, so
-that the values at their points stay in the cache and never fill the memory (matrix-free weighted quadrature: Sangalli,
-Tani 2018).
+Inner coordinates have a single interval, such as the time of a slab, and about as many points as coefficients; they are
+evaluated first and transposed last. The others are processed for some intervals of the first of them at a time, so that
+the values at their points stay in the cache (matrix-free weighted quadrature: Sangalli, Tani 2018).
 """
 
 from collections.abc import Callable, Sequence
@@ -24,23 +23,20 @@ from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.table import Table
 from pinnkan.problem.statement import Jet
 
-#: Weights of points that are worked on at once. Poisson with a coefficient on 192 x 192 intervals of degree 8: a
-#: product in 48 ms, in 61 ms with 2^19, 73 ms with 2^18; a slab on 84 x 52 intervals in 50 ms, in 80 ms with 2^21.
+#: Weights that are processed at once: a product of degree 8 on 192 x 192 intervals takes 48 ms, with 2^18 73 ms.
 AT_ONCE = 2**20
-#: Numbers for each coefficient that are kept as weights, 2 kB: to work out those of a coefficient that varies in the
-#: plane, 180 of them, takes half as long as a product.
+#: Weights per coefficient up to which they are stored (2 kB); recomputing takes half as long as a product.
 MOST_KEPT = 256
-#: Which sums of derivatives a block of rows weighs, and with the weights of which of its derivatives.
+#: For a block of rows: the numbers of its sums of derivatives, each with the derivative whose weight it has.
 _Own = list[tuple[int, int]]
 
 
 @dataclass(frozen=True, eq=False)
 class _Chunk:
-    """Some intervals of the first outer coordinate: ``there`` with the places of coefficients, ``back`` with their own.
+    """Some intervals of the first outer coordinate, ``part``, with tables ``there`` and, transposed, ``back``.
 
-    ``places``: the coefficients of the first coordinate that ``back`` numbers; ``weights``: by block of rows and sum,
-    (point of inner coordinates .., 1, interval, point, ..), None of rows that are worked out again; ``part``: which
-    intervals.
+    ``places``: the coefficients of the first coordinate as numbered by ``back``; ``weights``: for each block of rows
+    those of its sums, (point of inner coordinates .., 1, interval, point, ..), None if they are recomputed.
     """
 
     there: tuple[Table, ...]
@@ -51,7 +47,7 @@ class _Chunk:
 
 
 class MatrixFree:
-    """J^T J of several blocks of rows of one space; those at the same points share the derivatives there."""
+    """J^T J of several blocks of rows of one space; blocks at the same points share the derivatives there."""
 
     def __init__(self, rows: Sequence[TensorRows]) -> None:
         self.rows = tuple(rows)
@@ -63,7 +59,7 @@ class MatrixFree:
 
     @cached_property
     def _groups(self) -> "list[_Group | BandedProducts]":
-        """The rows, as products of banded matrices or by points; made for the first product."""
+        """The rows in groups at the same points, as banded products or by points; built for the first product."""
         out: list[_Group | BandedProducts] = []
         for some in self._together:
             found, left = ([], [some]) if self._by_points else boxes(some)
@@ -71,10 +67,9 @@ class MatrixFree:
         return out
 
     def go_by_points(self) -> bool:
-        """From now on J^T (J v), which is as exact as J where J sees little of v; whether that is anything new.
+        """Compute J^T (J v) by points from now on; whether that is a change.
 
-        Products of banded matrices add up squares that cancel: lap(u) + k^2 u of a wave of size one that is 1e-4 off
-        the resonance is 1e-4, and so is their rounding for k^2 = 1.6e4.
+        Banded products sum squares that cancel: near a resonance J v may be 1e-4 of v, as large as their rounding.
         """
         if self._by_points or not any(isinstance(g, BandedProducts) for g in self._groups):
             return False
@@ -83,14 +78,14 @@ class MatrixFree:
         return True
 
     def __call__(self, values: torch.Tensor) -> torch.Tensor:
-        """J^T J of coefficients (coefficient, .., unknown, side), of the same shape."""
+        """J^T J of coefficients (coefficient, .., unknown, rhs), of the same shape."""
         out = torch.zeros_like(values)
         for group in self._groups:
             group.add(values, out)
         return out
 
     def diagonal(self) -> torch.Tensor:
-        """The diagonal of J^T J: (coefficient, .., unknown), where no function meets itself."""
+        """The diagonal of J^T J: (coefficient, .., unknown)."""
         out = empty_diagonal(self.rows)
         for group in self._groups:
             if isinstance(group, BandedProducts):
@@ -101,11 +96,10 @@ class MatrixFree:
 
 
 class _Group:
-    """Blocks of rows at the same points.
+    """Blocks of rows at the same points, evaluated by points.
 
-    ``outer``, ``inner``: coordinates of many intervals, the last one first, and of one; at least one is outer, and
-    some of its intervals are taken as one. ``carried``: what is carried to the points, and ``own``: of each block which
-    of that it weighs, with the number of a derivative that weighs as much.
+    ``outer``: coordinates with many intervals, last one first, at least one; ``inner``: the others. ``carried``: the
+    sums of derivatives taken to the points; ``own``: for each block the sums it uses.
     """
 
     def __init__(self, rows: Sequence[TensorRows]) -> None:
@@ -118,7 +112,7 @@ class _Group:
         self.carried = Combined(sums)
 
     def _sums(self, alike: Callable[[TensorRows], list[dict[int, float]]]) -> tuple[tuple[Sum, ...], list[_Own]]:
-        """What rows weigh ``alike``, each once, and which of it every block has."""
+        """The distinct sums of derivatives that blocks weigh ``alike``, and the sums of each block."""
         sums: dict[frozenset[tuple[Derivative, float]], int] = {}
         out: list[_Own] = []
         for r in self.rows:
@@ -127,11 +121,11 @@ class _Group:
         return tuple(dict(s) for s in sums), out
 
     def _derivative(self, jet: Jet) -> Derivative:
-        """An unknown as it is at the points of the inner coordinates, and orders in the outer ones."""
+        """A jet as a function, by unknown and inner orders, and its orders in the outer coordinates."""
         return (jet.unknown, tuple(jet.order[i] for i in self.inner)), tuple(jet.order[i] for i in self.outer)
 
     def add(self, values: torch.Tensor, out: torch.Tensor) -> None:
-        """Add J^T J of ``values`` (coefficient, .., unknown, side) to ``out``."""
+        """Add J^T J of ``values`` (coefficient, .., unknown, rhs) to ``out``."""
         seen = {key: self._taken(values, *key) for key in {k for s in self.carried.sums for k, _ in s}}
         sums = {key: torch.zeros_like(v) for key, v in seen.items()}
         for chunk in self.chunks:
@@ -145,7 +139,7 @@ class _Group:
                 image = weights[0] * found[own[0][0]]
                 for (n, _), weight in zip(own[1:], weights[1:], strict=True):
                     image.addcmul_(weight, found[n])
-                is_last = r is self.rows[-1]  # then nobody else needs what was found
+                is_last = r is self.rows[-1]  # then the derivatives may be overwritten
                 for (n, _), weight in zip(own, weights, strict=True):
                     if n in images:
                         images[n].addcmul_(weight, image)
@@ -160,7 +154,7 @@ class _Group:
         self, rows: FleetingRows, numbers: Sequence[float], own: _Own, part: slice,
         found: Sequence[torch.Tensor], images: dict[int, torch.Tensor],
     ) -> None:  # fmt: skip
-        """What rows that weigh with the same ``numbers`` everywhere make of derivatives, in some intervals."""
+        """Add the contribution to ``images`` of rows with constant slopes ``numbers`` in some intervals."""
         (first, k), *others = own
         image = numbers[k] * found[first]
         for n, k in others:
@@ -171,7 +165,7 @@ class _Group:
             images[n] = images[n].add_(image, alpha=numbers[k]) if n in images else numbers[k] * image
 
     def _taken(self, values: torch.Tensor, unknown: int, orders: Sequence[int]) -> torch.Tensor:
-        """An unknown at the points of the inner coordinates: (coefficient of outer .., point of inner .., side)."""
+        """An unknown at the points of the inner coordinates: (coefficient of outer .., point of inner .., rhs)."""
         x = values.select(-2, unknown).permute(*self.outer, *self.inner, len(self.tables))
         for n, known in enumerate(self.grouped):
             x = known.spread(x, n)
@@ -181,7 +175,7 @@ class _Group:
         return x.contiguous()
 
     def _given(self, total: torch.Tensor, unknown: int, orders: Sequence[int], out: torch.Tensor) -> None:
-        """Add the transpose of :meth:`_taken`."""
+        """Add the transpose of :meth:`_taken` to ``out``."""
         for n, (known, i) in enumerate(zip(self.grouped, self.outer, strict=True)):
             total = known.gathered(total, n, self.tables[i].count)
         for n, (i, order) in enumerate(zip(self.inner, orders, strict=True), len(self.outer)):
@@ -194,7 +188,7 @@ class _Group:
 
     @cached_property
     def chunks(self) -> list[_Chunk]:
-        """All intervals; made for the first product, since a diagonal needs none of them."""
+        """All chunks of intervals with their weights; built for the first product, as the diagonal needs none."""
         first, *others = (known.table for known in self.grouped)
         pairs = list(zip(self.rows, self.own, strict=True))
         points = max(1, max(r.count * len(own) for r, own in pairs) // len(first.index))
@@ -208,12 +202,12 @@ class _Group:
         return out
 
     def _worked_out(self, rows: TensorRows, own: _Own, part: slice) -> tuple[torch.Tensor, ...]:
-        """The weights in some intervals of the first outer coordinate, of what is the block's ``own``."""
+        """The weights of the sums ``own`` in some intervals of the first outer coordinate."""
         weights = rows.weights_in(part, self.outer[0])
         return tuple(_in_place(self._laid_out(weights[..., k])) for _, k in own)
 
     def _laid_out(self, weight: torch.Tensor) -> torch.Tensor:
-        """(interval, point, ..) to (point of inner .., 1, group of intervals, point of outer, ..)."""
+        """Permute (interval, point, ..) to (point of inner .., 1, group of intervals, point of outer, ..)."""
         grid = [n for i in self.outer for n in (2 * i, 2 * i + 1)]
         inner = [n for i in self.inner for n in (2 * i, 2 * i + 1)]
         moved = weight.permute(*inner, *grid)
@@ -225,12 +219,12 @@ class _Group:
 
 
 def _singly(rows: TensorRows) -> list[dict[int, float]]:
-    """Every derivative by itself."""
+    """Each derivative as a sum by itself."""
     return [{k: 1.0} for k in range(len(rows.jets))]
 
 
 def _together(rows: TensorRows) -> list[dict[int, float]]:
-    """Derivatives that weigh alike, over the first of them; those of numbers do."""
+    """Derivatives with constant slopes as one sum, over the first of these slopes, and each other one by itself."""
     known = {k: c for k, c in enumerate(rows.constants) if c}
     first = next(iter(known.values()), 1.0)
     others = [{k: 1.0} for k in range(len(rows.jets)) if k not in known]
@@ -238,12 +232,12 @@ def _together(rows: TensorRows) -> list[dict[int, float]]:
 
 
 def _is_fleeting(rows: TensorRows, own: _Own) -> bool:
-    """Whether weights are to be worked out again for every product: else a copy is kept in the order it needs."""
+    """Whether weights are recomputed for every product; else a copy is stored in the memory order of products."""
     return isinstance(rows, FleetingRows) and (
         rows.numbers is not None or rows.count * len(own) > MOST_KEPT * rows.space.size
     )
 
 
 def _in_place(weight: torch.Tensor) -> torch.Tensor:
-    """The same in the order in memory that :func:`evaluate` leaves its results in: the last coordinate first."""
+    """A copy in the memory order of :func:`pinnkan.assembly.tensor_rows.evaluate`: last coordinate first."""
     return weight.movedim((-2, -1), (0, 1)).contiguous().movedim((0, 1), (-2, -1))

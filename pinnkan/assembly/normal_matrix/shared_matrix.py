@@ -1,6 +1,6 @@
-"""J^T J of rows whose cells are spread over the processes of a job, along the longest coordinate.
+"""J^T J of rows whose cells are distributed over the processes of a job, along the longest coordinate.
 
-What every process makes of the coefficients that live on its cells is added up in the order of the ranks.
+Contributions of the processes are added in the order of the ranks.
 """
 
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from pinnkan.kan.table import Table
 from pinnkan.problem.statement import Jet
 from pinnkan.processes.team import Makers, Team, team
 
-#: Rows without their space: which tables, jets as numbers, weights (jet, grid).
+#: Rows without their space: the numbers of tables, jets as numbers, weights (jet, grid).
 _Block = tuple[list[int], list[tuple[int, tuple[int, ...]]], torch.Tensor]
 
 
 def normal_matrix(rows: Sequence[TensorRows]) -> "MatrixFree | SharedMatrix":
-    """J^T J of the rows: of this process alone, or where rows are kept in parts, of these."""
+    """The matrix-free J^T J of the rows, in this process or, where rows are distributed, in all of them."""
     there = team()
     if there is None or not any(parts_of(r) for r in rows):
         return MatrixFree(rows)
@@ -28,7 +28,7 @@ def normal_matrix(rows: Sequence[TensorRows]) -> "MatrixFree | SharedMatrix":
 
 
 class SharedMatrix:
-    """See :class:`pinnkan.assembly.normal_matrix.matrix_free.MatrixFree`."""
+    """The distributed form of :class:`pinnkan.assembly.normal_matrix.matrix_free.MatrixFree`."""
 
     def __init__(self, rows: Sequence[TensorRows], there: Team) -> None:
         kept = [k for k in map(parts_of, rows) if k is not None]
@@ -39,16 +39,16 @@ class SharedMatrix:
         self._shared = there.share("matrix", blocks, of=[k.shared for k in kept])
 
     def __call__(self, values: torch.Tensor) -> torch.Tensor:
-        """J^T J of coefficients (coefficient, .., unknown, side), of the same shape."""
+        """J^T J of coefficients (coefficient, .., unknown, rhs), of the same shape."""
         found = self._shared.call("__call__", [(v,) for v in self._cells.halos(values)])
         return self._cells.added(found, torch.zeros_like(values))
 
     def go_by_points(self) -> bool:
-        """See :meth:`pinnkan.assembly.normal_matrix.matrix_free.MatrixFree.go_by_points`."""
+        """As for :class:`pinnkan.assembly.normal_matrix.matrix_free.MatrixFree`, in all processes."""
         return any(self._shared.call("go_by_points", [()] * len(self._cells.ranges)))
 
     def diagonal(self) -> torch.Tensor:
-        """See :meth:`pinnkan.assembly.normal_matrix.matrix_free.MatrixFree.diagonal`."""
+        """The diagonal of J^T J: (coefficient, .., unknown)."""
         parts = self._shared.call("diagonal", [()] * len(self._cells.ranges))
         return self._cells.added(parts, parts[0].new_zeros(self._shape))
 
@@ -56,10 +56,9 @@ class SharedMatrix:
 def _blocks(
     rows: Sequence[TensorRows], along: int, low: int, high: int, places: torch.Tensor
 ) -> tuple[list[Data], list[_Block]]:
-    """Rows on the intervals of a range, those of conditions for the most part, and their tables, each once.
+    """The part of undistributed rows, mostly of conditions, in a range of intervals, and their tables, each once.
 
-    Coefficients are those at ``places``. Functions of an interval begin with the one of its own number, and rows join
-    those of one interval only; so a point belongs to one range.
+    Coefficients are numbered among ``places``. The number of an interval is that of its first function.
     """
     tables: dict[tuple[int, bool], Table] = {}
     blocks: list[_Block] = []
@@ -80,7 +79,7 @@ def _blocks(
 
 
 def made(tables: Sequence[Data], blocks: Sequence[_Block], *parts: TensorRows) -> MatrixFree:
-    """J^T J of parts that are kept, and of other rows."""
+    """The matrix-free J^T J, in one process, of its ``parts`` and of other rows (``blocks``)."""
     space, own, rows = Space((), parts[0].space.unknowns), [Table(*t) for t in tables], list(parts)
     for numbers, jets, weights in blocks:
         named = tuple(Jet(unknown, tuple(order)) for unknown, order in jets)
@@ -89,5 +88,5 @@ def made(tables: Sequence[Data], blocks: Sequence[_Block], *parts: TensorRows) -
     return MatrixFree(rows)
 
 
-#: What can be made with a process of a job.
+#: Constructors that a process of a job calls by name.
 MAKERS: Makers = {"cells": PatchParts, "matrix": made}

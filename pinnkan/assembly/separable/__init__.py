@@ -1,1 +1,1 @@
-"""Least-squares rows of sums of products of functions of one coordinate each, in any number of coordinates."""
+"""Least-squares rows for sums of products of functions of one coordinate each, in any number of coordinates."""

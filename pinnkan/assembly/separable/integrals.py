@@ -1,12 +1,11 @@
-"""Least-squares rows of a sum of products, integrated exactly: products of one-dimensional integrals.
+"""Least-squares rows of a sum of products, integrated exactly as products of one-dimensional integrals.
 
 For J = sum_t c_t prod_i A_ti (A_ti a function of x_i times a derivative) and u = sum_r prod_i phi_ri,
 
     mean |J u - f|^2 = sum_tt'rr' c_t c_t' prod_i <A_ti phi_ri, A_t'i phi_r'i> - 2 .. + mean f^2
 
-whatever the number of coordinates. A row of J by an edge leaves out its own coordinate of the product, one of J^T J by
-two edges leaves out both (Beylkin, Mohlenkamp 2005, section 4). What distinct A_i there are is tabulated once per
-coordinate; of a Laplacian two, however many terms it has.
+The derivative by a factor omits its coordinate from the product, a mixed second derivative omits two (Beylkin,
+Mohlenkamp 2005, section 4). Distinct A_i are tabulated once per coordinate: two for a Laplacian.
 """
 
 from collections.abc import Sequence
@@ -20,12 +19,12 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.waves import Waves
 
-#: Nodes and weights of each coordinate; of sides, the ends of their own coordinate.
+#: Nodes and weights of each coordinate; on sides, the ends of their own coordinate.
 Rule = tuple[tuple[Array, Array], ...]
 
 
 def gauss_rule(axes: Sequence[Axis], coordinate: int | None = None, ends: Sequence[int] = ()) -> Rule:
-    """Gauss points of all knot intervals and weights of a mean; ``ends`` of a coordinate: the sum over its sides."""
+    """Gauss points of all intervals, weights of a mean; ``ends`` with weight one instead in ``coordinate``."""
     rule = []
     for i, axis in enumerate(axes):
         if i == coordinate:
@@ -37,10 +36,10 @@ def gauss_rule(axes: Sequence[Axis], coordinate: int | None = None, ends: Sequen
 
 
 class Integrals:
-    """Implements :class:`pinnkan.assembly.separable.system.Rows`; ``weight`` multiplies every row.
+    """Implements :class:`pinnkan.assembly.separable.system.SeparableRows`; ``weight`` multiplies every row.
 
-    Per coordinate: ``kinds`` (term) which of the distinct A_i, of which the first is the identity;
-    ``gram`` (kind, kind, function, function); ``right`` (kind, function, source).
+    By coordinate: ``kinds`` (term): number of its A_i among distinct ones, the identity first; ``gram`` (kind, kind,
+    function, function); ``right`` (kind, function, source).
     """
 
     def __init__(self, products: Products, waves: Sequence[Waves], rule: Rule, weight: float = 1.0) -> None:
@@ -68,17 +67,17 @@ class Integrals:
         self._seen: list[tuple[Array, Array, Array, Array] | None] = [None] * len(waves)
 
     def loss(self, edges: Sequence[Array]) -> float:
-        """Mean square of the residual; good to rounding times the mean square of the source."""
+        """The mean square of J u - f, with a rounding error relative to the mean square of f."""
         linear = _all([self._along(e, i)[2] for i, e in enumerate(edges)]) * self._by_source(len(edges[0]))
         return self.square(edges) - 2.0 * float(linear.sum()) + self.source_square
 
     def square(self, edges: Sequence[Array]) -> float:
-        """Mean square of J u."""
+        """The mean square of J u."""
         inner = _all([self._along(e, i)[1] for i, e in enumerate(edges)])
         return float((inner * self._by_pair(len(edges[0]))).sum())
 
     def alone(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
-        """J^T J and J^T f by the edges of one coordinate: (term * function, term * function), (term * function)."""
+        """J^T J and J^T f by the edges of coordinate ``k``: (term * function, term * function), (term * function)."""
         terms = len(edges[0])
         others = [self._along(e, i) for i, e in enumerate(edges) if i != k]
         inner = _all([o[1] for o in others]) * self._by_pair(terms)
@@ -113,7 +112,7 @@ class Integrals:
         return matrix, vector
 
     def match(self, edges: Sequence[Array], start: Sequence[Array], k: int) -> Array:
-        """Mean of f - J u times products of one term whose factor in a coordinate is each wave: (function)."""
+        """Mean of f - J u times a term ``start`` with each wave as its factor in coordinate ``k``: (function)."""
         terms = len(edges[0])
         sources, images = self.sources, np.repeat(self.constants, terms)
         for i, (edge, one) in enumerate(zip(edges, start, strict=True)):
@@ -125,7 +124,7 @@ class Integrals:
         return np.asarray(self.right[k][0] @ sources - left)
 
     def _alone(self, k: int, inner: Array, right: Array) -> tuple[Array, Array]:
-        """:meth:`alone` from the products over all other coordinates."""
+        """The normal equations of coordinate ``k`` from the products over all other coordinates."""
         gram, size = self.gram[k], len(self.constants)
         m, n, terms = len(gram), gram.shape[-1], len(inner) // size
         hot = np.eye(m)[self.kinds[k]]  # (term of J, kind)
@@ -136,7 +135,7 @@ class Integrals:
         return matrix.transpose(0, 2, 1, 3).reshape(terms * n, terms * n), np.asarray(vector).ravel()
 
     def _mixed(self, k: int, m: int, rest: Array, left: Array, right: Array) -> Array:
-        """J^T J between the edges of two coordinates; ``rest``: the product over all others.
+        """The block of J^T J between the edges of two coordinates; ``rest``: the product over all others.
 
         ``left``, ``right`` (kind, kind, function, term): <A_p B_a, A_q phi_s> of each.
         """
@@ -153,7 +152,7 @@ class Integrals:
         return block.transpose(0, 2, 1, 3).reshape(terms * block.shape[2], -1)
 
     def _along(self, edge: Array, k: int) -> tuple[Array, Array, Array, Array]:
-        """What the edges of a coordinate give, kept until they are others: edge, inner products, right side, images.
+        """The edge, inner products, right-hand sides and images of a coordinate, cached until its edge is replaced.
 
         <A_ti phi_ri, A_t'i phi_r'i>: (t * r, t' * r'); <A_ti phi_ri, f_si>: (t * r, s).
         """
@@ -178,12 +177,12 @@ class Integrals:
 
 @lru_cache(maxsize=512)
 def _table(wave: Waves, x: tuple[float, ...], order: int) -> Array:
-    """Shared by all equations on the same knots."""
+    """A derivative of waves at points, shared by all equations on the same knots."""
     return wave.matrix(np.array(x), order)
 
 
 def _grouped(inner: Array, hot: Array) -> Array:
-    """Sum over the terms of J of each group, on both sides: (group, term, term, group)."""
+    """Sum over the terms of J of each kind, on both sides: (kind, term, term, kind)."""
     size = len(hot)
     terms = len(inner) // size
     half = (hot.T @ inner.reshape(size, -1)).reshape(-1, terms, size, terms)

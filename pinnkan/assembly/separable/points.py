@@ -1,7 +1,7 @@
-"""Least-squares rows at quasi-random points, for an equation that is no sum of few products.
+"""Least-squares rows at quasi-random points, for an equation that is not a sum of few products.
 
-The points lie where the knots do: Sobol's sequence is stretched in every coordinate so that each knot interval gets as
-many points, and a row weighs what its points stand for, so that a layer that the knots resolve is seen by the rows.
+The Sobol sequence is stretched in every coordinate towards the knots, and each row is weighted by the volume of its
+point, so that the rows resolve layers as the knots do.
 """
 
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.waves import Waves
 
-#: Share of the points that follow the knots; the others are uniform, so that no weight exceeds twice a mean.
+#: The share of points that follow the knots; the others are uniform, so that no weight exceeds twice the mean.
 GRADED = 0.5
 
 
 def graded(axes: Sequence[Axis], count: int, seed: int) -> tuple[Array, Array]:
-    """Points (point, coordinate) and weights of a mean over the box (point), summing to about one.
+    """Points (point, coordinate) and weights (point) of a mean over the box, which sum to about one.
 
-    In every coordinate the density is GRADED times that of the knots plus the rest of the uniform one.
+    The density in a coordinate is a mean of that of the knots and the uniform one.
     """
     unit = sobol(seed)(count, len(axes))
     points, weights = np.empty_like(unit), np.full(count, 1.0 / count)
@@ -36,7 +36,7 @@ def graded(axes: Sequence[Axis], count: int, seed: int) -> tuple[Array, Array]:
 
 
 class PointRows:
-    """Implements :class:`pinnkan.assembly.separable.system.Rows`.
+    """Implements :class:`pinnkan.assembly.separable.system.SeparableRows` at points.
 
     ``terms``: coefficients (point) by multi-index; ``source`` (point); both times the root of the quadrature weight.
     """
@@ -65,7 +65,7 @@ class PointRows:
         return out
 
     def _rows(self, edges: Sequence[Array], values: list[dict[int, Array]], k: int) -> Array:
-        """J by the edges of one coordinate: (point, term * function)."""
+        """J by the edges of coordinate ``k``: (point, term * function)."""
         by_order: dict[int, Array] = {}
         for order, weight in self.terms.items():
             product = np.repeat(weight[:, None], len(edges[0]), axis=1)
@@ -77,7 +77,7 @@ class PointRows:
         return np.asarray(rows).reshape(len(self.source), -1)
 
     def match(self, edges: Sequence[Array], start: Sequence[Array], k: int) -> Array:
-        """See :class:`pinnkan.assembly.separable.integrals.Integrals`; root weights serve as weights."""
+        """As for :class:`pinnkan.assembly.separable.integrals.Integrals`, but products are weighted by root weights."""
         left = self._left(edges, self._values(edges))
         for i, (table, one) in enumerate(zip(self.tables, start, strict=True)):
             if i != k:
@@ -85,7 +85,7 @@ class PointRows:
         return np.asarray(left @ self.tables[k][0])
 
     def loss(self, edges: Sequence[Array]) -> float:
-        """Weighted sum of squares."""
+        """The weighted sum of squares of J u - f."""
         left = self._left(edges, self._values(edges))
         return float(left @ left)
 

@@ -2,7 +2,7 @@
 
     sum_t c_t prod_i a_ti(x_i) D^alpha_ti v  =  sum_s c_s prod_i f_si(x_i)
 
-At a function that is itself a sum of products, polynomial nonlinearities stay such sums.
+Polynomial nonlinearities keep this form where they are linearised at a sum of products.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ from pinnkan.problem.statement import Equation
 
 @dataclass(frozen=True)
 class LineSpline:
-    """A derivative of one edge of a sum of products."""
+    """A derivative of one factor (edge) of a sum of products, as a function of its coordinate."""
 
     axis: Axis
     coefficients: Array
@@ -35,9 +35,9 @@ class LineSpline:
 
 @dataclass(frozen=True, eq=False)
 class Products:
-    """``terms``: coefficient and multi-index of each; ``sources``: the right-hand side.
+    """A separated equation: the coefficient and multi-index of each of its ``terms``, and ``sources`` on the right.
 
-    ``splines``: what further symbols in them stand for.
+    ``splines``: the functions that further symbols in these stand for.
     """
 
     coordinates: tuple[sympy.Symbol, ...]
@@ -46,7 +46,7 @@ class Products:
     splines: Mapping[sympy.Symbol, LineSpline] = field(default_factory=dict)
 
     def values(self, expressions: Sequence[sympy.Expr], coordinate: int, x: Array) -> Array:
-        """Functions of one coordinate at points x: (function, point)."""
+        """Evaluate functions of one ``coordinate`` at points x: (function, point)."""
         if not expressions:
             return np.zeros((0, len(x)))
         used = sorted({s for e in expressions for s in e.free_symbols} & self.splines.keys(), key=str)
@@ -55,23 +55,23 @@ class Products:
         return np.stack([np.broadcast_to(np.asarray(f, dtype=np.float64), len(x)) for f in found])
 
     def factors(self, coordinate: int) -> tuple[sympy.Expr, ...]:
-        """All that depends on a coordinate in it, each once."""
+        """The distinct nonconstant factors of terms and sources in a coordinate."""
         every = [t.factors[coordinate] for t, _ in self.terms] + [s.factors[coordinate] for s in self.sources]
         return tuple(dict.fromkeys(e for e in every if e.free_symbols))
 
 
 @lru_cache(maxsize=1024)
 def _tape(expressions: tuple[sympy.Expr, ...], symbols: tuple[sympy.Symbol, ...]) -> Tape:
-    """Made once for all knots."""
+    """A compiled tape, cached for all knots."""
     return Tape(expressions, symbols)
 
 
 def linearised(
     equation: Equation, coordinates: Sequence[sympy.Symbol], ranges: Sequence[tuple[float, float]], at: Separable | None
 ) -> Products | None:
-    """The equation linearised at a function (None: zero) for what is to be added to zero: J v = J u - F(u).
+    """The equation linearised at a function (None: zero) for the next iterate v: J v = J u - F(u).
 
-    None if it is no sum of few products.
+    None if it is not a sum of few products.
     """
     weights = {s: sympy.diff(equation.residual, s) for s in equation.jets}
     splines: dict[sympy.Symbol, LineSpline] = {}
@@ -94,7 +94,7 @@ def linearised(
 def _symbols(
     at: Separable, equation: Equation
 ) -> tuple[dict[sympy.Symbol, tuple[Separated, ...]], dict[sympy.Symbol, int], dict[sympy.Symbol, LineSpline]]:
-    """Jets as sums of products of new symbols, the coordinates of these, and what they stand for."""
+    """Jets as sums of products of new symbols, the coordinate of each symbol, and the spline that it stands for."""
     owners: dict[sympy.Symbol, int] = {}
     splines: dict[sympy.Symbol, LineSpline] = {}
     made: dict[tuple[int, int, int], sympy.Symbol] = {}

@@ -20,18 +20,18 @@ from pinnkan.kan.separable import Separable
 from pinnkan.kan.waves import Waves
 from pinnkan.problem.statement import Equation, Place, Point, Problem, Side, Whole, position_of
 
-#: Points where the sizes of equations are taken.
+#: Points at which the sizes of equations are sampled.
 SIZED = 256
-#: Data below this share of the factor of u are zero, and a clamped spline holds them exactly.
+#: Data below this share of the factor of u count as zero, which a clamped spline satisfies exactly.
 ZERO = 1e-14
-#: Points per coefficient of the tangent space, and the fewest, of rows that do not separate.
+#: Points per coefficient, and the fewest points, for rows that do not separate. Heuristic.
 ROWS, FEWEST = 3.0, 2000
-#: Per coordinate, of its lower and upper end.
+#: For each coordinate a flag of its lower and upper end.
 Ends = tuple[tuple[bool, bool], ...]
 
 
 class SeparableRows(Protocol):
-    """Weighted least-squares rows J u - f, linear in u, as means; ``edges[i]`` is (term, function)."""
+    """Weighted rows J u - f, linear in u, as means; ``edges[i]`` (term, function): factors in coordinate i."""
 
     source_square: float
 
@@ -42,18 +42,18 @@ class SeparableRows(Protocol):
         """|J u|^2."""
 
     def alone(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
-        """J^T J and J^T f by the edges of one coordinate."""
+        """J^T J and J^T f by the edges of coordinate ``k``."""
 
     def joint(self, edges: Sequence[Array]) -> tuple[Array, Array]:
         """J^T J and J^T (f - J u) by all edges, coordinate by coordinate."""
 
     def match(self, edges: Sequence[Array], start: Sequence[Array], k: int) -> Array:
-        """Mean of f - J u times a product with one factor left open: (function)."""
+        """Mean of f - J u times the product ``start`` with its factor in coordinate ``k`` left open: (function)."""
 
 
 @dataclass(frozen=True, eq=False)
 class PlacedRows:
-    """An equation and its place, None inside; its rows count ``weight`` times."""
+    """An equation, its place (None: the domain) and the ``weight`` of its rows."""
 
     equation: Equation
     compiled: CompiledEquation
@@ -63,52 +63,49 @@ class PlacedRows:
 
 @dataclass(frozen=True, eq=False)
 class SeparableSystem:
-    """Rows for edges in waves, which are zero where conditions hold them."""
+    """Rows for edges in a wave basis that vanishes at ends where splines satisfy conditions exactly."""
 
     waves: tuple[Waves, ...]
     rows: tuple[SeparableRows, ...]
 
     @property
     def axes(self) -> tuple[Axis, ...]:
-        """Knots of each coordinate."""
+        """The knots of each coordinate."""
         return tuple(w.axis for w in self.waves)
 
     def edges(self, function: Separable) -> tuple[Array, ...]:
-        """The edges of a function on these knots in waves, what is not zero where it should be left out."""
+        """The edges in waves of a function on these knots; parts outside of the wave basis are dropped."""
         return tuple(e @ w.dual.T for e, w in zip(function.edges, self.waves, strict=True))
 
     def function(self, edges: Sequence[Array]) -> Separable:
-        """The function with edges in waves."""
+        """The function with the given edges in waves."""
         return Separable(self.axes, tuple(e @ w.transform.T for e, w in zip(edges, self.waves, strict=True)))
 
     @property
     def source_square(self) -> float:
-        """Mean square of all right-hand sides."""
+        """The mean square of all right-hand sides."""
         return sum(r.source_square for r in self.rows)
 
     def loss(self, edges: Sequence[Array]) -> float:
-        """Sum over all rows."""
+        """|J u - f|^2, summed over all rows."""
         return sum(r.loss(edges) for r in self.rows)
 
     def square(self, edges: Sequence[Array]) -> float:
-        """Sum over all rows."""
+        """|J u|^2, summed over all rows."""
         return sum(r.square(edges) for r in self.rows)
 
     def alone(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
-        """Sum over all rows."""
+        """J^T J and J^T f by the edges of coordinate ``k``, summed over all rows."""
         parts = [r.alone(edges, k) for r in self.rows]
         return _sum([p[0] for p in parts]), _sum([p[1] for p in parts])
 
     def joint(self, edges: Sequence[Array]) -> tuple[Array, Array]:
-        """Sum over all rows."""
+        """J^T J and J^T (f - J u) by all edges, summed over all rows."""
         parts = [r.joint(edges) for r in self.rows]
         return _sum([p[0] for p in parts]), _sum([p[1] for p in parts])
 
     def trained(self, terms: int, singles: Sequence[int] = ()) -> tuple[np.ndarray, ...]:
-        """Coefficients that are trained, (term, function) per coordinate.
-
-        The first terms, of ``singles``, depend on one coordinate each.
-        """
+        """Masks of trained coefficients, (term, function) by coordinate; the first terms depend on one coordinate."""
         masks = [np.ones((terms, w.count), dtype=bool) for w in self.waves]
         for term, coordinate in enumerate(singles):
             for i, mask in enumerate(masks):
@@ -118,18 +115,18 @@ class SeparableSystem:
 
 @dataclass(frozen=True, eq=False)
 class SeparableModel:
-    """A model of one unknown whose rows are made for any knots."""
+    """A model of one unknown, whose rows are built for any knots."""
 
     model: Model
 
     @property
     def problem(self) -> Problem:
-        """What is solved."""
+        """The problem of the model."""
         return self.model.problem
 
     @cached_property
     def placed(self) -> tuple[PlacedRows, ...]:
-        """Equations and conditions; conditions weigh CONDITION_WEIGHT times what their largest term does."""
+        """Equations with weight one; conditions with CONDITION_WEIGHT times the ratio of largest terms to theirs."""
         problem, model = self.problem, self.model
         inside = [(e, c, None) for e, c in zip(problem.equations, model.equations, strict=True)]
         given = [(c.equation, e, c.place) for c, e in model.conditions_as_rows if c.equation is not None]
@@ -139,12 +136,12 @@ class SeparableModel:
 
     @property
     def is_linear(self) -> bool:
-        """Whether one linearisation is the equation itself."""
+        """Whether all equations and conditions are linear."""
         return all(p.compiled.is_linear for p in self.placed)
 
     @cached_property
     def products(self) -> tuple[Products | None, ...]:
-        """The equations as they are where these are linear and separate: independent of knots and function."""
+        """The separated form of each equation and condition that is linear and separates, else None."""
         made: dict[sympy.Expr, Products | None] = {}
         for p in self.placed:
             if p.equation.residual not in made:
@@ -156,12 +153,12 @@ class SeparableModel:
 
     @cached_property
     def clamped(self) -> Ends:
-        """Which ends of each coordinate hold u = 0, so that a clamped spline does."""
+        """The ends of each coordinate with u = 0, which a clamped spline satisfies exactly."""
         return self._ends(True)
 
     @cached_property
     def held(self) -> Ends:
-        """Which ends of each coordinate hold a value of u, whatever it is: there the error is zero."""
+        """The ends of each coordinate with a prescribed value of u, where the error is zero."""
         return self._ends(False)
 
     def _ends(self, zero: bool) -> Ends:
@@ -173,7 +170,7 @@ class SeparableModel:
         return tuple((low, high) for low, high in out)
 
     def _holds(self, placed: PlacedRows, zero: bool) -> bool:
-        """Whether a condition fixes u (at zero), computed at points of its side."""
+        """Whether a condition prescribes u (as ``zero``), sampled at points of its side."""
         compiled = placed.compiled
         if [jet.total for jet in compiled.jets] != [0] or not compiled.is_linear:
             return False
@@ -184,16 +181,16 @@ class SeparableModel:
 
     @property
     def singles(self) -> tuple[int, ...]:
-        """Coordinates of which a function alone meets what the splines hold exactly."""
+        """The coordinates i for which a function of x_i alone satisfies the exact conditions."""
         fixed = {i for i, ends in enumerate(self.clamped) if any(ends)}
         return tuple(i for i in range(self.problem.dimension) if fixed <= {i})
 
     def system(self, axes: Sequence[Axis], at: Jets | None, terms: int, seed: int) -> SeparableSystem:
-        """Rows on these knots, linearised at a function where they need one, for a sum of so many products."""
+        """The rows on knots ``axes`` for a sum of ``terms`` products; nonlinear ones linearised at a function."""
         return self._system(self.clamped, axes, at, terms, seed)
 
     def homogeneous(self, axes: Sequence[Axis], at: Jets | None, seed: int) -> SeparableSystem:
-        """Rows of one product that may be added to a function, which is zero wherever values are given."""
+        """The rows of one product to add to a function; it vanishes where values are prescribed."""
         return self._system(self.held, axes, at, 1, seed)
 
     def _system(self, ends: Ends, axes: Sequence[Axis], at: Jets | None, terms: int, seed: int) -> SeparableSystem:
@@ -204,7 +201,7 @@ class SeparableModel:
         return SeparableSystem(waves, tuple(rows))
 
     def _alike(self, ends: Ends) -> list[list[int]]:
-        """Numbers of the equations and of the conditions that are rows; one condition on both ends of a coordinate."""
+        """Numbers of equations and conditions that become rows; conditions on both ends of a coordinate together."""
         groups: dict[tuple[object, ...], list[int]] = {}
         for number, placed in enumerate(self.placed):
             place = placed.place
@@ -242,7 +239,7 @@ class SeparableModel:
 
 @lru_cache(maxsize=2)
 def rows_of(model: Model) -> SeparableModel:
-    """Of a model, once for family, prediction and checks: to take equations apart may take seconds."""
+    """The separable model of a model, cached: separating equations may take seconds."""
     return SeparableModel(model)
 
 
@@ -251,7 +248,7 @@ def _sum(parts: Sequence[Array]) -> Array:
 
 
 def points_at(place: Place | None, axes: Sequence[Axis], count: int, seed: int) -> tuple[Array, Array]:
-    """Quasi-random points where the knots lie, (point, coordinate), and weights of a mean over the place."""
+    """Quasi-random points graded towards the knots, (point, coordinate), and weights of a mean over the place."""
     if place is None:
         return graded(axes, count, seed)
     if not isinstance(place, Side):
@@ -262,14 +259,14 @@ def points_at(place: Place | None, axes: Sequence[Axis], count: int, seed: int) 
 
 
 def linearised_at(compiled: CompiledEquation, points: Array, at: Jets | None) -> tuple[Array, Array, Array]:
-    """F (point), its derivatives by the jets and the jets themselves, both (point, jet), at a function."""
+    """F (point), its slopes and the jets, both (point, jet), at a function."""
     jets = jets_at(at, points, compiled.jets)
     residual, slopes = compiled.linearise_numpy(points, jets)
     return residual, slopes, jets
 
 
 def _size(problem: Problem, compiled: CompiledEquation) -> float:
-    """The largest term of an equation, root mean square."""
+    """The largest root mean square term of an equation."""
     points = points_of(problem, None, SIZED, pseudo_random(0))
     _, slopes = compiled.linearise_numpy(points, np.zeros((len(points), len(compiled.jets))))
     return largest_term(problem, compiled.jets, np.sqrt((slopes**2).mean(0)))

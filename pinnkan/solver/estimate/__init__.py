@@ -1,1 +1,1 @@
-"""Estimated errors: their size, where they lie, and bounds."""
+"""Estimates and bounds of the error, and error indicators for refinement."""

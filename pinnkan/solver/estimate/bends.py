@@ -1,9 +1,8 @@
-"""Where a solution in time alone passes a bend or a jump of its equations: slabs end there.
+"""Events of a solution in time alone: times at which it passes a kink or jump of its equations. Slabs end there.
 
-A polynomial through a bend is wrong by its square in time, and one of a degree more sees a part of that only: a slab
-with a bend of Chua's circuit inside was off by ten times its correction, and the circuit multiplies that. Between bends
-solutions are smooth, and corrections what they say. When it is bent the solution itself says only within its error;
-what is bent too early or too late by that is the square of it.
+A polynomial across a kink has an error of the order of the step squared, and a correction shows only a part of it: in a
+slab with a kink of Chua's circuit inside, the error was ten times the correction. Between events corrections are
+reliable. The time of an event is known within the error of the solution, and what that adds is of its square.
 """
 
 from collections.abc import Sequence
@@ -22,27 +21,25 @@ from pinnkan.problem.statement import Equation
 from pinnkan.solver.estimate.undecided import Beside
 from pinnkan.solver.stops import stops_of
 
-#: Parts of a slab at whose ends signs are compared, and how often one is cut in as many; how often two of them are,
-#: where an argument comes nearest to zero.
+#: Intervals of a slab at whose ends signs are compared; rounds in which the one with a change of sign is cut into as
+#: many; rounds in which two around a minimum of the absolute value are.
 PARTS, CUTS, TURNS = 64, 7, 2
-#: What an argument comes to on either side of zero counts beyond so many of its errors, and beyond this share of the
-#: local tolerance of its terms: of a tank that runs dry all below zero is an error, of up to five estimated ones. With
-#: a tenth of that tolerance one was bent too much at 1e-4; with ten times it Chua's circuit errs by 4e-4 at 1e-3. Of an
-#: argument that no unknown it holds is moved by, OTHERS: v_t = u - min(u, 0.9999) with u = sin(t) was nothing at 1e-4,
-#: not 2e-6, since u passes by no more than the tolerance, and is known to 1e-8.
+#: An event counts where its argument exceeds, on both sides of zero, this multiple of its estimated error and a share
+#: of the local tolerance of its terms: the first where the equation contains the rate of one of the argument's unknowns
+#: (a tank that runs dry is below zero by error alone), else the second (v_t = u - min(u, 0.9999), u = sin(t)).
 BEYOND, LEAST, OTHERS = 10.0, 1.0, 1e-4
-#: A solution may bend this share of a slab times the root of the local tolerance from its ends: 0.1 left estimates of
-#: a twentieth of the error, this 1.2 times the error.
+#: Events closer to the ends of a slab than this share of its length times the root of the local tolerance are ignored:
+#: with 0.1 estimates were a twentieth of the error.
 NEAR = 3e-3
-#: How far after a slab it is looked for a bend that it did not come to, over its length.
+#: How far after a slab an event is predicted, over its length. Heuristic.
 SOON = 0.25
 
 
 @dataclass(frozen=True, eq=False)
 class Argument:
-    """What bends or jumps an ``equation`` where it changes its sign, and its terms: the ``tape``.
+    """An expression at whose sign changes an ``equation`` has a kink or jump; ``tape``: it and its terms.
 
-    ``share``: LEAST or OTHERS; ``has_rates``: whether it holds derivatives in time.
+    ``share``: of the local tolerance, what it has to exceed; ``has_rates``: whether it contains time derivatives.
     """
 
     equation: Equation
@@ -53,13 +50,13 @@ class Argument:
 
 @dataclass(frozen=True, eq=False)
 class Bends:
-    """What is asked of the equations of one problem; what may bend or jump in them is worked out once."""
+    """The events of the equations of one problem."""
 
     model: Model
 
     @cached_property
     def arguments(self) -> tuple[Argument, ...]:
-        """Those of all equations, each once; nothing where there is space."""
+        """The switch arguments that contain unknowns, each once; none with space or without time."""
         problem = self.model.problem
         if problem.space_dimension or problem.time_axis is None:
             return ()
@@ -71,7 +68,7 @@ class Bends:
         return tuple(self._argument(a, equations) for a, equations in found.items())
 
     def _argument(self, argument: sympy.Expr, equations: Sequence[Equation]) -> Argument:
-        """One that some equations have."""
+        """Return the :class:`Argument` of an expression that occurs in ``equations``."""
         first = equations[0]
         tape = Tape([argument, *sympy.Add.make_args(argument)], [*self.model.problem.coordinates, *first.jets])
         share = LEAST if any(_moves(argument, e) for e in equations) else OTHERS
@@ -79,29 +76,26 @@ class Bends:
         return Argument(first, tape, share, any(first.jets[s].order[-1] > 0 for s in held))
 
     def given(self, stops: tuple[float, ...]) -> tuple[float, ...]:
-        """Of times at which slabs have to end, those that no nearer guess of when the solution bends replaces.
-
-        All of them where no argument holds rates, which are rounding in slabs that are too short.
-        """
+        """The ``stops`` that a new prediction keeps: of formulas where an argument has time derivatives, else all."""
         return self._stated if any(a.has_rates for a in self.arguments) else stops
 
     @cached_property
     def _stated(self) -> tuple[float, ...]:
-        """Those of the formulas."""
+        """The stops at which the formulas of the problem jump or have kinks."""
         return stops_of(self.model.problem)
 
     def passed(self, field: Field, known: Beside, domain: Domain, local: float) -> float | None:
-        """The first time in a ``domain`` at which an argument passes zero, ``local``: the tolerance there."""
+        """The first time in a ``domain`` at which an argument passes zero, or None; ``local``: the tolerance there."""
         begin, end = domain.box.ranges[-1]
         times = np.linspace(begin, end, PARTS + 1)
         found = (self._first(a, field, known, times, local) for a in self.arguments)
         return min((time for time in found if time is not None), default=None)
 
     def ahead(self, field: Field, domain: Domain) -> float | None:
-        """The first time, soon after a ``domain``, at which an argument of rates is zero that goes on as at its end.
+        """Predict the first zero, soon after a ``domain``, of an argument with time derivatives; None without one.
 
-        Where a solution was expected to pass it there, from one that had passed it too early: of a_tt = 1 + 0.3 *
-        sign(a_t) ten slabs had come ever closer, until rates of so short ones were rounding.
+        The argument is extrapolated linearly. Without this ever shorter slabs follow an event that was predicted too
+        early.
         """
         begin, end = domain.box.ranges[-1]
         times, found = end - (end - begin) / PARTS * np.array([1.0, 0.0]), []
@@ -113,7 +107,7 @@ class Bends:
         return min(found, default=None)
 
     def _first(self, argument: Argument, field: Field, known: Beside, times: Array, local: float) -> float | None:
-        """The same of one argument."""
+        """The first time at which one argument passes zero by more than its error and the tolerance, or None."""
         times = self._with_turns(argument, field, times)
         values, sizes = self._values(argument, times, field)
         if (values > 0.0).all() or (values < 0.0).all():
@@ -132,7 +126,7 @@ class Bends:
         return None
 
     def _with_turns(self, argument: Argument, field: Field, times: Array) -> Array:
-        """The times, and those between them at which an argument comes next to zero and may pass it for a moment."""
+        """The ``times``, and minima of the absolute value between them, where an argument may pass zero briefly."""
         values, turns = self._values(argument, times, field)[0], []
         nearest = (np.diff(np.abs(values))[:-1] < 0.0) & (np.diff(np.abs(values))[1:] >= 0.0)
         for k in 1 + np.flatnonzero(nearest & (values[:-2] * values[2:] > 0.0)):
@@ -145,13 +139,13 @@ class Bends:
         return np.union1d(times, turns)
 
     def _size(self, argument: Argument, time: float, known: Beside) -> float:
-        """How large the terms of an argument are of unknowns as large as they have been."""
+        """The sum of the sizes of the terms of an argument, with unknowns as large as so far and derivatives zero."""
         before = np.zeros(len(self.model.problem.unknowns)) if known.before is None else known.before
         seen = [before[jet.unknown] * (not any(jet.order)) for jet in argument.equation.jets.values()]
         return float(np.abs(argument.tape([np.float64(time), *seen])[1:]).sum())
 
     def _zero(self, argument: Argument, field: Field, times: Array, way: float) -> float:
-        """Where an argument first has the sign of a ``way`` between two times."""
+        """The first time between two ``times`` at which an argument has the sign ``way``, by subdivision."""
         for _ in range(CUTS):
             times = np.linspace(times[0], times[1], PARTS + 1)
             k = int(np.argmax(way * self._values(argument, times, field)[0] > 0.0))
@@ -161,7 +155,7 @@ class Bends:
     def _values(
         self, argument: Argument, times: Array, field: Field, error: Field | None = None
     ) -> tuple[Array, Array]:
-        """An argument at times, and how large its terms are: of a field, or of that less its error."""
+        """An argument and the sum of the sizes of its terms at ``times``, for a field less its ``error``."""
         jets = tuple(argument.equation.jets.values())
         seen = jets_at(field, times[:, None], jets) - jets_at(error, times[:, None], jets)
         value, *terms = (np.broadcast_to(v, times.shape) for v in argument.tape([times, *seen.T]))
@@ -169,6 +163,6 @@ class Bends:
 
 
 def _moves(argument: sympy.Expr, equation: Equation) -> bool:
-    """Whether an equation gives the rate of an unknown that an argument holds: of a tank that runs dry, its level."""
+    """Whether an equation contains a time derivative of an unknown that an argument contains."""
     held = {equation.jets[s].unknown for s in argument.free_symbols & set(equation.jets)}
     return any(jet.unknown in held and jet.order[-1] > 0 for jet in equation.jets.values())

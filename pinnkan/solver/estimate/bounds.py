@@ -1,28 +1,28 @@
-"""Bounds of the error that need no correction: stability constants of equations simple enough, recognised as they read.
+"""Bounds of the error that need no correction, for equations of a simple form that is recognised from their symbols.
 
-Every bound has the form |e| <= constant * |residual|, with a constant that is proved below. The equation must be, after
+Every bound has the form |e| <= constant * |residual|, with a constant that is proven below. The equation must be, after
 division by the coefficient of u_t or by a sign,
 
     u_t - sum_i a_i u_ii + sum_i b_i u_i + g(u, x, t) = 0      (u_t only with time; a_i > 0 and b_i numbers)
 
-on a box with u = g given on every side that is not periodic; or Burgers' u_t + f'(u) u_x = nu u_xx. Then e = u - u_h
-solves the equation for e with the residual on the right (monotone g by the mean value theorem), and, with
-lambda = sum_i a_i (pi / L_i)^2 over the sides with values (a periodic coordinate adds nothing) and c = g_u:
+on a box with u given on every side that is not periodic; or Burgers' u_t + f'(u) u_x = nu u_xx. Then e = u - u_h solves
+the equation for e with the residual on the right (monotone g by the mean value theorem). Let lambda = sum_i a_i (pi /
+L_i)^2 over the coordinates with values (a periodic one adds nothing) and c = g_u.
 
-* **energy**: multiply by e and integrate. The convection vanishes, since b is constant and e = 0 on the sides; then
-  Poincare's inequality gives (lambda + min c) |e| <= |r| where that is positive. Poisson: |e| <= |r| / lambda_1.
-* **gap** (c < 0 a number, b = 0): the operator is self-adjoint with the eigenvalues sum_i a_i k_i^2 + c, so that
-  |e| <= |r| / min |eigenvalue|. Helmholtz.
+* **energy**: multiply by e and integrate. The convection vanishes, since b is constant and e = 0 on the sides;
+  Poincare's inequality gives (lambda + min c) |e| <= |r| where the factor is positive. Poisson: |e| <= |r| / lambda_1.
+* **gap** (c < 0 a number, b = 0): the operator is self-adjoint with the eigenvalues sum_i a_i k_i^2 + c, hence |e| <=
+  |r| / min |eigenvalue|. Helmholtz.
 * **heat**: d/dt |e| + (lambda + min c) |e| <= |r(t)|, hence by Gronwall |e(t)| <= exp(-mu t) |e(0)| + the integral of
   exp(-mu (t - s)) |r(s)| ds, mu = lambda + min c, of either sign.
 * **contraction** (Burgers and u_t + f(u)_x = nu u_xx): test with the sign of e; |e(t)|_1 <= |e(0)|_1 + the integral of
   |r(s)|_1 ds (Kruzkov 1970; Evans 2010, section 11.4).
 * **Gronwall in the sup norm** (Allen-Cahn: g_u >= -K for all u): at a maximum of e the derivatives of the linear part
-  have a sign, so that |e(t)|_max <= exp(K t) |e(0)|_max + the integral of exp(K (t - s)) |r(s)|_max ds.
+  have a sign; |e(t)|_max <= exp(K t) |e(0)|_max + the integral of exp(K (t - s)) |r(s)|_max ds.
 
-On a side, u_h differs from the data by what splines cannot represent; by the maximum principle (c >= 0) this adds at
-most its largest value, and where that principle does not hold no bound is given unless it is rounding. The norms of the
-residual are Gauss quadrature, or the largest of many samples, at points never trained on: not interval arithmetic.
+The mismatch of u_h on the sides adds at most its largest value, by the maximum principle (c >= 0); for c < 0 there is
+no bound unless the mismatch is rounding. Norms of the residual are Gauss quadrature, or the largest of many samples, at
+held-out points: not interval arithmetic.
 """
 
 from collections.abc import Sequence
@@ -40,20 +40,19 @@ from pinnkan.kan.product import ProductField
 from pinnkan.problem.form import Form, form_of, range_of_slope
 from pinnkan.problem.statement import Problem, Side
 
-#: Gauss points in each half of a knot interval and coordinate: ten in an interval are exact for squares of degree 9;
-#: with sixteen a quarter of a heat equation on 136 x 8 intervals went into its bound. Fewer where all would be more
-#: than MOST_NODES, on which fields without a tensor product need many times longer; no bound where FEWEST are too many.
+#: Gauss points in each half of a knot interval, by number of coordinates of space (ten in an interval are exact for
+#: squares of degree 9); the least with which there is a bound; the most in all, for splines and other fields.
 NODES, FEWEST = {1: 12, 2: 5, 3: 4}, 4
 MOST_NODES = {True: 3_000_000, False: 100_000}
 #: A mismatch on the sides below this share of the solution is rounding.
 ROUNDING = 1e-11
-#: Steps of time in each slab, for the integrals over time.
+#: Half the number of Gauss points in time of each slab. Heuristic.
 STEPS = 6
 
 
 @dataclass(frozen=True)
 class Bound:
-    """``value``: bound of the error over the solution in ``norm`` (L2, L1 or max); ``words``: why it holds."""
+    """A bound of the relative error: its ``value``, the ``norm`` (L2, L1 or max), the proof in ``words``."""
 
     value: float
     norm: str
@@ -61,7 +60,7 @@ class Bound:
 
     @property
     def sentence(self) -> str:
-        """One line for people."""
+        """The bound in one sentence for the user."""
         return (
             f"Bound: relative {self.norm} error at most {self.value:.1e}, by {self.words} "
             "(the inequality is proven, the residual by quadrature at points never trained on)."
@@ -69,7 +68,7 @@ class Bound:
 
 
 def bound_of(model: Model, field: Field) -> Bound | None:
-    """The bound for a solved problem; None where the equation or its conditions are of no known form."""
+    """The bound of the error of a field; None where the equation or its conditions have another form."""
     problem = model.problem
     form = form_of(problem)
     if (
@@ -85,7 +84,7 @@ def bound_of(model: Model, field: Field) -> Bound | None:
 
 
 def _all_values_given(problem: Problem, conditions: Conditions) -> bool:
-    """Whether each side that is not periodic has u = g, built in exactly, and nothing is a row."""
+    """Whether u is given on each side that is not periodic, built in exactly, and no condition is a row."""
     sides = {given.side for given in conditions.boundary if given.order == 0}
     space = [i for i in range(problem.dimension) if i != problem.time_axis and not problem.box.periodic[i]]
     others = [given for given in conditions.boundary if given.order > 0]
@@ -93,7 +92,7 @@ def _all_values_given(problem: Problem, conditions: Conditions) -> bool:
 
 
 def _first_eigenvalue(problem: Problem, form: Form) -> float:
-    """lambda: sum of a_i (pi / L_i)^2 over the coordinates with values at both ends."""
+    """lambda: the sum of a_i (pi / L_i)^2 over the coordinates with values at both ends."""
     space = [i for i in range(problem.dimension) if i != problem.time_axis]
     lengths = problem.box.lengths[space]
     return sum(
@@ -159,7 +158,7 @@ def _in_time(problem: Problem, form: Form, model: Model, field: Field) -> Bound 
         residual = _residual(model, field, [*nodes, t]) / form.scale
         norms, size = _norms(residual, total, power), _norms(u, total, power)
         largest = max(largest, float(np.abs(u).max()))
-        # at any time of the slab: what came in, and at most all that the slab adds
+        # at any time of the slab: the error at its start, and at most all that the slab adds
         inside = np.exp(-rate * (t - low)) * error + max(1.0, np.exp(-rate * (high - low))) * (norms * w).sum()
         exponent = min(power, 2.0)
         squares, sizes = squares + float((w * inside**exponent).sum()), sizes + float((w * size**exponent).sum())
@@ -175,12 +174,12 @@ def _in_time(problem: Problem, form: Form, model: Model, field: Field) -> Bound 
 
 
 def _over(error: float, size: float) -> float:
-    """Relative to the exact solution, whose norm is at least |u_h| - error: an error as large says nothing."""
+    """The bound over the norm of the exact solution, at least |u_h| - error; inf where that is not positive."""
     return float(error / (size - error)) if size > error else np.inf
 
 
 def _norms(values: Array, weights: Array, power: float) -> Array:
-    """Norm over space at each time, the last index."""
+    """The norm over space at each time, (time); ``power``: 1, 2 or inf."""
     if power == np.inf:
         return np.abs(values).reshape(-1, values.shape[-1]).max(0)
     sums = (np.abs(values) ** power * weights[..., None]).reshape(-1, values.shape[-1]).sum(0)
@@ -191,7 +190,7 @@ def _jump(
     problem: Problem, model: Model, field: Field, nodes: Sequence[Array], weights: Array, power: float, t: float,
     first: bool,
 ) -> float:  # fmt: skip
-    """What u_h loses between two slabs, or of the initial data."""
+    """The norm of the jump of u_h between two slabs, or of its mismatch with the initial data (``first``)."""
     length = problem.box.lengths[-1]
     order = (0,) * problem.dimension
     after = field.grid([*nodes, np.array([t + 1e-13 * length])], order)[..., 0]
@@ -231,7 +230,7 @@ def _largest_mismatch(
 
 
 def _points(field: Field, problem: Problem) -> int:
-    """Gauss points per half interval and coordinate of space that the work allows."""
+    """The number of Gauss points per half interval and coordinate of space that the work allows."""
     space = [i for i in range(problem.dimension) if i != problem.time_axis]
     halves = float(np.prod([2.0 * (len(field.breaks(i)) - 1) for i in space]))
     most = MOST_NODES[isinstance(field, ProductField)] / (halves * (1 if problem.time_axis is None else 2 * STEPS))
@@ -241,7 +240,7 @@ def _points(field: Field, problem: Problem) -> int:
 def _quadrature(
     field: Field, problem: Problem, axes: Sequence[int], time: float | None
 ) -> tuple[list[Array], list[Array]]:
-    """Gauss nodes and weights in both halves of every knot interval of some coordinates."""
+    """Gauss nodes and weights in both halves of every knot interval, by coordinate of ``axes``."""
     nodes, weights = [], []
     for i in axes:
         breaks = field.breaks(i, time)

@@ -1,10 +1,9 @@
-"""Integrals over two or three coordinates by boxes that are halved where two rules of Gauss disagree.
+"""Integrals over two or three coordinates by adaptive cubature: boxes are halved where two Gauss rules disagree.
 
-A box in which the argument of a jump or bend may vanish is cut along its zeros once that rises or falls in every
-coordinate; until then its error is its measure times what the integrand may vary in it, by interval arithmetic. So two
-rules that agree by chance are not believed there. Zeros along lines parallel to the axes are then single. Along the
-first coordinate there are breaks where the surface leaves the box, along the last where it is met, so that every piece
-holds a smooth integrand (Saye 2015, SIAM J. Sci. Comput. 37).
+A box in which the argument of a jump or kink may vanish is cut along its zeros once interval arithmetic proves that the
+argument is monotone in every coordinate. Until then its error is its volume times the variation of the integrand, by
+interval arithmetic. Zeros along a line parallel to an axis are then single, and each piece has a smooth integrand (Saye
+2015, SIAM J. Sci. Comput. 37).
 """
 
 import math
@@ -19,25 +18,25 @@ from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Equation
 from pinnkan.solver.estimate.substituted import Substituted, halved
 
-#: Gauss points per coordinate of a box in the two rules.
+#: Gauss points per coordinate of a box in the two rules. Heuristic.
 IN_BOX = 8, 6
-#: Rounds of halving; boxes with more than this share of the largest error of one are halved.
+#: Rounds of halving; the share of the largest error above which boxes are halved. Heuristic.
 ROUNDS, SHARE = 60, 0.005
-#: No box is cut below this share of the range, 2000 units of its rounding.
+#: The shortest side of a box that is cut, over the range: 2000 units of its rounding.
 SMALLEST = 2.0**-42
-#: Points of all boxes, at once.
+#: The most points that are evaluated at once.
 AT_ONCE = 200_000
-#: Errors and slopes beyond this are one.
+#: Errors and slopes beyond this are set to it.
 HUGE = 1e300
-#: An argument vanishes in a box where both ends are beyond this share of the larger.
+#: A bound of an argument this close to zero, relative to the larger bound, counts as zero.
 ACROSS = 1e-12
-#: The last coordinate of a cut is one in which the smallest slope is at least this share of the largest.
+#: The last coordinate of a cut: its least slope is at least this share of its largest. Heuristic.
 EVEN = 0.3
 
 
 @dataclass(frozen=True, eq=False)
 class Boxes:
-    """Boxes (coordinate, box), the integrals over them, and what may be missed of these; ``axis``: where to cut."""
+    """Boxes (coordinate, box), their integrals and errors (``missed``), and the ``axis`` along which to cut each."""
 
     lo: Array
     hi: Array
@@ -46,18 +45,18 @@ class Boxes:
     axis: np.ndarray
 
     def picked(self, which: np.ndarray) -> "Boxes":
-        """Some of them."""
+        """The boxes of an index or mask."""
         return Boxes(*(a[..., which] for a in (self.lo, self.hi, self.value, self.missed, self.axis)))
 
     def and_also(self, other: "Boxes") -> "Boxes":
-        """Both."""
+        """These boxes and the others."""
         names = ("lo", "hi", "value", "missed", "axis")
         return Boxes(*(np.concatenate([getattr(self, n), getattr(other, n)], -1) for n in names))
 
 
 @dataclass(frozen=True, eq=False)
 class Integrand:
-    """An expression, the arguments of its jumps and bends, the coordinates that vary."""
+    """An expression of a solution, the arguments of its jumps and kinks (``bends``), the coordinates that vary."""
 
     solution: Substituted
     equation: Equation
@@ -66,7 +65,7 @@ class Integrand:
     clock: Clock
 
     def over(self, lo: Array, hi: Array) -> Boxes:
-        """Boxes with their integrals."""
+        """The boxes between ``lo`` and ``hi`` (coordinate, box) with their integrals and errors."""
         boxes = lo.shape[1]
         value, missed = np.zeros(boxes), np.zeros(boxes)
         axis = np.zeros(boxes, dtype=int)
@@ -85,7 +84,11 @@ class Integrand:
         return Boxes(lo, hi, value, missed, axis)
 
     def crossed(self, lo: Array, hi: Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Whether an argument may vanish (bend, box); the last coordinate of its cut or -1; the steepest (box,)."""
+        """Classify boxes by the arguments of jumps and kinks.
+
+        Returns whether an argument may vanish (argument, box); the position in ``free`` of the last coordinate of its
+        cut, -1 where it is not monotone; and the position of the steepest coordinate, (box).
+        """
         boxes, free = lo.shape[1], list(self.free)
         if not self.bends or not boxes:
             none = np.zeros((len(self.bends), boxes), dtype=bool)
@@ -105,14 +108,14 @@ class Integrand:
         return crossed, rule, steepest
 
     def _parts(self, boxes: np.ndarray, each: int = 1) -> Iterator[np.ndarray]:
-        """The boxes, some after the other, with so many pieces each."""
+        """Yield indices of boxes in batches of bounded memory, where each has ``each`` pieces."""
         most = max(1, AT_ONCE // (each * IN_BOX[0] ** len(self.free)))
         for begin in range(0, len(boxes), most):
             self.clock.check()
             yield boxes[begin : begin + most]
 
     def _plain(self, lo: Array, hi: Array) -> tuple[Array, Array, np.ndarray]:
-        """Integral, disagreement of the two rules, and the coordinate in which most is left."""
+        """The integrals by the first Gauss rule, the difference to the second, the coordinate of the largest error."""
         d = len(self.free)
         found = []
         for count in IN_BOX:
@@ -135,7 +138,7 @@ class Integrand:
         return self.solution.at(self.equation, flat).reshape(lo.shape[1], -1)
 
     def _unresolved(self, lo: Array, hi: Array) -> tuple[Array, Array]:
-        """Integrals from enclosures: the middle, and half of what the integrand may vary."""
+        """The integrals and errors from enclosures: the middle and half the width, times the volume."""
         if not lo.shape[1]:
             return np.zeros(0), np.zeros(0)
         look = self.solution.enclosed([self.equation], lo, hi, self.free)
@@ -155,11 +158,9 @@ class Integrand:
 
 
 def refined(integrand: Integrand, boxes: Boxes, most: int, share: float) -> tuple[Boxes, list[float]]:
-    """The boxes halved until their errors are this share of the integral, or there are more than ``most``.
+    """Halve boxes until their total error is a ``share`` of the integral, or there are more than ``most``.
 
-    Beside them all errors together before each round.
-
-    Raises OutOfTimeError: the clock's limit is over.
+    Returns the boxes and the total errors before each round. Raises OutOfTimeError.
     """
     history, ranges = [], np.array(integrand.solution.problem.box.ranges, dtype=np.float64)
     for _ in range(ROUNDS):
@@ -177,20 +178,19 @@ def refined(integrand: Integrand, boxes: Boxes, most: int, share: float) -> tupl
     return boxes, history
 
 
-#: Most steps of the search for a zero: the false position, an end that is kept weighs half (Dowell, Jarratt 1971).
-#: Half a dozen are taken where the function bends little.
+#: The most steps of the search for a zero by false position; a retained end has half its weight (Dowell, Jarratt 1971).
 _STEPS = 20
 _ROUNDING = 64 * float(np.finfo(np.float64).eps)
 
-#: An expression at points (point, coordinate).
+#: Values (point) of an expression at points (point, coordinate).
 Values = Callable[[Array], Array]
 
 
 def cut_rule(argument: Values, lo: Array, hi: Array, order: Sequence[int], count: int) -> tuple[Array, Array]:
-    """Points (box, point, coordinate) and weights (box, point), so many in every piece along each coordinate.
+    """Return points (box, point, coordinate) and weights (box, point) of a Gauss rule in the pieces of cut boxes.
 
-    ``lo``, ``hi``: (box, coordinate); ``order``: the coordinates that vary, the last that in which ``argument`` is
-    steepest.
+    ``lo``, ``hi``: (box, coordinate); ``order``: the coordinates that vary, the one in which ``argument`` is steepest
+    last. ``count``: points in every piece along each coordinate.
     """
     nodes, shares = np.polynomial.legendre.leggauss(count)
     boxes = len(lo)
@@ -214,12 +214,12 @@ def cut_rule(argument: Values, lo: Array, hi: Array, order: Sequence[int], count
 
 
 def pieces(free: int) -> int:
-    """How many pieces a box in so many coordinates is cut into: 6 in the plane, 30 in space."""
+    """The number of pieces into which a box is cut when so many coordinates vary: 6 for two, 30 for three."""
     return math.prod(2**rest + 1 for rest in range(free))
 
 
 def _zero(argument: Values, line: Array, axis: int, low: Array, high: Array) -> Array:
-    """Where a rising or falling argument vanishes along one coordinate (line,); an end where it does not."""
+    """Where a monotone argument vanishes along one coordinate, (line,); an end of the interval where it does not."""
 
     def at(x: Array) -> Array:
         line[:, axis] = x
@@ -229,7 +229,7 @@ def _zero(argument: Values, line: Array, axis: int, low: Array, high: Array) -> 
 
 
 def zeros_between(at: Callable[[Array], Array], low: Array, high: Array) -> Array:
-    """Zeros of functions (line,) between places at which they differ in sign; else the end where they are smaller."""
+    """Zeros (line,) of functions with opposite signs at ``low`` and ``high``; else the end of the smaller size."""
     a, b = low, high
     at_a, at_b = at(a), at(b)
     is_crossed = at_a * at_b < 0.0

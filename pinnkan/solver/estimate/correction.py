@@ -1,8 +1,8 @@
-"""Judge any network by a correction: the linearised equation solved for its error, in product spaces fine enough.
+"""The error of any network by a correction: the linearised equation for the error, solved in product splines.
 
-For a field u with residual F(u), the error e satisfies F'(u) e = -F(u) to first order, with the mismatch of the
-conditions as its data. It is sought in tensor-product splines, halved until its norm settles; each slab starts from
-the error at the end of the previous one plus the jump of u between them.
+For a field u with residual F(u) the error e satisfies F'(u) e = -F(u) to first order, with the mismatch of the
+conditions as data. Intervals are halved until the norm of e settles. Each slab starts from the error at the end of the
+previous one plus the jump of u between them.
 """
 
 from itertools import pairwise
@@ -23,20 +23,17 @@ from pinnkan.solver.estimate.norms import relative_root
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.monitor import Monitor
 
-#: The norm of the correction has settled when halving twice changes it by less than this share each time. On even
-#: knots it can still miss a front, which is why :mod:`pinnkan.solver.families.deep.comparison` comes first.
+#: The norm has settled when two halvings change it by less than this share each. A front may still be missed;
+#: :mod:`pinnkan.solver.families.deep.comparison` comes first.
 SETTLED = 0.1
-#: Most coefficients of a correction, all slabs apart.
+#: The most coefficients of the correction of one slab. Heuristic.
 LARGEST = 20_000
-#: Degree of the correction, less the highest order of derivative.
+#: Degree of the correction above the order of the equations.
 EXTRA_DEGREE = 4
 
 
 def estimate_by_correction(model: Model, field: Field, monitor: Monitor) -> tuple[float, ProductField]:
-    """Relative L2 size of the correction (worst unknown), and the correction itself; as fine as the time allows.
-
-    Infinite where the time does not allow to see whether it settles.
-    """
+    """The relative L2 norm of the correction, and the correction; inf if the time is too short to see it settle."""
     sizes: list[float] = []
     intervals = 16 if model.problem.dimension < 3 else 4
     while True:
@@ -59,7 +56,7 @@ def estimate_by_correction(model: Model, field: Field, monitor: Monitor) -> tupl
 
 
 def jets_of(field: Field | None, patch: Patch) -> torch.Tensor:
-    """The derivatives of a field that an equation needs, at the points of a patch: (interval, point, .., jet)."""
+    """The derivatives of a field at the points of a patch, as its equation needs them: (interval, point, .., jet)."""
     nodes = [t.nodes.reshape(-1).cpu().numpy() for t in patch.tables]
     jets = jets_on(field, nodes, patch.equation.jets)
     return torch.from_numpy(jets).to(patch.device).reshape(*patch.shape, -1)
@@ -90,7 +87,7 @@ def _correct(model: Model, field: Field, intervals: int) -> tuple[float, Product
 
 
 def _piece(model: Model, field: Field, space: Space, before: tuple[Space, Array] | None) -> tuple[Array, Array]:
-    """Correction on one box, and the squared norms of it and of the field."""
+    """Return the correction on one box, and the squared norms (2, unknown) of it and of the field."""
     system = System(model, space)
     built_in = [*model.conditions.initial, *model.conditions.boundary]
     prescribed = [(given, _mismatch(model, field, space, given, before)) for given in built_in]
@@ -110,13 +107,13 @@ def _piece(model: Model, field: Field, space: Space, before: tuple[Space, Array]
 def _mismatch(
     model: Model, field: Field, space: Space, given: BoundaryValue, before: tuple[Space, Array] | None
 ) -> Array:
-    """Data of a condition minus the field there, as coefficients of the face."""
+    """Coefficients on a face: data less the field; at the start of a later slab the error ``before`` plus the jump."""
     axis = given.side.axis
     order = tuple(given.order if i == axis else 0 for i in range(len(space.axes)))
     samples = [a.samples() for a in space.axes]
     samples[axis] = space.axes[axis].breaks[[0 if given.side.end == 0 else -1]]
     inside = list(samples)
-    if axis == model.problem.time_axis:  # a slab owns its upper end: look just above its lower one
+    if axis == model.problem.time_axis:  # the lower end belongs to the earlier slab
         width = np.ptp(space.axes[axis].breaks)
         inside[axis] = samples[axis] + 1e-12 * width
     values = projected(space, axis, field.grid(inside, order)[..., given.unknown])

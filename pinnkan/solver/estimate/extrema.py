@@ -1,9 +1,9 @@
-"""The largest value of an expression of a solution over the domain: sought on grids, bounded by branch and bound.
+"""The largest value of an expression of a solution over the domain: searched on grids, bounded by branch and bound.
 
-Grids as fine as the knots see what the solution does, but not what the expression does beside it: a spike at a place,
-or waves between the points. So boxes of the coordinates are enclosed by interval arithmetic; those whose upper end is
-below the best value seen are done, the others cut (Hansen, Walster 2004, Global Optimization Using Interval Analysis,
-chapter 12). What is left when the boxes have become too many stays as the difference between bound and value.
+Grids as fine as the knots resolve the solution, but not other features of the expression. So boxes of the coordinates
+are enclosed by interval arithmetic; those whose upper end is below the best value are done, the others are halved
+(Hansen, Walster 2004, Global Optimization Using Interval Analysis, chapter 12). When there are too many boxes, the
+largest upper end less the best value is the error of the search.
 """
 
 import math
@@ -19,27 +19,26 @@ from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Equation, Whole
 from pinnkan.solver.estimate.substituted import Substituted, cells, halved, held_at
 
-#: Grids in up to so many coordinates; in more it is Sobol's points.
+#: The most coordinates with grids, and the number of Sobol points with more. Heuristic.
 MOST_AXES = 3
 SCATTERED = 8192
-#: Samples per knot interval, fewer where they were more than so many in all; as many of the best of them are
-#: followed; around each a grid of so many points per axis shrinks by four so often, which leaves 1e-12 of what a
-#: parabola bends in a quarter of an interval.
+#: Samples per knot interval, and in all at most; of the best of them so many are followed, by grids of so many points
+#: per axis, in rounds that shrink by four: 1e-12 of a parabola remains.
 _PER_INTERVAL, _MOST_SAMPLES = 4, 60_000
 _FOLLOWED, _ACROSS, _ROUNDS = 4, 9, 10
-#: Steps from the best of the scattered points, along one axis each, halved where none of them is higher.
+#: Steps along axes from the best Sobol points. Heuristic.
 _CLIMBS = 300
-#: Branch and bound: first boxes of all moments together, boxes that are looked at in all, boxes of one round. A box is
-#: done below the best value and this share of it; none is cut below this share of the range.
+#: Branch and bound: first boxes of all moments, boxes in all, boxes of a round. A box is done below the best value and
+#: this share of it; none is cut below this share of the range.
 _FIRST, _MOST_BOXES, _AT_ONCE = 8192, 200_000, 20_000
 _DONE, _SMALLEST = 1e-12, 2.0**-44
-#: Slopes beyond this are one: where to cut is asked of them.
+#: Slopes beyond this are set to it.
 _STEEPEST = 1e300
 
 
 @dataclass(frozen=True, eq=False)
 class Extrema:
-    """The largest ``values`` (moment,), how far the search may have stayed below, ``places`` and ``steps`` there."""
+    """The largest ``values`` (moment), search errors (``missed``), ``places``, and ``steps`` of the grid there."""
 
     values: Array
     missed: Array
@@ -49,7 +48,7 @@ class Extrema:
 
 @dataclass(frozen=True, eq=False)
 class Extremum:
-    """``sign`` times an expression, sought at some moments."""
+    """The search for the largest value of ``sign`` times an expression at each of the ``moments`` (times)."""
 
     solution: Substituted
     equation: Equation
@@ -62,7 +61,7 @@ class Extremum:
         return [axis for axis in range(self.solution.problem.dimension) if axis not in held]
 
     def knots(self, time: float | None) -> dict[int, Array]:
-        """Knots of the coordinates that vary."""
+        """The knots of the coordinates that vary."""
         return {axis: self.solution.knots(axis, time) for axis in self.free()}
 
     def values(self, places: Array, owner: np.ndarray) -> Array:
@@ -79,9 +78,9 @@ class Extremum:
 
 
 def largest(task: Extremum, clock: Clock, like: Extrema | None = None) -> Extrema:
-    """The largest values over the domain; without a bound where those of a ``like`` expression are known.
+    """Return the largest values over the domain. Raises OutOfTimeError.
 
-    Raises OutOfTimeError: the clock's limit is over.
+    ``like``: extrema of a nearby expression; their places are starts of the search too, and no bound is computed.
     """
     starts, steps, owner = _starts(task, clock)
     if like is not None:
@@ -103,7 +102,7 @@ def largest(task: Extremum, clock: Clock, like: Extrema | None = None) -> Extrem
 
 
 class _Bound:
-    """Branch and bound at all moments at once: the places of the best values, and what none is ``above``."""
+    """Branch and bound at all moments at once: ``best`` values, their ``places``, and upper bounds ``above``."""
 
     def __init__(self, task: Extremum, found: Extrema, clock: Clock) -> None:
         self.task, self.clock = task, clock
@@ -113,7 +112,7 @@ class _Bound:
         self.ranges = np.array(task.solution.problem.box.ranges, dtype=np.float64)
 
     def run(self) -> None:
-        """Cut boxes until none may hold more, or there were too many."""
+        """Halve boxes until none may have a larger value, or there are too many."""
         lo, hi, owner = self._first()
         looked = 0
         while lo.shape[1]:
@@ -132,7 +131,7 @@ class _Bound:
             lo, hi = halved(lo[:, keep], hi[:, keep], axis[keep])
 
     def _look(self, lo: Array, hi: Array, owner: np.ndarray) -> tuple[Array, np.ndarray]:
-        """Upper ends over boxes, and the coordinate in which each may change most; the best so far is put down."""
+        """Upper ends over boxes, and the coordinate in which each may vary most; updates the best values."""
         free = self.task.free()
         look = self.task.solution.enclosed([self.task.equation], lo, hi, free)
         value, centre = (look.value.hi, look.centre) if self.task.sign > 0.0 else (-look.value.lo, -look.centre)
@@ -149,7 +148,7 @@ class _Bound:
         return upper, np.array(free)[np.argmax(change, axis=0)]
 
     def _first(self) -> tuple[Array, Array, np.ndarray]:
-        """Boxes (coordinate, box) as fine as the knots, as far as there may be so many, and their moments."""
+        """The first boxes (coordinate, box), as fine as knots and budget allow, and the moment of each."""
         free, owner = self.task.free(), list[int]()
         lows, highs = list[Array](), list[Array]()
         most = max(2, int((_FIRST / len(self.task.moments)) ** (1.0 / len(free))))
@@ -167,10 +166,7 @@ class _Bound:
 
 
 def _searched(task: Extremum, starts: Array, steps: Array, owner: np.ndarray) -> Extrema:
-    """The best near some places (start, axis) at the moments ``owner``, and what the last steps have gained.
-
-    At a cusp as much may be left.
-    """
+    """The best values near places (start, axis) of the moments ``owner``; their error: the gain of the last round."""
     low, high = np.array([task.solution.problem.box.ranges[axis] for axis in task.free()]).T
     search = _zoomed if len(low) <= MOST_AXES else _climbed
 
@@ -192,9 +188,9 @@ def _searched(task: Extremum, starts: Array, steps: Array, owner: np.ndarray) ->
 def _zoomed(
     value: Callable[[Array], Array], starts: Array, steps: Array, low: Array, high: Array
 ) -> tuple[list[Array], Array]:
-    """The largest values (start,) near some places (start, axis): grids around the best so far that shrink by four.
+    """Search by grids around the best point so far, which shrink by four.
 
-    Before the last of them, and after; and where.
+    Returns the best values (start,) before and after the last round, and their places (start, axis).
     """
     offsets = np.array(list(product(np.linspace(-1, 1, _ACROSS), repeat=starts.shape[1])))
     best = [np.full(len(starts), -math.inf)]
@@ -210,7 +206,7 @@ def _zoomed(
 def _climbed(
     value: Callable[[Array], Array], starts: Array, steps: Array, low: Array, high: Array
 ) -> tuple[list[Array], Array]:
-    """The same in many coordinates: one step along one axis at a time, halved where none is higher."""
+    """Search as :func:`_zoomed` in many coordinates, by steps along one axis at a time, halved where none is higher."""
     count = starts.shape[1]
     star = np.concatenate([np.zeros((1, count)), np.eye(count), -np.eye(count)])
     best = [np.full(len(starts), -math.inf)]
@@ -225,12 +221,12 @@ def _climbed(
 
 
 def _known(values: Array) -> Array:
-    """Values, with the least of all where the expression is not defined."""
+    """Values, with -inf where the expression is not defined."""
     return np.where(np.isnan(values), -np.inf, values)
 
 
 def _starts(task: Extremum, clock: Clock) -> tuple[Array, Array, np.ndarray]:
-    """Where to begin: places (start, axis) with steps, and their moments."""
+    """Starting places (start, axis) of the search, steps, and their moments."""
     starts, steps, owner = [], [], []
     for number, time in enumerate(task.moments):
         clock.check()
@@ -243,7 +239,7 @@ def _starts(task: Extremum, clock: Clock) -> tuple[Array, Array, np.ndarray]:
 
 
 def _peaks(task: Extremum, held: dict[int, float], knots: dict[int, Array]) -> tuple[Array, Array]:
-    """The highest local maxima (peak, axis) on a grid finer than the knots, and the steps (axis,) of that grid."""
+    """The highest local maxima (peak, axis) on a grid finer than the knots, and its steps (axis,)."""
     most = _MOST_SAMPLES ** (1 / len(knots))
     axes = {}
     for axis, ends in knots.items():
@@ -252,7 +248,7 @@ def _peaks(task: Extremum, held: dict[int, float], knots: dict[int, Array]) -> t
         axes[axis] = np.concatenate([*pieces, ends[-1:]])
     grid = [axes[a] if a in axes else np.array([held[a]]) for a in range(task.solution.problem.dimension)]
     values = _known(task.sign * task.solution.on_grid(task.equation, grid))
-    from scipy.ndimage import maximum_filter  # a tenth of a second, and only extrema need it
+    from scipy.ndimage import maximum_filter  # a tenth of a second to import
 
     peaks = np.argwhere(values == maximum_filter(values, size=3, mode="nearest"))
     best = peaks[np.argsort(-values[tuple(peaks.T)], kind="stable")[:_FOLLOWED]]
@@ -261,7 +257,7 @@ def _peaks(task: Extremum, held: dict[int, float], knots: dict[int, Array]) -> t
 
 
 def _highest(task: Extremum, held: dict[int, float], knots: dict[int, Array]) -> tuple[Array, Array]:
-    """The best of Sobol's points (point, axis), and a sixteenth of the ranges (axis,)."""
+    """The best Sobol points (point, axis), and a sixteenth of the ranges (axis,)."""
     low, high = np.array([ends[[0, -1]] for ends in knots.values()]).T
     points = np.empty((SCATTERED, task.solution.problem.dimension))
     points[:, list(knots)] = low + (high - low) * sobol(0)(SCATTERED, len(knots))

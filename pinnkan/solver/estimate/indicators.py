@@ -1,14 +1,12 @@
-"""Judge by correction: what a richer space would change, how much, where, and along which coordinate.
+"""Error indicators of a correction e, one Gauss-Newton step in the space with every interval halved.
 
-One Gauss-Newton step in the space with every interval halved gives a function e, an estimate of the error that includes
-the stability constant of the equation. What e holds beyond a space refined in the other coordinates only, (I - Q_c) e,
-is the share of coordinate c; its mass per interval says where knots are wanted.
+e estimates the error, the stability constant of the equation included. What it has beyond the space refined in all
+coordinates but c, (I - Q_c) e, is the share of c; its mass per interval says where knots are needed.
 
-How much a correction has lowered the error along each coordinate is told by residuals on points never trained on. What
-a space lacks along one coordinate leaves a residual that oscillates within the intervals of that coordinate and is
-smooth along the others. So the part of low degree along all others belongs to it, and the ratio of its norms after and
-before the correction is that coordinate's decay. With degree p and m derivatives along it the residual falls like
-h^(p + 1 - m) and the error like h^(p + 1): the decay is too large by 2^m rather than too small.
+The decay of the error along a coordinate is read off residuals at held-out points. What a space lacks along one
+coordinate leaves a residual that oscillates within its intervals and is smooth along the others. So the part of low
+degree along all others belongs to it; the ratio of its norms after and before the correction is its decay. With degree
+p and m derivatives the residual falls like h^(p + 1 - m), the error like h^(p + 1): the decay is too large by 2^m.
 """
 
 from collections.abc import Sequence
@@ -22,42 +20,38 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space, alike
 from pinnkan.solver.linear.system import System
 
-#: Knots go into intervals with more than this share of the largest mass (method.md, section 4). Heuristic.
+#: Intervals with more than this share of the largest mass are marked (method.md, section 4). Heuristic.
 MARKING = 1e-3
-#: Where :mod:`pinnkan.solver.linear.waves` solves, all intervals around a circle are halved once so many of them are
-#: marked. A periodic flow in time takes 20 steps on 14 nearly even intervals, 82 where five of seven were halved.
+#: All intervals around a circle are halved where more than this share of them is marked:
+#: :mod:`pinnkan.solver.linear.waves` takes 20 steps on 14 nearly even ones, 82 where five of seven were halved.
 ALL = 1.0 / 3.0
 
 
 @dataclass(frozen=True, eq=False)
 class Surplus:
-    """Share of each coordinate in a correction.
+    """The share of each coordinate in a correction.
 
-    ``size``: L2 norm of (I - Q_c) e per coordinate, relative (worst unknown); ``mass``: its square over each
-    interval of that coordinate.
+    ``size``: relative L2 norm of (I - Q_c) e by coordinate (worst unknown); ``mass``: its square by interval.
     """
 
     size: tuple[float, ...]
     mass: tuple[Array, ...]
 
     def fallen(self, decay: Array) -> float:
-        """What is left of all shares together when each falls by its coordinate's ``decay``."""
+        """The factor by which the norm of all shares falls when each falls by its coordinate's ``decay``."""
         before = np.array(self.size)
         total = float(np.linalg.norm(before))
         return float(np.linalg.norm(before * decay)) / total if total > 0.0 else float(decay.max())
 
     def raised_to(self, correction: float) -> "Surplus":
-        """Shares that make up the whole ``correction`` (its norm, relative) where they are too small for that.
-
-        What a drift changes lies in the coarse space too, but comes from what is missing there.
-        """
+        """The shares, scaled up to at least the norm of the whole ``correction``, part of which is in no share."""
         total = float(np.linalg.norm(self.size))
         factor = max(1.0, correction / total) if total > 0.0 else 1.0
         return Surplus(tuple(factor * s for s in self.size), tuple(factor**2 * m for m in self.mass))
 
 
 def surplus(coarse: Space, fine: Space, correction: Array, scale: Array) -> Surplus:
-    """Split a correction in ``fine`` by coordinates; ``scale`` is the norm of each unknown."""
+    """The shares of the coordinates in a ``correction`` in the space ``fine``; ``scale``: the norm of each unknown."""
     sizes, masses = [], []
     for i, axis in enumerate(coarse.axes):
         kept = coarse.restrict(correction, fine, [i])
@@ -72,40 +66,39 @@ def surplus(coarse: Space, fine: Space, correction: Array, scale: Array) -> Surp
 
 
 def mark(mass: Array, largest: float, allowed: float) -> np.ndarray:
-    """Intervals whose mass is above ``MARKING`` of the largest and above ``allowed``."""
+    """Mark intervals whose mass is above ``allowed`` and above a share of the ``largest``."""
     return mass > max(MARKING * largest, allowed)
 
 
 def with_marked(axes: Sequence[Axis], marks: Sequence[np.ndarray], unknowns: int) -> tuple[Axis, ...]:
-    """The axes with their marked intervals halved, or :func:`all_or_some`."""
+    """The axes with marked intervals halved, see :func:`all_or_some`."""
     return alike([a.inserted(m) for a, m in zip(axes, all_or_some(axes, marks, unknowns), strict=True)])
 
 
 def all_or_some(axes: Sequence[Axis], marks: Sequence[np.ndarray], unknowns: int) -> list[np.ndarray]:
-    """The marks, but all intervals of a circle whose knots are best evenly spaced where ALL of them are marked."""
+    """The marks, but all intervals of an axis of even knots (:func:`are_even`) of which a large share is marked."""
     even = are_even(axes, unknowns)
     return [np.ones_like(m) if e and m.mean() > ALL else m for m, e in zip(marks, even, strict=True)]
 
 
 def are_even(axes: Sequence[Axis], unknowns: int) -> list[bool]:
-    """By coordinate, whether knots are best evenly spaced: of several unknowns in more than one coordinate of space."""
+    """Whether knots of each coordinate are best even: periodic, several unknowns, several coordinates."""
     return [a.periodic and unknowns > 1 and len(axes) > 1 for a in axes]
 
 
-#: What a residual may fall beyond the order of the splines, 2^-(degree + 1), to be believed. Diffusion with a
-#: coefficient of a few waves: on 96 x 96 intervals of degree 10 these are just resolved, and 192 x 192 lower the
-#: residual 6000 times, the error 27,000 times, not 2048.
+#: A residual may fall by this factor more than the order of the splines, 2^-(degree + 1), says: just resolved waves of
+#: a coefficient lowered it 6000 times, the error 27,000 times, not 2048.
 LUCK = 4.0
-#: Residuals of a cell below this share of the root mean square of all say nothing of how they fall.
+#: Residuals of a cell below this share of the root mean square of all say nothing of their decay. Heuristic.
 NEXT_TO_NONE = 1e-3
 
 
 def decay(before: System, coarse: Array, after: System, fine: Array, moved: Array) -> Array:
-    """Ratio of the residuals per coordinate, at least 2^-(degree + 1) / LUCK and at most one.
+    """Return the ratio of residuals after and before a correction, by coordinate, clipped to the order of the splines.
 
-    The larger one of two: of the whole residuals, and the mean of those of cells, weighted by the squares of ``moved``,
-    the correction (interval, .., unknown) over the size of each unknown. Of a coefficient that jumps from 3 to 47, most
-    of the residual stood where it is 47 and fell 274 times, most of the error where it is 3 and fell 42 times.
+    ``before``, ``coarse``: a system and its coefficients; ``after``, ``fine``: the refined ones; ``moved``: the
+    correction over the size of each unknown. The larger of two ratios: of the whole residuals, and the mean over cells
+    weighted by the squares of ``moved``, since the residual may fall mostly where the error is small.
     """
     cells = [axis.intervals for axis in before.space.axes]
     old, new = _parts(before, coarse), _summed(_parts(after, fine), [len(cells), *cells])
@@ -116,7 +109,7 @@ def decay(before: System, coarse: Array, after: System, fine: Array, moved: Arra
 
 
 def _ratio(old: Array, new: Array, mass: Array) -> float:
-    """Of two residuals, squared norms over the same cells; cells with next to none fall as all of them together."""
+    """The root of the larger of two ratios of squared residuals by cell: of sums, and the mean weighted by ``mass``."""
     if not old.sum() > 0.0:
         return 1.0
     whole, few = float(new.sum() / old.sum()), NEXT_TO_NONE**2 * float(old.mean())
@@ -125,14 +118,14 @@ def _ratio(old: Array, new: Array, mass: Array) -> float:
 
 
 def _summed(fine: Array, shape: Sequence[int]) -> Array:
-    """Sums over as many neighbours along each index as leave the ``shape``."""
+    """Sums over blocks of neighbours along each index, so that the ``shape`` remains."""
     for i, count in enumerate(shape):
         fine = fine.reshape(*fine.shape[:i], count, -1, *fine.shape[i + 1 :]).sum(i + 1)
     return fine
 
 
 def _mass(space: Space, moved: Array) -> Array:
-    """Squared norm over each cell of a function, by two Gauss points an interval, all unknowns together."""
+    """The squared norm of a function over each cell, all unknowns together, by two Gauss points an interval."""
     rules = [axis.gauss(2) for axis in space.axes]
     squares = (space.evaluate_grid(moved, [x.ravel() for x, _ in rules], (0,) * len(rules)) ** 2).sum(-1)
     for i, (_, w) in enumerate(rules):
@@ -142,7 +135,7 @@ def _mass(space: Space, moved: Array) -> Array:
 
 
 def _parts(system: System, coefficients: Array) -> Array:
-    """Squared norm of the residual of the equations over each cell that belongs to a coordinate: (coordinate, ..)."""
+    """Squared norm of the residual over each cell, of the part that belongs to each coordinate: (coordinate, ..)."""
     axes, orders = system.space.axes, system.model.orders
     total = np.zeros((len(axes), *(axis.intervals for axis in axes)))
     c = torch.from_numpy(np.ascontiguousarray(coefficients)).to(system.model.device)
@@ -156,10 +149,7 @@ def _parts(system: System, coefficients: Array) -> Array:
 
 
 def _low_degree(points: int, degree: int) -> torch.Tensor:
-    """Coordinates (degree, point), of residuals weighted by the roots of Gauss weights, in polynomials up to a degree.
-
-    These are orthonormal, so that the sum of their squares is that of the projection.
-    """
+    """Orthonormal rows (degree, point) of polynomials up to a degree, for residuals times roots of Gauss weights."""
     nodes, weights = np.polynomial.legendre.leggauss(points)
     columns = np.polynomial.legendre.legvander(nodes, min(degree, points - 1)) * np.sqrt(weights)[:, None]
     orthonormal, _ = np.linalg.qr(columns)

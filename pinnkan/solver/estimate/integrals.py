@@ -1,4 +1,4 @@
-"""Integrals of an expression of a solution over the domain or a side at one time, by Gauss's rules between knots."""
+"""Integrals of an expression of a solution over the domain or a side at one time, by Gauss rules between knots."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -19,30 +19,30 @@ from pinnkan.solver.estimate.integrand_knots import along_line, bends, of_formul
 from pinnkan.solver.estimate.substituted import Substituted, held_at
 from pinnkan.solver.outcome import SAFETY
 
-#: Gauss points per knot interval, and as many as their result is compared with: squares of splines of degree 10 are
-#: exact with eleven. In more coordinates than MOST_AXES it is Sobol's points, so many times, and the spread between.
+#: Gauss points per knot interval in the two rules: eleven are exact for squares of splines of degree 10; and Sobol
+#: sequences in many coordinates.
 IN_INTERVAL = 12, 8
 _SPREADS = 8
-#: Points of a tensor grid that are held at once: 16 MB for each derivative.
+#: Points of a tensor grid that are evaluated at once: 16 MB for each derivative.
 _MOST_AT_ONCE = 2_000_000
 ROUNDING = 4 * float(np.finfo(np.float64).eps)
-#: Two rules that agree to this share of the integral of the size are not asked for more in several coordinates; what
-#: comes beyond is halved, with so many points in all. The second share is that of a curve over time.
+#: Two rules agree at this share of the integral of the absolute value, the second for curves over time; the most points
+#: of adaptive cubature. Heuristic.
 _FINE, _ROUGH, _MOST_POINTS = 1e-9, 1e-6, 1_000_000
-#: Rounds of halving over which the fall of the disagreement is seen; slower than this power of two in each, and above
-#: that share of the integral, it may be infinite.
+#: An integral counts as divergent where over so many rounds the error fell more slowly than this power of two in each,
+#: and is above this share of the integral. Heuristic.
 _LOOKED_BACK, _SLOW, _SETTLED = 8, 0.1, 1e-7
 DIVERGES = "infinite or not known: it does not settle as intervals are halved"
 
-#: Points and weights along each coordinate that varies.
+#: Points and weights by coordinate that varies.
 Rules: TypeAlias = "dict[int, tuple[Array, Array]]"
 
 
 @dataclass(frozen=True)
 class Integral:
-    """A value, what quadrature and rounding may have ``missed`` of it, and what else is to be said.
+    """A value, its error by quadrature and rounding (``missed``), and a note for the user.
 
-    ``axes``: knots of the coordinates that vary, with those that the formula asks for; None in many coordinates.
+    ``axes``: the knots of the coordinates that vary, with those that the formula needs; None in many coordinates.
     """
 
     value: float
@@ -54,10 +54,7 @@ class Integral:
 def integral(
     solution: Substituted, place: Place, equation: Equation, time: float | None, clock: Clock, share: float = 1.0
 ) -> Integral:
-    """The integral over a place at one time, with a ``share`` of the points that one integral may take.
-
-    Raises OutOfTimeError: the clock's limit is over.
-    """
+    """The integral over a place at one time, with a ``share`` of the points it may take. Raises OutOfTimeError."""
     clock.check()
     problem = solution.problem
     held = held_at(problem, place, time)
@@ -109,10 +106,10 @@ def _on_line(
 
 
 def _judged(value: float, size: float, history: Sequence[float], counts: Sequence[int]) -> Integral:
-    """The integral whose rules disagreed by ``history``, one round of halvings after the other.
+    """Return an integral with an error from ``history``, the disagreement of two rules after each round of halvings.
 
-    At a pole x^(s-1) the disagreement falls by 2^s in a round, and Gauss's rule of n points misses a multiple of
-    (n + 1/2)^(-2s), of which the disagreement of two rules is a part that vanishes with s.
+    At a pole x^(s-1) the disagreement falls by 2^s a round, and the rule of n points has an error of order (n +
+    1/2)^(-2s). The error follows from the observed s; where s is too small the integral counts as divergent.
     """
     missed = history[-1]
     if math.isinf(value):
@@ -128,12 +125,12 @@ def _judged(value: float, size: float, history: Sequence[float], counts: Sequenc
 
 
 def _surfaces(equation: Equation) -> list[Equation]:
-    """Arguments of jumps and bends that may vanish on curves or surfaces; planes have knots of their own."""
+    """The arguments of jumps and kinks that may vanish on curves or surfaces; planes have knots already."""
     return [bend for bend in bends(equation) if bend.jets or len(bend.residual.free_symbols) > 1]
 
 
 def _cells(dimension: int, held: dict[int, float], axes: dict[int, Axis]) -> tuple[Array, Array]:
-    """Lower and upper ends (coordinate, box) of the cells between knots, in the order of :func:`_by_gauss`."""
+    """The ends ``lo``, ``hi`` (coordinate, box) of the cells between knots, in the order of :func:`_by_gauss`."""
     ends = [axes[a].breaks if a in axes else np.array([held[a]] * 2) for a in range(dimension)]
     low, high = (np.meshgrid(*[e[part] for e in ends], indexing="ij") for part in (slice(None, -1), slice(1, None)))
     return np.stack([x.ravel() for x in low]), np.stack([x.ravel() for x in high])
@@ -142,7 +139,7 @@ def _cells(dimension: int, held: dict[int, float], axes: dict[int, Axis]) -> tup
 def _by_gauss(
     solution: Substituted, equation: Equation, held: dict[int, float], axes: dict[int, Axis], count: int, clock: Clock
 ) -> tuple[Array, Array]:
-    """The sums of an expression and of its size by cells of a tensor grid, in parts along the first axis that fit."""
+    """The integrals of an expression and of its absolute value by cell of a tensor grid, by Gauss rules."""
     rules = {a: gauss_cells(axis.breaks, count) for a, axis in axes.items()}
     others = math.prod(len(x) for x, _ in list(rules.values())[1:])
     parts = []
@@ -162,7 +159,7 @@ def _by_gauss(
 
 
 def _parts(rules: Rules, most: int) -> Iterator[Rules]:
-    """The rules with at most so many points of the first axis at a time; once where there is no axis."""
+    """Yield the rules with at most so many points of the first axis at a time."""
     if not rules:
         yield rules
         return
@@ -172,7 +169,7 @@ def _parts(rules: Rules, most: int) -> Iterator[Rules]:
 
 
 def _scattered(solution: Substituted, equation: Equation, held: dict[int, float], free: Sequence[int]) -> Integral:
-    """Mean over scrambled Sobol sequences times the measure, and the standard error of it."""
+    """The mean over scrambled Sobol sequences times the volume, and its standard error."""
     low, high = np.array([solution.problem.box.ranges[axis] for axis in free]).T
     measure = float(np.prod(high - low))
     means = []

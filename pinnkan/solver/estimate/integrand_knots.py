@@ -1,9 +1,8 @@
-"""Where an integrand needs more points than the knots of the solution give it.
+"""Knots that an integrand needs beyond those of the solution.
 
-What formulas of the coordinates hold is found by interval arithmetic (:mod:`pinnkan.problem.features`): kinks and jumps
-get a break, narrow spikes intervals as narrow as they are. Along a line intervals are halved besides where two rules of
-Gauss disagree (de Doncker, Robinson 1984), and there are breaks where the argument of a jump or bend changes its sign
-with the solution.
+Formulas of coordinates are searched by interval arithmetic (:mod:`pinnkan.problem.features`): breakpoints at kinks and
+jumps, narrow intervals at narrow features. Along a line intervals are also halved where two Gauss rules disagree (de
+Doncker, Robinson 1984), with breakpoints where the argument of a jump or kink changes sign with the solution.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,25 +20,26 @@ from pinnkan.problem.features.subdivision import Feature
 from pinnkan.problem.statement import Equation, Problem
 from pinnkan.solver.estimate.cells import zeros_between
 
-#: Intervals at a narrow feature are halved to this many of its widths.
+#: Intervals at a narrow feature are at most this many of its widths long. Heuristic.
 WIDTHS = 4.0
-#: Intervals are no narrower than this share of the coordinate: 4000 units of its rounding.
+#: The narrowest interval, over the coordinate: 4000 units of its rounding.
 NARROWEST = 1e-12
-#: Halvings along a line, of intervals with more than SHARE of the largest disagreement and MATTERS of the integral.
+#: Rounds of halving along a line; intervals are halved above this share of the largest disagreement and this share of
+#: the integral. Heuristic.
 ROUNDS, SHARE, MATTERS = 24, 0.05, 1e-12
-#: So many of them before breaks are looked for.
+#: Rounds of halving before breakpoints are looked for. Heuristic.
 FIRST_ROUNDS = 4
-#: Points so close to each other, relative to the coordinate, tell what rounding makes of an integrand; closer where an
-#: interval is narrower than this share of it, as at a pole.
+#: Points this share of the largest coordinate apart show the rounding of an integrand; in intervals below the inverse
+#: of the second, its multiple of the interval (poles).
 BESIDE, FINE = 2.0**-48, 2.0**32
-#: Points of an interval between which a sign is seen to change.
+#: Points of an interval between which changes of sign are detected. Heuristic.
 SIGNS = 9
 
 Values = Callable[[Equation, Array], Array]
 
 
 def narrowed(axes: Sequence[Axis], place: Array, width: Array) -> tuple[Axis, ...]:
-    """The axes with their intervals at a place halved until they are about as narrow as something there."""
+    """Halve the intervals of axes around a place until they are about as narrow as the ``width`` of a feature."""
     out = []
     for axis, centre, size in zip(axes, place, width, strict=False):
         narrowest = max(1e-9 * float(np.ptp(axis.breaks)), NARROWEST * float(np.abs(axis.breaks).max()))
@@ -56,7 +56,7 @@ def narrowed(axes: Sequence[Axis], place: Array, width: Array) -> tuple[Axis, ..
 def of_formulas(
     problem: Problem, equation: Equation, held: dict[int, float], knots: dict[int, Array]
 ) -> dict[int, Axis]:
-    """The knots of some coordinates, the others ``held``, with those that the formula of an integrand asks for."""
+    """The ``knots`` of coordinates that vary, and those that a formula needs; ``held``: the fixed coordinates."""
     coordinates = problem.coordinates
     formula = equation.residual.subs({coordinates[i]: x for i, x in held.items()})
     free, box = [coordinates[i] for i in knots], [problem.box.ranges[i] for i in knots]
@@ -74,7 +74,7 @@ def of_formulas(
 def _asked_for(
     formula: sympy.Expr, free: tuple[sympy.Symbol, ...], box: tuple[tuple[float, float], ...]
 ) -> tuple[tuple[tuple[float, ...], ...], tuple[Feature, ...]]:
-    """Planes of kinks and narrow features, which are the same at every time where the formula does not hold it."""
+    """The planes of kinks and the narrow features of a formula, cached for formulas that do not contain time."""
     return kinks([formula], free, box).planes, features([formula], free, box).features
 
 
@@ -84,15 +84,15 @@ def _with_breaks(axis: Axis, places: Sequence[float]) -> Axis:
 
 
 def along_line(axis: Axis, equation: Equation, values: Values, counts: Sequence[int]) -> tuple[Axis, list[float]]:
-    """A line with the breaks and halvings that an integrand needs; ``values`` of an expression at points of it.
+    """Return a line with the breakpoints and halvings that an integrand needs, and the disagreement before each.
 
-    ``counts``: Gauss points of the two rules that are to agree. Beside it the disagreement before each halving.
+    ``values``: an expression at points of the line; ``counts``: Gauss points of the two rules that are to agree.
     """
-    for _ in range(FIRST_ROUNDS):  # what bends more often than there are points is seen when the halvings have begun
+    for _ in range(FIRST_ROUNDS):  # else switches that outnumber the points are missed
         axis, _ = _halved(axis, equation, values, counts)
     history: list[float] = []
     arguments = [argument for argument in bends(equation) if argument.jets]
-    for _ in range(1 + bool(arguments)):  # two changes of sign between two points are seen when these have moved closer
+    for _ in range(1 + bool(arguments)):  # finer intervals separate pairs of sign changes
         for argument in arguments:
             axis = _with_breaks(axis, _changes(axis, argument, values))
         history = []
@@ -106,7 +106,7 @@ def along_line(axis: Axis, equation: Equation, values: Values, counts: Sequence[
 
 
 def bends(equation: Equation) -> list[Equation]:
-    """The arguments of jumps and bends in an integrand."""
+    """The arguments of jumps and kinks in an integrand, as equations."""
     return [
         Equation(bend, {s: j for s, j in equation.jets.items() if s in bend.free_symbols}, str(bend))
         for bend in dict.fromkeys(switching(equation.residual))
@@ -114,9 +114,9 @@ def bends(equation: Equation) -> list[Equation]:
 
 
 def _halved(axis: Axis, equation: Equation, values: Values, counts: Sequence[int]) -> tuple[Axis, float]:
-    """The axis with intervals halved where two rules disagree, itself where they do not; and how far they do.
+    """Return the axis with intervals halved where two rules disagree, itself where none do, and the disagreement.
 
-    Not where the expression differs as much between points that rounding hardly tells apart: no halving lowers that.
+    An interval is not halved where points that differ by rounding have values that differ as much.
     """
     sums = []
     for count in counts:

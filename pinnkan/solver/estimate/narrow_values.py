@@ -1,13 +1,11 @@
-"""Narrow features that a formula has in the solution: found where the solution passes through them.
+"""Narrow features that formulas have where the solution passes through certain values.
 
-exp(-((u - 0.5)/1e-4)^2) is zero in float64 at every point at which a grid is likely to look, whatever the coordinates.
-A part of an equation that holds derivatives of unknowns is first enclosed over the values that these have: one that is
-smooth over all of them, as nearly all are, needs no more. Of the others, as functions of the coordinates, narrow
-features are sought by subdivision as those of coordinates alone (:mod:`pinnkan.problem.features.subdivision`), with the
-solution in a box enclosed by :mod:`pinnkan.solver.estimate.substituted`: no proof, unlike these.
+exp(-((u - 0.5)/1e-4)^2) is zero in float64 at nearly all points of any grid. Each part of an equation that contains
+unknowns is first enclosed over the range of their values, which proves nearly all parts smooth. The others, as
+functions of the coordinates, are searched by :mod:`pinnkan.problem.features.subdivision`, with the solution in a box
+enclosed by :mod:`pinnkan.solver.estimate.substituted`, which is no proof.
 
-What bends is looked at on either side: min(u, c) is nowhere narrow, and u - min(u, c) is max(u - c, 0), nothing but
-where u passes c for a moment.
+Both sides of a kink are searched: min(u, c) is nowhere narrow, but u - min(u, c) = max(u - c, 0) may be.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,23 +27,22 @@ from pinnkan.problem.statement import Equation, Jet
 from pinnkan.solver.estimate.neighbourhood import Neighbourhood, around, gap
 from pinnkan.solver.estimate.substituted import cell_boxes, over_boxes
 
-#: First boxes per coordinate at most, by their number: cells of the solution, or several of them. In more nothing is
-#: sought.
+#: The most first boxes per coordinate, by number of coordinates; with more coordinates there is no search. Heuristic.
 CELLS = {1: 256, 2: 32, 3: 10}
-#: Pieces of a cell: the solution is a polynomial there, and not far from a line in each.
+#: Pieces of a cell: a polynomial is nearly linear in each. Heuristic.
 PIECES = 4
-#: Of what jumps or bends a search leaves boxes of this share of the time.
+#: Features narrower than this share of the time are jumps or kinks.
 SHARP = 1e-12
-#: Places in space at which a part is looked at before and after a time, at this share of that, when it jumps.
+#: Sample points in space before and after a jump in time, and their distance from it over the time. Heuristic.
 PLACES, BESIDE = 32, 1e-11
-#: Knots further apart than so many widths of a feature do not hold it.
+#: Knots resolve a feature where they are at most so many of its widths apart. Heuristic.
 HELD = 100.0
-#: Share by which the values seen are exceeded on either side.
+#: Share by which the range of observed values is extended on either side. Heuristic.
 BEYOND = 0.1
 
 
 class NarrowValues:
-    """What an ``equation`` may hold that is narrow in its unknowns."""
+    """The parts of an ``equation`` that contain unknowns and may be narrow in the coordinates."""
 
     def __init__(self, equation: Equation, coordinates: Sequence[sympy.Symbol]) -> None:
         self.coordinates, self.jets = tuple(coordinates), equation.jets
@@ -55,10 +52,10 @@ class NarrowValues:
         self.parts = own if len(coordinates) in CELLS else []
 
     def features(self, field: Field, domain: Domain, jets: Array, axis: int | None) -> Iterator[Feature]:
-        """Places in a domain where the field makes a part narrow; ``jets`` (point, jet): what it has seen of it.
+        """Yield narrow features of the parts in a domain; ``jets``: (point, jet), observed values of the field.
 
-        ``axis``: that of time. What jumps all over space at once is as wide as that, and not as what rounding makes of
-        the moments: v = t, the same everywhere, is 0.4 here and there first.
+        ``axis``: that of time. A part that jumps everywhere in space at one time is a feature of time alone; rounding
+        would else give it a place in space.
         """
         if not self.parts or not np.isfinite(jets).all():
             return
@@ -79,7 +76,7 @@ class NarrowValues:
                 yield _all_over(feature, domain) if at_once else feature
 
     def _jumps(self, tape: Tape, search: "_Along", feature: Feature, domain: Domain) -> bool:
-        """Whether a part jumps at the time of a feature wherever one looks in space."""
+        """Whether a part jumps at the time of a feature at all sample points in space."""
         ranges = np.array(domain.box.ranges)
         points = ranges[:, 0] + np.ptp(ranges, axis=1) * kronecker(PLACES, len(ranges))
         apart = BESIDE * float(np.abs(ranges[-1]).max())
@@ -91,7 +88,7 @@ class NarrowValues:
 
 
 def time_of(feature: Feature, domain: Domain, axis: int | None) -> float | None:
-    """When a formula jumps or bends, if it does so all over space."""
+    """The time at which a formula jumps or has a kink everywhere in space; None for other features."""
     if axis is None or list(np.flatnonzero(feature.width < domain.box.lengths)) != [axis]:
         return None
     return float(feature.place[axis]) if _is_sharp(feature, domain, axis) else None
@@ -100,9 +97,9 @@ def time_of(feature: Feature, domain: Domain, axis: int | None) -> float | None:
 def surroundings(
     features: Iterable[Feature], field: Field, domain: Domain, axis: int | None
 ) -> Iterator[tuple[Neighbourhood, bool, float | None]]:
-    """Surroundings of features that were found in a domain, whether knots may hold them, and when they are passed.
+    """Yield the neighbourhood of each feature, whether knots resolve it, and the time of an event or None.
 
-    Else a point of training that hit one by chance would make all that is left there small beside its own residual.
+    Where knots do not, residuals at training points, one of which may lie there by chance, are no measure.
     """
     for feature in features:
         narrow = feature.width < domain.box.lengths
@@ -114,19 +111,19 @@ def surroundings(
 
 
 def _is_sharp(feature: Feature, domain: Domain, axis: int | None) -> bool:
-    """Whether it is a jump or a bend in time."""
+    """Whether a feature is a jump or a kink in time."""
     return axis is not None and bool(feature.width[axis] <= SHARP * np.abs(domain.box.ranges[axis]).max())
 
 
 def _all_over(feature: Feature, domain: Domain) -> Feature:
-    """A feature of time alone."""
+    """The feature as one of time alone."""
     place, width = np.array(domain.box.ranges).mean(1), np.array(domain.box.lengths)
     place[-1], width[-1] = feature.place[-1], feature.width[-1]
     return replace(feature, place=place, width=width)
 
 
 class _Along(Search):
-    """A search over boxes of the coordinates, for parts that hold derivatives of a ``field`` as well."""
+    """A search over boxes of the coordinates for parts that contain derivatives of a ``field`` as well."""
 
     def __init__(
         self,
@@ -144,7 +141,7 @@ class _Along(Search):
         return [*points, *jets_at(self.field, np.ascontiguousarray(points.T), self.jets).T]
 
     def first(self) -> tuple[Array, Array]:
-        """Pieces of the cells of the field."""
+        """The cells of the field in pieces."""
         low, high, _ = cell_boxes(self.field, self.box, PIECES, CELLS[len(self.box)])
         return low, high
 

@@ -1,7 +1,7 @@
-"""Points around a narrow feature, ever denser towards it, with the weights of an integral over its surroundings.
+"""Points around a narrow feature, denser towards it, with the weights of an integral over its surroundings.
 
-Up to four coordinates they are a grid, on which splines are evaluated by sum factorisation; in more they are scattered
-over shells, each half as wide as the one around it.
+In up to four coordinates a tensor grid, on which splines are evaluated by sum factorisation; in more scattered points
+in nested shells, each half as wide as the one around it.
 """
 
 import math
@@ -20,43 +20,43 @@ from pinnkan.kan.gauss import gauss_cells
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.features.subdivision import SAME, Feature
 
-#: Half-width of a neighbourhood, relative to the box; by number of coordinates in which a feature is narrow, how much
-#: closer the next end is, how often, and Gauss points between two ends: 200, 52, 28 and 10 points per coordinate.
+#: Half-width of a neighbourhood, over the box; by number of coordinates in which a feature is narrow, the ratio of the
+#: grading towards it, the least number of intervals on either side, and Gauss points in each. Heuristic.
 REACH = 0.05
 CLOSER = {1: (0.5, 24, 4), 2: (0.3, 12, 2), 3: (0.2, 6, 2), 4: (0.1, 4, 1)}
-#: The nearest ends are within this share of the width of a feature, but no nearer than this share of the place itself.
+#: Innermost intervals are within this share of the width of a feature, but not below this share of its place.
 INSIDE, TOLD_APART = 0.5, 1e-15
-#: Gauss points in the coordinates in which it is not, by their number.
+#: Gauss points in coordinates in which a feature is not narrow, by their number. Heuristic.
 ACROSS = {0: 1, 1: 16, 2: 8, 3: 5}
-#: Shells from REACH of the box to 1e-8 of it at least, and points in each.
+#: The least number of shells, and points in each. Heuristic.
 SHELLS, ON_SHELL = 24, 256
 
 
 class Neighbourhood(Protocol):
-    """Points (.., coordinate) around a place, with ``weights`` (..) of an integral over them."""
+    """``points`` (.., coordinate) around a ``place`` (coordinate), with quadrature ``weights`` (..)."""
 
     @property
     def place(self) -> Array:
-        """(coordinate)"""
+        """The centre, (coordinate)."""
 
     @property
     def points(self) -> Array:
-        """(.., coordinate)"""
+        """The points, (.., coordinate)."""
 
     @property
     def weights(self) -> Array:
-        """(..)"""
+        """The quadrature weights, (..)."""
 
     def jets(self, field: Field, equation: CompiledEquation) -> Array:
-        """The derivatives that an equation needs, (.., jet)."""
+        """The derivatives of a field that an equation needs at the points, (.., jet)."""
 
     def width(self, mass: Array) -> Array:
-        """Per coordinate, the distance from the place within which half of the mass (..) lies."""
+        """The distance from the place, by coordinate, within which half of a ``mass`` (..) lies."""
 
 
 @dataclass(frozen=True, eq=False)
 class LocalGrid:
-    """A :class:`Neighbourhood` that is a product of points of each coordinate."""
+    """A :class:`Neighbourhood` on a tensor grid; ``nodes``: points of each coordinate."""
 
     place: Array
     nodes: list[Array]
@@ -77,7 +77,7 @@ class LocalGrid:
 
 @dataclass(frozen=True, eq=False)
 class Scattered:
-    """A :class:`Neighbourhood` of points (point, coordinate) without order."""
+    """A :class:`Neighbourhood` of scattered points (point, coordinate)."""
 
     place: Array
     points: Array
@@ -93,11 +93,10 @@ class Scattered:
 def around(
     feature: Feature, narrow: np.ndarray, domain: Domain, fixed: Mapping[int, float]
 ) -> LocalGrid | Scattered | None:
-    """The neighbourhood of a feature in a domain, some coordinates ``fixed`` as on a side; None where it is not there.
+    """Return the neighbourhood of a feature in a domain; None if it is outside or narrow in no coordinate that varies.
 
-    ``narrow``: in which coordinates it is narrow; along the others the whole box is looked at. Of what lies no more
-    than SAME of its widths beyond the box a flank is inside: a slab that ended 1e-9 before the middle of a pulse lost
-    half of it.
+    ``narrow``: whether it is narrow, by coordinate; the others are covered from end to end. ``fixed``: values of
+    coordinates that do not vary, as on a side. A feature a few widths outside the box still has a flank inside.
     """
     box = domain.box.ranges
     graded = [i for i, is_narrow in enumerate(narrow) if is_narrow and i not in fixed]
@@ -113,7 +112,7 @@ def around(
 
 
 def _inmost(feature: Feature, graded: Sequence[int], box: Ranges) -> float:
-    """How near the nearest ends have to be, as a share of the outermost: within a feature, but told apart."""
+    """The distance of the innermost points from the place, relative to that of the outermost."""
     low, high = np.array(box, dtype=np.float64)[list(graded)].T
     width = np.maximum(INSIDE * feature.width[graded], TOLD_APART * np.abs(feature.place[graded]))
     return float((width / (REACH * (high - low))).min())
@@ -166,16 +165,15 @@ def _half(distance: Array, mass: Array) -> float:
 
 
 def cells_of(field: Field, points: Array) -> Array:
-    """The volume of the cell of the knots that holds each of the points (.., coordinate)."""
+    """The volume of the cell of the knots that contains each of the points (.., coordinate), (..)."""
     gaps = (gap(field.breaks(i), x) for i, x in enumerate(np.moveaxis(points, -1, 0)))
     return np.asarray(reduce(np.multiply, gaps))
 
 
 def shares_of(field: Field, points: Array, domain: Domain) -> Array:
-    """What each scattered point stands for, over its share of the volume: no more than its cell, (point).
+    """The volume that each scattered point represents, over an even share: at most that of its cell, (point,).
 
-    One in a thousand that hit a cell of 1e-6 next to a jump by chance stood for a thousand times as much. Where most
-    cells are smaller than a point's share, as in many coordinates, a usual cell is what is stood for.
+    Else a point that hits a tiny cell by chance counts too much. A median cell below an even share replaces that.
     """
     cells = cells_of(field, points)
     usual = min(domain.measure / len(points), float(np.median(cells)))
@@ -183,6 +181,6 @@ def shares_of(field: Field, points: Array, domain: Domain) -> Array:
 
 
 def gap(breaks: Array, x: float | Array) -> Array:
-    """The widths of the intervals that hold points."""
+    """The widths of the intervals of ``breaks`` that contain points."""
     k = np.clip(np.searchsorted(breaks, x), 1, len(breaks) - 1)
     return np.asarray(breaks[k] - breaks[k - 1])

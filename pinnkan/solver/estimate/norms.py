@@ -1,4 +1,4 @@
-"""Relative L2 sizes, of the worst unknown or vector, of the true error too. Unknowns are in natural units here."""
+"""Relative L2 norms of functions and of the true error, per unknown or vector. Unknowns are in natural units."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,73 +11,73 @@ from pinnkan.kan.product import Space
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Problem
 
-#: An unknown (a vector) counts as large as this share of the largest one, at least: one that vanishes has no size of
-#: its own. With all of them in natural units that is a ten thousandth of what the others let expect.
+#: Norms to divide by are at least this share of the largest one: an unknown that vanishes has none. Heuristic.
 LEAST = 1e-4
-#: But one that is known to this share of itself does not vanish, however small it is: Robertson's b is 2e-5 of c, and
-#: was judged as if it were ten times as large. Errors that vanish with an unknown are about as large as it is.
+#: But not where the error is at most this share of the norm, however small: Robertson's b is 2e-5 of c.
 KNOWN = 0.1
-#: Nor does it vanish beside one that is larger than MOST of its natural size: beside u, which had grown by e^60, a =
-#: sin(t) was nothing, and 1e8 times itself off.
+#: The largest norm counts as at most this many natural sizes, so that one that has grown by e^60 hides no other.
 MOST = 1e3
 #: Squares below this are zero.
 UNDERFLOW = 1e-280
 
 
 def relative(problem: Problem, space: Space, function: Array, reference: Array) -> float:
-    """Norm of a function over the norm of the solution, worst unknown or vector."""
+    """The relative L2 norm of a function, of the worst unknown or vector; ``reference``: the solution."""
     return relative_root(problem, space.norm(function) ** 2, space.norm(reference) ** 2)
 
 
 def relative_root(problem: Problem, squares: Array, reference: Array) -> float:
-    """Root of the largest ratio of squares (unknown), those of a vector's components added up."""
+    """The largest relative norm of unknowns and vectors, from squared norms (unknown)."""
     return max(relative_roots(problem, squares, reference))
 
 
 def relative_roots(problem: Problem, squares: Array, reference: Array) -> tuple[float, ...]:
-    """The same of each unknown and vector, in the order of their first unknowns; see LEAST and KNOWN."""
+    """Relative norms by unknown or vector, in the order of first unknowns, from squared norms (unknown).
+
+    A reference below a floor is raised to it, unless the function is small beside the reference itself.
+    """
     error, size = (s @ _members(problem) for s in (squares, reference))
     known = (error <= KNOWN**2 * size) & (size > UNDERFLOW)
     return tuple(map(float, np.sqrt(error / np.where(known, size, floored(size, LEAST**2, _most(problem))))))
 
 
 def squared_sizes(problem: Problem, squares: Array) -> Array:
-    """For each unknown the square to divide by: that of its vector, as large as one that vanishes at least."""
+    """The squared norm to divide each unknown by, (unknown): that of its vector, with a floor; inf if it has none."""
     members = _members(problem)
     found = floored(squares @ members, LEAST**2, _most(problem)) @ members.T
     return np.where(members.any(1), found, np.inf)
 
 
 def have_no_norm(problem: Problem) -> tuple[bool, ...]:
-    """Of each unknown and vector, whether nothing is counted of it."""
+    """Whether all members of each unknown or vector are without a finite norm."""
     return tuple(not group.any() for group in _members(problem).T)
 
 
 def sizes(problem: Problem, space: Space, function: Array) -> Array:
-    """The norm to divide the parts of each unknown by (unknown): the roots of :func:`squared_sizes`."""
+    """The roots of :func:`squared_sizes` of a function of a space, (unknown)."""
     return np.asarray(np.sqrt(squared_sizes(problem, space.norm(function) ** 2)))
 
 
 def nonzero(scale: Array) -> Array:
-    """A scale to divide by, of unknowns by themselves."""
+    """A scale (unknown) raised to a floor, so that it can be divided by."""
     return floored(scale, LEAST)
 
 
 def floored(scale: Array, least: float, most: float = np.inf) -> Array:
-    """Entries of at least ``least`` times the largest one, or ``most``; one where all of them vanish, or underflow."""
+    """Raise entries to ``least`` times the largest one, which counts at most ``most``; ones where all underflow."""
     largest = float(scale.max(initial=0.0))
     return np.maximum(scale, least * min(largest, most)) if largest > UNDERFLOW else np.ones_like(scale)
 
 
 def _most(problem: Problem) -> float:
-    """The largest squared norm beside which others are small; see MOST."""
+    """The largest squared norm by which the floor of others is raised."""
     return MOST**2 * problem.domain.measure
 
 
 def _members(problem: Problem) -> Array:
-    """(unknown, group): ones where an unknown belongs to a group, each unknown that is in no vector to its own.
+    """Matrix (unknown, group) of ones where an unknown belongs to a group: a vector, or the unknown alone.
 
-    Groups in the order of their first unknowns. What has no finite norm is not counted.
+    Groups are in the order of their first unknowns. Unknowns without a finite norm belong to none.
     """
     taken = [tuple(problem.unknowns.index(n) for n in names) for names in problem.vectors.values()]
     alone = [(j,) for j in range(len(problem.unknowns)) if not any(j in group for group in taken)]
@@ -89,10 +89,9 @@ def _members(problem: Problem) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Values (.., unknown) of a function at points, one array per coordinate that broadcasts to (..), and weights (..).
+    """``values`` (.., unknown) of a function at points, with quadrature ``weights`` (..), up to a factor.
 
-    The weighted sum of squares is the squared L2 norm, up to a factor. ``more``: at other points, made one after the
-    other.
+    ``points``: one array per coordinate that broadcasts to (..); ``more``: further samples, made one by one.
     """
 
     points: Sequence[Array]
@@ -102,13 +101,13 @@ class Samples:
 
 
 def samples_at(field: Callable[..., Array], points: Array) -> Samples:
-    """A function at points (point, coordinate) that spread evenly."""
+    """Samples of a function at evenly spread points (point, coordinate)."""
     values: Array = field(points, [(0,) * points.shape[1]])[..., 0]
     return Samples(list(points.T), np.full(len(points), 1.0 / len(points)), values)
 
 
 def squared_error(problem: Problem, samples: Samples) -> Array | None:
-    """Squared norms (2, unknown) of the error and of ``exact``; None where ``exact`` leaves an unknown out."""
+    """Squared norms (2, unknown) of the error and of ``exact``; None where ``exact`` lacks an unknown."""
     if problem.exact is None or any(name not in problem.exact for name in problem.unknowns):
         return None
     tape = Tape([problem.exact[name] for name in problem.unknowns], list(problem.coordinates))
@@ -124,6 +123,6 @@ def _squares(exact: Tape, samples: Samples) -> Array:
 
 
 def true_errors(problem: Problem, samples: Samples) -> tuple[float, ...]:
-    """Relative L2 error of each unknown and vector; none where ``exact`` leaves an unknown out."""
+    """The true relative L2 error of each unknown and vector; empty where ``exact`` lacks an unknown."""
     squares = squared_error(problem, samples)
     return () if squares is None else relative_roots(problem, squares[0], squares[1])

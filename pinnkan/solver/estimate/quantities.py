@@ -1,11 +1,9 @@
-"""Quantities read off a solution, each with an error: integrals, values at points, extrema.
+"""Quantities of interest of a solution, each with an error: integrals, values at points, extrema.
 
-With the estimated error e as a function, the error of a quantity Q is Q(u + e) - Q(u), to first order its derivative
-in the direction of e (Becker, Rannacher 2001, Acta Numerica 10), times the margin of the estimate itself. To it come
-what the quadrature misses, what a search may have left, and rounding. A quantity may converge more slowly than the
-solution, such as a slope where it is infinite: how much e changes it, beside how much the last level has, tells what is
-to come. What is not finite is said to be so, with its
-reason; what would take longer than the time limit is left out, and that is said too.
+With the estimated error e as a function, the error of a quantity Q is Q(u + e) - Q(u), to first order its derivative in
+the direction of e (Becker, Rannacher 2001, Acta Numerica 10), times a safety factor, plus the errors of quadrature,
+search and rounding. Where a quantity converges more slowly than the solution, the change from the coarser level to this
+one and the change by e are extrapolated. A value that is not finite, or exceeds the time limit, is reported as such.
 """
 
 import math
@@ -26,13 +24,13 @@ from pinnkan.verdict.records import Reading
 
 _ROUNDING = 4 * float(np.finfo(np.float64).eps)
 
-#: At most so many times the change by e is to come: more cannot be told from chance.
+#: The largest factor by which a change is extrapolated. Heuristic.
 _TO_COME = 5.0
 
-#: Part of what the errors of a curve are just before and after that an error is at least.
+#: The error of a curve is at least this share of the smaller of its neighbours. Heuristic.
 _BESIDE = 0.5
 
-#: To either side a place is looked at so far away, over the domain; two values differ by that share of them.
+#: Distance from a place at which its sides are evaluated, over the domain; relative difference that is a jump.
 _ASIDE, _JUMP = 1e-9, 1e-6
 
 NOT_COMPUTED = "not computed: the time limit was over"
@@ -41,16 +39,16 @@ INFINITE = "infinite: the expression has no bound"
 NOT_FINITE = "not known: the expression has no value at places that were looked at, or the run did not come so far"
 NOT_BOUNDED = "its error has no bound: within the error of the solution the expression may be infinite or not defined"
 
-#: Times at which a quantity is wanted; None where there is none.
+#: Times at which a quantity is evaluated; None without time.
 Moments = Sequence[float | None]
 
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
-    """Values (time,), what quadrature, search and rounding may have missed of them, and what else is to be said.
+    """``values`` (time,), their errors by quadrature, search and rounding (``missed``), and a note for the user.
 
-    ``like``: the extrema they are, from which a like search begins; ``axes``: of each moment and part of an integral
-    the knots; ``places``: points (time, coordinate) of values and extrema.
+    ``like``: the extrema, starts of the search for a nearby expression; ``axes``: by moment and part of an integral the
+    knots; ``places``: points (time, coordinate) of values and extrema.
     """
 
     values: Array
@@ -69,16 +67,15 @@ def read_off(
     clock: Clock | None = None,
     coarser: Field | None = None,
 ) -> dict[str, Reading]:
-    """Every quantity of the problem; curves at ``times``, the last of which is the end.
+    """Return every quantity of the problem by name; curves at ``times``, the last of which is the end.
 
-    ``coarser``: the solution of the level before.
-
-    What is not computed when the limit of the ``clock`` is over has no value, and says so.
+    ``error``: the estimated error, or None; ``coarser``: the solution of the level before. A quantity that is not
+    computed within the limit of the ``clock`` has no value, and a note.
     """
     out: dict[str, Reading] = {}
     clock = clock or Clock()
     for name, quantity in problem.quantities.items():
-        elapsed = clock.elapsed()  # what one quantity takes too long for, the others still have
+        elapsed = clock.elapsed()  # a slow quantity leaves the others their share
         own = Clock(elapsed + (clock.limit - elapsed) / (len(problem.quantities) - len(out)), elapsed)
         own.shows = True
         found = _reading(problem, quantity, (field, error, coarser), times, own)
@@ -87,7 +84,7 @@ def read_off(
 
 
 def _earlier(problem: Problem, quantity: Quantity, times: Array) -> str:
-    """That what is asked for at the end is of the last time that was reached, where that is another."""
+    """A note for quantities at the end, where the end of the time was not reached; "" elsewhere."""
     axis = problem.time_axis
     if axis is None or not quantity.at_end or times[-1] >= (1.0 - 1e-12) * problem.box.ranges[axis][1]:
         return ""
@@ -97,7 +94,7 @@ def _earlier(problem: Problem, quantity: Quantity, times: Array) -> str:
 def _reading(
     problem: Problem, quantity: Quantity, fields: tuple[Field, Field | None, Field | None], times: Array, clock: Clock
 ) -> Reading:
-    """``fields``: the solution, its error, and the solution of the level before."""
+    """Return one quantity; ``fields``: the solution, its error, and the solution of the level before."""
     field, error, coarser = fields
     moments: list[float | None] = [None]
     is_curve = problem.time_axis is not None and problem.dimension > 1
@@ -124,20 +121,20 @@ def _reading(
 
 
 def _to_come(changes: Array, before: Array) -> Array:
-    """All changes that are to come over the next one, if they go on as from the one ``before`` to that: (time,)."""
+    """The factor (time,) from a change to the sum of it and all further ones, geometric with the one ``before``."""
     ratios = np.where(before > changes, changes / np.where(before > 0.0, before, 1.0), 1.0)
     return np.where(np.isfinite(before), np.fmin(1.0 / np.fmax(1.0 - ratios, 1e-9), _TO_COME), 1.0)
 
 
 def _beside(changes: Array) -> Array:
-    """The smaller of the changes (time,) before and after: on its way through zero one of them says little."""
+    """The smaller of the neighbouring changes, (time,): one that passes zero says little."""
     before, after = np.zeros_like(changes), np.zeros_like(changes)
     before[1:], after[:-1] = changes[:-1], changes[1:]
     return np.fmin(before, after)
 
 
 def _said(found: _Measured, errors: Array | None, when: tuple[float, ...] | None) -> Reading:
-    """The reading, whose error is infinite where there is no finite value or error, with the reason."""
+    """Return the reading, with infinite errors and a note where values or errors are not finite."""
     known = np.isfinite(found.values)
     note = found.note
     if errors is not None:
@@ -151,7 +148,7 @@ def _said(found: _Measured, errors: Array | None, when: tuple[float, ...] | None
 def _measured(
     quantity: Quantity, solution: Substituted, moments: Moments, clock: Clock, like: Extrema | None = None
 ) -> _Measured:
-    """The values for one function."""
+    """Return the values of a quantity for one function."""
     clock.check()
     if quantity.kind == "integral":
         share = 1.0 / len(moments)
@@ -174,10 +171,7 @@ def _measured(
 
 
 def _to_both_sides(solution: Substituted, equation: Equation, places: Array) -> tuple[Array, str]:
-    """Values at places, and what to say where an expression jumps there; where but its parts do, that of both sides.
-
-    A flux k u_x is one value at a jump of k, where a step function is one half.
-    """
+    """Values at places, the mean of both sides where parts of the expression jump, and a note where it does itself."""
     values, note = solution.at(equation, places), ""
     for axis, (low, high) in enumerate(solution.problem.box.ranges[: solution.problem.space_dimension]):
         step = _ASIDE * (high - low) * np.eye(places.shape[1])[axis]
@@ -198,7 +192,7 @@ def _to_both_sides(solution: Substituted, equation: Equation, places: Array) -> 
 def _uncertain(
     quantity: Quantity, solution: Substituted, error: Field, found: _Measured, moments: Moments, clock: Clock
 ) -> Array:
-    """The least errors (time,): by what is known of the solution around a place, or on the mean."""
+    """The least errors (time,): from errors of the solution around a place, or in the mean of an integral."""
     known = Substituted(solution.problem, error, None)
     if found.places is not None:
         return at_places(solution, known, quantity.parts[0][1], found.places)
@@ -212,7 +206,7 @@ def _uncertain(
 
 
 def _position(solution: Substituted, place: Place, time: float | None) -> Array:
-    """The coordinates of a point at one time; nan in time where a run did not come so far."""
+    """The coordinates of a point at one time; nan for a time that was not reached."""
     held = held_at(solution.problem, place, time)
     position = place.position if isinstance(place, Point) else (None,) * solution.problem.dimension
     point = np.array([held.get(axis, x) for axis, x in enumerate(position)], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""What an equation leaves at points, and what that is to be compared with."""
+"""The squared residual of an equation at points, and the squared size of its terms to compare it with."""
 
 import numpy as np
 
@@ -8,10 +8,10 @@ from pinnkan.problem.features.subdivision import HUGE
 
 
 def squares_of(equation: CompiledEquation, points: Array, jets: Array) -> tuple[Array, Array]:
-    """The squared residual, and the sum of the squares of its data and of its linearised terms.
+    """Return the squared residual of an equation and the squared size of its terms, (..) each.
 
-    Where the equation has no value at zero (log(u)) no data are known apart. Of a nonlinear one no more than the sum of
-    the squares of its terms themselves: a kick of height h and width w, linearised, is h u / w.
+    ``points``: (.., coordinate); ``jets``: (.., jet). The size is F(0)^2 (0 where not finite) + sum_j (dF/dj j)^2; of a
+    nonlinear F at most the sum of its squared terms.
     """
     residual, weights = equation.linearise_numpy(points, jets)
     data, _ = equation.linearise_numpy(points, np.zeros_like(jets))

@@ -1,11 +1,9 @@
-"""Standing waves that are in what a correction leaves of the residual, where values are held all around.
+"""Standing waves that remain in the residual of a corrected steady solution, where values are given on all sides.
 
-Waves that are let down to nothing towards the sides (:mod:`pinnkan.solver.estimate.waves_left`) have slopes of that in
-their images, and tell nothing of one that equations hardly see between walls alone: two Helmholtz equations, lap(u) +
-1.58e6 u - 1.56e6 v and the same of v, leave 2e-8 of their terms of sin(24 pi x) sin(19 pi y) times some (a, b), and a
-correction of 1e-4 was told where half of the solution was missing. So for every product of sines v the function
-c v is sought that lowers the residual most. In means of what derivatives weigh all are found at once, from the sine
-transforms of the residual; nothing is squared in that. The largest are worked out by least squares on the grid.
+The waves of :mod:`pinnkan.solver.estimate.waves_left` are tapered towards the sides, and slopes of the taper hide
+standing waves of small residual. So for every product of sines v the coefficients c (unknown) are sought for which c v
+lowers the residual most: for all v at once from sine transforms of the residual and mean weights of the derivatives,
+without normal equations, then for the largest by least squares on the grid.
 """
 
 from functools import reduce
@@ -24,14 +22,15 @@ from pinnkan.solver.estimate.waves_left import (
     sine_power,
 )
 
-#: Least singular value of what derivatives weigh, over the largest, with which equations tell waves apart.
+#: Singular values below this share of the largest count as zero. Heuristic.
 LEAST = 1e-12
 
 
 def standing_left(left: Remainder, allowed: float) -> WavesLeft | None:
-    """What is left in standing waves of a steady solution and its correction, where that is more than is ``allowed``.
+    """Return the largest standing wave that remains; None where its relative size is at most ``allowed``.
 
-    None where other conditions than values hold the unknowns, in fewer than two coordinates and in more than three.
+    None also with time, with other conditions than values, in one or more than three coordinates, and where rows are
+    not finite or a second grid disagrees. ``left``: a solution with its correction.
     """
     model, problem = left.model, left.model.problem
     if problem.time_axis is not None or problem.dimension not in POINTS:
@@ -57,7 +56,7 @@ def standing_left(left: Remainder, allowed: float) -> WavesLeft | None:
 
 
 def _largest(waves: GridWaves, floor: Array) -> list[Array]:
-    """Half waves in each coordinate of the waves of which most is left by what derivatives weigh in the mean."""
+    """The half waves (coordinate) of the largest sine products; ``floor``: divisors of squared coefficients."""
     count, space = waves.count, tuple(range(waves.dimension))
     numbers = np.arange(1.0, count)
     sines = np.sin(np.pi * np.outer(numbers, np.arange(count) + 0.5) / count) * (2.0 / count)
@@ -69,7 +68,7 @@ def _largest(waves: GridWaves, floor: Array) -> list[Array]:
             values = np.moveaxis(np.tensordot(sines, values, ([1], [i])), 0, i)
         right[..., k] = values
         for n, jet in enumerate(r.jets):
-            if not any(order % 2 for order in jet.order):  # a slope of a sine is none
+            if not any(order % 2 for order in jet.order):  # odd derivatives are cosines
                 pairs = zip(jet.order, waves.lengths, strict=False)
                 own = [(-1.0) ** (o // 2) * (np.pi * numbers / length) ** o for o, length in pairs]
                 matrix[..., k, jet.unknown] += float(r.weights[..., 0, n].mean()) * reduce(np.multiply.outer, own)
@@ -79,7 +78,7 @@ def _largest(waves: GridWaves, floor: Array) -> list[Array]:
 
 
 def _of(waves: GridWaves, number: Array) -> Array:
-    """The coefficients (unknown) of one wave by least squares on the grid."""
+    """The coefficients (unknown) of one product of sines with ``number`` half waves, by least squares on the grid."""
     x, images = np.pi * (np.arange(waves.count) + 0.5) / waves.count, []
     for r in waves.rows:
         made = np.zeros((waves.unknowns, *r.residual.shape[:-1]))

@@ -1,12 +1,11 @@
-"""Expressions of a solution, or of it with its estimated error added: on grids, at points, enclosed over boxes.
+"""Expressions of a solution, or of it plus its estimated error: on grids, at points, over boxes, and their uncertainty.
 
-Over boxes the function is enclosed by its values at centre and corners and by its slopes there: no proof, unlike what
-interval arithmetic then makes of formulas that hold it.
+Over boxes a derivative is enclosed by its values at centre and corners and by its slopes there: no proof, unlike the
+interval arithmetic of the formulas that contain it.
 
-What an expression may be within the error of the solution: Q(u + e) - Q(u) is no more than the estimated error makes it
-at one place: where e passes through zero, or is as small as the solution itself, that says little. So each derivative
-of an unknown is moved, on its own, by the root mean square of its estimated error around the place, and the expression
-enclosed by interval arithmetic. A ratio whose denominator may vanish then has no bound.
+The change Q(u + e) - Q(u) says little of the error at a place where e passes zero, or is as small as the solution. So
+each derivative of an unknown is moved, independently, by the root mean square of its estimated error around the place,
+and the expression is enclosed by interval arithmetic. A ratio whose denominator may vanish then has no bound.
 """
 
 import math
@@ -28,14 +27,14 @@ from pinnkan.solver.outcome import SAFETY
 
 @dataclass(frozen=True, eq=False)
 class Substituted:
-    """A field, with its estimated error added where one is given."""
+    """A field, plus its estimated error where one is given."""
 
     problem: Problem
     field: Field
     error: Field | None
 
     def on_grid(self, equation: Equation, axes: Sequence[Array]) -> Array:
-        """An expression on a tensor grid, one dimension per coordinate."""
+        """The values of an expression on a tensor grid, one dimension per coordinate."""
         jets = list(equation.jets.values())
         shape = tuple(len(a) for a in axes)
         table = np.zeros((*shape, 0))
@@ -46,7 +45,7 @@ class Substituted:
         return self._value(equation, at, table, shape)
 
     def at(self, equation: Equation, points: Array) -> Array:
-        """An expression at points (point, coordinate)."""
+        """The values of an expression at points (point, coordinate), (point,)."""
         table = jets_at(self.derivatives, points, list(equation.jets.values()))
         return self._value(equation, list(points.T), table, (len(points),))
 
@@ -56,7 +55,7 @@ class Substituted:
         return values if self.error is None else values + self.error(points, orders)
 
     def enclosed(self, equations: Sequence[Equation], lo: Array, hi: Array, free: Sequence[int]) -> Enclosure:
-        """Expressions over boxes (coordinate, box) that have a width in the coordinates ``free`` only."""
+        """Enclose expressions over boxes (coordinate, box) with a width in the coordinates ``free`` only."""
         jets = {symbol: jet for equation in equations for symbol, jet in equation.jets.items()}
         scale = np.ptp(np.array(self.problem.box.ranges, dtype=np.float64), axis=1)
         tape = Tape([equation.residual for equation in equations], [*self.problem.coordinates, *jets])
@@ -68,12 +67,12 @@ class Substituted:
         return np.asarray(np.broadcast_to(np.asarray(value, dtype=np.float64), shape))
 
     def knots(self, axis: int, time: float | None) -> Array:
-        """Knots of a coordinate at one time, both ends included."""
+        """The knots of a coordinate at one time, both ends included."""
         return self.field.breaks(axis) if time is None else self.field.breaks(axis, time)
 
 
 def held_at(problem: Problem, place: Place, time: float | None) -> dict[int, float]:
-    """The coordinates that do not vary over a place at one time."""
+    """The values of the coordinates that a place at one time fixes, by axis."""
     held = {} if time is None else {problem.dimension - 1: time}
     return held | ({place.axis: problem.box.ranges[place.axis][place.end]} if isinstance(place, Side) else {})
 
@@ -81,9 +80,9 @@ def held_at(problem: Problem, place: Place, time: float | None) -> dict[int, flo
 def over_boxes(
     function: Jets, jets: Iterable[Jet], lo: Array, hi: Array, free: Sequence[int], scale: Array
 ) -> list[tuple[Interval, Interval]]:
-    """Value and slope of each derivative, over boxes (coordinate, box) first, then at their centres.
+    """Enclose value and slope of each derivative, over boxes (coordinate, box) first, then at their centres.
 
-    Boxes have a width in the coordinates ``free`` only; slopes are per ``scale`` (coordinate).
+    Boxes have a width in the coordinates ``free`` only; slopes are times ``scale`` (coordinate).
     """
     jets = list(jets)
     slopes = {jet: [tuple(n + (i == axis) for i, n in enumerate(jet.order)) for axis in free] for jet in jets}
@@ -108,7 +107,7 @@ def over_boxes(
 
 
 def halved(lo: Array, hi: Array, axis: np.ndarray) -> tuple[Array, Array]:
-    """Every box (coordinate, box) cut in two along its coordinate."""
+    """Halve every box (coordinate, box) along its coordinate ``axis`` (box,)."""
     boxes = np.arange(lo.shape[1])
     middle = 0.5 * (lo + hi)[axis, boxes]
     low, high = np.repeat(lo, 2, axis=1), np.repeat(hi, 2, axis=1)
@@ -117,13 +116,13 @@ def halved(lo: Array, hi: Array, axis: np.ndarray) -> tuple[Array, Array]:
 
 
 def cells(knots: Array, pieces: int, most: int) -> Array:
-    """Ends of intervals between knots in so many pieces each, not of more than ``most`` in all."""
+    """The ends of knot intervals cut into so many ``pieces`` each, thinned to at most ``most`` intervals."""
     ends = np.interp(np.arange(pieces * (len(knots) - 1) + 1) / pieces, np.arange(len(knots)), knots)
     return ends[np.unique(np.linspace(0, len(ends) - 1, most + 1).astype(int))]
 
 
 def cell_boxes(field: Field, box: Array, pieces: int, most: int) -> tuple[Array, Array, tuple[int, ...]]:
-    """Lower and upper ends (coordinate, box) of :func:`cells` of a field in a box, and how many along each."""
+    """The ends (coordinate, box) of :func:`cells` of a field in a box, lower and upper, and their number along each."""
     axes = []
     for i, (start, end) in enumerate(box):
         inside = field.breaks(i)
@@ -135,7 +134,7 @@ def cell_boxes(field: Field, box: Array, pieces: int, most: int) -> tuple[Array,
 
 
 def _around(own: Array, slopes: Array, radius: Array, scale: Array) -> tuple[Interval, Interval]:
-    """Value and slope over boxes and at their centres, from those at places (place, box), (place, coordinate, box)."""
+    """Value and slope over boxes and at centres, from those at points (point, box), (point, coordinate, box)."""
     reach = (np.abs(slopes).max(0) * radius).sum(0)
     low, high = np.minimum(own.min(0), own[0] - reach), np.maximum(own.max(0), own[0] + reach)
     value = Interval(np.concatenate([low, own[0]]), np.concatenate([high, own[0]]))
@@ -143,25 +142,24 @@ def _around(own: Array, slopes: Array, radius: Array, scale: Array) -> tuple[Int
     return value, Interval(*ends)
 
 
-#: Around a place is this share of the interval between knots that holds it, to either side, and so many points:
-#: a polynomial of degree 9 has about as many zeros in the interval.
+#: Half-width of the surroundings of a place, over the knot interval that contains it, and their sample points: about
+#: the zeros of a polynomial of degree 9 in the interval.
 NEAR, POINTS = 0.125, 16
-#: This part of the change is taken as an error.
+#: Share of the change that is taken as an error. Heuristic.
 PART = 0.5
-#: Of an integral only what the root mean square is beyond so many means of the size: errors all over the place cancel
-#: as far as the estimate says, but one that stands at a few points is not seen whole. The integral of u with a point
-#: source of width 1e-5 was off by 0.56 of the root mean square, which was 11 means; of a sine it is 1.1.
+#: Derivatives in an integral are moved by the root mean square of their error less so many means: even errors cancel as
+#: estimated, concentrated ones may not (root mean square of a point source: 11 means, of a sine: 1.1).
 SPREAD = 2.0
-#: And this share of the root mean square at least: an estimated error is no better known. Where it cancelled in an
-#: integral to 3e-5 of itself, on a cube, that was off by 13 times as much.
+#: And by this share of the root mean square at least: where the error of an integral cancelled to 3e-5 of itself it was
+#: 13 times too small.
 KNOWN = 0.02
-#: Points of an integral that are looked at.
+#: The most sample points of an integral.
 MOST = 60_000
 _ROUNDING = float(np.finfo(np.float64).eps)
 
 
 def at_places(solution: Substituted, error: Substituted, equation: Equation, places: Array) -> Array:
-    """The error (place,) by what is around places (place, coordinate); infinite where nothing bounds it."""
+    """The uncertainty (place,) at places (place, coordinate) by errors around each; inf where nothing bounds it."""
     known = np.isfinite(places).all(1)
     out = np.zeros(len(places))
     if not known.any() or not equation.jets:
@@ -178,7 +176,7 @@ def at_places(solution: Substituted, error: Substituted, equation: Equation, pla
 def over_place(
     solution: Substituted, error: Substituted, equation: Equation, held: dict[int, float], axes: dict[int, Axis]
 ) -> float:
-    """The same of an integral, by what error stands at few points of its place; poles are left out."""
+    """The uncertainty of an integral, by errors concentrated at few points; poles are left out."""
     jets = list(equation.jets.values())
     cells = math.prod(axis.intervals for axis in axes.values())
     count = int(np.clip((MOST / max(cells, 1)) ** (1.0 / max(len(axes), 1)), 1, 4))
@@ -205,7 +203,7 @@ def over_place(
 
 
 def _changes(equation: Equation, solution: Substituted, points: Array, own: Array, size: Array) -> Array:
-    """How far an expression may move (point,) where its derivatives ``own`` (jet, point) move by their ``size``."""
+    """The largest change (point,) of an expression when its derivatives ``own`` (jet, point) move by their ``size``."""
     reach = SAFETY * size + _ROUNDING * np.abs(own).max(1, keepdims=True)
     lo, hi = np.concatenate([points, own - reach]), np.concatenate([points, own + reach])
     tape = Tape([equation.residual], [*solution.problem.coordinates, *equation.jets])

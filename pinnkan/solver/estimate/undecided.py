@@ -1,12 +1,10 @@
-"""What equations switch within the error of a solution: formulas that are no straight line across it.
+"""Changes of an equation within the error of a solution that its linearisation does not contain, as at a switch.
 
-Of b_t = k*heaviside(a - c) an a known to 4e-8 does not say whether it has passed c = 1 - 1e-8, nor do points in between
-that it passes by for a moment. So the derivatives of the unknowns are taken to be anything within the estimated error
-of what they are in a cell, and the slopes of each equation by them are enclosed there
-(:mod:`pinnkan.problem.expressions.enclosure`). Where these vary by no more than a part of themselves Newton's
-linearisation holds, and with it the estimate. Cells where they vary more are cut, until what the equation may change
-by there, integrated, is a small share of its terms; or it remains, and the solution is not known well enough to say
-what the equation makes of it.
+In b_t = k*heaviside(a - c) an a known to 4e-8 does not say whether it has passed c = 1 - 1e-8. So in every cell the
+derivatives of the unknowns are moved by the estimated error, and the slopes of the equations are enclosed
+(:mod:`pinnkan.problem.expressions.enclosure`). Where slopes vary little Newton's linearisation holds, and with it the
+estimate. Other cells are halved until the integral of the change is a small share of the equation's terms. Where it
+remains, the solution is not accurate enough to decide the switch.
 """
 
 from collections.abc import Sequence
@@ -28,26 +26,25 @@ from pinnkan.solver.estimate.substituted import cell_boxes, halved, over_boxes
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.verdict.records import Reason
 
-#: First boxes per coordinate at most, by their number: of cells, or several of them. In more nothing is asked.
+#: The most first boxes per coordinate, by number of coordinates; with more there is no check. Heuristic.
 CELLS = {1: 128, 2: 16, 3: 6}
-#: Pieces of a cell.
+#: Pieces of a cell. Heuristic.
 PIECES = 4
-#: Slopes that vary by less than this share of the largest are those of a line: of a square, where the error is less
-#: than a fourth of its argument.
+#: Slopes that vary by less than this share of the largest count as constant: of a square, while the error is below a
+#: fourth of its argument.
 BENT = 0.5
-#: Rounds of cutting in two, and boxes at most.
+#: Rounds of halving, and the most boxes. Heuristic.
 ROUNDS, MOST = 40, 4096
-#: Changes over the terms, in tolerances, that are a concern: an interval of the error to either side is twice as wide
-#: as the error, and the estimated error is taken SAFETY times.
+#: Changes over the terms, in tolerances, that matter: an enclosure is twice as wide as the error, which has a safety
+#: factor.
 CONCERN = 4.0
-#: Of the tolerance, what is told; what it comes to depends on how many there are, and what grows. To tell a thousandth
-#: shallow water, whose q^2/h is bent where q is zero, took twice the time, a tenth 5 per cent.
+#: Share of such a change that is reported: a thousandth doubled the time of shallow water, a tenth takes 5 per cent.
 TOLD = 0.1
-#: States at which coefficients are looked at, of these powers of ten of the sizes.
+#: Random states at which coefficients are evaluated, and powers of ten of their sizes. Heuristic.
 STATES, POWERS = 64, (-3.0, 3.0)
-#: An unknown smaller than this share of its natural size counts as that: what is zero has rounding of its own.
+#: The least size of an unknown over its natural size: one that vanishes has rounding only. Heuristic.
 LEAST = 1e-6
-#: The largest term whose square, and a few of them, float64 holds.
+#: The largest term whose square float64 holds.
 LARGEST = 1e153
 
 
@@ -55,8 +52,8 @@ LARGEST = 1e153
 class Beside:
     """What is known beside a field: its estimated ``error``, and root mean squares of the unknowns ``before``.
 
-    With these terms are compared: next to a threshold at zero those of a short slab are nothing. ``allowed``: of a
-    slab, the relative error of its own that it may have; ``losses``: its mean squared residuals by equation, or none.
+    The latter give terms of short slabs a size. ``allowed``: the relative error that a slab may have; ``losses``: its
+    mean squared residuals by equation, or none.
     """
 
     error: Field | None = None
@@ -67,34 +64,34 @@ class Beside:
 
 @dataclass(frozen=True, eq=False)
 class Switch:
-    """What an equation may change by within an error: integrated, over its terms; where most of it is; its text."""
+    """The integrated change of an equation over its terms (``share``), the ``place`` of most of it, its ``text``."""
 
     share: float
     place: Array
     text: str
 
     def words(self, model: Model) -> str:
-        """Where the error of the solution does not say what an equation is."""
+        """In words, where the solution does not decide a switch of the equation."""
         at = model.problem.at(self.place, digits=6)
         return f"near {at} it does not say on which side of a threshold the solution is in '{self.text}'"
 
 
 @dataclass(frozen=True, eq=False)
 class Undecided:
-    """What is asked of the equations of one problem; which of them is worked out once."""
+    """The check of the equations of one problem."""
 
     model: Model
 
     @cached_property
     def asked(self) -> tuple[CompiledEquation, ...]:
-        """Equations that are no polynomials of the derivatives of unknowns: these are bent everywhere alike."""
+        """The equations that are no polynomials in the derivatives of unknowns, which have no switches."""
         if self.model.problem.dimension not in CELLS:
             return ()
         pairs = zip(self.model.equations, self.model.problem.equations, strict=True)
         return tuple(e for e, given in pairs if not given.residual.is_polynomial(*given.jets))
 
     def change(self, field: Field, known: Beside, domain: Domain) -> Switch | None:
-        """The largest change within the error of a field on a domain, if it may be a concern."""
+        """The largest change within the error of a field on a domain; None where none is large enough to report."""
         error = known.error
         if error is None or not self.asked:
             return None
@@ -115,13 +112,13 @@ class Undecided:
 
 
 def _at_neighbours(off: Array) -> Array:
-    """The most of errors (jet, .., time) at a time, before and after it: one that passes zero is no smaller."""
+    """The largest error (jet, .., time) of three neighbouring times: one that passes zero is no smaller."""
     padded = np.concatenate([off[..., :1], off, off[..., -1:]], -1)
     return np.maximum(np.maximum(padded[..., :-2], padded[..., 2:]), off)
 
 
 def _around(error: Field, jets: Sequence[Jet], low: Array, high: Array) -> Array:
-    """The most that an error is at centres and corners of boxes: (jet, box)."""
+    """The largest error at centres and corners of boxes, with a safety factor: (jet, box)."""
     corners = (np.where(np.array(which)[:, None], low, high) for which in product((True, False), repeat=len(low)))
     places = np.concatenate([0.5 * (low + high), *corners], axis=1).T
     found = np.abs(jets_at(error, np.ascontiguousarray(places), jets))
@@ -129,9 +126,9 @@ def _around(error: Field, jets: Sequence[Jet], low: Array, high: Array) -> Array
 
 
 def _terms(model: Model, cells: "_Cells", before: Array | None) -> float:
-    """The terms of an equation, integrated: over the cells, or at least what unknowns would make of all of the domain.
+    """The integral of the terms of an equation: over the cells, or by the sizes of unknowns over the whole domain.
 
-    As K*u is none of the terms of K*max(u - c, 0), so K/2 and K/2*sign(u - c) are no two.
+    At each point the smaller of the terms as written and linearised counts: K/2 + K/2*sign(u - c) is 0 for u < c.
     """
     equation, points = cells.equation, np.ascontiguousarray(0.5 * (cells.low + cells.high).T)
     jets = jets_at(cells.field, points, equation.jets)
@@ -144,21 +141,18 @@ def _terms(model: Model, cells: "_Cells", before: Array | None) -> float:
 
 
 def sizes_of(model: Model, field: Field, points: Array, before: Array | None = None) -> Array:
-    """Root mean squares of the unknowns at points; ``before``, and LEAST of their natural sizes, at least."""
+    """Root mean squares of unknowns at points; at least those ``before`` and a share of their natural sizes."""
     values = jets_at(field, points, [Jet(u, (0,) * points.shape[1]) for u in range(len(model.sizes))])
     known = 0.0 if before is None else np.where(np.isfinite(before), before, 0.0)
     return np.maximum(np.maximum(np.sqrt((values**2).mean(0)), known), LEAST * np.array(model.sizes))
 
 
 def least_term(model: Model, equation: CompiledEquation, seen: tuple[Array, Array], sizes: Array) -> float:
-    """The largest term that unknowns of such ``sizes`` make over the whole box.
+    """The largest term that unknowns of such ``sizes`` make over the whole box: a floor for the terms of an equation.
 
-    ``seen``: points (point, coordinate) and what stands before the derivatives there (point, jet).
-
-    What stands before derivatives and depends on unknowns counts as the least that it makes for any of them: of min(w,
-    q) = 0 it is w or q, of max(u, 0) it may be nothing.
-
-    Raises SolverError where it has no square in float64: of a_t = 350*a shortly before t = 1.
+    ``seen``: points (point, coordinate) and the slopes of the equation by its jets there (point, jet). Slopes that
+    depend on unknowns count as the least at these and random states: max(u, 0) may have none. Raises SolverError where
+    the term has no square in float64.
     """
     points, slopes = seen
     known = np.array([not slope.free_symbols & set(equation.symbols) for slope in equation.slopes], dtype=bool)
@@ -180,7 +174,7 @@ def least_term(model: Model, equation: CompiledEquation, seen: tuple[Array, Arra
 
 @dataclass(frozen=True, eq=False)
 class _Cells:
-    """An equation in boxes (coordinate, box) that a field has an error ``off`` (jet, box) in; ``in_time``: the last."""
+    """An equation in boxes (coordinate, box) with errors ``off`` (jet, box); ``in_time``: if the last one is time."""
 
     equation: CompiledEquation
     field: Field
@@ -191,14 +185,14 @@ class _Cells:
 
     @cached_property
     def first(self) -> Array:
-        """The most that the equation may differ by from its linearisation in the boxes."""
+        """The largest deviation of the equation from its linearisation in the boxes, (box,)."""
         return self._over(self.low, self.high, self.off)
 
     @property
     def own(self) -> list[tuple[int, int]]:
-        """Positions of an unknown's first derivative in time and of its value, where no other is a derivative in time.
+        """Positions of an unknown's first time derivative and of its value, where no other time derivative occurs.
 
-        Where the latter damps the former, however steeply, errors fall: of h_t = -sqrt(max(h, 0)), h = 0 at last.
+        Where the value damps the derivative, however steeply, errors decay: h_t = -sqrt(max(h, 0)).
         """
         jets = [(j.unknown, j.order) for j in self.equation.jets]
         last = [k for k, (_, order) in enumerate(jets) if order[-1]]
@@ -208,7 +202,7 @@ class _Cells:
         return [(last[0], jets.index(value))] if value in jets else []
 
     def change(self, allowed: float) -> tuple[float, Array] | None:
-        """The integral of what the equation may change by, and where that is most; None where it is allowed."""
+        """The integral of the deviation, and the place of most of it; None where it is at most ``allowed``."""
         low, high, off, changes = self.low, self.high, self.off, self.first
         scale = (high.max(1) - low.min(1))[:, None]
         for _ in range(ROUNDS):
@@ -227,7 +221,7 @@ class _Cells:
         return (float(changes.sum()), middle[:, changes.argmax()]) if changes.sum() > allowed else None
 
     def _over(self, low: Array, high: Array, off: Array) -> Array:
-        """The most that the equation may differ by from its linearisation, in boxes; zero where slopes hardly vary."""
+        """The largest deviation of the equation from its linearisation over boxes; zero where slopes hardly vary."""
         n, ones = low.shape[1], np.ones(len(low))
         values = [v for v, _ in over_boxes(self.field, self.equation.jets, low, high, range(len(low)), ones)]
         reach = [Interval(v.lo[:n] - e, v.hi[:n] + e) for v, e in zip(values, off, strict=True)]
@@ -250,11 +244,7 @@ class _Cells:
             return np.fmin(changes, look.value.hi[0] - look.value.lo[0])
 
     def _bent(self, begins: Array, ends: Array, off: Array) -> Array:
-        """The most that the equation may differ by since slopes have slopes, which hold in all of a box: (jet, box).
-
-        Over all of a box a slope varies with the coordinates too, which is no matter of the error: without this 144
-        first boxes became up to 3672 in a slab of Heat2d-LT, 26.9 s until t = 1.5 where it takes 22.6.
-        """
+        """The largest deviation over boxes by second derivatives, (jet, box); variation with coordinates is no part."""
         look = enclose(self.equation.slopes_tape, begins, ends, np.ones(len(begins))).slope.magnitude()
         bent = np.where(off > 0.0, look[:, len(self.low) :] * off, 0.0)
         return np.where(np.isnan(bent), np.inf, 2.0 * bent).sum(1) * off

@@ -1,9 +1,8 @@
-"""What a search for narrow features has left: how much of an equation may hide there at most.
+"""A bound of what narrow features that the search has not resolved may add to an equation.
 
-Of a train of a thousand pulses no search follows every one. Where boxes of one coordinate are left, the equation is
-enclosed over them with the unknowns at the smallest and at the largest values that they are seen to have, and read at
-some points of each. The length of a box times what the enclosure varies by, less what is seen at points, is as much of
-an integral as may hide in it: nothing of waves, which any points see, all of pulses, which none do.
+:mod:`pinnkan.problem.features.narrow` leaves boxes of one coordinate undecided where pulses are too many. There the
+residual is enclosed by interval arithmetic, with the unknowns at their least and largest observed values. The bound is
+the length of the box times (width of the enclosure - range at sample points), which is small for waves.
 """
 
 from collections.abc import Sequence
@@ -19,18 +18,18 @@ from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Equation, Problem
 
-#: Points of a box at which values are read: of a wave these leave a hundredth of its height unseen.
+#: Sample points of a box: they miss a hundredth of the height of a wave.
 READ = 32
 
 
 class Unsearched:
-    """``boxes`` (box, coordinate, end) in which an ``equation`` may hold what has not been looked for."""
+    """The ``boxes`` (box, coordinate, end) in which narrow features of an ``equation`` may have been missed."""
 
     def __init__(self, equation: Equation, coordinates: Sequence[sympy.Symbol], boxes: Array) -> None:
         self.tape, self.boxes = Tape([equation.residual], [*coordinates, *equation.jets]), boxes
 
     def hidden(self, domain: Domain, jets: Array) -> tuple[float, Array]:
-        """A bound of the mean of what may hide in a domain, and where most of it; ``jets`` (point, jet) are seen."""
+        """A bound of the mean that is missed in a domain, and the centre of the worst box; ``jets``: (point, jet)."""
         (low, high), lengths = np.array(domain.box.ranges).T, np.array(domain.box.lengths)
         lo, hi = np.maximum(self.boxes[..., 0], low).T, np.minimum(self.boxes[..., 1], high).T
         inside = (lo < hi).all(0)
@@ -48,7 +47,7 @@ class Unsearched:
 
 
 def unsearched(problem: Problem, boxes: Array) -> dict[int, Unsearched]:
-    """By number, the equations that hold something of coordinates, of which boxes are left."""
+    """Return :class:`Unsearched` by equation number, where ``boxes`` remain and coordinates occur explicitly."""
     coordinates = problem.coordinates
     held = {i: e for i, e in enumerate(problem.equations) if len(boxes) and e.residual.free_symbols & set(coordinates)}
     return {i: Unsearched(e, coordinates, boxes) for i, e in held.items()}

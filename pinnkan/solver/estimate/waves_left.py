@@ -1,14 +1,14 @@
-"""Waves of any direction that are in what a correction leaves of the residual: an opinion without knots.
+"""Waves of any direction that remain in the residual of a corrected solution: a check that needs no knots.
 
-A correction on halved intervals tells nothing of a wave that these do not hold either. Where the equations see such a
-wave as well as any, what it leaves of the residual is small beside the error that is told; where they hardly see it,
-along the lines of a transport or of strong diffusion around circles, it is all that is seen of it. So the residual is
-taken on an even grid, and for every whole wave number k the function c exp(i k x) is sought that lowers it most,
+A correction on halved intervals does not detect a wave that these do not resolve either. Where the equations weigh it
+like other waves its residual is small beside the reported error. Where they hardly do, along the lines of a transport
+or of strong diffusion around circles, only the residual shows it. So the residual r is evaluated on an even grid, and
+for every whole wave number k the function c exp(i k x) is sought that lowers it most,
 
     c = - <J v, r> / <J v, J v>,    v = exp(i k x) around circles, times sin(pi x) between values, else sin^2(pi x),
 
-J the linearised equations. Fourier transforms of the residual times their weights have all of these scalar products at
-once; the largest one is asked for. In a slab of time v grows from zero at its start, as t, or t^2 of second order.
+J the linearised equations. Fourier transforms of the residual times the weights of derivatives have all these scalar
+products at once. In a slab of time v grows from zero at its start, as t, or t^2 of second order.
 """
 
 from collections.abc import Sequence
@@ -24,22 +24,21 @@ from pinnkan.problem.statement import Jet, Problem
 from pinnkan.solver.estimate.norms import relative_roots
 from pinnkan.solver.estimate.undecided import LEAST, Beside
 
-#: Points in every coordinate of space, by the number of them: half as many waves are told. What they make of a layer
-#: that is narrower than they are apart is another number on other points: a wave is believed where two grids AGREE.
+#: Points per coordinate of two grids, by number of coordinates; a wave is reported where both agree to this share,
+#: which they do not on unresolved layers.
 POINTS, AGREE = {2: (128, 108), 3: (32, 27)}, 0.3
-#: The same in a slab, at so many Gauss points of its time: on a line knots in time tell of what moves along it. A
-#: residual of high degree in time is on few points what it is not on more: of two standing waves of a drum 1.5e-3 of
-#: the solution was said to be left in one, and that again on three other points; 1e-5 was.
+#: The same for slabs, and the Gauss points in time of the two grids: with three on both, two standing waves of a drum
+#: were reported as 1.5e-3 instead of 1e-5.
 IN_SLABS, TIMES = {2: (64, 54)}, (3, 8)
-#: The largest waves by the first look that are worked out with the slopes of sin or sin^2.
+#: The number of waves that are solved for with the slopes of the taper. Heuristic.
 CLOSER = 6
-#: Powers of sin(pi x) as sums of exp(i n pi x), (factor, n).
+#: Powers of sin(pi x) as sums of factor * exp(i n pi x): (factor, n).
 SINES = (((1.0, 0),), ((-0.5j, 1), (0.5j, -1)), ((0.5, 0), (-0.25, 2), (-0.25, -2)))
 
 
 @dataclass(frozen=True)
 class WavesLeft:
-    """``size``: what is left of the solution in waves, relative; ``numbers``: of the largest, radians by length."""
+    """The largest remaining wave: relative ``size``, angular wave ``numbers`` by coordinate."""
 
     size: float
     numbers: tuple[float, ...]
@@ -47,10 +46,7 @@ class WavesLeft:
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """An equation on the grid: its residual (point, .., time), and what its derivatives weigh, (.., jet).
-
-    Next to corners both weigh as rows do.
-    """
+    """An equation on the grid: ``residual`` (point, .., time), ``weights`` (.., jet), with row weights at corners."""
 
     jets: tuple[Jet, ...]
     residual: Array
@@ -59,10 +55,7 @@ class _Rows:
 
 @dataclass(frozen=True, eq=False)
 class Remainder:
-    """What a solution and its correction, ``known``, leave in a ``domain``: of the problem, or between two times.
-
-    ``known`` also has what the unknowns were before. On every grid it is worked out once.
-    """
+    """The residual that a ``solution`` and its correction, in ``known``, leave in a ``domain``, cached by grid."""
 
     model: Model
     solution: Field
@@ -71,16 +64,17 @@ class Remainder:
     _grids: dict[tuple[int, int], "GridWaves | None"] = field(init=False, default_factory=dict)
 
     def on_grid(self, count: int, times: int = 1) -> "GridWaves | None":
-        """The rows on an even grid of space, and so many Gauss ``times``; None where they are not finite there."""
+        """The rows on an even grid of space and Gauss ``times``; None where they are not finite."""
         if (count, times) not in self._grids:
             self._grids[count, times] = on_grid(self.model, self.solution, self.known, self.domain, count, times)
         return self._grids[count, times]
 
 
 def waves_left(left: Remainder, allowed: float) -> WavesLeft | None:
-    """What is left in waves of a solution and its correction, where that is more than is ``allowed``, relative.
+    """Return the largest wave that remains; None where its relative size is at most ``allowed``.
 
-    None where there are too few or many coordinates.
+    None also in other numbers of coordinates, and where rows are not finite or a second grid disagrees. ``left``: a
+    solution with its correction.
     """
     problem = left.model.problem
     fine, other = (POINTS if problem.time_axis is None else IN_SLABS).get(problem.space_dimension, (0, 0))
@@ -100,14 +94,14 @@ def waves_left(left: Remainder, allowed: float) -> WavesLeft | None:
 
 
 def relative(waves: "GridWaves", coefficients: Complex, problem: Problem) -> tuple[float, ...]:
-    """What a wave with these coefficients (unknown) and its conjugate are of each unknown and vector."""
+    """The relative norm, by unknown or vector, of a wave with coefficients (unknown) plus its conjugate."""
     return relative_roots(problem, 2.0 * np.abs(coefficients) ** 2, waves.squares)
 
 
 def on_grid(
     model: Model, field: Field, known: Beside, domain: Domain, count: int, times: int = 1
 ) -> "GridWaves | None":
-    """The rows on an even grid of space, and so many Gauss ``times``; None where they are not finite there."""
+    """The rows on an even grid of ``count`` points in space and Gauss ``times``; None where they are not finite."""
     problem, lengths = model.problem, domain.box.lengths
     space = range(problem.space_dimension)
     nodes = [domain.box.ranges[i][0] + lengths[i] * (np.arange(count) + 0.5) / count for i in space]
@@ -132,7 +126,7 @@ def on_grid(
 
 
 def mean_squares(model: Model, field: Field, nodes: Sequence[Array], known: Beside) -> Array:
-    """Of each unknown on a grid, and no less than what it was before, or a least share of its natural size."""
+    """Mean squares of the unknowns on a grid; at least their past ones and a share of their natural sizes."""
     zero = (0,) * model.problem.dimension
     values = jets_on(field, nodes, [Jet(u, zero) for u in range(len(model.problem.unknowns))])
     least = LEAST * np.array(model.sizes)
@@ -141,10 +135,7 @@ def mean_squares(model: Model, field: Field, nodes: Sequence[Array], known: Besi
 
 
 def sine_power(model: Model, index: int) -> int:
-    """Of the sine by which waves vanish at the sides of a coordinate: none around a circle, one between values alone.
-
-    Where slopes are held as well, or values are not, with both.
-    """
+    """The power of the sine that tapers waves along a coordinate: 0 if periodic, 1 between values alone, else 2."""
     if model.problem.box.periodic[index]:
         return 0
     held = [(b.side, b.unknown, b.order) for b in model.conditions.boundary if b.side.axis == index]
@@ -154,7 +145,7 @@ def sine_power(model: Model, index: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class _Time:
-    """Gauss points of a slab in [0, 1], their ``weights``, its ``length``; waves grow in it by a ``power`` of these."""
+    """Gauss points of a slab in [0, 1], ``weights``, ``length``; waves grow by a ``power`` of the points."""
 
     places: Array
     weights: Array
@@ -162,14 +153,14 @@ class _Time:
     power: int
 
     def slope(self, order: int) -> Array:
-        """A derivative of the power at the points."""
+        """A derivative of the power at the Gauss points."""
         if order > self.power:
             return np.zeros(len(self.places))
         return perm(self.power, order) * self.places ** (self.power - order) / self.length**order
 
 
 class GridWaves:
-    """Scalar products of what rows make of waves, on an even grid."""
+    """Least squares fits of single waves to the residual on an even grid."""
 
     def __init__(
         self, rows: Sequence[_Rows], lengths: Array, powers: Sequence[int], squares: Array, time: _Time
@@ -177,7 +168,7 @@ class GridWaves:
         self.rows, self.lengths, self.powers, self.squares, self.time = rows, lengths, powers, squares, time
         self.unknowns, self.count, self.dimension = len(squares), rows[0].residual.shape[0], len(lengths)
         self.whole = np.fft.fftfreq(self.count, 1.0 / self.count)
-        turn = np.exp(-1j * np.pi * self.whole / self.count)  # points lie half a step from the ends
+        turn = np.exp(-1j * np.pi * self.whole / self.count)  # points are half a step from the ends
         self.turns = [turn.reshape(self._along(i)) for i in range(self.dimension)]
         across = np.sin(np.pi * (np.arange(self.count) + 0.5) / self.count)
         self.taper = np.ones((1,) * self.dimension)
@@ -185,7 +176,7 @@ class GridWaves:
             self.taper = self.taper * (across**power).reshape(self._along(i))
 
     def largest(self) -> tuple[Array, Complex]:
-        """The wave of which most is left, and its coefficients."""
+        """The wave number and coefficients of the wave that is largest relative to the unknowns."""
         floor = np.maximum(self.squares, 1e-300)
         sizes = (np.abs(self._first()) ** 2 / floor).sum(-1)
         numbers = [self._number(int(k)) for k in np.argsort(-sizes, axis=None)[:CLOSER]]
@@ -194,7 +185,7 @@ class GridWaves:
         return numbers[best], closer[best]
 
     def of(self, number: Array) -> Complex:
-        """The coefficients (unknown) of one wave, taper and all."""
+        """The coefficients (unknown) of one tapered wave, by least squares."""
         images, roots = [], np.sqrt(self.time.weights)
         for r in self.rows:
             made = np.zeros((self.unknowns, *r.residual.shape), dtype=np.complex128)
@@ -208,7 +199,7 @@ class GridWaves:
         return np.asarray(np.linalg.lstsq(matrix, -right.astype(np.complex128), rcond=1e-12)[0])
 
     def _first(self) -> Complex:
-        """Coefficients of all waves with the slopes of the taper left out: (wave number, .., unknown)."""
+        """The coefficients of all waves without slopes of the taper: (wave number, .., unknown)."""
         shape = (self.count,) * self.dimension
         seen = np.zeros((*shape, self.unknowns), dtype=np.complex128)
         gram = np.zeros((*shape, self.unknowns, self.unknowns), dtype=np.complex128)
@@ -239,21 +230,21 @@ class GridWaves:
         return out
 
     def _derivative(self, jet: Jet) -> Complex:
-        """What a derivative in space makes of every wave: (wave number, ..)."""
+        """The factors of a derivative in space, for all waves: (wave number, ..)."""
         out = np.ones((1,) * self.dimension, dtype=np.complex128)
         for i, (order, length) in enumerate(zip(jet.order[:-1], self.lengths, strict=True)):
             out = out * ((2j * np.pi * self.whole / length) ** order).reshape(self._along(i))
         return out
 
     def _transform(self, values: Array) -> Complex:
-        """Means of values (grid) times the conjugate waves."""
+        """The means of values (grid) times the conjugate waves."""
         found: Complex = np.fft.fftn(values) / values.size
         for turn in self.turns:
             found = found * turn
         return found
 
     def _number(self, place: int) -> Array:
-        """The wave number at a place of the flattened grid, radians by length."""
+        """The angular wave number (coordinate) at a position of the flattened grid."""
         at = np.unravel_index(place, (self.count,) * self.dimension)
         return np.array([2.0 * np.pi * self.whole[k] / length for k, length in zip(at, self.lengths, strict=True)])
 

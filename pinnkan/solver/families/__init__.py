@@ -1,1 +1,1 @@
-"""Families of networks: each knows how to begin, to minimise, to estimate its error and to refine."""
+"""Families of networks: each one starts, minimises, estimates its error, and refines."""

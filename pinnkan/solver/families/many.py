@@ -1,13 +1,12 @@
-"""More than three coordinates of space: blocks on few of them, a sum of products of all, or a composition.
+"""More than three coordinates of space: blocks on few coordinates, a sum of products of all, or a composition.
 
-``auto`` starts with blocks. After each level the decades gained per coefficient say how many coefficients, and seconds,
-they still need. Where that is more than PATIENCE, others are tried, and blocks go on only if these fail:
+``auto`` starts with blocks. After each level the decades gained per coefficient predict how many coefficients and
+seconds remain. Above PATIENCE other families are tried, and blocks go on if these fail:
 
-* a sum of products of all coordinates, where the data are such a sum: first where blocks do not converge or their first
-  correction was larger than the solution, so that a product of sines is seen after one level; after the composition
-  where blocks would grow too large;
-* a deep network of one hidden unit, trained until it stalls, for no longer than the blocks would need; where its
-  estimated error is clearly below theirs it goes on.
+* a sum of products of all coordinates, if the data are such a sum: first where blocks do not converge or their first
+  correction exceeds the solution, after the composition where blocks would become too large;
+* a deep network of one hidden unit, until it stalls or has taken the time of the blocks; it goes on if its estimate is
+  clearly below theirs.
 """
 
 import math
@@ -30,24 +29,23 @@ from pinnkan.solver.state import LevelsState
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Level, Reason
 
-#: Levels when the file names none; each adds the margin, so that ten reach every block of five coordinates.
+#: Most levels if the file names none; each adds the margin, so ten reach every block of five coordinates.
 LEVELS = 14
-#: Seconds that blocks may still need before a deep network is tried: what such a trial costs.
+#: Predicted seconds of the blocks above which other families are tried: about the cost of a trial.
 PATIENCE = 4.0
-#: A level costs this power of its coefficients: n^2 per row and a few rows per coefficient, less what is linear.
+#: The cost of a level is this power of its coefficients: n^2 per row, rows proportional to n, less linear parts.
 COST_POWER = 2.5
-#: A deep network is preferred when its estimate is below this share of that of the blocks: both have a long way to go
-#: else, and blocks are sure to get on.
+#: A trial is preferred if its estimate is below this share of that of the blocks, whose convergence is sure.
 CLEARLY = 0.1
-#: A first correction of this size, relative to the solution, says that functions of one coordinate hold nothing of it.
+#: A first correction above this size, relative to the solution: functions of one coordinate approximate nothing.
 NOTHING = 1.0
 
 
 def solve_many(model: Model, monitor: Monitor) -> Outcome:
-    """Solve in any number of coordinates.
+    """Solve in any number of coordinates and return the outcome.
 
-    Raises UsageError: a family or method for fewer coordinates, or a condition that no block can hold exactly;
-    SolverError: the equations do not determine the solution, or values that are not finite.
+    Raises UsageError: a family or method for fewer coordinates, or an exact condition; SolverError: the equations do
+    not determine the solution, or values are not finite.
     """
     problem, verify = model.problem, Verifier(model)
     _refuse(problem)
@@ -96,7 +94,7 @@ def _choose(blocks: BlocksLevels, verify: Verifier, monitor: Monitor, state: Lev
 
 
 def _leaves(blocks: BlocksLevels, state: LevelsState[Any]) -> bool:
-    """Whether something else is tried before more levels of blocks."""
+    """Whether other families are tried before more levels of blocks."""
     if forecast(state, blocks.problem.solver.tolerance)[1] > PATIENCE:
         return True
     if len(state.own_levels) > 1 or state.own_levels[0].estimate < NOTHING:
@@ -106,7 +104,7 @@ def _leaves(blocks: BlocksLevels, state: LevelsState[Any]) -> bool:
 
 
 def _trials(blocks: BlocksLevels, beside: LevelsState[Any]) -> "tuple[_Try, ...]":
-    """What is tried where the blocks stand, one after the other."""
+    """The families to try beside the blocks, in order."""
     asked, (needed, _) = predicted(blocks.model), forecast(beside, blocks.problem.solver.tolerance)
     if asked is None:
         return (_composition,)
@@ -118,9 +116,9 @@ def _trials(blocks: BlocksLevels, beside: LevelsState[Any]) -> "tuple[_Try, ...]
 def _products(
     blocks: BlocksLevels, verify: Verifier, monitor: Monitor, state: LevelsState[Any] | None, beside: LevelsState[Any]
 ) -> tuple[Outcome | None, str]:
-    """The outcome of a sum of products of all coordinates, None where that is behind; and what it was, in words.
+    """Return the outcome of a sum of products, None where it loses; and a description of the trial.
 
-    One that is clearly ahead of the blocks when it ends is the outcome, whatever the reason: they do not get there.
+    Clearly ahead of the blocks when it ends it is the outcome, whatever its reason.
     """
     until = 2.0 * PATIENCE + monitor.elapsed()
     why = f"chosen because blocks of {_so_far(beside)}"
@@ -141,7 +139,7 @@ def _products(
 def _composition(
     blocks: BlocksLevels, verify: Verifier, monitor: Monitor, state: LevelsState[Any] | None, beside: LevelsState[Any]
 ) -> tuple[Outcome | None, str]:
-    """The outcome of a composition, None where that is behind; and what it was, in words."""
+    """Return the outcome of a composition, None where it loses; and a description of the trial."""
     needed, seconds = forecast(beside, blocks.problem.solver.tolerance)
     more = f"would need about {float(f'{needed:.1g}'):,.0f} of them" if 0.0 < needed < math.inf else "did not converge"
     why = f"chosen because blocks of {_so_far(beside)} and {more}"
@@ -159,7 +157,7 @@ def _composition(
     return None, f"a {described(network_of(out.field))} had {out.levels[-1].estimate:.0e}"
 
 
-#: A trial that goes on from its state, or begins: the outcome, None where it is behind; what it was, in words.
+#: A trial, from its state or from the start: the outcome, None where it loses; a description.
 _Try = Callable[
     [BlocksLevels, Verifier, Monitor, LevelsState[Any] | None, LevelsState[Any]], tuple[Outcome | None, str]
 ]
@@ -173,14 +171,14 @@ def _so_far(state: LevelsState[Any]) -> str:
 
 
 def _loses(levels: Sequence[Level], blocks: LevelsState[Any]) -> bool:
-    """Whether another family is not clearly ahead of the blocks."""
+    """Whether the estimate of another family is not clearly below that of the blocks."""
     return levels[-1].estimate >= CLEARLY * blocks.own_levels[-1].estimate
 
 
 def forecast(state: LevelsState[Any], tolerance: float) -> tuple[float, float]:
-    """Coefficients and seconds until the blocks reach a tolerance, from the order that all levels together show.
+    """Predict coefficients and seconds until the blocks reach a tolerance; infinite where they do not.
 
-    Two levels alone may gain much or nothing: a coupling found, a margin that had to be crossed first.
+    By the order over all levels, since two levels alone may gain much or nothing.
     """
     levels: Sequence[Level] = state.own_levels
     if len(levels) < 2:

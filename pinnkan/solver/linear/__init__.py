@@ -1,1 +1,1 @@
-"""Who solves J d = -r for the rows of a least-squares problem."""
+"""Solvers of the linear least-squares problem of a Gauss-Newton step."""

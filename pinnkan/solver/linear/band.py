@@ -1,8 +1,8 @@
-"""Linear least squares: normal equations, banded or dense Cholesky, refined on the residual.
+"""Linear least squares by the normal equations: banded or full Cholesky factor, refined with the residual.
 
-min |J d + r| over the free coefficients. J^T J is banded once the longest coordinate is outermost (a periodic one
-folded, 0, n-1, 1, n-2, ..). Columns are scaled to unit length, and each solution is refined with the residual J d + r
-itself (corrected seminormal equations, Bjorck 1987), which restores what squaring the condition number costs.
+min |J d + r| over the free coefficients. J^T J is banded with the longest coordinate outermost and periodic ones in the
+order 0, n-1, 1, n-2, ... Columns of J are scaled to unit length. Each solution is refined with the residual J d + r
+itself (corrected seminormal equations, Bjorck 1987), since J^T J squares the condition number.
 """
 
 from collections.abc import Sequence
@@ -24,20 +24,18 @@ from pinnkan.solver.linear.solver import UNIT, NotFiniteError, Seen
 from pinnkan.solver.linear.triangles import Inverse, inverse_of_band, inverse_of_triangles
 from pinnkan.solver.work import is_full
 
-#: Most refinements on the residual. Poisson on 8x8 intervals of degree 9: 2e-11 after none, 3e-13 after two, no gain
-#: after. A first one that changes the share q of the step leaves about q^2, and is the last if that is below the
-#: accuracy asked for; with EXACT the second was then below 1e-11 of the step in all shipped problems.
+#: Most refinements, and the default accuracy. A first one that changes the share q of the step leaves about q^2: the
+#: last if that is below the accuracy. Poisson, degree 9: error 2e-11 after none, 3e-13 after two.
 REFINEMENTS, EXACT = 2, 1e-20
-#: Where a second refinement still changes more than SLOW of the first, and more than LEAST of the step, conjugate
-#: gradients go on: at most so many, until one changes less than that, or none of so many has gained less than all
-#: before. Diffusion that varies by exp(20) takes 50 to 160 to 1e-7; after 20 it was 5.6e-4 off, and 4e-6 was said.
+#: Conjugate gradients follow where a second refinement changes more than SLOW of the first and LEAST of the step: at
+#: most ACCELERATIONS steps, until one changes less than LEAST, or RESTING have not lowered the smallest gain.
 SLOW, LEAST, ACCELERATIONS, RESTING = 0.1, 1e-13, 300, 30
-#: As many as these multiplications make of a band, some seconds in all, and some in any case.
+#: Multiplications by a band that bound the number of these steps (some seconds), and the fewest steps in any case.
 WORTH, FEWEST = 1e9, 20
-#: J^T J has lost smaller singular values of J, of columns of length one; an orthogonal factor of J may take so many
-#: multiplications, some tenths of a second.
+#: Singular values of J with columns of length one that J^T J loses to rounding, and the most multiplications of an
+#: orthogonal factor of J (some tenths of a second).
 LOST, FACTORED = 1e-6, 5e8
-#: Shifts tried, relative to the unit diagonal, when rounding has made the scaled matrix indefinite.
+#: Multiples of the identity tried in turn where rounding has made the scaled matrix indefinite.
 SHIFTS = (0.0, 1e-15, 1e-14, 1e-13, 1e-12, 1e-10)
 
 #: Rows of a full matrix that are copied at once.
@@ -45,11 +43,11 @@ COPIED = 256
 
 
 class NormalEquations(Seen):
-    """J^T J of the rows, factorised; solves for any right-hand side of the same rows.
+    """The factor of J^T J + damping * its diagonal (Marquardt), for any right-hand side of the same rows.
 
-    ``damping`` adds that multiple of the diagonal (Marquardt). ``shift`` is what rounding made necessary, ``rounding``
-    what it leaves in the solution. Raises numpy.linalg.LinAlgError when no shift helps: the rows do not determine the
-    coefficients; OutOfTimeError where it could not end in time by the ``clock``.
+    ``shift``: multiple of the identity added to the scaled matrix because of rounding; ``rounding``: error of the last
+    solution. Raises numpy.linalg.LinAlgError where the rows do not determine the coefficients, and OutOfTimeError where
+    the factor could not end in time by the ``clock``.
     """
 
     def __init__(
@@ -69,12 +67,12 @@ class NormalEquations(Seen):
         lower = self._assemble(rows, self.bandwidth)
         self._measure(lower, lower[0])
         below = np.concatenate([self._scale, np.ones(self.bandwidth)])
-        lower *= self._scale  # one after the other: their product would be as large as the band
+        lower *= self._scale  # in turn: the product of the two factors would be as large as the band
         lower *= np.lib.stride_tricks.sliding_window_view(below, n)
         self._factorise(lower, damping)
 
     def _measure(self, matrix: Array, diagonal: Array) -> None:
-        """The lengths of columns, from the diagonal of J^T J."""
+        """Set the lengths of the columns of J from the diagonal of J^T J; raise NotFiniteError for nan and inf."""
         if not np.isfinite(matrix).all():
             raise NotFiniteError
         self.lengths = np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
@@ -113,7 +111,7 @@ class NormalEquations(Seen):
         raise np.linalg.LinAlgError("the rows do not determine the coefficients")
 
     def _factorise_full(self, matrix: Array, damping: float) -> None:
-        """A factor in the place of one half of the matrix; the other half stays until it has succeeded."""
+        """Factorise a full matrix in one of its halves; the other half is kept until that has succeeded."""
         self._measure(matrix, matrix.diagonal())
         matrix *= self._scale[:, None]
         matrix *= self._scale
@@ -132,11 +130,9 @@ class NormalEquations(Seen):
         raise np.linalg.LinAlgError("the rows do not determine the coefficients")
 
     def _restore(self) -> None:
-        """A factor by orthogonal transformations of J itself, where squaring has lost small singular values.
+        """Replace the factor by an orthogonal one of J where J^T J has lost small singular values to rounding.
 
-        Of systems that nearly cancel, such as thin beams, many are below 1e-8 of the largest one, and conjugate
-        gradients do not find them one by one; behind a side that weighs 1e6 times as much the least determined function
-        is. None where J is large, or where they are rounding in J as well.
+        Thin beams have too many for conjugate gradients. No change where J is large, or they are rounding in J itself.
         """
         count, n = sum(r.residual[..., 0].numel() for r in self.rows), self.ordering.size
         is_small, root = count * n**2 <= FACTORED, float(np.sqrt(self.damping))
@@ -154,7 +150,7 @@ class NormalEquations(Seen):
             self._factor, self._dense, self.shift, self._basis = triangle.T, True, 0.0, basis[:count]
 
     def _cells(self) -> list[CellRows]:
-        """The rows cell by cell; none where some are not of a single coordinate."""
+        """Return the rows written out by cell; none where some have several coordinates."""
         written = [r.written() if type(r) is TensorRows and len(r.tables) == 1 else r for r in self.rows]
         cells = [r for r in written if isinstance(r, CellRows)]
         return cells if len(cells) == len(written) else []
@@ -165,10 +161,7 @@ class NormalEquations(Seen):
         return ""
 
     def backsolve(self, gradient: Array, accuracy: float = 0.0) -> Array:
-        """(J^T J + damping)^-1 times ``gradient``, (free coefficient, side), as accurate as the factor.
-
-        Raises NotFiniteError where that is not.
-        """
+        """Return (J^T J + damping)^-1 ``gradient`` (free coefficient, rhs); raises NotFiniteError."""
         scaled = _finite(gradient * self._scale[:, None])
         if self._dense:
             solved = scipy.linalg.cho_solve((self._factor, True), scaled, check_finite=False)
@@ -177,7 +170,7 @@ class NormalEquations(Seen):
         return solved * self._scale[:, None]
 
     def inverse(self) -> Inverse:
-        """:meth:`backsolve` of tensors, where the rows are."""
+        """Return :meth:`backsolve` as a function of tensors on the device of the rows."""
         device = self.ordering.position.device
         if is_host(device):
             return lambda right: torch.from_numpy(self.backsolve(right.numpy()))
@@ -197,11 +190,10 @@ class NormalEquations(Seen):
         return self.backsolve(gradient)
 
     def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = EXACT, size: float = 0.0) -> Array:
-        """The minimiser of |J d + r|^2 + damping |d / scale|^2 for every side: (free coefficient, side).
+        """Return the minimiser of |J d + r|^2 + damping |d / scale|^2: (free coefficient, rhs).
 
-        ``accuracy``: the relative error of the coefficients at which refinement may end.
-        ``rounding`` is set to the largest error that the refinements leave in a coefficient: the last change times
-        q / (1 - q) if they go on to shrink by the factor q of the last two, and ten times it if they no longer shrink.
+        ``accuracy``: the relative error of the coefficients at which refinement ends. ``rounding`` is set to the last
+        change times q / (1 - q), where q <= 0.9 is the ratio of the last two changes: the sum of those to come.
         """
         if self._basis is not None:
             return self._projected(residuals)
@@ -222,13 +214,13 @@ class NormalEquations(Seen):
         return step
 
     def _has_lost(self) -> bool:
-        """Whether the smallest singular value of the scaled J is below LOST: one step of inverse iteration."""
+        """Whether the smallest singular value of the scaled J is below LOST, by one step of inverse iteration."""
         start = np.random.default_rng(0).standard_normal((self.ordering.size, 1))
         grown = self.backsolve(start / self._scale[:, None]) / self._scale[:, None]
         return float(np.abs(grown).max()) > float(np.abs(start).max()) / LOST**2
 
     def _projected(self, residuals: Sequence[torch.Tensor]) -> Array:
-        """The minimiser by the orthogonal factor, as accurate as J itself."""
+        """Return the minimiser -R^-1 Q^T r by the orthogonal factor J = Q R, as accurate as J itself."""
         assert self._basis is not None
         triangle = self._factor.T
         step = (
@@ -239,12 +231,11 @@ class NormalEquations(Seen):
         return step
 
     def _accelerated(self, residuals: Sequence[torch.Tensor], step: Array) -> tuple[Array, float]:
-        """A better minimiser, and what may be missing: conjugate gradients (CGLS, Bjorck 1996, section 7.4).
+        """Improve ``step`` by conjugate gradients (CGLS, Bjorck 1996, section 7.4); return it and its estimated error.
 
-        Rounding of J^T J hides singular values below 1e-8 of the largest one: refinement with its factor hardly moves
-        along them. As a preconditioner the factor leaves them as the only eigenvalues away from one, which conjugate
-        gradients find one by one. It ends where a step no longer lowers the residual by more than rounding, with its
-        change; or where steps gain no less than before, with the largest change of the last ones.
+        The factor is the preconditioner. Rounding hides singular values below 1e-8 of the largest from it: the
+        eigenvalues away from one, which conjugate gradients find one by one. They end where a step lowers the residual
+        by rounding only, its change being the error, or where gains no longer fall: the largest of the last changes.
         """
         left = [r + a for r, a in zip(residuals, self.apply(step), strict=True)]
         gradient = self.gradient(left)
@@ -272,16 +263,13 @@ class NormalEquations(Seen):
 
 
 def by_columns(bands: torch.Tensor) -> Array:
-    """Bands (.., diagonal, column) one after the other, as a copy (diagonal, column) in the order of LAPACK."""
+    """Return bands (.., diagonal, column), one after the other, as a copy (diagonal, column) in the order of LAPACK."""
     out = torch.empty((*bands.shape[:-2], bands.shape[-1], bands.shape[-2]), dtype=bands.dtype)
     return out.copy_(bands.transpose(-2, -1)).flatten(0, -2).numpy().T
 
 
 def cholesky_banded(lower: Array) -> Array:
-    """The factor of a finite band by columns, in its place: with another copy and a look at it 1.4 s in place of 0.8.
-
-    Raises numpy.linalg.LinAlgError where it is not positive definite.
-    """
+    """Return the factor of a finite band in its place; raises LinAlgError where it is not positive definite."""
     factor: Array = scipy.linalg.cholesky_banded(lower, lower=True, overwrite_ab=True, check_finite=False)
     return factor
 
@@ -293,5 +281,5 @@ def _finite(right: Array) -> Array:
 
 
 def _squares(rows: Sequence[torch.Tensor]) -> Array:
-    """Sum of the squares of rows (row, side), by side."""
+    """The sum of the squares of rows (row, rhs) by right-hand side."""
     return np.asarray(sum((r**2).flatten(0, -2).sum(0).cpu().numpy() for r in rows))

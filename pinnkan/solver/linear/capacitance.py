@@ -1,15 +1,14 @@
-"""Fast diagonalisation beside sides whose rows join derivatives along them, u_t = -dn(u): a correction of low rank.
+"""Preconditioner for sides whose rows contain derivatives along the side, such as u_t = -dn(u): a low-rank correction.
 
-No functions of the coordinates diagonalise such rows: the slope across the side is joined to a derivative in time, the
-values there of all functions across to each other. What they see are few numbers, though: of every function along the
-side its value and slopes there. So they are left to J^T J = B + U K U^T, B the fast diagonalisation of all the rest and
-of the highest slopes alone, U the functionals that these numbers are, K what the rows make of them,
+No functions of the coordinates diagonalise such rows: they couple the slope across the side to a derivative in time.
+But they depend on few numbers: the value and the derivatives across, of every function along the side. So
+J^T J = B + U K U^T. B is the fast diagonalisation of the other rows and of the highest derivatives across alone, U the
+functionals of these numbers, K what the rows make of them:
 
     (B + U K U^T)^-1 = B^-1 - B^-1 U (1 + K G)^-1 K U^T B^-1,    G = U^T B^-1 U
 
-(Woodbury; the capacitance matrix of Buzbee, Dorr, George, Golub 1971). A wave that leaves a square through its sides
-takes 3 to 25 steps in slabs of 15 x 30 intervals, not 90 to 490, and a third of the time; what was missing after steps
-that knew nothing of such a side was told 100 to 200 times too low.
+(Woodbury; the capacitance matrix of Buzbee, Dorr, George, Golub 1971). A wave that leaves a square takes 3 to 25 steps
+in slabs of 15 x 30 intervals instead of 90 to 490.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,20 +25,20 @@ from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.product import Space
 from pinnkan.solver.linear.diagonalisation import FastDiagonalisation, Part, free_factors
 
-#: Cosine of a gradient with what is made of it, below which it is shown not to be definite.
+#: An inverse is indefinite where the cosine of a gradient and its image is below minus this.
 INDEFINITE = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
 class Joining:
-    """The rows of a side that join derivatives along the coordinate ``last``, by their place among all ``rows``."""
+    """The indices of side ``rows`` among all rows that contain derivatives of several orders along ``last``."""
 
     rows: tuple[int, ...]
     last: int
 
 
 def joining(rows: Sequence[TensorRows]) -> Joining | None:
-    """Of one unknown: the rows of sides that join derivatives along a coordinate, along time before others."""
+    """Find side rows that couple derivatives along a coordinate, preferably the last; None of several unknowns."""
     if rows[0].space.unknowns > 1:
         return None
     found = [_joins(r) for r in rows]
@@ -51,27 +50,27 @@ def joining(rows: Sequence[TensorRows]) -> Joining | None:
 
 
 def capacity(rows: Sequence[TensorRows], joined: Joining) -> int:
-    """How many numbers the rows see, no less than of free coefficients."""
+    """The size of the capacitance matrix, or more: how many numbers of all coefficients the rows depend on."""
     space = rows[0].space
     return sum(len(_orders(rows[n])) * space.size // space.axes[_fixed(rows[n])[0]].count for n in joined.rows)
 
 
 def capacitance_bytes(size: int) -> float:
-    """Memory that a capacitance matrix of that ``size`` takes with its factor, and while it is made."""
+    """The memory of a capacitance matrix of that ``size`` while it is made and factorised."""
     return 3.0 * 8.0 * size**2
 
 
 def capacitance_work(space: Space, size: int) -> float:
-    """Multiplications of the factor of a capacitance matrix of that ``size``, and of making it."""
+    """The multiplications to make and factorise a capacitance matrix of that ``size``."""
     return size**3 / 1.5 + size * space.size
 
 
 class Capacitance:
-    """An approximate inverse of J^T J (1 + damping on its diagonal) of one unknown.
+    """An approximate inverse of J^T J (1 + damping on its diagonal) for one unknown.
 
-    ``kept``: the share of the slopes' squares that B has and K does not take back. B is not exact, so that less than
-    none of a function may be left where all of them are. Raises numpy.linalg.LinAlgError where rows leave something
-    free. ``is_definite``: whether all that it was asked for is consistent with an inverse of a matrix like J^T J.
+    ``kept``: multiple of the squares of the highest derivatives across that is added, since B is not exact and the sum
+    may be indefinite without. ``is_definite``: False once a product has shown that it is not. Raises
+    numpy.linalg.LinAlgError where rows leave coefficients undetermined.
     """
 
     def __init__(
@@ -87,7 +86,7 @@ class Capacitance:
         self._factor = self._factored()
 
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
-        """The approximate inverse times (free coefficient, side)."""
+        """Return the approximate inverse times ``right`` (free coefficient, rhs)."""
         first = self._part.solved(self._part.seen(right))
         numbers = torch.cat([s.joined(s.seen(first)).flatten(0, -2) for s in self._sides])
         numbers = torch.linalg.lu_solve(*self._factor, numbers)
@@ -102,7 +101,7 @@ class Capacitance:
         return out
 
     def _factored(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """The factors of 1 + K G."""
+        """Return the LU factors of 1 + K G."""
         count = len(self._part.places)
         modes = [m.vectors.shape[1] for m in self._part.modes]
         unit = torch.eye(count, dtype=torch.float64, device=self._part.position.device)
@@ -120,15 +119,12 @@ class Capacitance:
 
 
 def is_refuted(inverse: Callable[[torch.Tensor], torch.Tensor]) -> bool:
-    """Whether it has shown that it is no inverse of a matrix like J^T J."""
+    """Whether an inverse is a :class:`Capacitance` that has proved to be indefinite."""
     return isinstance(inverse, Capacitance) and not inverse.is_definite
 
 
 class _Side:
-    """What the rows of a side see: a value or a slope across it, by order, function along it, and place of the last.
-
-    ``shape``: (function along, .., order, last).
-    """
+    """The numbers that a side's rows depend on; ``shape``: (function along, .., order of derivative across, last)."""
 
     def __init__(self, rows: TensorRows, last: int, part: Part, free: Sequence[torch.Tensor], kept: float) -> None:
         (self.across,) = _fixed(rows)
@@ -143,23 +139,23 @@ class _Side:
         self.shape = (*(part.modes[i].vectors.shape[1] for i in self.along), len(self.orders), len(part.places))
 
     def seen(self, x: torch.Tensor) -> torch.Tensor:
-        """Numbers (function along, .., order, last, side) of (mode, .., last, side)."""
+        """Return U^T x, numbers (function along, .., order, last, rhs), for x (mode, .., last, rhs)."""
         return torch.tensordot(x, self.functions, dims=([self.index], [1])).movedim(-1, -3)
 
     def spread(self, numbers: torch.Tensor) -> torch.Tensor:
-        """The transpose."""
+        """Return U times ``numbers``, the transpose of :meth:`seen`."""
         return torch.tensordot(numbers, self.functions, dims=([-3], [0])).movedim(-1, self.index)
 
     def joined(self, numbers: torch.Tensor) -> torch.Tensor:
-        """What the rows make of numbers (function along, .., order, last, ..)."""
+        """Return K times ``numbers`` (function along, .., order, last, ..)."""
         n = len(self.shape)
         together = numbers.reshape(*self.shape[:-2], prod(self.shape[-2:]), -1)
         return (self._forms @ together).reshape(*self.shape, *numbers.shape[n:])
 
     def responses(self, other: "_Side", blocks: torch.Tensor) -> torch.Tensor:
-        """Numbers that this side sees of the inverse of those of another: (its shape.., numbers of the other).
+        """Return U^T B^-1 U between this side and another: (shape of this side .., number of the other).
 
-        ``blocks``: the inverse (mode, .., last, last). Modes of coordinates that both lie along stay what they are.
+        ``blocks``: B^-1 by mode, (mode, .., last, last); it is diagonal in the modes of coordinates along both sides.
         """
         letters = "abcdef"[: blocks.ndim - 2]
         mine, its = ([letters[i] for i in side.along] for side in (self, other))
@@ -180,7 +176,7 @@ class _Side:
         return out.flatten(len(self.shape))
 
     def _made(self, rows: TensorRows, last: int, part: Part, free: Sequence[torch.Tensor], kept: float) -> torch.Tensor:
-        """What the rows make of two numbers of one function along, less the slopes: (function, .., number, number)."""
+        """Return K, with the share ``kept`` of the highest derivatives: (function along, .., number, number)."""
         place, slopes = {b: n for n, b in enumerate(self.orders)}, set(_highest(rows))
         count = len(part.places)
         shape = [part.modes[i].vectors.shape[1] for i in self.along]
@@ -201,12 +197,12 @@ class _Side:
 
 
 def _fixed(rows: TensorRows) -> list[int]:
-    """The coordinates that rows are at a point of."""
+    """The coordinates of which the rows have a single point."""
     return [i for i, t in enumerate(rows.tables) if t.nodes.numel() == 1]
 
 
 def _orders(rows: TensorRows) -> list[int]:
-    """The orders of derivatives across the side of rows."""
+    """The orders of derivatives across the side of the rows."""
     return sorted({j.order[_fixed(rows)[0]] for j in rows.jets})
 
 
@@ -219,13 +215,13 @@ def _joins(rows: TensorRows) -> list[int]:
 
 
 def _highest(rows: TensorRows) -> list[int]:
-    """Of the rows of a side the derivatives of highest order across it alone, by their place."""
+    """The indices of jets that are derivatives across the side alone, of the highest order."""
     across = _fixed(rows)[0]
     return [k for k, j in enumerate(rows.jets) if j.total == j.order[across] == _orders(rows)[-1]]
 
 
 def _slopes(rows: TensorRows) -> TensorRows:
-    """These alone."""
+    """Return the rows with the jets of :func:`_highest` alone."""
     kept = _highest(rows)
     jets, weights = tuple(rows.jets[k] for k in kept), rows.weights[..., kept]
     return TensorRows(rows.space, rows.tables, jets, weights, rows.residual)

@@ -1,4 +1,4 @@
-"""Who solves: a factor of the band, or conjugate gradients where these are predicted to cost less."""
+"""The choice of a linear solver: a factor, or conjugate gradients where they are predicted to cost less."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from pinnkan.solver.linear.nested import Factored
 from pinnkan.solver.linear.solver import LinearSolver
 from pinnkan.solver.work import bandwidth, is_factored
 
-#: Of a factor that conjugate gradients ask in every step: 4 ms. One of 48 x 48 intervals of degree 10 has 2e6.
+#: Most entries of a factor that conjugate gradients apply in every step as a coarse inverse: 4 ms.
 MOST_NUMBERS = 4e6
 
 
@@ -27,15 +27,13 @@ def solver_of(
     most: float = np.inf,
     beside: LinearSolver | None = None,
 ) -> LinearSolver:
-    """The cheaper solver for the rows.
+    """Return the solver that is predicted to cost less.
 
-    A factor where they are written out, reach beyond an interval, or what is fixed is no product.
-
-    ``share``: of the coefficients that a step is added to, the error in it that does no harm, ``most``: of the step
-    itself; a factor has none. ``beside``: who has solved the same equations in a space that is nested in this one.
-
-    Raises numpy.linalg.LinAlgError where the rows are not finite or do not determine the free coefficients, and
-    OutOfTimeError where by the ``clock``, which solves with it ask as well, that could not end in time.
+    A factor also where rows are written out or reach beyond an interval, or free coefficients are no product. For
+    conjugate gradients: ``share``, the allowed error of a step over the function that it is added to; ``most``, a bound
+    of it over the step; ``beside``, a solver of the same equations in a nested space. Raises numpy.linalg.LinAlgError
+    where rows are not finite or do not determine the coefficients, OutOfTimeError where the ``clock`` leaves too little
+    time.
     """
     grids = [r for r in rows if isinstance(r, TensorRows)]
     if len(grids) < len(rows) or not all(map(_are_local, grids)) or not are_products(ordering, grids[0].space.shape):
@@ -47,7 +45,7 @@ def solver_of(
 
 
 def _factored(beside: LinearSolver | None) -> Factored | None:
-    """What a solver has factored, in its own space if that is no larger than MOST_NUMBERS, or in a coarse one."""
+    """Return the factor of a solver for a coarse space, its own or that of its preconditioner; None if too large."""
     if isinstance(beside, ConjugateGradients):
         return beside.coarse
     if not isinstance(beside, NormalEquations) or beside.damping > 0.0:
@@ -59,5 +57,5 @@ def _factored(beside: LinearSolver | None) -> Factored | None:
 
 
 def _are_local(rows: TensorRows) -> bool:
-    """Whether they join functions of one interval only, as those of an interface do not."""
+    """Whether the rows couple functions of one interval only, as those of an interface do not."""
     return all(t.index.shape[1] <= axis.degree + 1 for t, axis in zip(rows.tables, rows.space.axes, strict=True))

@@ -1,9 +1,8 @@
-"""Linear least squares without a matrix: conjugate gradients on J^T J, preconditioned.
+"""Linear least squares without a matrix: preconditioned conjugate gradients on J^T J.
 
-Each step costs one product with J^T J (:mod:`pinnkan.assembly.normal_matrix.matrix_free`), and needs no memory but for
-the rows and some vectors. Two to ten steps where the operator separates; about twenty for a coefficient 19 times as
-large in one place as in another, on 48 to 192 intervals (:mod:`pinnkan.solver.linear.ladder`). Hestenes, Stiefel 1952;
-Bjorck 1996, section 7.4.
+Each step takes one product with J^T J (:mod:`pinnkan.assembly.normal_matrix.matrix_free`), and memory for the rows and
+some vectors. Two to ten steps where the operator separates; about twenty for a coefficient that varies by a factor 19,
+on 48 to 192 intervals (:mod:`pinnkan.solver.linear.ladder`). Hestenes, Stiefel 1952; Bjorck 1996, section 7.4.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,36 +26,35 @@ from pinnkan.solver.linear.nested import Factored
 from pinnkan.solver.linear.solver import NotFiniteError, Seen
 from pinnkan.verdict.records import Reason
 
-#: Most steps with one preconditioner. Where a step is looked at once more FEW at least, and a share of those it took:
-#: on two Helmholtz equations in space one step had said that 3e-6 was missing after 300, and 1.2e-4 was.
+#: Most steps with one preconditioner. Later rounds take FEW at least, or the share AGAIN of those so far: after one
+#: step alone an error of 1.2e-4 was estimated as 3e-6.
 MOST, FEW, AGAIN = 300, 10, 0.125
-#: Multiplications of a factor that is made to look at what is missing, some tenths of a second: two steps had said that
-#: 4e-7 was missing of waves along curved streamlines, which J^T J hardly knows, and 1e-3 was.
+#: Multiplications of a factor that is made to estimate the remaining error: some tenths of a second.
 SOON = 5e9
-#: What may be missing after as many, over what is aimed at: a tenth of the tolerance, and it is told.
+#: The estimated error after MOST steps, over the target, up to which it is accepted and reported.
 TOLD = 100.0
-#: Rounds: each begins with the residual itself, which what it was updated to drifts away from.
+#: Most rounds. Each begins with a residual computed anew, since the updated one drifts by rounding.
 ROUNDS = 3
-#: Relative errors: the smallest aimed at, of a step without refinement and of what one has left, the largest taken.
+#: Relative errors: smallest target, of :meth:`backsolve`, of :meth:`closer`, largest reduction that is accepted.
 LEAST, BACKSOLVED, CLOSE, ACCEPTED = 1e-13, 1e-4, 1e-2, 3e-2
-#: What a preconditioner makes of the residual is what is missing within this factor.
+#: The preconditioned residual is the error within this factor.
 WITHIN = 10.0
-#: What is missing after a round, over its step, from which on products with J^T J are as exact as those with J.
+#: The error after a round, over its step, from which on products with J^T J are computed as J^T (J d).
 COARSE = 1e-3
-#: Relative error from which on an updated residual, which drifts by rounding, is as good as one worked out anew.
+#: Relative error from which on rounding of the updated residual does not matter.
 LOOSE = 1e-4
-#: What is left of what is missing, at most, once that of the coarse space is added, where there is one: the smooth part
-#: of it, which the rows hardly see. A tenth to a twentieth of it for the coefficient 19 times as large.
+#: Least factor by which the coarse correction that is added last reduces the error; ten or more were measured.
 MENDED = 3.0
 
 
 class ConjugateGradients(Seen):
-    """J^T J of rows on grids, never formed; solves for any right-hand side of the same rows, integrals as they are.
+    """Solve with J^T J of rows on grids, never formed, for any right-hand side of the same rows.
 
-    ``damping`` adds that multiple of the diagonal (Marquardt); ``share``: of a function, the error that is small
-    enough, of a step no more than ``most`` of itself, sizes being :class:`pinnkan.solver.linear.mass.FunctionSizes`;
-    ``known``: a factor of the same rows in a coarse space. Every step counts (``iterations``) and asks the ``clock``.
-    Raises numpy.linalg.LinAlgError where the rows are not finite, SolverError where the steps lead nowhere.
+    ``damping`` adds that multiple of the diagonal (Marquardt). ``share``: allowed error over the function that a step
+    is added to; ``most``: bound of the error over the step; sizes are
+    :class:`pinnkan.solver.linear.mass.FunctionSizes`. ``known``: a factor of the same rows in a coarse space. Every
+    step asks the ``clock``. Raises numpy.linalg.LinAlgError where the rows are not finite, SolverError where no
+    preconditioner converges.
     """
 
     def __init__(
@@ -95,12 +93,12 @@ class ConjugateGradients(Seen):
 
     @property
     def coarse(self) -> Factored | None:
-        """What the preconditioner in use has factored in a coarse space."""
+        """The factor in a coarse space that the preconditioner in use contains; None without one."""
         return self._inverse.coarse.factored if isinstance(self._inverse, Varying) else None
 
     @property
     def inverse(self) -> Inverse:
-        """The preconditioner in use."""
+        """The preconditioner in use, made when it is first asked for."""
         if self._inverse is None:
             self.clock.factor(self._ladder[self._rung].work)
             self._inverse = self._ladder[self._rung].make()
@@ -128,7 +126,7 @@ class ConjugateGradients(Seen):
         return is_new
 
     def _times(self, step: torch.Tensor) -> torch.Tensor:
-        """(J^T J + damping) d."""
+        """Return (J^T J + damping) d."""
         return self._normal(step) + self.damping * self._diagonal * step
 
     def backsolve(self, gradient: Array, accuracy: float = 0.0) -> Array:
@@ -136,10 +134,7 @@ class ConjugateGradients(Seen):
         return self._descend(self._put(gradient), max(accuracy, BACKSOLVED), 0.0)[0].cpu().numpy()
 
     def closer(self, gradient: Array) -> Array:
-        """See :class:`pinnkan.solver.linear.solver.LinearSolver`: no longer than has been solved before, in work too.
-
-        By a factor, if that is soon made; one of 28 s had been where what was looked at had taken 2.
-        """
+        """See :class:`pinnkan.solver.linear.solver.LinearSolver`; by a factor if its work is at most SOON."""
         if self.sharpen(SOON):
             return self.precondition(gradient)
         self._bounds = max(FEW, self.iterations), self.iterations * self._of_a_step
@@ -167,19 +162,19 @@ class ConjugateGradients(Seen):
         return self._solve(lambda step: self._gradient(residuals, step), accuracy, size)
 
     def solve_rows(self, rows: Sequence[Rows], accuracy: float = 0.0, size: float = 0.0) -> Array:
-        """See :class:`pinnkan.solver.linear.solver.LinearSolver`: of fleeting rows a few intervals at a time."""
+        """See :class:`pinnkan.solver.linear.solver.LinearSolver`; fleeting rows are taken a few intervals at a time."""
         if not any(isinstance(r, FleetingRows) for r in rows):
             return self.solve([r.residual for r in rows], accuracy, size)
         return self._solve(lambda step: self._gradient_of(rows, step), accuracy, size)
 
     def _gradient(self, residuals: Sequence[torch.Tensor], step: torch.Tensor | None) -> torch.Tensor:
-        """J^T (r + J d), of residuals r before a step d."""
+        """Return J^T (r + J d) for residuals r and a step d; None for no step."""
         if step is not None:
             residuals = [r + a for r, a in zip(residuals, self.apply(step.cpu().numpy()), strict=True)]
         return self._put(self.gradient(residuals))
 
     def _gradient_of(self, rows: Sequence[Rows], step: torch.Tensor | None) -> torch.Tensor:
-        """The same of the residuals of ``rows``."""
+        """Return J^T (r + J d) for the residuals r of ``rows`` and a step d; None for no step."""
         total: torch.Tensor | float = 0.0
         for block, own in zip(self.rows, rows, strict=True):
             if isinstance(own, FleetingRows):
@@ -191,10 +186,7 @@ class ConjugateGradients(Seen):
         return total
 
     def _solve(self, gradient: Callable[[torch.Tensor | None], torch.Tensor], accuracy: float, size: float) -> Array:
-        """After every round the ``gradient`` is worked out anew, unless that shows nothing.
-
-        What the preconditioner makes of it is what is missing.
-        """
+        """Solve in up to ROUNDS rounds with ``gradient`` computed anew, which preconditioned estimates the error."""
         right = -gradient(None)
         step, before, begun = torch.zeros_like(right), np.inf, self.iterations
         for _ in range(ROUNDS):
@@ -219,7 +211,7 @@ class ConjugateGradients(Seen):
     def _descend(
         self, right: torch.Tensor, accuracy: float, enough: float, least: int = 0
     ) -> tuple[torch.Tensor, float]:
-        """The solution for every side, and how large what is still missing is; up the ladder until it leads on."""
+        """Return the solution and its estimated error, by the first preconditioner that converges."""
         while True:
             step, fall, missing = self._steps(right, accuracy, enough, least)
             fall = None if is_refuted(self.inverse) else fall
@@ -238,7 +230,7 @@ class ConjugateGradients(Seen):
             self._rung, self._inverse = self._rung + 1, None
 
     def _is_rounded(self, step: torch.Tensor) -> bool:
-        """Whether products with J^T J are rounded more than what the rows see of the step."""
+        """Whether rounding of products with J^T J changes the step by more than the share COARSE."""
         exact = self._put(super().normal(step.cpu().numpy()))
         off, size = self._sizes(self.inverse(exact - self._normal(step)), step)
         return off > COARSE * size
@@ -246,10 +238,11 @@ class ConjugateGradients(Seen):
     def _steps(
         self, right: torch.Tensor, accuracy: float, enough: float, least: int = 0
     ) -> tuple[torch.Tensor, float | None, float]:
-        """The solution, by how much the size of the gradient has fallen, and how large what is missing is.
+        """Return the solution, the reduction of the gradient, and the estimated error, by one preconditioner.
 
-        To a relative error of ``accuracy`` or an error of ``enough``, in so many steps at ``least``: no step is larger
-        than all moves, its ``reach``. The fall is None where another preconditioner is wanted, 0 where none would help.
+        It ends at a relative error of ``accuracy`` or an error of ``enough``, after at least ``least`` steps.
+        ``reach``, the sum of all moves, bounds the solution. The reduction is None for another preconditioner, 0 if
+        that would not help.
         """
         given, step, towards = right, torch.zeros_like(right), self.inverse(right)
         direction, slope = towards, (right * towards).sum(0)
@@ -262,7 +255,7 @@ class ConjugateGradients(Seen):
             self.clock.check()
             image = self._times(direction)
             curvature = (direction * image).sum(0)
-            if bool(((curvature < 0.0) & (slope > accuracy**2 * start)).any()):  # no J^T J: what rounding made of it
+            if bool(((curvature < 0.0) & (slope > accuracy**2 * start)).any()):  # negative curvature: rounding of J^T J
                 if self.go_by_points():
                     return self._steps(given, accuracy, enough, least)
                 break
@@ -290,11 +283,11 @@ class ConjugateGradients(Seen):
 
     @property
     def _is_last(self) -> bool:
-        """Whether no other preconditioner is to be had for the work that it may take."""
+        """Whether there is no next preconditioner within the allowed work."""
         following = self._ladder[self._rung + 1 : self._rung + 2]
         return not any(rung.work <= self._bounds[1] for rung in following)
 
     def _leads_nowhere(self, falls: Sequence[float], target: float) -> bool:
-        """Whether the target is further off than the next preconditioner, where there is one."""
+        """Whether this preconditioner promises more steps to the target than allowed, and there is a next one."""
         rung = self._ladder[self._rung]
         return len(falls) - 1 == rung.looked_at and not self._is_last and not promise(falls, target, rung.promised)

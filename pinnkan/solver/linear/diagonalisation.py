@@ -1,10 +1,9 @@
 """Fast diagonalisation: an approximate inverse of J^T J by the eigenfunctions of all coordinates but one.
 
-Where the operator is a sum of products, J^T J is a sum of Kronecker products. Along all coordinates but one these are
-made diagonal, at least nearly (:mod:`pinnkan.assembly.one_coordinate`); what then remains is one banded matrix along
-the last coordinate for each product of eigenfunctions, with weights averaged by these. All of them together cost
-as much as a few products with J (Lynch, Rice, Thomas 1964; for splines Sangalli, Tani 2016, where no coordinate keeps
-its band). The coordinate whose forms are furthest from diagonal keeps its band: time, a direction of advection.
+Where the operator is a sum of products, J^T J is a sum of Kronecker products, nearly diagonal in the modes of
+:mod:`pinnkan.assembly.one_coordinate`. A banded matrix along the last coordinate remains for each product of modes,
+with weights averaged by these; the coordinate whose forms are furthest from diagonal keeps its band. The cost is that
+of a few products with J (Lynch, Rice, Thomas 1964; for splines, with no band, Sangalli, Tani 2016).
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,16 +25,16 @@ from pinnkan.solver.linear.triangles import Inverse, inverse_of_band
 
 #: Numbers of products of two functions that are added up at once.
 AT_ONCE = 2**20
-#: Shifts of the diagonal, relative to it, tried where rounding has made a matrix indefinite.
+#: Multiples of the diagonal tried in turn where rounding has made a matrix indefinite.
 SHIFTS = (0.0, 1e-15, 1e-13, 1e-11, 1e-9)
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """The inverse for one unknown.
+    """The inverse for one unknown, from the ``inverse`` of banded matrices, one after the other.
 
-    ``position`` (mode coordinates .., last): of its coefficients; ``modes`` per coordinate but the last, of its
-    ``places`` in the order that they have along it; ``inverse`` of the matrices along it, one after the other.
+    ``position`` (mode coordinates .., last): its coefficients in vectors; ``places``: those along the last coordinate,
+    in the order of the band; ``modes``: of each coordinate but the last.
     """
 
     position: torch.Tensor
@@ -44,22 +43,22 @@ class Part:
     inverse: Inverse
 
     def add(self, right: torch.Tensor, out: torch.Tensor) -> None:
-        """Put the inverse on (free coefficient, side) into ``out``."""
+        """Write the inverse times ``right`` (free coefficient, rhs) into ``out``."""
         self.put(self.solved(self.seen(right)), out)
 
     def seen(self, right: torch.Tensor) -> torch.Tensor:
-        """(free coefficient, side) by functions of the coordinates: (mode, .., last, side)."""
+        """Return V^T ``right`` for modes V: (mode, .., last, rhs) of (free coefficient, rhs)."""
         x = right[self.position]
         for i, m in enumerate(self.modes):
             x = along(m.vectors.T, x, i)
         return x
 
     def solved(self, x: torch.Tensor) -> torch.Tensor:
-        """The inverse times (mode, .., last, side)."""
+        """Return the banded inverses times x (mode, .., last, rhs)."""
         return self.inverse(x.reshape(-1, x.shape[-1])).reshape(x.shape)
 
     def put(self, x: torch.Tensor, out: torch.Tensor) -> None:
-        """Put (mode, .., last, side) into ``out`` (free coefficient, side)."""
+        """Write V x for modes V and x (mode, .., last, rhs) into ``out`` (free coefficient, rhs)."""
         for i, m in enumerate(self.modes):
             x = along(m.vectors, x, i)
         out[self.position] = x
@@ -68,9 +67,8 @@ class Part:
 class FastDiagonalisation:
     """An approximate inverse of J^T J (1 + damping on its diagonal), one unknown after the other.
 
-    ``smooth``: of each unknown, the square of what the rows make of functions that somebody else takes care of: so much
-    of its mass is added; ``last``: the coordinate that keeps its band, if that is to be a certain one. Raises
-    numpy.linalg.LinAlgError where rows leave something free.
+    ``smooth``: multiples of the mass matrix to add, by unknown. ``last``: the coordinate that keeps its band, None for
+    that with the most mixed modes. Raises numpy.linalg.LinAlgError where rows leave coefficients undetermined.
     """
 
     def __init__(
@@ -91,7 +89,7 @@ class FastDiagonalisation:
         self.parts = [_part(rows, ordering, u, last, masks[u], found[u], damping, added[u]) for u in range(shape[-1])]
 
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
-        """The approximate inverse times (free coefficient, side)."""
+        """Return the approximate inverse times ``right`` (free coefficient, rhs)."""
         out = torch.zeros_like(right)
         for part in self.parts:
             part.add(right, out)
@@ -143,10 +141,9 @@ def _part(
 def _averaged(
     rows: TensorRows, unknown: int, last: int, chosen: Sequence[Modes], free: Sequence[torch.Tensor]
 ) -> Iterator[tuple[Table, dict[tuple[int, int], torch.Tensor]]]:
-    """Products of two weights, averaged over intervals and by each product of modes: (point of ``last``, mode).
+    """Yield tables of some intervals of ``last``, and weights by the orders of two derivatives along it.
 
-    By the orders of the two derivatives along ``last``, in some of its intervals after the other: so little lies
-    between. Nothing where the rows say nothing of the unknown.
+    Weights (point of ``last``, mode): products of two, averaged over intervals and products of modes of the others.
     """
     others = [i for i in range(len(rows.tables)) if i != last]
     jets = {k: j.order for k, j in enumerate(rows.jets) if j.unknown == unknown}
@@ -172,7 +169,7 @@ def _averaged(
 def _summed(
     rows: TensorRows, pairs: Sequence[tuple[int, int]], last: int
 ) -> Iterator[tuple[Table, dict[tuple[int, int], torch.Tensor]]]:
-    """Products of two weights, summed over the points of intervals of all coordinates but ``last``, by pair of jets."""
+    """Yield tables of some intervals of ``last``, and products of weights summed over points of other intervals."""
     inner = [2 * i + 1 for i in range(len(rows.tables)) if i != last]
     if isinstance(rows, FleetingRows) and rows.numbers is not None:
         squares = rows.squares_summed(inner)
@@ -185,14 +182,14 @@ def _summed(
 
 
 def _means(table: Table, values: torch.Tensor) -> torch.Tensor:
-    """Means (interval, mode) of values (point, mode) over every interval: weights are smooth where modes are not."""
+    """Return the means over every interval, (interval, mode), of values (point, mode)."""
     return (values.reshape(*table.weights.shape, -1) * table.weights.unsqueeze(-1)).sum(1) / table.weights.sum(1, True)
 
 
 def _assemble(
     band: torch.Tensor, table: Table, forms: dict[tuple[int, int], torch.Tensor], at: torch.Tensor, count: int
 ) -> None:
-    """Add the symmetric part of forms along the last coordinate, weights by orders, to the ``band`` (place, mode)."""
+    """Add symmetrised forms along the last coordinate, weights by orders, to the ``band`` (place, mode)."""
     pairs, weights, functions = [], [], table.index.shape[1]
     first, second = torch.tril_indices(functions, functions, device=at.device)
     for (a, b), weight in forms.items():
@@ -201,7 +198,7 @@ def _assemble(
         weights.append(weight.reshape(*table.nodes.shape, -1))  # (interval, point, mode)
     where = at[table.index]
     row, column = where[:, first], where[:, second]
-    twice = (row == column) & (first != second)  # a function that meets itself around a circle
+    twice = (row == column) & (first != second)  # a periodic function that overlaps itself
     low = torch.minimum(row, column)
     place = ((row - column).abs() * count + low + 1).masked_fill_(low < 0, 0)
     together = torch.where(twice.unsqueeze(1), 2.0, 1.0) * torch.cat(pairs, 1)
@@ -214,7 +211,7 @@ def _assemble(
 
 
 def _factor(bands: torch.Tensor, damping: float) -> Array:
-    """The factor of bands (mode, diagonal, column), one after the other along a single one."""
+    """Return the Cholesky factor of bands (mode, diagonal, column), put one after the other into one."""
     if not bool(torch.isfinite(bands).all()):
         raise np.linalg.LinAlgError("the rows are not finite")
     for shift in SHIFTS:
@@ -235,14 +232,14 @@ def are_products(ordering: Ordering, shape: Sequence[int]) -> bool:
 
 
 def free_factors(ordering: Ordering, shape: Sequence[int], unknown: int) -> list[np.ndarray]:
-    """Masks per coordinate: where a coefficient of an unknown is free for some others."""
+    """Return one mask per coordinate: where some coefficient of the unknown is free."""
     free = (ordering.position >= 0).cpu().numpy().reshape(shape)[..., unknown]
     others = [tuple(j for j in range(free.ndim) if j != i) for i in range(free.ndim)]
     return [np.asarray(free.any(axis=axes)) for axes in others]
 
 
 def folded(count: int) -> np.ndarray:
-    """0, n-1, 1, n-2, ..: neighbours around a circle stay near each other."""
+    """The order 0, n-1, 1, n-2, ..: neighbours on a periodic coordinate stay near each other."""
     index = np.arange(count)
     return np.argsort(np.where(2 * index < count, 2 * index, 2 * (count - 1 - index) + 1))
 

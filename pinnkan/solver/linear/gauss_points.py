@@ -1,4 +1,4 @@
-"""How many Gauss points a space is given, and what its rows then take: memory and multiplications."""
+"""The number of Gauss points of a space, and the memory and multiplications of its rows."""
 
 import numpy as np
 
@@ -11,28 +11,25 @@ from pinnkan.solver.work import STEPS_AT_POINT, factor_work, is_factored, steps_
 
 
 def points_per_interval(degree: int, intervals: int, order: int, all_of_them: bool = False) -> int:
-    """Gauss points per interval and coordinate; on few intervals one more than collocation needs.
+    """The number of Gauss points per interval of a coordinate, for derivatives up to ``order``.
 
-    A spline has one coefficient per interval. With half of degree - order, and two more, errors and estimates were
-    those of degree - order within 3 % on seven shipped problems. With one point less the splines come near to
-    interpolating the equation: a residual between the points up to 5 times the one that was trained. ``all_of_them``,
-    degree - order, where the domain cuts intervals (with half of them the layer at 30 degrees took twice as long), and
-    in a single coordinate, where they cost nothing.
+    min(m, 2 + ceil(m / 2)) with m = degree - order, but at least 3, and on few intervals one more than collocation
+    needs. Errors and estimates are those of m points within 3 %; with one point less splines come near to interpolating
+    the equation. ``all_of_them``: m, where the domain cuts intervals, and in a single coordinate.
     """
     enough = degree - order if all_of_them else min(degree - order, 2 - (order - degree) // 2)
     return max(3, enough, _fewest(degree, intervals, order))
 
 
 def _fewest(degree: int, intervals: int, order: int) -> int:
-    """Points per interval of which there are one more than coefficients that no side fixes, at least."""
+    """The least number of points per interval: ceil((intervals + degree + 2 - order) / intervals)."""
     return -(-(intervals + degree + 2 - order) // intervals)
 
 
 def points_of(model: Model, space: Space, extra: int = 0, fewer: int = 0) -> list[int]:
-    """Gauss points per interval of each coordinate: ``extra`` more, ``fewer`` in space as far as that determines.
+    """Return the Gauss points per interval of each coordinate: ``extra`` more, and ``fewer`` less in space.
 
-    A step on two intervals of degree 6 with fewer than there are coefficients made a correction 600 times too large of
-    a flow in a cube, with a larger residual than before.
+    No less than determine the coefficients: otherwise a correction was 600 times too large.
     """
     alone, found = len(space.axes) == 1, []
     for i, (axis, order) in enumerate(zip(space.axes, model.orders, strict=True)):
@@ -43,7 +40,7 @@ def points_of(model: Model, space: Space, extra: int = 0, fewer: int = 0) -> lis
 
 
 def require_memory(model: Model, space: Space, extra: int = 0) -> None:
-    """Raises ResourceError if a step in ``space`` needs more memory than there is."""
+    """Raise ResourceError if a step in ``space`` needs more memory than there is."""
     points, jets = _all_points(model, space, extra), sum(len(e.jets) for e in model.equations)
     grid = float(np.prod([float(p) for p in points]))
     are_made_again = all(are_fleeting(e, grid) for e in model.equations)
@@ -54,16 +51,15 @@ def require_memory(model: Model, space: Space, extra: int = 0) -> None:
 
 
 def predicted_work(model: Model, space: Space) -> float:
-    """Multiplications that a step in ``space`` is predicted to take, whoever solves."""
+    """The predicted multiplications of a step in ``space`` by the cheaper solver."""
     points, jets = _points_and_jets(model, space)
     return min(factor_work(space), steps_work(space, points, jets))
 
 
 def least_work(model: Model, space: Space) -> tuple[str, float]:
-    """Who is predicted to take a step in ``space``, and multiplications that it takes at least.
+    """Return the predicted solver of a step in ``space``, as text, and a lower bound of its multiplications.
 
-    Of conjugate gradients those of one unknown: where they turn out to take longer each step asks for the time. Two
-    coupled equations had been given up after 13 of 30 s for 87 s of a correction that took one step.
+    For conjugate gradients that of one unknown: each of their steps asks the clock.
     """
     points, jets = _points_and_jets(model, space)
     if is_factored(space, points, jets):

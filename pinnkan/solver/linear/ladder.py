@@ -1,4 +1,4 @@
-"""Preconditioners for conjugate gradients on J^T J, from the cheapest to the surest."""
+"""Preconditioners for conjugate gradients on J^T J, from the cheapest to the most reliable."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,21 +19,21 @@ from pinnkan.solver.linear.triangles import Inverse
 from pinnkan.solver.linear.waves import Together
 from pinnkan.solver.work import are_together, free_factor_work, is_told_in_time, moments_work, waves_work
 
-#: An operator whose size at points varies by more than this is not taken for one that separates.
+#: Largest variation of the size of an operator over points up to which it counts as separable (heuristic).
 VARIES = 2.0
-#: A diagonal enlarged by so much is a good preconditioner itself.
+#: Damping from which on the diagonal is a good preconditioner itself.
 DAMPED = 1.0
-#: When the steps of a rung are looked at, and how many it may promise: where the operator separates it shows at once.
+#: After how many steps convergence is predicted, and how many it may need in all; separable operators need few.
 QUICK, PATIENT = (8, 30.0), (40, 200.0)
-#: Multiplications of a factor that are worth while where nothing else leads on: some minutes.
+#: Most multiplications of a factor as the last preconditioner: some minutes.
 MOST_WORK = 3e12
-#: Multiplications of a factor in the time that a step takes for one derivative at one point: a product with J^T J and a
-#: preconditioner, 10 ms with 96 x 96 intervals of degree 10, whose factor takes 0.9 s.
+#: Multiplications of a factor in the time of a step for one derivative at one point: 10 ms a step on 96 x 96 intervals
+#: of degree 10, whose factor takes 0.9 s.
 OF_A_STEP = 100.0
-#: The largest capacitance matrix: 0.2 GB, its factor 2.4 s.
+#: Largest size of a capacitance matrix: 0.2 GB, its factor 2.4 s.
 MOST_JOINED = 5000
-#: Shares of the slopes at sides that a capacitance matrix leaves to the rest, as large as makes it definite. A wave
-#: that leaves a square of 4 x 3 intervals takes 54, 136 and 195 steps to 1e-10.
+#: Multiples ``kept`` of a capacitance matrix, tried in turn until it is definite: 54, 136 and 195 steps to 1e-10 for a
+#: wave that leaves a square.
 KEPT = (0.02, 0.3, 1.0)
 #: Multiplications of the singular vectors of a coordinate, over the cube of its coefficients.
 OF_MODES = 20.0
@@ -41,10 +41,9 @@ OF_MODES = 20.0
 
 @dataclass(frozen=True, eq=False)
 class Rung:
-    """How to ``make`` an approximate inverse, in so many multiplications (``work``).
+    """How to ``make`` an approximate inverse in ``work`` multiplications; ``is_exact``: up to rounding.
 
-    After so many steps (``looked_at``) it is left for the next rung if it promises more than ``promised`` in all.
-    ``is_exact``: but for rounding.
+    After ``looked_at`` steps the next one is taken if more than ``promised`` steps in all are predicted.
     """
 
     make: Callable[[], Inverse]
@@ -61,11 +60,10 @@ def rungs(
     damping: float,
     known: Factored | None = None,
 ) -> list[Rung]:
-    """Approximate inverses of J^T J + ``damping`` times its ``diagonal`` (coefficient, .., unknown).
+    """Return approximate inverses of J^T J + ``damping`` times its ``diagonal`` (coefficient, .., unknown), in turn.
 
-    Of all unknowns together, waves or functions between walls, and a factor for each function of time; fast
-    diagonalisation, where the size of the operator hardly varies; that of rows divided by their size, and a coarse
-    space beside it, factored or ``known``; a factor, where it can be afforded.
+    All unknowns together; a factor for each mode of time; a capacitance matrix; fast diagonalisation, if the operator
+    hardly varies; that of divided rows and a coarse space, factored or ``known``; a factor, if there is time for it.
     """
     own = diagonal.reshape(-1, 1)[ordering.free].clamp_min(1e-300)
     if damping >= DAMPED:
@@ -100,28 +98,25 @@ def rungs(
 
 
 def step_work(rows: Sequence[TensorRows]) -> float:
-    """Multiplications of a factor in the time of one step of conjugate gradients."""
+    """The multiplications of a factor in the time of one step of conjugate gradients."""
     return OF_A_STEP * sum(r.count for r in rows) * (max(len(r.jets) for r in rows) + 1.0)
 
 
 def _spread(sizes: OperatorSizes) -> float:
-    """By how much the size of an operator varies."""
+    """The largest size of an operator over its smallest."""
     low, high = sizes.range()
     return high / low
 
 
 @dataclass(frozen=True, eq=False)
 class Varying:
-    """The sum of an inverse that sees ``fine`` functions and the exact one in a ``coarse`` space.
-
-    With the residual as what is right, the latter is what is missing in the coarse space.
-    """
+    """The sum of an approximate inverse ``fine`` and the exact one in a ``coarse`` space, 0 outside of it."""
 
     fine: Inverse
     coarse: NestedSpace
 
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
-        """The approximate inverse times (free coefficient, side)."""
+        """Return the approximate inverse times ``right`` (free coefficient, rhs)."""
         return self.fine(right) + self.coarse(right)
 
 
@@ -132,9 +127,9 @@ def _varying(
     damping: float,
     known: Factored | None = None,
 ) -> Inverse:
-    """Rows divided by their size see little of smooth functions where lower orders count, the coarse space has them.
+    """Return the inverse of rows divided by their size plus a coarse space, to which it leaves smooth functions.
 
-    To 1e-9 on 96 and 192 intervals 25 and 21 steps, in place of 40 and 34, with a tenth to ten times as much as well.
+    Divided rows weigh these too little where lower orders count: a multiple of the mass is added (25 steps, not 40).
     """
     rows, simpler = [s.rows for s in sizes], [divided(s) for s in sizes]
     scale = scale_of(rows, simpler, diagonal, ordering)

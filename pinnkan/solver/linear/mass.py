@@ -1,4 +1,4 @@
-"""The mass matrix: how large functions are in L2, not their coefficients."""
+"""The mass matrix of a space, and L2 norms of functions."""
 
 from functools import lru_cache
 from typing import Any
@@ -15,14 +15,14 @@ from pinnkan.solver.linear.diagonalisation import along
 
 
 class Mass:
-    """The mass matrix of a space, on columns of its free coefficients, times ``weights`` of its unknowns."""
+    """The mass matrix on vectors of the ``free`` coefficients of a space, with ``weights`` of its unknowns."""
 
     def __init__(self, space: Space, free: np.ndarray, weights: Array) -> None:
         self.space, self.free, self.weights = space, free, weights
         self.factors = [_of(axis) for axis in space.axes]
 
     def __call__(self, vectors: Array) -> Array:
-        """The matrix times (free coefficient, vector)."""
+        """Return the matrix times ``vectors`` (free coefficient, vector)."""
         out = np.zeros((self.space.size, vectors.shape[1]))
         out[self.free] = vectors
         out = out.reshape(*self.space.shape, -1)
@@ -37,7 +37,7 @@ class Mass:
 
 
 class Lengths:
-    """The L2 norms of functions of a mass matrix, worked out where they are."""
+    """L2 norms by a mass matrix, computed on a given device."""
 
     def __init__(self, mass: Mass, device: torch.device) -> None:
         self._mass, self._is_host = mass, is_host(device)
@@ -48,7 +48,7 @@ class Lengths:
             self._factors = [torch.from_numpy(f.toarray()).to(device) for f in mass.factors]
 
     def __call__(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Of columns (free coefficient, vector)."""
+        """The norms of functions (free coefficient, vector)."""
         if self._is_host:
             return torch.from_numpy(self._mass.norms(vectors.numpy()))
         space = self._mass.space
@@ -61,12 +61,10 @@ class Lengths:
 
 
 class FunctionSizes:
-    """How large functions (free coefficient, side) are, the largest side of each.
+    """The size of functions (free coefficient, rhs): the largest over the right-hand sides.
 
-    A single unknown is as large as its L2 norm: what the last steps of conjugate gradients move are coefficients near
-    corners, a thousand times as much as they move the function. Several are as large as their largest coefficient:
-    beside a velocity a pressure, which the rows see least, is small (Beltrami's flow at 1e-4 had an effectivity of 0.69
-    by norms, in half the time).
+    The L2 norm of one unknown: conjugate gradients move coefficients near corners, a thousand times as much as the
+    function. Of several unknowns the largest coefficient, since norms hide a small pressure beside a velocity.
     """
 
     def __init__(self, space: Space, free: torch.Tensor) -> None:
@@ -74,7 +72,7 @@ class FunctionSizes:
         self._norms = Lengths(Mass(space, free.cpu().numpy(), np.ones(1)), free.device) if alone else None
 
     def __call__(self, *functions: torch.Tensor) -> list[float]:
-        """Of each."""
+        """Return the size of each of ``functions``."""
         if self._norms is None:
             return [float(f.abs().max()) for f in functions]
         norms = self._norms(torch.cat(functions, 1)).reshape(len(functions), -1)

@@ -1,11 +1,9 @@
-"""A preconditioner for slabs of several unknowns between walls: functions of time are told apart, space is whole.
+"""Preconditioner for slabs of several unknowns between walls: modes in time, full matrices in space.
 
-Between walls no functions of space diagonalise what joins a pressure to a velocity: what are sines in one coordinate
-are joined to cosines in the others. In time, on one interval, J^T J is nearly diagonal in functions that share a number
-(:mod:`pinnkan.solver.linear.walls`). What remains is a full matrix in space for each number, with the coefficients of
-the equations as they are. A slab of Beltrami's flow, 9,519 free coefficients: 1.4 s for all of it and 20 to 90 steps
-of 13 ms to two digits, where functions of space told apart (:mod:`pinnkan.solver.linear.waves`) take more than 300; a
-factor of the whole takes 9 s and 0.7 GB.
+Between walls no functions of space diagonalise the coupling of a pressure and a velocity: sines of one coordinate are
+coupled to cosines of the others. In time, on one interval, J^T J is nearly diagonal in modes of the same number
+(:mod:`pinnkan.solver.linear.walls`), and a full matrix in space remains for each. A slab of Beltrami's flow takes 20 to
+90 steps to two digits, with modes of space (:mod:`pinnkan.solver.linear.waves`) more than 300.
 """
 
 from collections.abc import Sequence
@@ -29,9 +27,9 @@ from pinnkan.solver.linear.walls import walls
 
 
 class Moments:
-    """An approximate inverse of J^T J (1 + damping on its diagonal): one factor for each number of functions of time.
+    """An approximate inverse of J^T J (1 + damping on its diagonal): one factor for each number of modes in time.
 
-    Raises numpy.linalg.LinAlgError where rows leave something free.
+    Raises numpy.linalg.LinAlgError where rows leave coefficients undetermined.
     """
 
     def __init__(self, rows: Sequence[TensorRows], ordering: Ordering, damping: float = 0.0) -> None:
@@ -49,7 +47,7 @@ class Moments:
         self._inverse = inverse_of_triangles(lower, device)
 
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
-        """The approximate inverse times (free coefficient, side)."""
+        """Return the approximate inverse times ``right`` (free coefficient, rhs)."""
         x = self._ordering.spread(right).reshape(-1, *self._shape[-2:], right.shape[1])  # (place, time, unknown, side)
         pairs = list(enumerate(zip(self._free, self._functions, strict=True)))
         seen = torch.cat([torch.einsum("ptn,tk->kpn", x[own, :, u], functions) for u, (own, functions) in pairs], 1)
@@ -61,7 +59,7 @@ class Moments:
         return out.reshape(-1, right.shape[1])[self._ordering.free]
 
     def _blocks(self, rows: Sequence[TensorRows]) -> dict[tuple[int, int], torch.Tensor]:
-        """J^T J by pair of unknowns: (number, free place of the one, of the other)."""
+        """Return J^T J by pair of unknowns: (number, free place of the first, of the second)."""
         out: dict[tuple[int, int], torch.Tensor] = {}
         whole = rows[0].tables
         seen = [_meant(r, whole) if isinstance(r, ValueRows) else _on(r.tables, r) for r in rows]
@@ -73,7 +71,7 @@ class Moments:
         return out
 
     def _block(self, rows: TensorRows, u: int, v: int) -> torch.Tensor:
-        """What rows make of the functions of one number of two unknowns: (number, free place, free place)."""
+        """Return the block of J^T J of two unknowns for modes of the same number: (number, free place, free place)."""
         *space, time = rows.tables
         last = len(space)
         seen, numbers = _in_functions(time, self._functions[u], self._functions[v])
@@ -90,7 +88,7 @@ class Moments:
         return found.reshape(len(numbers.row), len(self._free[u]), len(self._free[v]))
 
     def _matrix(self, blocks: dict[tuple[int, int], torch.Tensor], number: int) -> Array:
-        """The lower half of the matrix of one number: (free place by unknown, the same)."""
+        """Return the lower half of the matrix of one number: (free place by unknown, free place by unknown)."""
         starts = np.cumsum([0, *(len(own) for own in self._free)])
         out = np.zeros((starts[-1], starts[-1]), order="F")
         for (u, v), block in blocks.items():
@@ -99,7 +97,7 @@ class Moments:
 
 
 def _in_functions(time: Table, left: torch.Tensor, right: torch.Tensor) -> tuple[Table, Pairs]:
-    """A table of functions (coefficient, number) of two unknowns, and pairs of those with the same number."""
+    """Return a table of the modes (coefficient, number) of two unknowns, and the pairs of the same number."""
     functions, count = torch.cat([left, right], 1), left.shape[1]
     values = torch.stack([dense(time, k) @ functions for k in range(len(time.values))]).unsqueeze(1)
     index = torch.arange(2 * count, device=values.device)
@@ -109,19 +107,19 @@ def _in_functions(time: Table, left: torch.Tensor, right: torch.Tensor) -> tuple
 
 
 def _meant(rows: TensorRows, whole: Sequence[Table]) -> TensorRows:
-    """Rows at a point, saying of the mean over the coordinates what they say of it."""
+    """Return rows at a point with that point replaced by the mean over its coordinates."""
     tables = [_mean(w) if t.nodes.numel() == 1 else t for t, w in zip(rows.tables, whole, strict=True)]
     return _on(tables, rows)
 
 
 def _on(tables: Sequence[Table], rows: TensorRows) -> TensorRows:
-    """The same weights, worked out, of other functions; without a residual."""
+    """Return rows with the same weights, computed, on other tables; without a residual."""
     weights = rows.weights
     return TensorRows(rows.space, tuple(tables), rows.jets, weights, weights[..., :1])
 
 
 def _mean(whole: Table) -> Table:
-    """A point at which functions and their derivatives are what they are on average."""
+    """Return a table of one point, at which functions and derivatives have their mean values over ``whole``."""
     share = whole.weights.reshape(-1) / whole.weights.sum()
     values = torch.stack([share @ dense(whole, k) for k in range(len(whole.values))])[:, None, None]
     index = torch.arange(whole.count, device=values.device).unsqueeze(0)
@@ -129,9 +127,9 @@ def _mean(whole: Table) -> Table:
 
 
 def _factor(matrix: Array, damping: float) -> tuple[Array, Array]:
-    """L with L L^T = S A S, and S, which makes the diagonal one, of a matrix A whose lower half is given.
+    """Return L with L L^T = S A S, and S, which makes the diagonal of A one; of A the lower half is given.
 
-    Functions that are not there are joined to nothing.
+    Where the diagonal of A is zero there is no function: S A S has a unit row.
     """
     if not np.isfinite(matrix).all():
         raise np.linalg.LinAlgError("the rows are not finite")

@@ -1,8 +1,7 @@
-"""A coarse space, nested in that of the rows, in which least squares are solved by a factor.
+"""A coarse space nested in that of the rows, in which least squares are solved by a factor.
 
-The paper's hierarchy as a preconditioner: what knots hold that are a few times further apart is solved there, with
-the same rows at the same points, and carried over exactly. Added to one that sees the highest derivatives only, it
-takes the smooth functions that this does not know (Bramble, Pasciak, Xu 1990).
+The same rows are solved for splines on knots a few times further apart, and the solution is prolongated exactly. Added
+to an inverse for the highest derivatives, it takes care of smooth functions (Bramble, Pasciak, Xu 1990).
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,23 +22,23 @@ from pinnkan.solver.linear.diagonalisation import along
 from pinnkan.solver.linear.triangles import Inverse
 from pinnkan.solver.work import factor_work
 
-#: Multiplications that the factor of the coarse space may take, a twentieth of a second.
+#: Most multiplications of the factor of the coarse space: a twentieth of a second.
 MOST_WORK = 5e8
-#: Points in every coarse interval that are enough for the coarse rows where it has THIN fine ones or more: of six, on
-#: 96 x 96 intervals of degree 10, what is left in the coarse space took 32 steps in place of 25.
+#: A coarse interval of THIN or more fine ones has about POINTS points. With six instead conjugate gradients take 32
+#: steps, not 25, on 96 x 96 intervals of degree 10.
 THIN, POINTS = 3, 9
 
 
 @dataclass(frozen=True, eq=False)
 class Factored:
-    """A ``space``, the ``ordering`` of its coefficients, and the inverse of J^T J there by a factor."""
+    """The inverse of J^T J in a ``space`` by a factor, for coefficients in an ``ordering``."""
 
     space: Space
     ordering: Ordering
     inverse: Inverse
 
     def fits(self, fine: Space, ordering: Ordering) -> bool:
-        """Whether it is nested in a ``fine`` space, and what conditions fix there is fixed here."""
+        """Whether its space is nested in a ``fine`` one, with the same coefficients fixed by conditions."""
         own = self.space
         if own.unknowns != fine.unknowns or own.shape == fine.shape or len(own.axes) != len(fine.axes):
             return False
@@ -53,10 +52,7 @@ class Factored:
 
 
 class NestedSpace:
-    """The inverse of J^T J in a coarse space of the same functions; zero outside of it.
-
-    ``known``: one of the same rows that has been factored before, and is taken where it knows no less.
-    """
+    """The inverse of J^T J in a coarse space, 0 outside; ``known``: a factor to use if nested and no coarser."""
 
     def __init__(self, rows: Sequence[TensorRows], ordering: Ordering, known: Factored | None = None) -> None:
         self._ordering, self._fine = ordering, rows[0].space
@@ -73,7 +69,7 @@ class NestedSpace:
         ]
 
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
-        """The inverse in the coarse space times (free coefficient, side)."""
+        """Return the inverse in the coarse space times ``right`` (free coefficient, rhs)."""
         x = self._ordering.spread(right).reshape(*self._fine.shape, -1)
         for i, matrix in enumerate(self._maps):
             x = x if matrix is None else along(matrix.T, x, i)
@@ -85,7 +81,7 @@ class NestedSpace:
 
 
 def _full(fine: Axis, coarse: Axis) -> Array:
-    """The matrix (fine.count, coarse.count) of the way from one axis to the other, with its zeros."""
+    """Return the prolongation matrix (fine.count, coarse.count) as a full one."""
     unit = np.eye(coarse.count)
     return np.ascontiguousarray(Space((coarse,), coarse.count).prolong(unit, Space((fine,), coarse.count)))
 
@@ -102,7 +98,7 @@ def coarse_space(fine: Space) -> Space:
 
 
 def fewest(axis: Axis) -> int:
-    """The fewest intervals of a coarse coordinate: round a circle functions should not meet themselves."""
+    """The fewest intervals of a coarse axis: so many on a periodic one that no function overlaps itself."""
     return axis.degree + 1 if axis.periodic else 2
 
 
@@ -114,7 +110,7 @@ def _every(axis: Axis, ratio: int) -> Axis:
 
 
 def _fixed(ordering: Ordering, fine: Space, coarse: Space) -> np.ndarray:
-    """Which coarse coefficients are fixed: as many layers at each end as of the fine ones."""
+    """Return the mask of fixed coarse coefficients: as many layers at each end as of the fine ones."""
     fixed = (ordering.position < 0).cpu().numpy().reshape(fine.shape)
     for i, (a, b) in enumerate(zip(fine.axes, coarse.axes, strict=True)):
         low = (b.count + 1) // 2
@@ -124,7 +120,7 @@ def _fixed(ordering: Ordering, fine: Space, coarse: Space) -> np.ndarray:
 
 
 def _seen(rows: TensorRows, coarse: Space) -> TensorRows:
-    """The same rows of coarse functions, on fewer points where those of the fine intervals are more than enough."""
+    """Return the rows for coarse functions, on fewer points where those of the fine intervals are more than enough."""
     axes = zip(coarse.axes, rows.space.axes, rows.tables, strict=True)
     found = [_seen_by(axis, fine, table) for axis, fine, table in axes]
     thin = {i: table.nodes.shape[1] for i, (table, is_thin) in enumerate(found) if is_thin}
@@ -140,13 +136,13 @@ def _seen(rows: TensorRows, coarse: Space) -> TensorRows:
 
 
 def _in_one(table: Table) -> int:
-    """Fine intervals in each coarse one, where they are as many in all: pairs of functions are taken of all at once."""
+    """The number of fine intervals in each coarse one where that is the same, else 1."""
     seen = torch.unique_consecutive(table.index[:, 0], return_counts=True)[1]
     return int(seen[0]) if bool((seen == seen[0]).all()) else 1
 
 
 def _seen_by(axis: Axis, fine: Axis, table: Table) -> tuple[Table, bool]:
-    """The table of the functions of a coarse axis, and whether it has fewer points than the one of the fine axis."""
+    """Return the table of the functions of a coarse axis, and whether it has fewer points than that of the fine one."""
     if axis is fine:
         return table, False
     points = -(-POINTS * axis.intervals // fine.intervals)
@@ -161,13 +157,13 @@ def _seen_by(axis: Axis, fine: Axis, table: Table) -> tuple[Table, bool]:
 
 
 def _thinned(weights: torch.Tensor, tables: Sequence[Table], thin: Mapping[int, int]) -> torch.Tensor:
-    """Weights on so many Gauss points of every interval of some coordinates, interpolated."""
+    """Interpolate weights to fewer Gauss points of every interval; ``thin``: their number by coordinate."""
     for i, points in thin.items():
         own = tables[i].weights
         old, gauss = np.polynomial.legendre.leggauss(own.shape[1])
         new, few = np.polynomial.legendre.leggauss(points)
         between = np.linalg.solve(np.vander(old, increasing=True).T, np.vander(new, len(old), increasing=True).T).T
-        matrix = np.sqrt(few)[:, None] * between / np.sqrt(gauss)  # roots of weights go with them
+        matrix = np.sqrt(few)[:, None] * between / np.sqrt(gauss)  # weights contain roots of those of the quadrature
         moved = torch.tensordot(weights, torch.from_numpy(matrix).to(weights.device), dims=([2 * i + 1], [1]))
         weights = moved.movedim(-1, 2 * i + 1)
     return weights

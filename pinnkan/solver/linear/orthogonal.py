@@ -1,9 +1,8 @@
-"""The triangular factor of a banded J by orthogonal transformations, some rows after the other.
+"""The triangular factor R of a banded J = Q R by orthogonal transformations of groups of rows, one after the other.
 
-Where J^T J has lost the small singular values of J to rounding, R of J = Q R has them: the rows whose first coefficient
-is the same are put beneath the triangle of the coefficients that they share, and reflected into it (Bjorck 1996,
-section 6.3). Q is never kept: R^T R takes the place of the factor of J^T J, and refinement on the residual goes on from
-there (corrected seminormal equations).
+R has the small singular values that J^T J loses to rounding. Rows with the same first coefficient are put beneath the
+triangle of the coefficients that they share, and reflected into it (Bjorck 1996, section 6.3). Q is not kept: R^T R
+replaces the factor of J^T J, and refinement with the residual follows (corrected seminormal equations).
 """
 
 from collections.abc import Sequence
@@ -16,10 +15,9 @@ from pinnkan.kan.field import Array
 
 
 def triangle_of(cells: Sequence[CellRows], ordering: Ordering, scale: Array, beneath: float, width: int) -> Array:
-    """R^T of J with columns times ``scale`` (free coefficient), as a band (diagonal, column).
+    """Return R^T of J with columns times ``scale`` (free coefficient), as a band (diagonal, column).
 
-    No cell sees two free coefficients more than ``width`` apart; ``beneath``: that multiple of the unit matrix is put
-    under J.
+    ``beneath``: multiple of the identity put under J. ``width``: largest distance of free coefficients of a cell.
     """
     parts: list[tuple[np.ndarray, Array]] = [_entries(c, ordering, scale, width) for c in cells]
     if beneath > 0.0:
@@ -28,7 +26,7 @@ def triangle_of(cells: Sequence[CellRows], ordering: Ordering, scale: Array, ben
     order = np.argsort(first, kind="stable")
     first, entries = first[order], entries[order]
     starts = np.flatnonzero(np.diff(first, prepend=-1)).tolist()
-    # rows of R from the diagonal on, with none after the last
+    # rows of R from the diagonal on, and zeros after the last
     triangle: Array = np.zeros((ordering.size + width, width + 1))
     row, column = np.triu_indices(width + 1)
     window = np.zeros((width + 1, width + 1))
@@ -41,7 +39,7 @@ def triangle_of(cells: Sequence[CellRows], ordering: Ordering, scale: Array, ben
 
 
 def _entries(cells: CellRows, ordering: Ordering, scale: Array, width: int) -> tuple[np.ndarray, Array]:
-    """The first free coefficient of each row, (row), and its entries from there on, (row, width + 1)."""
+    """Return the first free coefficient of each row, (row), and its entries from there on, (row, width + 1)."""
     position, jacobian = ordering.position[cells.index].cpu().numpy(), cells.jacobian.cpu().numpy()
     seen = (position >= 0) & jacobian.any(1)  # (cell, column); unknowns that an equation does not have are zero
     some = seen.any(1)
@@ -50,5 +48,5 @@ def _entries(cells: CellRows, ordering: Ordering, scale: Array, width: int) -> t
     weighed = jacobian * np.where(seen, scale[position], 0.0)[:, None]
     out = np.zeros((*jacobian.shape[:2], width + 1))
     for cell, (place, there) in enumerate(zip(position - first[:, None], seen, strict=True)):
-        np.add.at(out[cell].T, place[there], weighed[cell].T[there])  # two columns may stand for one
+        np.add.at(out[cell].T, place[there], weighed[cell].T[there])  # two columns may be one coefficient
     return first.repeat(out.shape[1]), out.reshape(-1, width + 1)

@@ -1,18 +1,18 @@
-"""Symmetric positive systems, scaled to a unit diagonal."""
+"""Small symmetric positive definite systems, scaled to a unit diagonal."""
 
 import numpy as np
 import scipy.linalg
 
 from pinnkan.kan.field import Array
 
-#: Shifts of the unit diagonal tried where rounding has made a matrix indefinite.
+#: Multiples of the identity tried in turn where rounding has made the scaled matrix indefinite.
 SHIFTS = (0.0, 1e-15, 1e-14, 1e-13, 1e-12, 1e-10, 1e-8)
 
 
 def solve(matrix: Array, vector: Array, damping: float = 0.0) -> Array:
-    """(matrix + damping diag)^-1 vector, columns scaled to unit length.
+    """Return (matrix + damping * its diagonal)^-1 times ``vector``, by Cholesky after scaling to a unit diagonal.
 
-    Raises numpy.linalg.LinAlgError: not finite, or no shift helps.
+    Raises numpy.linalg.LinAlgError where entries are not finite or no shift helps.
     """
     diagonal = np.diag(matrix)
     scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))

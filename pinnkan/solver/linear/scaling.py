@@ -1,9 +1,8 @@
-"""Rows divided by the size of their operator where that varies, and what the coefficients take in turn.
+"""Preconditioning of operators that vary: rows divided by the size of the operator, coefficients scaled in turn.
 
-With u = v / k, the rows of div(k grad u) = f become those of Laplace's operator on v, but for lower derivatives: a
-preconditioner for these, between two scalings of the coefficients, is one for the others (Loli, Montardini, Sangalli,
-Tani 2020). Nothing looks for a k: the size of an operator at a point is that of its weights on functions as fine as the
-knots.
+With u = v / k, the rows of div(k grad u) = f become those of the Laplacian of v, up to lower derivatives. An inverse of
+these, between two scalings of the coefficients, preconditions the original rows (Loli, Montardini, Sangalli, Tani
+2020). No k is needed: the size of an operator at a point is that of its weights on functions as fine as the knots.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,26 +21,27 @@ from pinnkan.assembly.tensor_rows import TensorRows, parts
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Jet
 
-#: Conditions that are rows tie this many layers of coefficients at their side: these are scaled alike.
+#: Number of layers of coefficients at a side with rows that get the same scale: those that the rows couple.
 TIED = 3
 
 
 @dataclass(frozen=True, eq=False)
 class Scaled:
-    """The inverse of J^T J, from ``inner``, one of the rows divided by their size: ``scale`` (free coefficient, 1)."""
+    """An inverse of J^T J from ``inner``, one of rows divided by their size; ``scale``: (free coefficient, 1)."""
 
     inner: Callable[[torch.Tensor], torch.Tensor]
     scale: torch.Tensor
 
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
-        """The approximate inverse times (free coefficient, side)."""
+        """Return the approximate inverse times ``right`` (free coefficient, rhs)."""
         return self.scale * self.inner(self.scale * right)
 
 
 class OperatorSizes:
-    """Size of the operator at the points of the grid, relative to one with its mean weights: about one.
+    """The size of an operator at grid points, relative to that with its mean weights: about one.
 
-    ``mean_squares``: mean squares of the weights without those of the quadrature, (jet).
+    Its square is the sum over jets of (weight * prod (degree / width)^order)^2. ``mean_squares`` (jet): mean squares of
+    the weights without those of the quadrature.
     """
 
     def __init__(self, rows: TensorRows) -> None:
@@ -53,7 +53,7 @@ class OperatorSizes:
         self._mean = reduce(torch.add, (m * reduce(torch.mul, f) for m, f in finest)).clamp_min(1e-300)
 
     def of(self, weights: torch.Tensor, part: slice, along: int = 0) -> torch.Tensor:
-        """In some intervals of a coordinate, with the ``weights`` there: (interval, point, interval, ..)."""
+        """The size in some intervals of coordinate ``along``, from the ``weights`` there: (interval, point, ..)."""
         total = torch.zeros_like(weights[..., 0])
         for own, finest in zip(weights.unbind(-1), self._finest, strict=True):
             square = own.square()
@@ -64,11 +64,11 @@ class OperatorSizes:
 
     @cached_property
     def whole(self) -> torch.Tensor:
-        """At all points."""
+        """The size at all points."""
         return self.of(self.rows.weights, slice(None))
 
     def _mean_squares(self) -> torch.Tensor:
-        """Mean squares of the weights without those of the quadrature: (jet)."""
+        """The mean squares of the weights without those of the quadrature: (jet)."""
         rows = on_few(self.rows)
         total = rows.tables[0].values.new_zeros(len(rows.jets))
         if isinstance(rows, FleetingRows) and rows.numbers is not None:
@@ -81,7 +81,7 @@ class OperatorSizes:
         return total / rows.count
 
     def range(self) -> tuple[float, float]:
-        """The smallest and the largest."""
+        """The smallest and the largest size."""
         if isinstance(self.rows, FleetingRows) and self.rows.numbers is not None:
             cells = zip(self.rows.numbers, self._finest, strict=True)
             square = sum(number**2 * reduce(torch.mul, f) for number, f in cells) / self._mean
@@ -95,7 +95,7 @@ class OperatorSizes:
         return min(float(low) for low, _ in found), max(float(high) for _, high in found)
 
     def _size_of(self, jet: Jet) -> list[torch.Tensor]:
-        """What a derivative makes of a function as fine as the knots: a factor for each coordinate."""
+        """The factor (degree / width)^order of a derivative, for each coordinate."""
         out = []
         for i, table in enumerate(self.rows.tables):
             axis = self.rows.space.axes[i]
@@ -106,9 +106,9 @@ class OperatorSizes:
 
 
 def square_on(rows: TensorRows, coarse: Space, unknown: int) -> float:
-    """The mean square of what rows make of an unknown that varies by itself over an interval of ``coarse`` knots.
+    """The mean square of the rows for a function of one unknown that varies over an interval of ``coarse``.
 
-    Along the coordinates in which these are fewer than the rows have; zero of rows on a side.
+    It varies along the coordinates that are coarser than those of the rows; zero for rows on a side.
     """
     if any(t.nodes.numel() == 1 for t in rows.tables):
         return 0.0
@@ -121,7 +121,7 @@ def square_on(rows: TensorRows, coarse: Space, unknown: int) -> float:
 
 
 class DividedRows(FleetingRows):
-    """Rows that are not kept, divided by the sizes of their operator; without a residual."""
+    """Rows that are computed on demand, divided by the sizes of their operator; without a residual."""
 
     _sizes: OperatorSizes
 
@@ -131,7 +131,7 @@ class DividedRows(FleetingRows):
 
     @property
     def numbers(self) -> None:
-        """None: the sizes vary."""
+        """None: the weights vary from point to point."""
         return None
 
     def on_few(self, along: int | None) -> "DividedRows":
@@ -147,7 +147,7 @@ class DividedRows(FleetingRows):
 
 
 def divided(sizes: OperatorSizes) -> TensorRows:
-    """The rows divided by the sizes of their operator."""
+    """Return the rows divided by the sizes of their operator."""
     rows = sizes.rows
     if isinstance(rows, FleetingRows):
         return DividedRows(rows, sizes)
@@ -157,7 +157,7 @@ def divided(sizes: OperatorSizes) -> TensorRows:
 def scale_of(
     rows: Sequence[TensorRows], simpler: Sequence[TensorRows], diagonal: torch.Tensor, at: Ordering
 ) -> torch.Tensor:
-    """The root of the ratio of the diagonals of ``simpler`` rows and of the rows: (free coefficient, 1)."""
+    """The root of the ratio of the diagonals of J^T J, of ``simpler`` rows over the rows: (free coefficient, 1)."""
     other = diagonal_by_cells(simpler)
     scale = (other / torch.where(diagonal > 0.0, diagonal, other.clamp_min(1e-300))).sqrt()
     for r in rows:
@@ -168,7 +168,7 @@ def scale_of(
 
 
 def tie(scale: torch.Tensor, index: int, at_end: bool) -> None:
-    """Give the outermost layers along a coordinate the scale of the innermost of them."""
+    """Set the scale of the TIED outermost layers of a coordinate to that of the next layer inside, in place."""
     layers = scale.movedim(index, 0)
     layers = layers.flip(0) if at_end else layers
     count = min(TIED, len(layers) - 1)

@@ -1,4 +1,4 @@
-"""What everyone asks of a solver of linear least squares, and what all of them have in common."""
+"""The interface of solvers of linear least squares, and what they have in common."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -12,97 +12,93 @@ from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import Rows
 from pinnkan.kan.field import Array
 
-#: Rounding of a product, with some margin.
+#: Relative rounding error of a product, with some margin.
 UNIT = 4e-16
 
 
 class NotFiniteError(np.linalg.LinAlgError):
-    """The rows are not: a residual may be nan where its derivatives are numbers, as of log(u) for u < 0."""
+    """Raised where J or the residual is not finite, such as the residual of log(u) for u < 0."""
 
     def __init__(self) -> None:
         super().__init__("the rows are not finite")
 
 
 class LinearSolver(Protocol):
-    """min |J d + r|^2 + damping |d / scale|^2 over the free coefficients, for any right-hand side of the same rows.
+    """Minimise |J d + r|^2 + damping |d / scale|^2 over the free coefficients d, for any r of the same rows.
 
-    ``rounding``: how large the error of the last solution is, as :meth:`size_of` says; ``words``: what was done, for
-    people, "" for a factor.
+    Shapes write ``rhs`` for the index of right-hand sides. ``scale``: the inverse lengths of the columns of J.
     """
 
     @property
     def iterations(self) -> int:
-        """Steps of all solutions, 0 of a factor."""
+        """The number of conjugate gradient steps of all solutions so far; 0 for a factor."""
 
     @property
     def rows(self) -> Sequence[Rows | IntegralRows]:
-        """J, block by block."""
+        """The blocks of rows of J."""
 
     @property
     def ordering(self) -> Ordering:
-        """Which coefficients are free, and their order in vectors."""
+        """The free coefficients and their order in vectors."""
 
     @property
     def clock(self) -> Clock:
-        """Asked before what takes long."""
+        """The clock that is asked before long computations."""
 
     @property
     def rounding(self) -> float:
-        """Of the last solution."""
+        """The estimated error of the last solution, measured as :meth:`size_of` does."""
 
     @property
     def words(self) -> str:
-        """Who has solved, and how, "" for a factor."""
+        """How the last solution was computed, as text; "" for a factor."""
 
     def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = 0.0, size: float = 0.0) -> Array:
-        """The minimiser for every side: (free coefficient, side).
+        """Return the minimiser for every right-hand side: (free coefficient, rhs).
 
-        To a relative ``accuracy`` of the step, or of a function of ``size`` that it is added to what their solver
-        was asked for, or better.
+        ``accuracy``: the allowed error relative to the step. ``size``: that of the function that the step is added to,
+        of which conjugate gradients may leave a small share as well.
         """
 
     def size_of(self, coefficients: Array) -> float:
-        """How large a function of the space is: its largest coefficient, or its L2 norm."""
+        """The size of a function of the space: its largest coefficient, or its L2 norm."""
 
     def solve_rows(self, rows: Sequence[Rows], accuracy: float = 0.0, size: float = 0.0) -> Array:
-        """The same for the residuals of ``rows`` that have the same J."""
+        """Return :meth:`solve` for the residuals of ``rows``, which have the J of this solver."""
 
     def backsolve(self, gradient: Array, accuracy: float = 0.0) -> Array:
-        """(J^T J + damping)^-1 times ``gradient`` (free coefficient, side), not refined.
+        """Return (J^T J + damping)^-1 times ``gradient`` (free coefficient, rhs), without refinement.
 
-        To a relative ``accuracy``, or better; by default to a few digits.
+        ``accuracy``: the allowed relative error; by default a few digits are right.
         """
 
     def closer(self, gradient: Array) -> Array:
-        """The same of a gradient that a solution has left: what is missing of it, in no more time than it took."""
+        """Estimate what a solution lacks from the ``gradient`` after it, in no more time than the solution took."""
 
     def precondition(self, gradient: Array) -> Array:
-        """The same to a digit or so."""
+        """Return (J^T J + damping)^-1 times ``gradient`` to about one digit."""
 
     def sharpen(self, most: float) -> bool:
-        """Whether conjugate gradients precondition by a factor from now on, if it takes no more than ``most`` work."""
+        """Precondition by a factor from now on if it takes at most ``most`` multiplications; return whether."""
 
     def apply(self, step: Array) -> list[torch.Tensor]:
-        """J d of every block, for d (free coefficient, side)."""
+        """Return J d of every block, for d (free coefficient, rhs)."""
 
     def gradient(self, residuals: Sequence[torch.Tensor]) -> Array:
-        """J^T r: (free coefficient, side)."""
+        """Return J^T r: (free coefficient, rhs)."""
 
     def normal(self, step: Array) -> Array:
-        """J^T J d: (free coefficient, side)."""
+        """Return J^T J d: (free coefficient, rhs)."""
 
     def go_by_points(self) -> bool:
-        """From now on products with J^T J as exact as J; whether they were not and may be."""
+        """Compute products with J^T J as J^T (J d) from now on; return whether that is a change."""
 
     def floor(self, coefficients: Array) -> float:
-        """What rounding leaves in J d of free coefficients: UNIT times what they add to it one by one."""
+        """The rounding error of J c for free coefficients c: UNIT * |c_j * length of column j|_2."""
 
 
 class Seen:
-    """Rows with an order of their coefficients, both ways; ``lengths``: of the columns of J.
-
-    Without a ``clock`` there is no limit.
-    """
+    """Products with J and J^T for free coefficients in a given order; ``lengths``: of columns of J, by default one."""
 
     def __init__(self, rows: Sequence[Rows | IntegralRows], ordering: Ordering, clock: Clock | None = None) -> None:
         self.rows, self.ordering, self.clock = tuple(rows), ordering, clock or Clock()
@@ -117,7 +113,7 @@ class Seen:
         return self.solve([r.residual for r in rows], accuracy, size)
 
     def size_of(self, coefficients: Array) -> float:
-        """See :class:`LinearSolver`: its largest coefficient."""
+        """Return the largest absolute coefficient."""
         return float(np.abs(coefficients).max(initial=0.0))
 
     def gradient(self, residuals: Sequence[torch.Tensor]) -> Array:
@@ -135,11 +131,11 @@ class Seen:
         return self.gradient(self.apply(step))
 
     def go_by_points(self) -> bool:
-        """See :class:`LinearSolver`: they are, by points."""
+        """Return False: products are computed as J^T (J d) already."""
         return False
 
     def sharpen(self, most: float) -> bool:
-        """See :class:`LinearSolver`: a factor does."""
+        """Return False: nothing changes."""
         return False
 
     def floor(self, coefficients: Array) -> float:

@@ -1,4 +1,4 @@
-"""The least-squares problem of a model in one product space: its rows at Gauss points, and Gauss-Newton steps."""
+"""The least-squares problem of a model in one product space: rows at Gauss points, and Gauss-Newton steps."""
 
 import hashlib
 from collections.abc import Sequence
@@ -26,32 +26,29 @@ from pinnkan.solver.linear.choice import solver_of
 from pinnkan.solver.linear.gauss_points import least_work, points_of, require_memory
 from pinnkan.solver.linear.solver import LinearSolver
 
-#: Weighted rows of a condition, relative to their natural scale. Poisson with one Neumann side, degree 8, 4
-#: intervals: the error is the same within 2 % from 1 to 100, and grows below (measured).
+#: Weight of the rows of a condition relative to their natural scale. Poisson with one Neumann side, degree 8: the error
+#: is the same within 2 % from 1 to 100, and grows below.
 CONDITION_WEIGHT = 10.0
-#: Share of the tolerance that conjugate gradients may leave.
+#: Share of the tolerance that the error of conjugate gradients may reach.
 LEFT = 1e-3
-#: Losses that are remembered: of a minimum, and of the data alone.
+#: Number of cached losses: that of a minimum, and that of the data alone.
 LOSSES = 2
-#: Relative accuracy of a step with the matrix of the one before. Conjugate gradients take 43 steps to 1e-4 in a slab of
-#: Heat2d-LT, as long as the Gauss-Newton step that they were to spare.
+#: Relative accuracy of a chord step. To 1e-4 it would take as long as the Gauss-Newton step that it replaces.
 CHORD = 3e-2
-#: Relative accuracy of what is made of residuals drawn by chance.
+#: Relative accuracy of steps for given or random residuals (heuristic).
 ROUGH = 0.1
 
 
 @dataclass(eq=False)
 class System:
-    """The least-squares problem of a model in one space; ``extra`` more Gauss points give held-out rows.
+    """The least-squares problem of a model in a product space, with caches of its last losses and its last solver.
 
-    It is no state: it remembers its last solve, and its last losses.
-
-    ``accuracy``: relative error of a step that does no harm, one of ``most`` does where it is small beside the
-    tolerance as well; ``local``: the tolerance of which a share may be left out, if not that of the file; ``fewer``
-    Gauss points per interval of space, if enough are left. ``rounding``: what rounding leaves in the solution,
-    relative to it; ``words``: who solved; ``left``: what the last steps left out in them, of a factor nothing;
-    ``floor``: what rounding leaves of the residual, a norm, as far as the matrix of the last step is kept to ask.
-    ``keeping``: whether it is, for :meth:`chord`; ``beside``: who has solved the same equations in a nested space.
+    ``extra``: more Gauss points per interval, for held-out rows; ``fewer``: so many less in space, if enough remain.
+    ``accuracy``: allowed relative error of a step; ``most``: its bound where the step is small beside the tolerance as
+    well; ``local``: that tolerance, None for the file's; ``keeping``: whether to keep the solver of the last step;
+    ``beside``: a solver of the same equations in a nested space. Set by a solve: ``rounding``, the estimated error
+    relative to the solution; ``words``, the method; ``left``, that error if the solver was iterative, else 0;
+    ``floor``, the norm of the rounding error of the residual, if the solver is kept.
     """
 
     model: Model
@@ -71,7 +68,7 @@ class System:
     _losses: dict[bytes, float] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Raises ResourceError where a step would need more memory than there is."""
+        """Raise ResourceError where a step would need more memory than there is."""
         require_memory(self.model, self.space, self.extra)
 
     @cached_property
@@ -86,7 +83,7 @@ class System:
         return tuple(patches)
 
     def _joined(self, interface: Interface, equation: CompiledEquation, tables: Sequence[Table]) -> Patch:
-        """The rows of an interface, which is what the equation would be integrated across it: weight h^-1/2."""
+        """Return the rows of an interface: the equation integrated across it, which has the weight h^-1/2."""
         k, axis, held = interface.axis, self.space.axes[interface.axis], list(tables)
         held[k] = joint_table(axis, interface.place, SHIFT - 1, SHIFT, self.model.device)
         at = int(np.searchsorted(axis.breaks, interface.place))
@@ -94,7 +91,7 @@ class System:
         return Patch(equation, self.space, held, CONDITION_WEIGHT * width**-0.5)
 
     def _placed(self, place: Place, equation: CompiledEquation, tables: Sequence[Table]) -> Patch:
-        """The rows of a condition: on a side, at a point, or one of its integral."""
+        """Return the rows of a condition on a side, at a point, or on an integral."""
         space, model, held = self.space, self.model, list(tables)
         for i, (axis, x) in enumerate(zip(space.axes, held_by(place, space, model), strict=True)):
             if x is not None:
@@ -117,15 +114,15 @@ class System:
 
     @property
     def points(self) -> int:
-        """Number of rows."""
+        """The number of rows."""
         return sum(p.count for p in self.patches)
 
     def tensor(self, array: Array) -> torch.Tensor:
-        """An array on the device of the rows."""
+        """Return an array as a tensor on the device of the rows."""
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.model.device)
 
     def loss(self, coefficients: Array) -> float:
-        """Sum of the weighted squares of all rows; a minimum is asked for again by who records, estimates, goes on."""
+        """The sum of the squares of all weighted rows; the last LOSSES values are cached."""
         key = hashlib.blake2b(coefficients.tobytes()).digest()
         if key not in self._losses:
             c = self.tensor(coefficients)
@@ -134,7 +131,7 @@ class System:
         return self._losses[key]
 
     def by_cell(self, coefficients: Array) -> Array:
-        """The squared residuals of the equations by cell of the knots: (interval, ..), one index per coordinate."""
+        """The squared residuals of the equations by cell: (interval, ..), one index per coordinate."""
         c, total = self.tensor(coefficients), np.zeros([a.intervals for a in self.space.axes])
         for patch in self.patches[: len(self.model.equations)]:
             for part, residual in patch.residuals(c):
@@ -142,16 +139,16 @@ class System:
         return total
 
     def by_interval(self, coefficients: Array) -> list[Array]:
-        """The same by coordinate, (interval) each."""
+        """The squared residuals of the equations by interval, one array (interval) per coordinate."""
         cells = self.by_cell(coefficients)
         return [cells.sum(tuple(k for k in range(cells.ndim) if k != i)) for i in range(cells.ndim)]
 
     def mean_square(self, coefficients: Array) -> float:
-        """Loss divided by the measure of the box: a mean squared residual."""
+        """The loss divided by the measure of the box: a mean squared residual."""
         return self.loss(coefficients) / self.patches[0].volume
 
     def where_not_finite(self, coefficients: Array) -> str:
-        """The first point at which an equation or its derivatives are not finite, in words."""
+        """Describe the first point at which an equation or its derivatives are not finite."""
         c = self.tensor(coefficients)
         return where_not_finite(self.model.problem, ((p.equation, p.points, p.jets(c)) for p in self.patches))
 
@@ -163,22 +160,18 @@ class System:
         damping: float = 0.0,
         accuracy: float = 0.0,
     ) -> list[Array]:
-        """Gauss-Newton steps from ``coefficients``, one per target: fixed coefficients go to the target's values.
+        """Return Gauss-Newton steps, one per target; fixed coefficients move to the values of the target.
 
-        ``accuracy``: relative, where a lower one than that of the system does no harm to these steps.
-
-        Raises numpy.linalg.LinAlgError where the rows are not finite or do not determine the free coefficients, and
-        OutOfTimeError where it could not end in time.
+        ``damping``: multiple of the diagonal of J^T J to add. ``accuracy``: allowed relative error, if larger than that
+        of the system. Raises numpy.linalg.LinAlgError where the rows are not finite or do not determine the free
+        coefficients, and OutOfTimeError where the solve could not end in time.
         """
         with self.timed():
             rows, moves = self.linearised(coefficients, targets, fixed)
             return self.solve_rows(rows, moves, fixed, damping, coefficients, accuracy)
 
     def further(self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray) -> list[Array]:
-        """Steps to other targets from the same ``coefficients`` as the last ones, whose matrix was kept.
-
-        Raises as :meth:`steps` does.
-        """
+        """Return :meth:`steps` to other targets, from the ``coefficients`` of the last ones by the kept solver."""
         with self.timed():
             rows, moves = self.linearised(coefficients, targets, fixed)
             return self._solved(self.kept, rows, moves, coefficients)
@@ -186,37 +179,34 @@ class System:
     def linearised(
         self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray
     ) -> tuple[list[Rows], list[Array]]:
-        """The rows at ``coefficients``, one side for each target, and how these move what is fixed."""
+        """Return the rows at ``coefficients``, one rhs per target, and the moves of the fixed coefficients."""
         c, moves = self.tensor(coefficients), [np.where(fixed, t - coefficients, 0.0) for t in targets]
         return [p.rows(c, [self.tensor(m) for m in moves]) for p in self.patches], moves
 
     def equations(self, coefficients: Array, fixed: np.ndarray) -> LinearSolver:
-        """J^T J at ``coefficients``, factorised; raises as :meth:`steps` does."""
+        """Return a solver for the rows at ``coefficients``; raises as :meth:`steps` does."""
         c = self.tensor(coefficients)
         ordering = order_coefficients(self.space, fixed, self.model.device)
         with self.timed():
             return solver_of([p.rows(c, []) for p in self.patches], ordering, clock=self.model.clock)
 
     def timed(self) -> AbstractContextManager[None]:
-        """A solve: raises OutOfTimeError where it could not end in time."""
+        """Return a context for a solve; it raises OutOfTimeError where that could not end in time."""
         return self.model.clock.working(*least_work(self.model, self.space))
 
     @property
     def kept(self) -> LinearSolver:
-        """The matrix of the last step, where it is kept."""
+        """The solver of the last step, which must have been kept."""
         assert self._kept is not None
         return self._kept
 
     @property
     def is_kept(self) -> bool:
-        """Whether it is."""
+        """Whether the solver of the last step is kept."""
         return bool(self._kept)
 
     def chord(self, coefficients: Array, fixed: np.ndarray) -> Array | None:
-        """The Gauss-Newton step with the residual and gradient at ``coefficients``, but the matrix of the last step.
-
-        To the relative accuracy CHORD: it is the last one, and small.
-        """
+        """Return a step with the gradient at ``coefficients`` and the kept matrix, then drop it; None without one."""
         equations, self._kept = self._kept, None
         if equations is None:
             return None
@@ -225,32 +215,32 @@ class System:
         return self._whole(equations, -equations.backsolve(sum(parts[1:], parts[0]).cpu().numpy(), CHORD)[:, 0])
 
     def drawn(self, size: float) -> Array:
-        """What the matrix that is kept makes of residuals that are drawn by chance, of norm ``size`` in all."""
+        """Return the least-squares step of the kept solver for random residuals of total norm ``size``."""
         draw = np.random.default_rng(0).standard_normal
         residuals = [torch.from_numpy(draw(r.residual.shape[:-1])).to(r.residual) for r in self.kept.rows]
         norm = float(np.sqrt(sum(float(r.square().sum()) for r in residuals)))
         return size / norm * self.made_of(residuals)
 
     def bent(self, coefficients: Array, step: Array) -> list[torch.Tensor]:
-        """Half the second difference of the equations' rows across a step: what linearising leaves out."""
+        """Return (F(c + d) + F(c - d)) / 2 - F(c) for the rows F of the equations: what linearising neglects."""
         c, d = self.tensor(coefficients), self.tensor(step)
         patches = self.patches[: len(self.model.equations)]
         return [0.5 * (p.residual(c + d) + p.residual(c - d)) - p.residual(c) for p in patches]
 
     def made_of(self, residuals: list[torch.Tensor]) -> Array:
-        """What the matrix that is kept makes of residuals of the first rows, to a digit; those of others are zero."""
+        """Return the step of the kept solver for residuals of the first blocks and zeros, to the accuracy ROUGH."""
         others = self.kept.rows[len(residuals) :]
         rows = [*(r[..., None] for r in residuals), *(torch.zeros_like(r.residual[..., :1]) for r in others)]
         return self._whole(self.kept, self.kept.solve(rows, ROUGH)[:, 0])
 
     def _whole(self, equations: LinearSolver, free: Array) -> Array:
-        """All coefficients of a function whose fixed ones are zero."""
+        """Return all coefficients of a function, given the free ones; fixed ones are zero."""
         out = np.zeros(self.space.shape)
         out.reshape(-1)[equations.ordering.free.cpu().numpy()] = free
         return out
 
     def release(self) -> None:
-        """Forget the matrix that is kept."""
+        """Drop the solver that is kept."""
         self._kept = None
 
     def solve_rows(
@@ -262,10 +252,7 @@ class System:
         base: Array | None = None,
         accuracy: float = 0.0,
     ) -> list[Array]:
-        """Least-squares steps for rows of this space; fixed coefficients move as prescribed.
-
-        ``base``: the coefficients that they are added to; ``accuracy``: see :meth:`steps`.
-        """
+        """Return least-squares steps for given rows, added to ``base``; fixed coefficients move by ``moves``."""
         ordering = order_coefficients(self.space, fixed, self.model.device)
         self.release()
         spare = LEFT * (self.local or self.model.problem.solver.tolerance)
@@ -281,10 +268,7 @@ class System:
         base: Array | None,
         accuracy: float = 0.0,
     ) -> list[Array]:
-        """The free coefficients of steps by ``equations``, those of the matrix of the rows, beside the moves.
-
-        What they leave is told relative to the ``base`` with the first step.
-        """
+        """Return steps by a solver of the same rows; set errors relative to ``base`` plus the first step."""
         ordering, size = equations.ordering, 0.0 if base is None else equations.size_of(base)
         solved = equations.solve_rows(rows, max(self.accuracy, accuracy), size)
         self.rounding, self.words = equations.rounding, equations.words

@@ -1,8 +1,8 @@
-"""Triangular factors, applied where the numbers are: by LAPACK on the host, by products of small blocks elsewhere.
+"""Inverses from triangular factors: by LAPACK on the host, by products of small blocks on other devices.
 
-Conjugate gradients ask for them in every step. On a GPU nothing may go to the host and back then: a band of width w is
-cut into blocks of w columns, whose triangles are inverted once. What remains of a solve is one product of small
-matrices for each block after the other, of all bands at once (block substitution: Golub, Van Loan 2013, section 4.5).
+So nothing moves from a GPU to the host in a step of conjugate gradients. There a band of width w is cut into blocks of
+w columns, with triangles inverted once; a solve is one product of small matrices per block, for all bands at once
+(block substitution: Golub, Van Loan 2013, section 4.5).
 """
 
 from collections.abc import Callable, Sequence
@@ -14,14 +14,14 @@ import torch
 from pinnkan.assembly.device import is_host
 from pinnkan.kan.field import Array
 
-#: (coefficient, side) to the same.
+#: A linear map of vectors (coefficient, rhs) to vectors of the same shape.
 Inverse = Callable[[torch.Tensor], torch.Tensor]
 
 
 def inverse_of_band(factor: Array, count: int, device: torch.device) -> Inverse:
-    """(L L^T)^-1 of columns (column, side) on a device.
+    """Return (L L^T)^-1 as a function of vectors (column, rhs) on a device.
 
-    ``factor``: L as a band (diagonal, column), in which ``count`` columns after the other are joined to no others.
+    ``factor``: L as a band (diagonal, column), of independent matrices of ``count`` columns.
     """
     if not is_host(device):
         return _Blocks(factor, count, device)
@@ -31,10 +31,7 @@ def inverse_of_band(factor: Array, count: int, device: torch.device) -> Inverse:
 
 
 def inverse_of_triangles(lower: Sequence[Array], device: torch.device) -> Inverse:
-    """(L L^T)^-1 of each of several full matrices: (matrix, column, side) to the same.
-
-    On the host two products with a triangle for each side, which a solver of many columns takes thrice.
-    """
+    """Return (L L^T)^-1 of full matrices as a function of (matrix, column, rhs); on the host column by column."""
     if not is_host(device):
         together = torch.from_numpy(np.stack(lower)).to(device).tril()
         return lambda right: torch.cholesky_solve(right, together)
@@ -52,10 +49,9 @@ def _solved(lower: Array, right: Array) -> Array:
 
 
 class _Blocks:
-    """Bands cut into blocks; the last one of each is filled up with ones on the diagonal.
+    """Block substitution for bands L; the last block of each is filled up with a unit diagonal.
 
-    ``_inverses``: of the triangles on the diagonal, (band, block, row, column); ``_onwards``: these times the blocks
-    beneath the ones before; ``_backwards``: their transposes times those of the blocks beneath.
+    (band, block, row, column): ``_inverses`` L_kk^-1, ``_onwards`` L_kk^-1 L_k,k-1, ``_backwards`` (L_k+1,k L_kk^-1)^T.
     """
 
     def __init__(self, factor: Array, count: int, device: torch.device) -> None:

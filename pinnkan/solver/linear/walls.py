@@ -1,9 +1,8 @@
-"""Functions between two walls for several unknowns at once, so that equations join those of one number only.
+"""Modes between two walls for several unknowns, numbered so that equations couple those of one number only.
 
-Every unknown has the functions that diagonalise its own derivatives (:mod:`pinnkan.assembly.one_coordinate`): sines
-where it vanishes on the walls, cosines where it is free. What an equation joins are pairs of these, the slope of a
-cosine and a sine of the same frequency: they are given the same number. An unknown that is not differentiated along the
-coordinate may have any functions, so it takes those that it is joined to.
+The modes of an unknown diagonalise its own derivatives (:mod:`pinnkan.assembly.one_coordinate`): sines where it
+vanishes on the walls, cosines where it is free. Equations couple pairs, such as the slope of a cosine and a sine of the
+same frequency: they get the same number. An unknown without derivatives takes the functions that it is coupled to.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,14 +16,14 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.table import Table
 from pinnkan.problem.statement import Jet
 
-#: What is left of a function beside others, relative to it, from which on it is one of its own.
+#: What remains of a function after orthogonalisation, relative to it, from which on it is independent (heuristic).
 INDEPENDENT = 1e-6
 
 
 def walls(rows: Sequence[TensorRows], coordinate: int, free: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Functions of each unknown, orthonormal in L2, by the number they share: (unknown, coefficient, number).
+    """Return modes of each unknown, orthonormal in L2, by number: (unknown, coefficient, number).
 
-    Zero where an unknown has none of that number. ``free``: mask of coefficients, by unknown.
+    Zero where an unknown has no mode of a number. ``free``: masks of coefficients, by unknown.
     """
     unknowns = range(len(free))
     order = sorted(unknowns, key=lambda u: -_highest(rows, coordinate, u))
@@ -43,7 +42,7 @@ def _highest(rows: Sequence[TensorRows], coordinate: int, unknown: int) -> int:
 
 
 def _whole(vectors: torch.Tensor, free: torch.Tensor) -> torch.Tensor:
-    """Functions of free coefficients among all of them."""
+    """Return functions (free coefficient, function) with all coefficients."""
     out = vectors.new_zeros(len(free), vectors.shape[1])
     out[free] = vectors
     return out
@@ -52,7 +51,7 @@ def _whole(vectors: torch.Tensor, free: torch.Tensor) -> torch.Tensor:
 def _pairs(
     rows: Sequence[TensorRows], coordinate: int, unknown: int, others: Sequence[int]
 ) -> Iterator[tuple[Table, Jet, Jet]]:
-    """Derivatives of an unknown and of others that stand in one equation, with the points of the coordinate."""
+    """Yield the table of the coordinate and two jets of one equation, of an unknown and of one of ``others``."""
     for r in rows:
         if r.tables[coordinate].nodes.numel() > 1:
             mine, theirs = ([j for j in r.jets if j.unknown in some] for some in ([unknown], others))
@@ -62,7 +61,7 @@ def _pairs(
 def _joined(
     rows: Sequence[TensorRows], coordinate: int, unknown: int, own: torch.Tensor, placed: dict[int, torch.Tensor]
 ) -> torch.Tensor:
-    """How much equations join each function to what is placed at each number, by the angles between them."""
+    """Return how much equations couple each mode with each number, (mode, number): squared cosines, summed."""
     out = own.new_zeros(own.shape[1], max((v.shape[1] for v in placed.values()), default=0))
     for table, mine, other in _pairs(rows, coordinate, unknown, list(placed)):
         root = table.weights.reshape(-1, 1).sqrt()
@@ -76,8 +75,8 @@ def _joined(
 def _placed(
     placed: dict[int, torch.Tensor], unknown: int, own: torch.Tensor, joined: torch.Tensor
 ) -> dict[int, torch.Tensor]:
-    """All with the functions of one more unknown: at the number each is joined to most, or at one of its own."""
-    from scipy.optimize import linear_sum_assignment  # a tenth of a second, and only here
+    """Return all modes with those of one more unknown, each at the number it is coupled to most or at a new one."""
+    from scipy.optimize import linear_sum_assignment  # importing it takes a tenth of a second
 
     numbers = joined.shape[1]
     mine, at = linear_sum_assignment(joined.cpu().numpy(), maximize=True)
@@ -93,10 +92,9 @@ def _placed(
 def _taken_over(
     rows: Sequence[TensorRows], coordinate: int, unknown: int, free: torch.Tensor, placed: dict[int, torch.Tensor]
 ) -> torch.Tensor:
-    """The functions that an unknown is joined to, as far as its splines hold them, and what these hold beside.
+    """Return modes of an unknown from those it is coupled to, fitted by its splines, and an orthonormal rest.
 
-    Those that are not differentiated first: in time a pressure with the functions of the velocity takes 16 and 85 steps
-    where one with those of its derivative takes 28 and 109.
+    Undifferentiated ones come first: with the velocity's modes a pressure takes 16 steps, with their derivatives 28.
     """
     axis = rows[0].space.axes[coordinate]
     pairs = sorted(_pairs(rows, coordinate, unknown, list(placed)), key=lambda pair: pair[2].order[coordinate])
@@ -111,18 +109,18 @@ def _taken_over(
 
 
 def _root(axis: Axis, free: torch.Tensor) -> torch.Tensor:
-    """R with R^T R the mass of the free coefficients."""
+    """The triangle R for which R^T R is the mass matrix of the free coefficients."""
     return torch.linalg.qr(torch.from_numpy(axis.rooted(0)).to(free.device)[:, free], mode="r").R
 
 
 def _orthonormal(axis: Axis, free: torch.Tensor, seen: Sequence[torch.Tensor]) -> torch.Tensor:
-    """An orthonormal basis of all free splines that begins with those of ``seen``, in turn."""
+    """Return an orthonormal basis of all free splines that begins with those of ``seen``, in turn."""
     root = _root(axis, free)
     count = len(root)
     basis, found = torch.zeros_like(root), 0
     for v in torch.cat([*seen, torch.eye(count, dtype=root.dtype, device=root.device)], 1).T:
         w = v / v.norm().clamp_min(1e-300)
-        for _ in range(2):  # twice is enough: what rounding leaves of the first time
+        for _ in range(2):  # the second time for the rounding of the first
             w = w - basis @ (basis.T @ w)
         if float(w.norm()) > INDEPENDENT and found < count:
             basis[:, found], found = w / w.norm(), found + 1

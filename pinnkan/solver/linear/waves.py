@@ -1,10 +1,9 @@
-"""Fast diagonalisation of several unknowns together, where coordinates are periodic or a slab lies between walls.
+"""Diagonalisation of several unknowns together, along periodic coordinates or between the walls of a slab.
 
-Around a circle the derivatives of a wave are waves of the same frequency, whatever their order: what equations with
-constant coefficients make of sin(kx) and cos(kx) of all unknowns is a small matrix that nothing else is joined to. Its
-size is that of the other coordinates, which are taken as they are. Coefficients are averaged around the circles. A
-diagonalisation of each unknown by itself (:mod:`pinnkan.solver.linear.diagonalisation`) does not see what joins a
-pressure to a velocity: a periodic flow in time takes 18 steps instead of 649.
+Derivatives of a periodic wave are waves of the same frequency. So equations with constant coefficients couple sin(kx)
+and cos(kx) of all unknowns to nothing else: a small matrix for each k, of the size of the other coordinates.
+Coefficients are averaged along the periodic ones. Unlike :mod:`pinnkan.solver.linear.diagonalisation` this has what
+couples a pressure to a velocity: 18 steps instead of 649 for a periodic flow in time.
 """
 
 from collections.abc import Sequence
@@ -30,9 +29,8 @@ Forms = dict[tuple[int, int], torch.Tensor]
 class Together:
     """An approximate inverse of J^T J (1 + damping on its diagonal), of all unknowns together.
 
-    Around circles in :func:`waves`; where there is none, between walls in functions of the same number
-    (:mod:`pinnkan.solver.linear.walls`), but for the time of a slab.
-    Raises numpy.linalg.LinAlgError where rows leave something free.
+    In :func:`waves` of periodic coordinates; without any, in modes between walls, but not in the time of a slab. Raises
+    numpy.linalg.LinAlgError where rows leave coefficients undetermined.
     """
 
     def __init__(self, rows: Sequence[TensorRows], ordering: Ordering, damping: float = 0.0) -> None:
@@ -50,7 +48,7 @@ class Together:
         self._factor = _factor(matrix, damping)
 
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
-        """The approximate inverse times (free coefficient, side)."""
+        """Return the approximate inverse times ``right`` (free coefficient, rhs)."""
         x = self._ordering.spread(right).reshape(*self._space.shape, -1).permute(self._inwards)
         for n, functions in enumerate(self._functions, 2):
             x = _each(x, functions.flatten(2), n)
@@ -63,9 +61,9 @@ class Together:
         return x.reshape(self._space.size, -1)[self._ordering.free]
 
     def _blocks(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Size]:
-        """(unknown, side, wave, .., rest) to (block, function, side), and the shape in between.
+        """Reshape (unknown, rhs, mode, .., rest) to (block, function, rhs); return the shape in between as well.
 
-        That is (number, .., unknown, one of the number, .., rest, side).
+        That is (number, .., unknown, mode of the number, .., rest, rhs).
         """
         for n, functions in enumerate(self._functions):
             x = x.unflatten(2 + 2 * n, functions.shape[2:])
@@ -73,19 +71,19 @@ class Together:
         return x.reshape(prod(x.shape[: len(self._across)]), -1, x.shape[-1]), x.shape
 
     def _outwards(self, indices: int) -> list[int]:
-        """The order of the indices in blocks."""
+        """The permutation of indices that puts the numbers of blocks first."""
         pairs = range(2, 2 + 2 * len(self._across))
         return [*pairs[::2], 0, *pairs[1::2], *range(2 + len(pairs), indices), 1]
 
     def _free(self) -> torch.Tensor:
-        """Mask of the functions of every block that are free: (block, function)."""
+        """Return the mask of free functions of every block: (block, function)."""
         there = (self._ordering.position >= 0).to(torch.float64).reshape(*self._space.shape, 1).permute(self._inwards)
         for n, functions in enumerate(self._functions, 2):
             there = (_each(there, functions.flatten(2).abs(), n) > 0.0).to(torch.float64)
         return self._blocks(there)[0][..., 0] > 0.0
 
     def _assembled(self, rows: Sequence[TensorRows]) -> torch.Tensor:
-        """J^T J with coefficients averaged along the coordinates of :attr:`_across`: (block, function, function)."""
+        """Return J^T J with coefficients averaged along :attr:`_across`: (block, function, function)."""
         unknowns = self._space.unknowns
         blocks = prod(f.shape[2] for f in self._functions)
         size = prod(f.shape[3] for f in self._functions) * prod(self._space.axes[i].count for i in self._rest)
@@ -107,7 +105,7 @@ class Together:
         return matrix.reshape(blocks, unknowns * size, unknowns * size)
 
     def _forms(self, rows: TensorRows, number: int, everywhere: Table) -> Forms:
-        """Forms of the functions along a coordinate that join those of one number: of a point, those of the mean."""
+        """Return the forms of modes of one number along a coordinate; for values at a point those of the mean."""
         i, functions = self._across[number], self._functions[number]
         orders = {j.order[i] for j in rows.jets}
         if isinstance(rows, ValueRows):
@@ -123,13 +121,13 @@ class Together:
         return {(k, m): torch.einsum("pka,pkb->kab", jets[k], jets[m]) for k in range(len(jets)) for m in range(k + 1)}
 
     def _averaged(self, rows: TensorRows, k: int, m: int) -> torch.Tensor:
-        """The product of two weights at the points of the other coordinates: (point, 1)."""
+        """Return the product of two weights at the points of the other coordinates, averaged: (point, 1)."""
         across = [rows.tables[i] for i in self._across]
         measure = 1.0 if isinstance(rows, ValueRows) else prod(float(t.weights.sum()) for t in across)
         return flat(rows.weights[..., k] * rows.weights[..., m]).sum(self._across).reshape(-1, 1) / measure
 
     def _rest_values(self, rows: TensorRows, order: Sequence[int], whole: Sequence[Table]) -> torch.Tensor:
-        """A derivative of all products of functions of the others, of a point the mean: (point, function)."""
+        """Return a derivative of products of functions of the others, the mean for a point: (point, function)."""
         out = rows.weights.new_ones((1, 1))
         for i in self._rest:
             table = rows.tables[i]
@@ -139,7 +137,7 @@ class Together:
 
 
 def _functions(rows: Sequence[TensorRows], ordering: Ordering) -> tuple[list[int], list[torch.Tensor]]:
-    """Coordinates along which blocks are made, and their functions: (unknown, coefficient, number, one of it) each."""
+    """Return the coordinates of the blocks, and modes of each: (unknown, coefficient, number, mode of the number)."""
     space, device = rows[0].space, ordering.position.device
     around = [i for i, a in enumerate(space.axes) if a.periodic]
     if around:
@@ -164,10 +162,9 @@ def _mean(table: Table, order: int) -> torch.Tensor:
 
 
 def waves(axis: Axis, device: torch.device) -> torch.Tensor:
-    """Functions around a circle, orthonormal in L2: (coefficient, 2 frequency), two of each frequency, lowest first.
+    """Return periodic modes, orthonormal in L2: (coefficient, 2 * frequency), two of each, lowest first.
 
-    Singular vectors of the derivative. A constant has no other: the highest wave of an even number of functions stands
-    beside it, or zero.
+    Singular vectors of the derivative; beside the constant stands the highest of an even number of modes, or zero.
     """
     value, slope = axis.rooted(0), axis.rooted(1)
     root = np.asarray(np.linalg.qr(value, mode="r"))
@@ -180,14 +177,14 @@ def waves(axis: Axis, device: torch.device) -> torch.Tensor:
 
 
 def _kron(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """Kronecker products of each matrix of ``left`` with each of ``right``: (left * right, row, column)."""
+    """Return Kronecker products of each matrix of ``left`` with each of ``right``: (left * right, row, column)."""
     out = torch.einsum("iab,jcd->ijacbd", left, right)
     shape = out.shape
     return out.reshape(shape[0] * shape[1], shape[2] * shape[3], shape[4] * shape[5])
 
 
 def _factor(matrix: torch.Tensor, damping: float) -> torch.Tensor:
-    """Cholesky factors of matrices with a unit diagonal."""
+    """Return the Cholesky factors of matrices with a unit diagonal, after damping."""
     if not bool(torch.isfinite(matrix).all()):
         raise np.linalg.LinAlgError("the rows are not finite")
     for shift in SHIFTS:

@@ -1,1 +1,1 @@
-"""Iterations that lower a nonlinear least-squares loss."""
+"""Iterations that minimise a nonlinear least-squares loss."""

@@ -1,8 +1,7 @@
-"""First-order training: torch's Adam and L-BFGS on a value and its gradient, with schedules of the learning rate.
+"""First-order training by torch's Adam and L-BFGS, with schedules of the learning rate.
 
 An objective maps parameters x (..., parameter) to losses (...) and gradients (..., parameter). Leading axes are
-independent runs (seeds): Adam works on every number by itself, so that a batch of seeds is trained at once and each as
-if it were alone; L-BFGS takes one run at a time.
+independent runs (seeds): Adam trains all of them at once, each as if alone; L-BFGS takes one run at a time.
 """
 
 from collections.abc import Callable
@@ -14,41 +13,41 @@ import torch
 Objective = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 #: The learning rate of step n, counted from 0.
 Rate = Callable[[int], float]
-#: Told after every step: steps done, the losses (...) before the last one, its rate; True ends the training.
+#: Called after every step with the steps done, the losses (...) before the last one, its rate; True ends the training.
 Callback = Callable[[int, torch.Tensor, float], bool]
 
-#: Pairs that L-BFGS remembers, and its iterations per step: torch's own defaults.
+#: Pairs of updates that L-BFGS stores, and its iterations per step: torch's defaults.
 MEMORY, INNER = 100, 20
 
 
 @dataclass(frozen=True)
 class Optimised:
-    """The last parameters with a finite loss, and the losses (step + 1, ...): before every step, and at the end."""
+    """The last parameters with a finite loss, and the losses before every step and at the end: (step + 1, ...)."""
 
     x: torch.Tensor
     losses: torch.Tensor
 
 
 def ramp(low: float, high: float, steps: int) -> Rate:
-    """Linear from ``low`` to ``high`` over ``steps`` steps, then constant: what follows a change of level."""
+    """Return a rate that is linear from ``low`` to ``high`` over ``steps`` steps, then constant."""
     return lambda n: high if n >= steps else low + (high - low) * n / steps
 
 
 def cycles(low: float, high: float, half: int, decay: float) -> Rate:
-    """Triangles between ``low`` and ``high``, ``half`` steps up and as many down, heights times ``decay`` per step.
+    """Return a rate of triangles between ``low`` and ``high``, ``half`` steps up and as many down.
 
-    Smith, Cyclical learning rates (2017), exponential range.
+    Heights shrink by ``decay`` per step. Smith, Cyclical learning rates (2017), exponential range.
     """
     return lambda n: low + (high - low) * (1.0 - abs(n / half % 2.0 - 1.0)) * decay**n
 
 
 def fading(rate: Rate, last: float, steps: int) -> Rate:
-    """``rate`` times a factor that falls geometrically from 1 to ``last`` over ``steps`` steps."""
+    """Return ``rate`` times a factor that falls geometrically from 1 to ``last`` over ``steps`` steps."""
     return lambda n: rate(n) * last ** (min(n, steps) / steps)
 
 
 def adam(objective: Objective, x: torch.Tensor, steps: int, rate: Rate, callback: Callback | None = None) -> Optimised:
-    """``steps`` steps of Adam (Kingma and Ba 2015) from ``x`` (..., parameter)."""
+    """Minimise by ``steps`` steps of Adam (Kingma and Ba 2015) from ``x`` (..., parameter)."""
     leaf = x.detach().clone()
     optimiser = torch.optim.Adam([leaf], lr=1.0)
 
@@ -68,7 +67,7 @@ def lbfgs(
     inner: int = INNER,
     searched: bool = False,
 ) -> Optimised:
-    """``steps`` steps of ``inner`` iterations of L-BFGS (Liu and Nocedal 1989) from ``x`` (parameter).
+    """Minimise by ``steps`` steps of ``inner`` iterations of L-BFGS (Liu and Nocedal 1989) from ``x`` (parameter).
 
     ``searched``: with a line search for the strong Wolfe conditions; else every iteration moves by the rate.
     """
@@ -110,7 +109,7 @@ def _march(
     callback: Callback | None,
     losses: list[torch.Tensor] | None = None,
 ) -> Optimised:
-    """Evaluate, step, repeat; runs that are no longer finite keep their last good parameters."""
+    """Evaluate and step in turn; runs that are no longer finite keep their last finite parameters."""
     losses = [] if losses is None else losses
     good = leaf.clone()
     for n in range(steps):

@@ -1,7 +1,7 @@
-"""Gauss-Newton for the outer coefficients of a product network.
+"""Gauss-Newton iteration for the outer coefficients of a product network.
 
-A linear equation takes one step, as many as settle its signs and steps where these depend on the solution; a nonlinear
-one a few, each damped (Levenberg-Marquardt) only when the loss would rise.
+A linear problem takes one step, or a few where signs or steps depend on the solution. A nonlinear one takes a few, each
+damped (Levenberg-Marquardt) only where the loss would rise.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,46 +18,43 @@ from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.state import Newton, Step
 from pinnkan.verdict.records import Iteration
 
-#: A step is taken for one of a quadratic iteration if it is below this share of the one before, and the next one for
-#: CAUTION times what it then would be. Without: one step more, of 1e-10 to 1e-14, in nearly every slab.
+#: A step below NEAR times the one before is one of a quadratic iteration, and CAUTION times the extrapolation bounds
+#: the next. This spares one step in nearly every slab.
 NEAR, CAUTION = 0.1, 4.0
-#: Relative accuracy of a step, times the size of the one before where that is below one: a share of what an iteration
-#: that is quadratic leaves anyway (Eisenstat, Walker 1996). An iterative solver then takes a third of its steps.
+#: Relative accuracy of a step, times the size of the one before where that is below one (Eisenstat, Walker 1996). An
+#: iterative solver then takes a third of its steps.
 FORCED = 0.03
-#: The same share of the tolerance over what the step is expected to be, a tenth of the one before, where that is more.
+#: A relative accuracy of this share of the tolerance over the expected step is enough (heuristic).
 SHARE = 0.3
-#: Of a loss no larger than this nothing is known.
+#: Losses up to this are taken for rounding (heuristic).
 LEAST = 1e-28
-#: Steps after which an iteration that still moves is given up. From far off it leads on if its loss has been halved by
-#: each of the last so many, none damped.
+#: Most steps of an iteration; if allowed, more while each of the last LEADING steps has halved the loss, undamped.
 MAX_STEPS, LEADING = 30, 8
-#: A residual of which a step leaves less than this share of the square is no rounding, however small beside its terms:
-#: where a diode is about to lead its exponential is 1e20 too large, and each step of Newton takes a factor e off.
+#: A loss that a step makes less than this share of itself is no rounding, however small it is beside its terms.
 FALLEN = 0.5
-#: What a step leaves of the loss, at most, where no sign or step of the solution has turned by it. Of a_tt = 1 - 0.5 *
-#: sign(a_t) from a_t = 0 the first one takes a sign of zero and leaves a fourth.
+#: A step of a linear problem that leaves at most this share of the loss has changed no sign in the rows.
 SETTLED = 1e-3
-#: Damping beyond which a step is given up: the gradient alone is no longer followed.
+#: Damping beyond which a step is given up: it is a tiny multiple of the gradient by then.
 FIRMEST = 1e8
 
 
 class LeastSquares(Protocol):
-    """What :func:`gauss_newton` minimises: a system on the axes, or one in inner coordinates."""
+    """The least-squares problem that :func:`gauss_newton` minimises."""
 
     @property
     def model(self) -> Model:
         """The equations."""
 
     def loss(self, coefficients: Array) -> float:
-        """Sum of the weighted squares of all rows."""
+        """The sum of the squares of all weighted rows."""
 
     @property
     def left(self) -> float:
-        """What the last steps left out, relative to the largest coefficient."""
+        """The relative error of the last steps of an iterative solver; 0 for a factor."""
 
     @property
     def floor(self) -> float:
-        """What rounding leaves of the residual, a norm, as far as the last steps know."""
+        """The norm of the rounding error of the residual, 0 where the last steps do not give it."""
 
     def steps(
         self,
@@ -67,18 +64,18 @@ class LeastSquares(Protocol):
         damping: float = 0.0,
         accuracy: float = 0.0,
     ) -> list[Array]:
-        """Gauss-Newton steps, one per target, to a relative ``accuracy`` at least."""
+        """Return Gauss-Newton steps, one per target; ``accuracy``: the allowed relative error."""
 
     def chord(self, coefficients: Array, fixed: np.ndarray) -> Array | None:
-        """A step with the residual at ``coefficients`` and the matrix of the last one; None where it was not kept."""
+        """Return a step with the residual at ``coefficients`` and the last matrix; None where it was not kept."""
 
     def where_not_finite(self, coefficients: Array) -> str:
-        """The first place where a row is not finite, in words."""
+        """Describe the first place where a row is not finite."""
 
 
 @dataclass(frozen=True, eq=False)
 class Converged:
-    """Coefficients at a stationary point of the loss (when ``stationary``) and the steps that led there."""
+    """The coefficients, the steps that led there, and whether they are a stationary point of the loss."""
 
     coefficients: Array
     steps: tuple[Step, ...]
@@ -86,13 +83,13 @@ class Converged:
 
 
 def relative_size(step: Array, coefficients: Array) -> float:
-    """Root mean square of a step over that of the coefficients, a proxy of the relative change of the function."""
+    """The root mean square of a step over that of the coefficients: about the relative change of the function."""
     scale = float(np.sqrt(np.mean(coefficients**2)))
     return float(np.sqrt(np.mean(step**2))) / (scale if scale > 0.0 else 1.0)
 
 
 def contraction(history: Sequence[Iteration]) -> float:
-    """The largest size of a step over the square of the one before, of those that shrink; infinite where none do."""
+    """The largest size of a step over the square of the one before, among those that shrink; infinite for none."""
     steps = [(a.step, b.step) for a, b in pairwise(history) if b.iteration == a.iteration + 1]
     return max((b / a**2 for a, b in steps if 0.0 < b < NEAR * a), default=np.inf)
 
@@ -109,14 +106,12 @@ def gauss_newton(
 ) -> Converged:
     """Minimise the loss over the free coefficients; fixed ones keep their values in ``start``.
 
-    A step that leads to values that are not finite, or to a larger loss, is rejected and damped until it does not.
-    Stops when the step, or for quadratically shrinking steps the next one, falls below ``tolerance`` relative to the
-    coefficients, and what it has left out does, and after a step from a residual that is rounding and stays.
-    ``known`` is the :func:`contraction` of steps nearby. ``monitor`` is told of every step and may know where an
-    interrupted iteration stood. No step is damped more than ``firmest``; there are up to ``most`` while all lead on.
-
-    Raises SolverError: values are not finite at the start, or no damping gives a step with a finite, smaller loss;
-    OutOfTimeError: the time limit is over.
+    A step to a larger loss or one that is not finite is damped until it is neither. The iteration ends when a step, or
+    the next one predicted by quadratic convergence, is below ``tolerance`` relative to the coefficients, and so is the
+    error of the linear solver; also after a step from a residual that is rounding. ``known``: the :func:`contraction`
+    of other iterations; ``firmest``: largest damping; ``most``: most steps, beyond MAX_STEPS only while each halves the
+    loss. ``monitor`` gets every step, and may give the state of an interrupted iteration. Raises SolverError where
+    values are not finite at the start, or no damping gives a smaller loss; OutOfTimeError where the time limit is over.
     """
     begun = (monitor.newton() if monitor else None) or Newton(start)
     c, previous, steps, loss = begun.coefficients, begun.previous, list(begun.steps), _finite(system, begun)
@@ -144,7 +139,7 @@ def gauss_newton(
 
 
 def _linear(system: LeastSquares, fixed: np.ndarray, begun: Newton, loss: float, monitor: Monitor | None) -> Converged:
-    """The step of a linear problem, or as many as turn signs of the solution that count."""
+    """Take the step of a linear problem, or as many as change signs of the solution in the rows."""
     c, steps = begun.coefficients, list(begun.steps)
     while len(steps) < MAX_STEPS:
         c = np.ascontiguousarray(c)
@@ -152,7 +147,7 @@ def _linear(system: LeastSquares, fixed: np.ndarray, begun: Newton, loss: float,
             monitor.stepping(Newton(c, tuple(steps), begun.previous))
         step, _ = _step(system, c, fixed, np.inf, 0.0)
         after, before = system.loss(c + step), loss
-        if steps and after >= before:  # signs go to and fro
+        if steps and after >= before:  # signs alternate
             break
         steps.append(Step(after, relative_size(step, c + step), 0.0))
         c, loss = c + step, after
@@ -163,13 +158,13 @@ def _linear(system: LeastSquares, fixed: np.ndarray, begun: Newton, loss: float,
 
 
 def _leads_on(steps: Sequence[Step]) -> bool:
-    """Whether the last steps have each left less than half of the loss, and none was damped."""
+    """Whether each of the last LEADING steps has more than halved the loss without damping."""
     last = steps[-1 - LEADING :]
     return len(last) > LEADING and all(b.loss < 0.5 * a.loss and b.damping == 0.0 for a, b in pairwise(last))
 
 
 def _finite(system: LeastSquares, begun: Newton) -> float:
-    """The loss at the start; raises SolverError where it is not finite."""
+    """Return the loss at the start; raise SolverError where it is not finite."""
     loss = system.loss(begun.coefficients)
     if not np.isfinite(loss):
         where = system.where_not_finite(begun.coefficients)
@@ -187,7 +182,7 @@ def _damped(
     check: Callable[[], None],
     firmest: float,
 ) -> tuple[Array, Step]:
-    """The ``first`` step and damping, damped more until the loss is finite and no larger; ``check`` before each try."""
+    """Damp the ``first`` step more until the loss is finite and no larger; call ``check`` before each try."""
     step, damping = first
     size, after = relative_size(step, c + step), system.loss(c + step)
     while not np.isfinite(after) or (after > loss * (1.0 + 1e-6) + max(LEAST, system.floor**2) and size > tolerance):
@@ -201,7 +196,7 @@ def _damped(
 
 
 def _next(size: float, previous: float, known: float) -> float:
-    """What the next step is expected to be at most: quadratically smaller, as far as the last steps shrank at all."""
+    """A bound of the next step by quadratic convergence; infinite where the last steps did not shrink so."""
     if size >= NEAR * previous or size >= NEAR:
         return np.inf
     shown = max(size / previous**2, known if np.isfinite(known) else 0.0)
@@ -209,7 +204,7 @@ def _next(size: float, previous: float, known: float) -> float:
 
 
 def _after_chord(size: float, previous: float, known: float) -> float:
-    """What is left at most after a step with the matrix of the last one: as much of the next as that was of it."""
+    """A bound of the error after a chord step: (bound of the next step)^2 / size of the last one."""
     following = _next(size, previous, known)
     return following * following / size if size > 0.0 else np.inf
 
@@ -217,7 +212,7 @@ def _after_chord(size: float, previous: float, known: float) -> float:
 def _chord(
     system: LeastSquares, c: Array, fixed: np.ndarray, loss: float, expected: float
 ) -> tuple[Array, Step] | None:
-    """The last step, a tenth of the work of another; None unless it is as small as expected and raises no loss."""
+    """Return the chord step as the last one; None unless it is as small as ``expected`` and raises no loss."""
     step = system.chord(c, fixed)
     if step is None:
         return None
@@ -228,7 +223,10 @@ def _chord(
 
 
 def _forced(previous: float, tolerance: float) -> float:
-    """Relative accuracy of a step after one of size ``previous``: what it then leaves is below the ``tolerance``."""
+    """Return the relative accuracy of a step after one of size ``previous``.
+
+    Its error is a share of what a quadratic iteration leaves, or of the ``tolerance`` if that is more.
+    """
     expected = NEAR * min(1.0, previous)
     return min(FORCED, max(FORCED * min(1.0, previous), SHARE * tolerance / max(expected, 1e-300)))
 

@@ -1,12 +1,11 @@
-"""Dense nonlinear least squares: Levenberg-Marquardt, init and step on frozen states, and singular values.
+"""Dense nonlinear least squares: Levenberg-Marquardt, and Gauss-Newton by singular values.
 
-Minimises ``|r(x)|^2``. A step solves ``(J^T J + mu D^2) s = -J^T r`` with D the largest column norms so far
-(Moré 1978), by Cholesky of the scaled normal equations; it is accepted only if the sum falls, and mu follows the gain
-ratio (Nielsen 1999; Madsen, Nielsen, Tingleff 2004, section 3.2).
+Both minimise ``|r(x)|^2``. A Levenberg-Marquardt step solves ``(J^T J + mu D^2) s = -J^T r`` with D the largest column
+norms so far (Moré 1978), by Cholesky of the scaled normal equations. It is accepted only if the sum falls, and mu
+follows the gain ratio (Nielsen 1999; Madsen, Nielsen, Tingleff 2004, section 3.2).
 
-Where only the outer layer is trained, Gauss-Newton takes singular values: ridges in many directions share polynomials,
-so that the columns are dependent, and the least solution is taken, small singular values left out. A linear equation
-needs one step, and a second to work off its rounding.
+Gauss-Newton by singular values is for a trained outer layer alone: ridges in many directions share polynomials, so that
+columns are dependent, and the least solution without small singular values is taken.
 """
 
 from collections.abc import Callable
@@ -19,24 +18,24 @@ from pinnkan.errors import SolverError
 #: From a point the residual (row) and a function that gives the Jacobian (row, unknown) there, called only if needed.
 Evaluate = Callable[[torch.Tensor], tuple[torch.Tensor, Callable[[], torch.Tensor]]]
 
-#: Damping of the first step, relative to the (unit) diagonal of the scaled normal matrix. Heuristic: larger values
-#: waste about one step per decade, smaller ones are rejected on the deep networks' random starts.
+#: Damping of the first step, relative to the unit diagonal of the scaled normal matrix (heuristic): larger values waste
+#: a step per decade, smaller ones are rejected at random starts.
 FIRST_DAMPING = 1e-3
 
-#: Below this the damping only fights rounding in the Cholesky factorisation (unit diagonal, float64).
+#: Below this the damping only acts on rounding in the Cholesky factor (unit diagonal, float64).
 LEAST_DAMPING = 1e-14
 
-#: Columns shorter than this times the longest are damped as if they were that long: coefficients that the rows hardly
-#: see would else wander off (measured: 1e15 in a slab of Klein-Gordon, which ruined the start of the next).
+#: Columns shorter than this share of the longest are damped as if they were that long: otherwise coefficients that the
+#: rows hardly weigh reach 1e15.
 LEAST_SCALE = 1e-4
 
-#: Rejections in a row after which a step is given up: by then mu has grown by 2^(1+2+...+10), about 1e16.
+#: Rejections in a row after which a step is given up: mu has then grown by about 1e16.
 MOST_REJECTIONS = 10
 
 
 @dataclass(frozen=True)
 class LevenbergMarquardt:
-    """A point, its residual (row), the squared sum, the Jacobian's scaled normal equations and the damping."""
+    """The state: a point, |r|^2, J^T r and J^T J there, column scales, damping, and the last step."""
 
     x: torch.Tensor
     loss: float
@@ -50,7 +49,7 @@ class LevenbergMarquardt:
 
 
 def init(evaluate: Evaluate, x: torch.Tensor) -> LevenbergMarquardt:
-    """The state at ``x``; raises ValueError if the residual or the Jacobian is not finite there."""
+    """Return the state at ``x``; raises ValueError if the residual or the Jacobian is not finite there."""
     r, tangent = evaluate(x)
     loss, jacobian = float(r @ r), tangent()
     gradient, normal = jacobian.T @ r, jacobian.T @ jacobian
@@ -62,14 +61,14 @@ def init(evaluate: Evaluate, x: torch.Tensor) -> LevenbergMarquardt:
 def again(
     evaluate: Evaluate, x: torch.Tensor, scale: torch.Tensor, damping: float, iteration: int
 ) -> LevenbergMarquardt:
-    """The state that had these values after ``iteration`` steps, bit by bit: the rest follows from ``x``."""
+    """Return the state that had these values after ``iteration`` steps, bit by bit, computed anew at ``x``."""
     r, tangent = evaluate(x)
     jacobian = tangent()
     return LevenbergMarquardt(x, float(r @ r), jacobian.T @ r, jacobian.T @ jacobian, scale, damping, iteration)
 
 
 def step(evaluate: Evaluate, state: LevenbergMarquardt) -> LevenbergMarquardt:
-    """The next state: damping raised until the sum of squares falls, or ``stuck``."""
+    """Return the next state: damping is raised until the sum of squares falls; ``stuck`` if it does not."""
     unit = state.normal / torch.outer(state.scale, state.scale)
     right = state.gradient / state.scale
     damping, growth = state.damping, 2.0
@@ -107,13 +106,13 @@ def _accepted(
 
 
 def _column_norms(normal: torch.Tensor) -> torch.Tensor:
-    """Norms of the Jacobian's columns, short columns counted as longer than they are."""
+    """The norms of the columns of the Jacobian, at least LEAST_SCALE of the longest."""
     norms = normal.diagonal().clamp_min(0.0).sqrt()
     return norms.clamp_min(LEAST_SCALE * float(norms.max().clamp_min(1e-300)))
 
 
 def _solve(unit: torch.Tensor, right: torch.Tensor, damping: float) -> torch.Tensor | None:
-    """The scaled step, or None when the matrix is not numerically positive definite or the step is not finite."""
+    """Return the scaled step; None if the matrix is not positive definite or the step not finite."""
     damped = unit.clone()
     damped.diagonal().add_(damping)
     factor, info = torch.linalg.cholesky_ex(damped)
@@ -127,17 +126,17 @@ def _finite(value: float) -> bool:
     return value == value and abs(value) != float("inf")
 
 
-#: Singular values below this share of the largest are left out. Heuristic: some hundred units of rounding.
+#: Singular values below this share of the largest are left out (heuristic: some hundred units of rounding).
 LEAST_SINGULAR = 1e-13
-#: A step is halved at most so often until the loss falls.
+#: Most halvings of a step until the loss falls.
 MOST_HALVINGS = 12
-#: The iteration ends when a step brings less than this share.
+#: The iteration ends when a step lowers the loss by less than this share.
 LEAST_GAIN = 1e-2
 
 
 @dataclass(frozen=True)
 class Minimum:
-    """The coefficients, their loss, and the steps made."""
+    """The coefficients, their loss, and the number of steps."""
 
     x: torch.Tensor
     loss: float
@@ -147,9 +146,9 @@ class Minimum:
 def by_singular_values(
     evaluate: Evaluate, x: torch.Tensor, most: int, report: Callable[[float, float], bool]
 ) -> Minimum:
-    """Gauss-Newton steps from ``x``, halved until the loss falls; ``report`` (loss, relative size) may end them.
+    """Minimise by Gauss-Newton steps from ``x``, each halved until the loss falls; ``report`` may end them.
 
-    Raises SolverError: the residual or the Jacobian is not finite.
+    ``report`` takes the loss and the relative size of the step. Raises SolverError where values are not finite.
     """
     r, tangent = evaluate(x)
     loss = float(r @ r)

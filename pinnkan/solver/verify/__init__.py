@@ -1,1 +1,1 @@
-"""What is asked of a would-be verdict, whatever family it comes from."""
+"""Checks of a solution whose error estimate is below the tolerance, whatever family of networks it comes from."""

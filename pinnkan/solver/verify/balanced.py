@@ -1,14 +1,14 @@
-"""Whether equations that vanish somewhere determine their solution after all: asked once more with rows of one size.
+"""Rows rescaled by their local size, for equations that degenerate at some points.
 
-For any positive function w the rows w J bound an error as well as the rows J do: with sigma = min |w J v| / |v| it is
-w r / sigma at most. Multiplied by powers of a radius equations see hardly anything of functions next to x = 0: log x,
-cut off at h, has a residual of h^1/2 in x^2 u_xx + x u_x + u_yy = 0, of h^-3/2 in the same divided by x^2. So where the
-rows as they stand leave something nearly free, and only there, each is divided by its size on narrow functions,
+For every weight w > 0 an error is at most |w r| / sigma with sigma = min |w J v| / |v|, J the rows and r the residual.
+Equations multiplied by powers of a radius hardly see narrow functions at x = 0: log x, cut off at h, has a residual of
+h^1/2 in x^2 u_xx + x u_x + u_yy = 0, and of h^-3/2 in the same divided by x^2. Where the original rows leave a function
+nearly free, each is divided by a power below one of its size on narrow functions,
 
-    size^2 = sum over jets j of (dF/du_j h^-order U_j)^2,    h far below the knots along one coordinate,
+    size^2 = sum over jets j of (dF/du_j h^-order U_j)^2,    h far below the knots in one coordinate,
 
-the one along which sizes differ most, to a power below one. What any weight leaves free stays free: constants under
-derivatives, resonances, layers, growth, x^2 on one side of x u_x = 2 u.
+that in which sizes differ most. What every weight leaves free stays free: constants under derivatives, resonances,
+layers, growth, x^2 on one side of x u_x = 2 u.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,22 +25,23 @@ from pinnkan.kan.table import Table
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.verify.near_singular import Nearness, near_singular, nulls_of
 
-#: Rows that differ by less than this factor are asked nothing new.
+#: Rows are rescaled only where the sizes of an equation differ by more than this factor. Heuristic.
 ALIKE = 3.0
-#: The narrow functions, in the smallest intervals.
+#: Width of the narrow functions, over the smallest interval.
 NARROW = 1.0 / 64.0
-#: The power of its size by which a row is divided. A plate in polar coordinates, w''' = 0 in its middle, needs more
-#: than 1/2 for x^2 log x to be seen; with 1, x^0.5 under x u_x = u / 2 is, which solves it and is zero where x is.
+#: The power of its size by which a row is divided. Above 1/2 the middle of a plate, w''' = 0 there, sees x^2 log x;
+#: with 1, x^0.5, which solves x u_x = u / 2, would seem determined.
 POWER = 0.75
-#: A row is divided by no less than this share of the largest size.
+#: Lower bound of the sizes of rows, over the largest size.
 LEAST = 1e-12
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BalancedModel(Model):
-    """A model whose rows are divided by their sizes at a function ``at``, on functions of some ``widths``.
+    """A model whose rows are divided by a power of their size, see :func:`row_sizes`.
 
-    ``largest``: of the sizes, by equation, which are relative to that.
+    ``at``: the field at which equations are linearised; ``widths``: of the narrow functions, by coordinate;
+    ``largest``: the largest size by equation; sizes are relative to it.
     """
 
     at: Field
@@ -55,10 +56,10 @@ class BalancedModel(Model):
 
 
 def balanced_nearness(model: Model, found: tuple[Space, Array], halved: Space, terms: float) -> Nearness | None:
-    """How near to singular the balanced rows are; None where rows are alike, or these leave something free as well.
+    """Return how near to singular balanced rows are; None where sizes are alike, or where a function is free still.
 
-    ``found``, ``terms``: as :func:`pinnkan.solver.verify.near_singular.near_singular` has them; ``halved``: the space
-    with its intervals halved.
+    ``halved``: the space with its intervals halved; the others as
+    :func:`pinnkan.solver.verify.near_singular.near_singular` has them.
     """
     space, start = found
     rows = balanced(model, space, start, halved)
@@ -70,10 +71,9 @@ def balanced_nearness(model: Model, found: tuple[Space, Array], halved: Space, t
 
 
 def balanced(model: Model, space: Space, start: Array, halved: Space) -> BalancedModel | None:
-    """The model with balanced rows; None where these are alike along any coordinate of space.
+    """Return the model with balanced rows; None where the sizes of each equation are alike.
 
-    ``space``: the knots that narrow functions are narrower than; ``start``: a function there; ``halved``: on whose
-    points rows are looked at.
+    ``space``, ``start``: space and coefficients of the linearisation; ``halved``: at whose points sizes are evaluated.
     """
     at, tables = ProductField(((space, start),)), System(model, halved).patches[0].tables
     ratio, widths, largest = max(_candidates(model, space, at, tables), default=(0.0, (), ()))
@@ -83,9 +83,9 @@ def balanced(model: Model, space: Space, start: Array, halved: Space) -> Balance
 def _candidates(
     model: Model, space: Space, at: Field, tables: Sequence[Table]
 ) -> Iterator[tuple[float, tuple[float, ...], tuple[float, ...]]]:
-    """By coordinate how much sizes differ on functions that are narrow along it, the widths, the largest sizes.
+    """Yield by coordinate of space the largest ratio of sizes, widths of functions narrow along it, and largest sizes.
 
-    Not by time: from where a_t has no weight, t a_t = a, other solutions begin.
+    Time is left out: where a derivative in time loses its weight, as in t a_t = a, other solutions begin.
     """
     lengths = [float(np.ptp(axis.breaks)) for axis in space.axes]
     for i, axis in enumerate(space.axes):
@@ -102,24 +102,23 @@ def _candidates(
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PresentModel(DividedModel):
-    """A model in time alone whose unknowns and rows are of size one in a slab, as they are there.
+    """A model in time alone, with its unknowns and rows scaled to size one in the current slab.
 
-    Of an unknown that has decayed to a millionth a change by its natural size is none that is to be found: of u_t = -u,
-    w_t = -0.5*w*u_t/u - 0.4*w one of 1e-4 in u made any w, where u was 8e-5, and that was taken for a second solution.
+    ``own``: root mean squares of the unknowns there. In natural units a change far above a decayed unknown would count.
     """
 
     own: tuple[float, ...]
 
     @property
     def counted(self) -> tuple[float, ...]:
-        """See :class:`pinnkan.assembly.model.Model`."""
+        """The weights of the unknowns in a norm: those of the model, divided by sizes below one."""
         return tuple(most * max(size, 1.0) / size for most, size in zip(super().counted, self.own, strict=True))
 
 
 def present(model: Model, space: Space, start: Array, halved: Space) -> tuple[PresentModel, float] | None:
-    """The model in present units, and :func:`pinnkan.assembly.condition_weights.slowest_rate` there.
+    """Return the model of a slab in its own units, and the rate of its slowest unknown in these.
 
-    None of problems in space, and where something is nothing.
+    None for problems in space, and where a size is zero or not finite.
     """
     if len(space.axes) > 1:
         return None
@@ -141,7 +140,7 @@ def present(model: Model, space: Space, start: Array, halved: Space) -> tuple[Pr
 def row_sizes(
     model: Model, equation: CompiledEquation, at: Field, widths: Sequence[float], tables: Sequence[Table]
 ) -> torch.Tensor:
-    """The size of the rows of an equation at all points of tables, (interval, point, interval, ..)."""
+    """The size of the rows of an equation at all points of ``tables``: (interval, point, interval, ..)."""
     return torch.linalg.vector_norm(_row_jets(model, equation, at, widths, tables, model.sizes), dim=-1)
 
 
@@ -153,7 +152,7 @@ def _row_jets(
     tables: Sequence[Table],
     sizes: Sequence[float],
 ) -> torch.Tensor:
-    """What functions of some ``sizes`` make of an equation by jet, (interval, point, interval, .., jet)."""
+    """The terms dF/du_j width^-order U_j of an equation, ``sizes`` U: (interval, point, interval, .., jet)."""
     shape, device = [n for t in tables for n in t.nodes.shape], tables[0].nodes.device
     jets = jets_on(at, [t.nodes.reshape(-1).cpu().numpy() for t in tables], equation.jets)
     slopes = equation.linearise_on(coordinates_on(tables), torch.from_numpy(jets).to(device).reshape(*shape, -1))[1]

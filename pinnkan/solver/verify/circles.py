@@ -1,9 +1,8 @@
-"""Waves around circles that the equations hardly see, of any direction: exp(i k . x) with whole numbers k.
+"""Waves exp(i k . x), k integer, in a periodic box, that the equations of a steady problem hardly see.
 
-u_x + 3 u_y - 7 u_z carries sin(x + 2 y + z) around three circles for ever. What is a product of functions of one
-coordinate each, or on the knots of a solve, others look for (:mod:`.products.probe`, :mod:`.stability`); in the plane
-they tell 16 to 24 waves, in space two. Where what stands before derivatives is constant the residual of such a wave is
-that of the symbol, and none is smaller between them; where it is not it is an upper bound.
+u_x + 3 u_y - 7 u_z, for example, leaves sin(x + 2 y + z) free. Here k has any direction; products of functions of one
+coordinate (:mod:`.products.probe`) and functions on knots (:mod:`.stability`) are sought elsewhere. Where coefficients
+are constant the symbol gives the residual of a wave; where they vary the value is an upper bound.
 """
 
 from dataclasses import dataclass
@@ -17,30 +16,30 @@ from pinnkan.problem.statement import Problem
 from pinnkan.solver.verify.near_singular import LOST
 from pinnkan.solver.verify.symbol import Weights, frozen
 
-#: Whole numbers up to these are tried in each coordinate, by the number of coordinates: 8,000 and 18,000 waves.
+#: Largest integer in each coordinate, by the number of coordinates: 8,000 and 18,000 waves.
 HIGHEST = {2: 64, 3: 16}
-#: Points at which coefficients that vary are looked at.
+#: Points at which the equations are linearised.
 LOOKED_AT = 32
-#: Waves at once.
+#: Waves worked on together, to bound memory.
 AT_ONCE = 2048
 
 
 @dataclass(frozen=True)
 class FreeWaves:
-    """``count`` waves whose residual is ``share`` of its terms at most; ``first``: the slowest of them."""
+    """``count`` waves whose residual is at most ``share`` of its terms; ``first``: the integers k of the slowest."""
 
     count: int
     share: float
     first: tuple[int, ...]
 
     def words(self, problem: Problem) -> str:
-        """The first of them, as sin(2*x - 1*y)."""
+        """The slowest wave as a formula, such as sin(2*x - 1*y)."""
         pairs = zip(self.first, problem.coordinates, strict=True)
         return f"sin({' + '.join(f'{n}*{c}' for n, c in pairs if n)})".replace("+ -", "- ")
 
 
 def free_waves(model: Model, field: Field) -> FreeWaves | None:
-    """Waves, not constants, that may be added to a steady field; None where there are none, or not circles only."""
+    """Return the waves other than constants that may be added to a steady ``field``; None outside periodic boxes."""
     problem = model.problem
     if problem.time_axis is not None or not all(problem.box.periodic) or problem.dimension not in HIGHEST:
         return None
@@ -62,14 +61,14 @@ def free_waves(model: Model, field: Field) -> FreeWaves | None:
 
 
 def _numbers(highest: int, dimension: int) -> np.ndarray:
-    """Of each wave and its opposite one: (wave, coordinate)."""
+    """The integers k of all waves but zero, one of each pair k and -k: (wave, coordinate)."""
     each = np.arange(-highest, highest + 1)
     grid = np.stack(np.meshgrid(*[each] * dimension, indexing="ij"), -1).reshape(-1, dimension)
     return grid[len(grid) // 2 + 1 :]
 
 
 def _shares(weights: Weights, waves: Array, sizes: Array) -> Array:
-    """The least residual of vectors times each wave, by the sum of the moduli of its terms: (wave,)."""
+    """The least residual of each wave times any vector of unknowns, over the size of its terms: (wave,)."""
     rows, terms = [], []
     for jets, values in weights:
         row = np.zeros((len(waves), len(values), len(sizes)), dtype=np.complex128)

@@ -1,9 +1,9 @@
-"""Values at a side that contradict an equation whose derivatives across it have nothing before them there.
+"""Given values at a side that contradict an equation whose derivatives across the side lose their coefficients there.
 
-All solutions of x u_x + u = 1 are 1 + c/x: none is 5 at zero. Least squares make one that is 5 there and 1 a billionth
-further on, with no residual at any point. A factor that vanishes as the power of the distance that a derivative has of
-orders takes that away from every solution without a pole (Fuchs; of x u_xx = 1, which x log(x) solves, it does not):
-what is left of the equation holds of the values alone.
+Every solution of x u_x + u = 1 is 1 + c/x: no bounded one is 5 at zero. Least squares find a function that is 5 there
+and 1 a billionth further on, with no residual at any point. Where the coefficient of a derivative across vanishes like
+the distance to the power of its order, that term vanishes at the side for every solution without a pole (Fuchs), and
+the rest of the equation fixes the values there. x u_xx = 1, which x log(x) solves, is no such case.
 """
 
 from itertools import product
@@ -19,19 +19,14 @@ from pinnkan.solver.estimate.undecided import least_term, sizes_of
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Reason
 
-#: Points of a side; distances from it, over the length of the domain, between which a factor is seen to vanish, and
-#: what it may be more than the power of these.
+#: Points of a side; relative distances from it between which a coefficient must decay; factor that it may miss this by.
 POINTS, BESIDE, MORE = 32, (1e-3, 1e-6), 10.0
-#: What is left of an equation at a side, over its terms, and over the tolerance, that is no contradiction; at more than
-#: this share of the points it is one.
+#: Residual allowed at a side, over its terms and over the tolerance; share of points that may have more. Heuristic.
 LEFT, TOLERATED, MOST = 1e-3, 10.0, 0.5
 
 
 def contradicted(model: Model, field: Field) -> Objection | None:
-    """That an equation leaves values of the ``field`` at a side no choice, and that they are others; None for none.
-
-    Of steady problems.
-    """
+    """Return the objection that an equation contradicts values given at a side of a steady problem, or None."""
     problem = model.problem
     if problem.time_axis is not None:
         return None
@@ -50,7 +45,10 @@ def contradicted(model: Model, field: Field) -> Objection | None:
 def _is_contradicted(
     model: Model, equation: CompiledEquation, field: Field, points: Array, axis: int, inward: int
 ) -> bool:
-    """Whether at ``points`` of a side, from which it goes ``inward`` along an axis, they have to be others."""
+    """Whether coefficients across vanish at ``points`` of a side while the rest of the equation has a residual there.
+
+    ``axis``: the coordinate across; ``inward``: 1 or -1, the direction into the domain.
+    """
     across = np.array([jet.order[axis] for jet in equation.jets])
     if not across.any():
         return False

@@ -1,7 +1,7 @@
-"""Digits that a formula loses: what is left of 2e16 (cos(1e-8 x) - 1) in float64 is rounding.
+"""Cancellation in formulas: digits that float64 loses where it evaluates an equation at a solution.
 
-At a single point interval arithmetic encloses what exact numbers give; how wide that is says how well the formula is
-known there. An equation that is known to a share of its terms says no more of the solution than that.
+2e16 (cos(1e-8 x) - 1), for example, is rounding. Interval arithmetic at a single point encloses the exact value; the
+width bounds the rounding. A solution is known no better than its equation, relative to the terms of that.
 """
 
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ from pinnkan.problem.statement import Jet
 from pinnkan.problem.units.term_sizes import root_mean_square
 from pinnkan.solver.estimate.undecided import LEAST
 
-#: Points at which digits are counted, and points that say how large terms are: the first may all miss a layer.
+#: Points at which rounding is enclosed, and points at which terms are measured: the few may all miss a layer.
 POINTS, SIZED = 32, 2048
-#: The last slab ends so near to the end, over the whole time: its length is rounded.
+#: The last slab ends within this share of the whole time before the end; its length is rounded.
 ENDS = 1e-12
-#: A number below this one has lost digits: what it is multiplied by may be as large.
+#: A point with an intermediate value below this, and not zero, does not count: underflow has lost digits.
 UNDERFLOW = 1e-290
 REMEDY = (
     "Write what cancels in other words (cos(a) - 1 is -2*sin(a/2)**2, exp(a) - 1 is 2*exp(a/2)*sinh(a/2), of others "
@@ -35,9 +35,9 @@ REMEDY = (
 
 @dataclass(frozen=True, eq=False)
 class Digits:
-    """What is asked of the equations and conditions of one problem.
+    """The check of one problem for cancellation in its equations and conditions.
 
-    ``largest``, ``widest``: sizes seen of their terms, and of what is rounding in them.
+    ``largest``, ``widest``: sizes of terms and of rounding met so far, by the text of the formula.
     """
 
     model: Model
@@ -45,10 +45,10 @@ class Digits:
     widest: dict[str, float] = field(default_factory=dict)
 
     def lost(self, solution: Field, domain: Domain) -> tuple[float, str]:
-        """The first formula known to less than the tolerance: to which share of its terms, in words; 0, "" for none.
+        """Return the first formula whose rounding exceeds the tolerance: its share of the terms, and words, or 0, "".
 
-        Until the end of time its terms may become as large as unknowns of their natural sizes make them: a rate of
-        1e6 (1 + tanh((u - 1.2)/0.03)) is nothing but rounding before u comes near.
+        Before the last slab terms count as at least those of natural sizes, which unknowns may still reach: a rate of
+        1e6 (1 + tanh((u - 1.2)/0.03)) is rounding until u comes near 1.2.
         """
         axis, problem = self.model.problem.time_axis, self.model.problem
         rest = 0.0 if axis is None else problem.box.ranges[axis][1] - domain.box.ranges[axis][1]
@@ -63,7 +63,7 @@ class Digits:
         return 0.0, ""
 
     def _known(self, solution: Field, domain: Domain) -> Iterator[tuple[str, float, float, float]]:
-        """Root mean squares of what is rounding in a formula, of its terms in the solution, and what these may be."""
+        """Yield the text of each formula, and the rms of its rounding, of its terms, and of terms of natural sizes."""
         problem = self.model.problem
         ranges = np.array(domain.box.ranges)
         sized = domain.sample(SIZED, kronecker)
@@ -86,7 +86,7 @@ class Digits:
                 yield name, _wide(given.value, points_on, there[:, :0]), size, size
 
     def _terms(self, equation: CompiledEquation, solution: Field, points: Array) -> tuple[Array, float, float]:
-        """The derivatives in an equation at points, the root mean square of its terms there, and of natural sizes."""
+        """The jets of an equation (point, jet), and root mean squares of its terms there and for natural sizes."""
         jets, lengths = jets_at(solution, points, equation.jets), self.model.problem.box.lengths
         natural = np.array([self.model.sizes[j.unknown] / np.prod(lengths**j.order) for j in equation.jets])
         slopes = np.abs(equation.linearise_numpy(points, jets)[1])
@@ -95,7 +95,7 @@ class Digits:
 
 
 def _wide(tape: Tape, points: Array, jets: Array) -> float:
-    """Half of what exact numbers may differ by, where that is known: nothing on the way is too large or small."""
+    """The root mean square of half the width of enclosures at ``points``; those that do not count are zero."""
     found, known = registers(tape, [Interval(x, x) for x in (*points.T, *jets.T)]), np.ones(len(points), dtype=bool)
     for made in found[tape.inputs :]:
         size = made.magnitude()

@@ -1,9 +1,8 @@
-"""What grows although at no moment it would: systems whose coefficients change with time.
+"""Growth caused by coefficients that change with time, which rates frozen at an instant do not show.
 
-A string whose tension swings with twice its frequency, or a matrix that turns while all its eigenvalues decay
-(Vinograd 1952; Coppel 1978, Dichotomies in Stability Theory, section 1), grows as an exponential; rates frozen at a
-moment see nothing of it. So the equations of one wave, with the mean of their coefficients over space, are integrated
-through the time that is left.
+A string whose tension oscillates with twice its frequency, or a rotating matrix whose eigenvalues all decay (Vinograd
+1952; Coppel 1978, Dichotomies in Stability Theory, section 1), grows exponentially. So the equations of one wave, with
+coefficients averaged over space, are integrated over the remaining time.
 """
 
 from collections.abc import Sequence
@@ -16,22 +15,21 @@ from pinnkan.kan.field import Array, Complex, Jets
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.solver.verify.symbol import Weights, frozen
 
-#: Places in space over which coefficients are averaged; moments at which they are asked whether they change, by more
-#: than CHANGED of what is largest.
+#: Points in space of an average; times at which coefficients are compared; relative difference that is a change.
 PLACES, MOMENTS, CHANGED = 8, 31, 1e-6
-#: A step turns a wave by so many radians: 1e-5 of that is lost.
+#: Largest angle, in radians, by which a wave oscillates in a step: 1e-5 of it is lost.
 RADIANS = 0.4
-#: Least and most steps; what turns more often is no matter of slabs.
+#: Fewest and most steps; systems that need more are not integrated.
 LEAST_STEPS, MOST_STEPS = 256, 16384
-#: Condition from which on what stands before the highest derivatives determines none; what is no number to divide by.
+#: Condition number from which on coefficients do not determine the highest derivatives; smallest divisor.
 SINGULAR, TINY = 1e8, 1e-300
 
 
 @dataclass(frozen=True, eq=False)
 class Driven:
-    """What a solve has before it from a time ``begin`` on.
+    """The equations of a problem from a time ``begin`` to the end.
 
-    ``function``: what the equations are linearised at, at that moment; None for linear ones.
+    ``function``: at which they are linearised, with its values at ``begin``; None for linear equations.
     """
 
     model: Model
@@ -40,7 +38,7 @@ class Driven:
 
     @property
     def changes(self) -> bool:
-        """Whether coefficients depend on time, of a system of more than one first derivative."""
+        """Whether coefficients change with time, in a system of more than one first derivative in time."""
         if sum(self.model.problem.orders_in_time) < 2:
             return False
         for _, weights in self._weights(self._times(MOMENTS)):
@@ -50,10 +48,10 @@ class Driven:
         return False
 
     def rates(self, direction: Sequence[float], numbers: Sequence[float]) -> Complex:
-        """Of waves exp(i k n . x), k one of the ``numbers``, n the ``direction``: (number,).
+        """The growth rates of waves exp(i k n . x), k one of the ``numbers``, n the ``direction``: (number,).
 
-        Real part: the mean rate at which the largest grows until the end; imaginary part: how fast it turns at most.
-        Zero where a system cannot be integrated, or turns too often.
+        Real part: log of the spectral radius of the propagator to the end, over the time; imaginary part: the largest
+        angular frequency. Zero where a system cannot be integrated in the steps allowed.
         """
         return np.array([self._rate(direction, number) for number in numbers])
 
@@ -71,14 +69,14 @@ class Driven:
 
     @property
     def time(self) -> float:
-        """That is left."""
+        """The remaining time."""
         return self.model.problem.box.ranges[-1][1] - self.begin
 
     def _times(self, count: int) -> Array:
         return self.begin + self.time * (np.arange(count) + 0.5) / count
 
     def _weights(self, times: Array) -> Weights:
-        """dF/djet, the mean over places: (time, jet)."""
+        """The derivatives dF/djet, averaged over space: (time, jet) for each equation."""
         ranges = np.array(self.model.problem.box.ranges)
         places = kronecker(PLACES, len(ranges) - 1)
         inside = ranges[:-1, 0] + np.ptp(ranges[:-1], axis=1) * places
@@ -87,14 +85,14 @@ class Driven:
         return [(jets, own.reshape(len(times), len(places), -1).mean(1)) for jets, own in found]
 
     def _held(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
-        """The function at its first moment, at all times: (point, unknown, order)."""
+        """The function frozen at ``begin``, at points of any time: (point, unknown, order)."""
         assert self.function is not None
         first = points.copy()
         first[:, -1] = self.begin
         return self.function(first, orders)
 
     def _matrices(self, steps: int, direction: Sequence[float], number: float) -> Complex | None:
-        """A of y' = A y at the middle of each step: (step, row, column); None where there is none.
+        """The matrix A of y' = A y at the middle of each step (step, row, column), or None where it is singular.
 
         y: all derivatives in time of the unknowns below the highest.
         """
@@ -122,13 +120,13 @@ class Driven:
 
 
 def _propagators(a: Complex) -> Complex:
-    """exp of small matrices, by the Pade approximation (2, 2), which neither grows nor decays where nothing does."""
+    """The exponentials of small matrices by the Pade approximation (2, 2), which keeps neutral modes neutral."""
     one, square = np.eye(a.shape[-1]), a @ a / 12.0
     return np.asarray(np.linalg.solve(one - a / 2.0 + square, one + a / 2.0 + square))
 
 
 def _logarithm(factors: Complex) -> float:
-    """Of the spectral radius of the product of all ``factors`` (step, row, column), an even power of two."""
+    """The logarithm of the spectral radius of the product of 2^n ``factors`` (step, row, column)."""
     logarithm = 0.0
     while True:
         size = np.maximum(np.abs(factors).max((1, 2), keepdims=True), TINY)

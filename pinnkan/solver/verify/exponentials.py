@@ -1,7 +1,6 @@
-"""Exponentials across a domain that solve linearised equations with coefficients frozen at points.
+"""Solutions exp(s t + i k . x') v exp(l x) of linearised equations with coefficients frozen at points.
 
-exp(s t + i k . x') v exp(l x): for a rate s and a wave number k along the sides l and v solve a polynomial eigenvalue
-problem (Tisseur and Meerbergen 2001).
+For s and k along the sides, l and v solve a polynomial eigenvalue problem (Tisseur and Meerbergen 2001).
 """
 
 from collections.abc import Sequence
@@ -14,17 +13,17 @@ from pinnkan.kan.field import Array, Complex
 from pinnkan.problem.statement import Jet
 from pinnkan.solver.verify.symbol import Weights, determinant, symbol
 
-#: An exponent l this far beyond what is typical is infinite: an equation without a derivative across.
+#: An exponent larger than this times the typical one is infinite: the equation lacks a derivative across.
 INFINITE = 1e4
-#: That many typical exponents are none: P(c) is regular.
+#: A point, in units of the typical exponent, that is taken to be no exponent, so that P(c) is regular.
 NONE = 0.87 + 0.71j
 
 
 @dataclass(frozen=True, eq=False)
 class Exponentials:
-    """Of ``equations`` at points (see :data:`pinnkan.solver.verify.symbol.Weights`), along the coordinate ``axis``.
+    """Exponential solutions of ``equations`` at points (:data:`pinnkan.solver.verify.symbol.Weights`) across ``axis``.
 
-    ``along``: a wave number of each coordinate of space, that of ``axis`` is not read; ``sizes``: of the unknowns.
+    ``along``: a wave number for each coordinate of space, that of ``axis`` is not read; ``sizes``: of the unknowns.
     """
 
     equations: Weights
@@ -33,11 +32,10 @@ class Exponentials:
     sizes: Array
 
     def at(self, at: np.ndarray, rates: Array) -> tuple[Complex, Complex, Complex]:
-        """Exponents l (case, number), those that decay first, infinite ones last; vectors (case, unknown, number).
+        """Return exponents l (case, number), vectors (case, unknown, number), and states (case, row, number).
 
-        And these with their derivatives, in units of a typical exponent (case, row, number).
-
-        With l = c (w - 1) / (w + 1) the matrix polynomial in l is one in w whose leading coefficient is regular.
+        States: vectors with derivatives across, in units of a typical exponent. Decaying exponents come first, infinite
+        ones last. A case is a point ``at`` with a rate. l = c (w - 1) / (w + 1) avoids singular leading coefficients.
         """
         powers = self._powers(at, rates)
         degree, size = len(powers) - 1, powers.shape[-1]
@@ -61,7 +59,7 @@ class Exponentials:
         return exponents, self.sizes[:, None] * vectors, basis
 
     def _typical(self, at: np.ndarray, rates: Array) -> Array:
-        """The geometric mean of the moduli of the exponents, those that are zero or infinite left out: (case,)."""
+        """The geometric mean of the moduli of exponents neither zero nor infinite, else 1: (case,)."""
         part = [(jets, w[at]) for jets, w in self.equations]
         found = determinant(symbol(part, len(self.sizes), lambda j: (j.order[self.axis], j.order[-1]), self.tangential))
         degree = max((a for a, _ in found), default=0)
@@ -87,7 +85,7 @@ class Exponentials:
         return np.asarray(out / np.where(size > 0.0, size, 1.0))
 
     def tangential(self, jet: Jet) -> complex:
-        """What derivatives along the sides make of it."""
+        """The factor (i k)^order of a jet, over the coordinates along the sides."""
         out = 1.0 + 0.0j
         for i, (k, n) in enumerate(zip(self.along, jet.order, strict=False)):
             out *= (1j * k) ** n if i != self.axis else 1.0

@@ -1,4 +1,4 @@
-"""What rows make of a function, a few intervals after the other: J v has many times as many numbers as v."""
+"""Numbers about the image J v of a function v, in parts: J v has many times as many entries as v."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -14,14 +14,14 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.table import Table
 from pinnkan.solver.linear.solver import UNIT, Seen
 
-#: What is added to products of a function with itself, over them: where no point weighs they are zero.
+#: What is added to the diagonal of a Gram matrix, relative to it, so that it is regular where no point weighs.
 FAINT = 1e-14
-#: Random roundings of the coefficients that tell what rounding leaves in each row.
+#: Random perturbations of the coefficients from which the rounding of each row is estimated.
 ROUNDINGS = 8
 
 
 def size_of(seen: Seen, vector: Array) -> float:
-    """|J v| of a vector (free coefficient)."""
+    """The norm |J v| of a vector v (free coefficient,)."""
     v, total = _put(seen, vector), 0.0
     for block in seen.rows:
         if isinstance(block, TensorRows):
@@ -32,7 +32,7 @@ def size_of(seen: Seen, vector: Array) -> float:
 
 
 def missing(seen: Seen, vector: Array, step: Array) -> float:
-    """The product of what a step leaves of the residual with J v."""
+    """The scalar product of J v with the residual r + J d that a ``step`` d leaves."""
     v, d, total = _put(seen, vector), _put(seen, step), 0.0
     for block in seen.rows:
         if isinstance(block, TensorRows):
@@ -44,10 +44,9 @@ def missing(seen: Seen, vector: Array, step: Array) -> float:
 
 
 def rounding_along(seen: Seen, coefficients: Array, vector: Array) -> float:
-    """The product of what rounding leaves in J c, from each of the ``coefficients`` c on its own, with J v: its size.
+    """Estimate the scalar product of J v with the rounding of J c, for ``coefficients`` c.
 
-    Row by row, so that the rows of a side count with what they see of the ``vector``: they may weigh 1e6 times as much
-    as those inside, and see nothing. From some random roundings of the coefficients.
+    Row by row, from random perturbations of c, so that heavy rows of a side which see nothing of v do not count.
     """
     rounded = UNIT * coefficients[:, None] * np.random.default_rng(0).standard_normal((len(coefficients), ROUNDINGS))
     together = np.concatenate([vector[:, None], rounded], 1)
@@ -59,7 +58,7 @@ def rounding_along(seen: Seen, coefficients: Array, vector: Array) -> float:
 
 
 def _images(seen: Seen, block: Rows | IntegralRows, vectors: torch.Tensor) -> Iterator[torch.Tensor]:
-    """J v of some rows (.., vector), some intervals of a grid after the other."""
+    """Yield J v of a block of rows (.., vector), in parts of its intervals."""
     if isinstance(block, TensorRows):
         yield from (image for _, image in block.images(_spread(seen, block, vectors)))
     else:
@@ -76,9 +75,9 @@ def _spread(seen: Seen, block: TensorRows, vectors: torch.Tensor) -> torch.Tenso
 
 
 def roughness(seen: Seen, vector: Array) -> float:
-    """The share of J v, of the first equation, that no function of the space itself can be; zero on a line.
+    """The share of J v, for the first equation, outside the spline space: |J v - P J v| / |J v|, P the L2 projection.
 
-    There one more level costs less than to ask.
+    Zero in one coordinate, where one more level costs less.
     """
     rows = seen.rows[0]
     if not isinstance(rows, TensorRows) or len(rows.tables) == 1:
@@ -92,7 +91,7 @@ def roughness(seen: Seen, vector: Array) -> float:
 
 
 def _weighted(table: Table) -> scipy.sparse.csr_array:
-    """Every function of a coordinate at every point, times the root of its weight: (point, coefficient)."""
+    """The basis functions of a coordinate at its points, times the roots of the weights: (point, coefficient)."""
     values = (table.values[0] * table.weights.sqrt().unsqueeze(-1)).cpu().numpy()
     columns = np.broadcast_to(table.index.cpu().numpy()[:, None, :], values.shape)
     points = np.arange(values.shape[0] * values.shape[1])
@@ -102,13 +101,13 @@ def _weighted(table: Table) -> scipy.sparse.csr_array:
 
 
 def _inverse_gram(basis: scipy.sparse.csr_array) -> Callable[[Array], Array]:
-    """What divides by the products of functions with each other: banded, and never quite singular."""
+    """The solver of the banded Gram matrix of a basis, shifted to be regular."""
     gram = (basis.T @ basis).tocsc()
     return scipy.sparse.linalg.splu(gram + scipy.sparse.diags_array(FAINT * gram.diagonal(), format="csc")).solve
 
 
 def _along(maps: Sequence[Callable[[Array], Array]], grid: Array) -> Array:
-    """Each of the maps of columns, along its own coordinate of a grid."""
+    """Apply each of the maps of columns along its own coordinate of a grid."""
     for i, apply in enumerate(maps):
         first = np.moveaxis(grid, i, 0)
         moved = apply(np.ascontiguousarray(first.reshape(len(first), -1)))

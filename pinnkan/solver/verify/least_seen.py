@@ -1,6 +1,6 @@
-"""The vectors that rows see least, against the L2 norm: block conjugate gradients on the Rayleigh quotient.
+"""Near-null functions of least-squares rows: vectors v with the least |J v| / |v|, the norm of v that of L2.
 
-The solver of the last step is only the preconditioner, and |J v| is evaluated directly (Knyazev 2001).
+By block conjugate gradients on the Rayleigh quotient (Knyazev 2001), preconditioned by the solver of the last step.
 """
 
 import numpy as np
@@ -12,28 +12,27 @@ from pinnkan.solver.linear.mass import Mass
 from pinnkan.solver.linear.solver import LinearSolver, Seen
 from pinnkan.solver.verify.images import size_of
 
-#: Vectors: two values next to each other would take one alone many steps. At most so many steps, until one leaves
-#: CHANGE of the value. None is taken that by the preconditioner lowers its square by a share of LITTLE or less: in 337
-#: searches of shipped problems and traps 338 steps were left of 693, and values differed by 0.1 % at most.
+#: Vectors iterated together, since close values would take one many steps; most steps; the search ends after two steps
+#: that each leave this share of the value, or where the preconditioner can lower its square by the last share at most,
+#: which saved 338 of 693 steps and changed values by 0.1 % at most.
 BLOCK, STEPS, CHANGE, LITTLE = 2, 12, 0.95, 1e-4
-#: The last three where conjugate gradients solve for several unknowns: their preconditioner takes one after the other,
-#: and 12 steps had 0.07 for what joins the waves of two of them in a cube, where 60 find 4e-4. So it had said nothing
-#: of a fourth of the solution.
+#: The last three for conjugate gradients and several unknowns, preconditioned one by one: 12 steps had 0.07, 60 4e-4.
 OF_SEVERAL = 100, 0.99, 1e-6
-#: Share by which the two may differ.
+#: Relative difference of |J v| from the value found with J^T J that is allowed.
 AGREE = 0.1
-#: Where conjugate gradients have solved, functions with a residual of up to LIKE times the least count with it, up to
-#: so many: waves of a square come in pairs, four of them had 1e-4 in Helmholtz' equation at 25^2 + 31^2 = 19^2 + 35^2,
-#: of which one alone told a fifteenth of what steps had left of a solution in all four.
+#: Functions of up to this times the least residual are near-null too; most of them. Waves of a square come in pairs.
 LIKE, MANY_LIKE = 3.0, 16
-#: Entries of J as a matrix that all functions are looked at by: 5,184 rows and 484 functions take 0.3 s.
+#: Entries of J up to which it is written out as a matrix: 5,184 rows and 484 functions take 0.3 s.
 MOST_ENTRIES = 10_000_000
-#: Of squares of singular values: the ratio below which rounding hides the smallest.
+#: Ratio of squared singular values below which rounding hides the smallest.
 HIDDEN = 1e-12
 
 
 class LeastSeen:
-    """Columns of vectors v stacked upon M v and J v, so that a combination of them is one of all three."""
+    """The search for near-null functions of ``equations`` with a mass matrix ``weigh``.
+
+    It works on stacks: each column is a vector v above M v and J v, so that combinations of stacks are stacks.
+    """
 
     def __init__(self, equations: LinearSolver, weigh: Mass) -> None:
         self.equations, self.weigh, self.size = equations, weigh, equations.ordering.size
@@ -42,11 +41,11 @@ class LeastSeen:
 
     @property
     def is_small(self) -> bool:
-        """Whether all functions may be looked at at once."""
+        """Whether J is small enough for a dense matrix."""
         return self.size * sum(b.residual.shape[:-1].numel() for b in seen_by(self.equations).rows) <= MOST_ENTRIES
 
     def of_all(self) -> Array:
-        """The BLOCK vectors of all that are seen least, by J as a matrix: as good as rounding of the largest allows."""
+        """Return the block of least singular vectors of J as a dense matrix, exact to rounding of its largest value."""
         unit = np.eye(self.size)
         mass, image = self.weigh(unit), np.concatenate(self.seen(unit))
         scale = np.sqrt(mass.diagonal())
@@ -55,12 +54,12 @@ class LeastSeen:
         return np.linalg.solve(root.T, rows[-BLOCK:].T)
 
     def found(self, start: Array) -> tuple[Array, float]:
-        """The vector of size one with the least residual, and the size of that."""
+        """Return the vector of size one with the least residual, and that residual, from vectors to ``start`` with."""
         vectors, sigma = self.descended(start)
         return vectors[: self.size, 0], sigma
 
     def several(self, count: int) -> tuple[Array, float]:
-        """The vectors with the least residuals, (free coefficient, vector) of size one, at most so many; the least."""
+        """Return up to ``count`` vectors (free coefficient, vector) of size one with least residuals, and the least."""
         start = np.random.default_rng(0).standard_normal((self.size, min(count, self.size)))
         for _ in range(2):
             start = np.linalg.qr(self.equations.precondition(self.weigh(start)))[0]
@@ -68,30 +67,29 @@ class LeastSeen:
         return vectors[: self.size], least
 
     def sigma_of(self, vector: Array) -> float:
-        """What the rows see of a vector, of size one."""
+        """The ratio |J v| / |v| of a vector (free coefficient, 1)."""
         size = float((vector * self.weigh(vector)).sum())
         return size_of(seen_by(self.equations), vector[:, 0]) / max(size, 1e-300) ** 0.5
 
     def alike(self, start: Array, least: Array) -> list[tuple[Array, float]]:
-        """The ``least`` determined vector and others of about its residual, of size one and orthogonal, with theirs."""
+        """Return the ``least`` vector and those of similar residual, orthonormal, each with its residual."""
         block, before = np.concatenate([least, start], 1), 0
         while True:
             self.equations.clock.check()
             vectors = self.descended(block, len(block.T))[0][: self.size]
             sizes = [size_of(seen_by(self.equations), v) for v in vectors.T]
             near = [size <= LIKE * sizes[0] for size in sizes]
-            # what else the preconditioner makes large may lie in the span of these
+            # further vectors of small residual may exist while all of the block have one
             if not all(near) or len(near) <= before or len(near) >= min(MANY_LIKE, self.size // 2):
                 return [(v, size) for v, size, is_near in zip(vectors.T, sizes, near, strict=True) if is_near]
             more, before = np.random.default_rng(len(near)).standard_normal((self.size, len(near))), len(near)
             block = np.concatenate([vectors, self.equations.precondition(self.weigh(more))], 1)
 
     def descended(self, start: Array, watched: int = 1) -> tuple[Array, float]:
-        """Stacks of vectors of size one, least residual first, and that: block conjugate gradients (Knyazev 2001).
+        """Return stacks of vectors of size one, by rising residual, and the least residual (Knyazev 2001).
 
-        Until so many of the least, ``watched``, fall no further. The solver is only the preconditioner, and the images
-        J v are not squared: where J^T J has lost its smallest eigenvalues to rounding, inverse iteration with its
-        factor would not find them.
+        It ends when the first ``watched`` fall no further. Images J v are not squared: inverse iteration with a factor
+        of J^T J does not find eigenvalues that rounding hides.
         """
         size, count, vectors = self.size, start.shape[1], self.orthonormal(self.of(start))
         values, turn = self.least(vectors, count)
@@ -107,7 +105,7 @@ class LeastSeen:
             basis = self.orthonormal(np.concatenate([vectors, self.of(towards), moved], 1))
             values, turn = self.least(basis, count)
             watched = min(watched, len(values), len(sigmas))
-            if not (values[::-1][:watched] < sigmas[:watched]).any():  # rounding of vectors that rows see far more of
+            if not (values[::-1][:watched] < sigmas[:watched]).any():  # rounding only
                 break
             following = basis @ turn
             moved = following - vectors @ (vectors[:size].T @ following[size : 2 * size])
@@ -124,18 +122,18 @@ class LeastSeen:
         return np.concatenate([vectors, weighed, *self.seen(vectors)]) / scale
 
     def seen(self, vectors: Array) -> list[Array]:
-        """J v, by block of rows."""
+        """The images J v, by block of rows."""
         return [i.reshape(-1, vectors.shape[1]).cpu().numpy() for i in seen_by(self.equations).apply(vectors)]
 
     def wrong(self, stack: Array) -> Array:
-        """What keeps vectors from being singular: J^T J v - sigma^2 M v."""
+        """The residual of the eigenvalue problem, J^T J v - sigma^2 M v, for each column of a stack."""
         square = (stack[2 * self.size :] ** 2).sum(0)
         return seen_by(self.equations).gradient(self.images(stack)) - square * stack[self.size : 2 * self.size]
 
     def least(self, stack: Array, count: int) -> tuple[Array, Array]:
-        """The ``count`` smallest singular values, falling, and right singular vectors (column, value), smallest first.
+        """The singular values on the span of a stack, falling, and vectors of the ``count`` smallest, those first.
 
-        By the products of columns, unless rounding hides the smallest value in these.
+        From the Gram matrix of the images, or by QR and SVD where rounding hides the smallest value in that.
         """
         images = stack[2 * self.size :]
         squares, turn = np.linalg.eigh(images.T @ images)
@@ -145,7 +143,7 @@ class LeastSeen:
         return values, rows[::-1][:count].T
 
     def images(self, stack: Array) -> list[torch.Tensor]:
-        """J v of a stack, by block of rows."""
+        """The images J v of a stack, by block of rows."""
         out, first = [], 2 * self.size
         for block in self.equations.rows:
             shape = block.residual.shape[:-1]
@@ -155,7 +153,7 @@ class LeastSeen:
         return out
 
     def orthonormal(self, stack: Array) -> Array:
-        """The stack of vectors of size one that span the same, without what is nearly a combination of the others."""
+        """The stack with orthonormal vectors of the same span; columns that nearly depend on others are left out."""
         for _ in range(2):  # the second time for what rounding left
             size, turn = np.linalg.eigh(stack[: self.size].T @ stack[self.size : 2 * self.size])
             kept = size > 1e-12 * size[-1]
@@ -164,10 +162,10 @@ class LeastSeen:
 
 
 class LeastSeenSquared(LeastSeen):
-    """The same with J^T J v in place of J v, which are many more numbers: as good until rounding hides the smallest."""
+    """The same search with J^T J v in place of J v: fewer numbers, and as good until rounding hides the smallest."""
 
     def found(self, start: Array) -> tuple[Array, float]:
-        """See :class:`LeastSeen`, which takes over where J v itself is not as large as J^T J says."""
+        """See :class:`LeastSeen`, which takes over where |J v| is not what J^T J says."""
         vectors, sigma = self.descended(start)
         size = size_of(seen_by(self.equations), vectors[: self.size, 0])
         if abs(size - sigma) <= AGREE * sigma:
@@ -177,10 +175,7 @@ class LeastSeenSquared(LeastSeen):
         return LeastSeen(self.equations, self.weigh).found(vectors[: self.size])
 
     def alike(self, start: Array, least: Array) -> list[tuple[Array, float]]:
-        """See :class:`LeastSeen`, which takes over where squares have lost the least to rounding.
-
-        Of two waves of a square 1e-5 off a resonance one was found again as 4e-3, and none beside it.
-        """
+        """See :class:`LeastSeen`, which takes over where rounding of squares has lost the least vector."""
         plain = LeastSeen(self.equations, self.weigh)
         found, size = super().alike(start, least), plain.sigma_of(least)
         if found[0][1] <= (1.0 + AGREE) * size:
@@ -188,7 +183,7 @@ class LeastSeenSquared(LeastSeen):
         return self.alike(start, least) if self.equations.go_by_points() else plain.alike(start, least)
 
     def seen(self, vectors: Array) -> list[Array]:
-        """J^T J v."""
+        """The products J^T J v."""
         return [_normal(self.equations, vectors)]
 
     def wrong(self, stack: Array) -> Array:
@@ -203,12 +198,12 @@ class LeastSeenSquared(LeastSeen):
 
 
 def seen_by(equations: LinearSolver) -> Seen:
-    """The rows as :func:`pinnkan.assembly.integral_rows.as_seen`."""
+    """Return the rows of a solver, each as :func:`pinnkan.assembly.integral_rows.as_seen` has it."""
     return Seen([as_seen(block) for block in equations.rows], equations.ordering)
 
 
 def _normal(equations: LinearSolver, vectors: Array) -> Array:
-    """J^T J v, (free coefficient, vector)."""
+    """The products J^T J v, (free coefficient, vector)."""
     if all(as_seen(block) is block for block in equations.rows):
         return equations.normal(vectors)
     return seen_by(equations).normal(vectors)

@@ -1,4 +1,4 @@
-"""Whether a small correction means a small error: what the stability constant of the equations says of a solution."""
+"""Error bounds from the stability constant of the equations: whether a small correction means a small error."""
 
 from dataclasses import dataclass
 from math import isclose
@@ -14,23 +14,22 @@ from pinnkan.solver.linear.system import System
 from pinnkan.solver.verify.products.probe import AGREE, Probe, probe
 from pinnkan.solver.verify.stability import LOST, SETTLED, Null, least_determined, stability
 
-#: A function that no knots hold and whose residual is this share of the terms it is made of may be added freely.
+#: A function whose residual is below this share of its terms, and falls on with finer knots, is free.
 UNDETERMINED = 1e-8
 #: Rounding of a residual, relative to its terms.
 UNIT = 1e-16
-#: Of the tolerance, what rounding may make of the least determined function before it is asked for row by row.
+#: Share of the tolerance that the first estimate of rounding may have without one row by row.
 QUIET = 0.3
 
 
 @dataclass(frozen=True)
 class Nearness:
-    """How near to singular: ``sigma``, the least residual of a function of size one that was found anywhere.
+    """The stability constant ``sigma``, the least residual of a function of norm one, and bounds of relative L2 errors.
 
-    Relative L2 errors that can hide in such a function: ``residual``, behind all of the residual, ``size``, behind what
-    the correction leaves of it where the knots do not see the function, ``rounding``, behind that of the terms; and one
-    that is ``missing``, since a step has left it.
-    ``settled``: whether finer knots would find no less, ``is_fresh``: whether that is first known on these; ``free``:
-    its residual over its terms where it may be added freely, else 0; ``falling``: the values in words.
+    The error that can hide: ``residual``, in the residual; ``size``, in what the correction leaves of it where knots do
+    not resolve that function, at least ``missing``, which a step has missed; ``rounding``, in rounding. ``settled``:
+    whether sigma falls no further on finer knots; ``is_fresh``: whether its function is resolved for the first time;
+    ``free``: residual over terms of a function that may be added freely, else 0; ``falling``: values of sigma, as text.
     """
 
     sigma: float
@@ -45,7 +44,7 @@ class Nearness:
 
 
 def null_of(system: System, coefficients: Array, known: Array | None = None) -> Null:
-    """The least determined function of a space, by a factor of its own, linearised at a function of it.
+    """Return the near-null function of a space, linearised at ``coefficients``; it is found by a factor of its own.
 
     ``known``: that of a coarser space, as coefficients of this one.
     """
@@ -55,10 +54,9 @@ def null_of(system: System, coefficients: Array, known: Array | None = None) -> 
 
 
 def counted_at(model: Model, space: Space, coefficients: Array) -> tuple[float, ...]:
-    """How much of an unknown counts in the size of a function (see :class:`pinnkan.assembly.model.Model`), in time.
+    """The weights of unknowns in a norm: those of the model, in time divided by sizes above the natural ones.
 
-    Where it has become larger than its natural size, in the units of that: where a titration has passed neutral water
-    oh- is 1e14 times what it began with, and rows see nothing of as little as that.
+    Rows hardly see a change of natural size in an unknown that has grown to 1e14 times that.
     """
     if model.problem.time_axis is None:
         return model.counted
@@ -68,24 +66,23 @@ def counted_at(model: Model, space: Space, coefficients: Array) -> tuple[float, 
 
 
 def nulls_of(model: Model, space: Space, coefficients: Array, halved: Space) -> tuple[Null, Null]:
-    """The same of two spaces, the second the first with its intervals halved."""
+    """Return the near-null functions of a space and of ``halved``, the space with its intervals halved."""
     solved, fine = null_of(System(model, space), coefficients), space.prolong(coefficients, halved)
     return solved, null_of(System(model, halved), fine, prolonged(solved, space, halved))
 
 
 def prolonged(null: Null, space: Space, halved: Space) -> Array | None:
-    """The least determined function of a space as one of another that contains it."""
+    """The near-null function of a space as coefficients of ``halved``, which contains the space."""
     return None if null.function is None else space.prolong(null.function, halved)
 
 
 def near_singular(
     model: Model, found: tuple[Space, Array], nulls: tuple[Null, Null], losses: tuple[float, float], terms: float
 ) -> Nearness:
-    """What two spaces and the probes beyond them say of a solution.
+    """Return the bounds that two spaces and a probe beyond their knots give.
 
-    ``found``: the space and the solution in it; ``nulls``: of that and of the space with its intervals halved;
-    ``losses`` and ``terms``: mean squares of the residual before and after the correction, and of the terms of the
-    equations.
+    ``found``: space and coefficients of the solution; ``nulls``: the near-null functions of that space and the halved
+    one; ``losses``, ``terms``: mean squares of the residual before and after the correction, and of the terms.
     """
     space, start = found
     field = ProductField((found,))
@@ -117,22 +114,21 @@ def near_singular(
 
 
 def found_twice(nulls: tuple[Null, Null]) -> bool:
-    """Whether two spaces find the same least residual: on fine knots it may be that of a function which is held.
+    """Whether two spaces find the same least residual, and not rounding.
 
-    A beam on k*max(w, 0), its ends free, has 0.09 k on any knots, on 1600 of them 2e-14 of its terms. But 512 and 1024
-    find 0.0224 without the foundation: what rounding hides is told by neither.
+    Then a small share of the terms, which grow on fine knots, does not mean that a function is free.
     """
     return nulls[1].sigma > 0.0 and isclose(nulls[0].sigma, nulls[1].sigma, rel_tol=AGREE)
 
 
 def free_share(found: Probe) -> float:
-    """The share of a function that may be added freely: hidden by rounding, or below UNDETERMINED and still falling."""
+    """The residual over terms of a probed function that is rounding, or small and still falling; else 0."""
     free = found.lost or (not found.settled and found.share < UNDETERMINED)
     return max(found.share, 1e-300) if free else 0.0
 
 
 def first_disagreement(problem: Problem) -> str:
-    """The first point at which the conditions disagree, in words."""
+    """The first point at which the conditions disagree, as text; "" where there is none."""
     for point in problem.disagreements[:1]:
         at = problem.at(point.position, digits=6)
         return f"; conditions disagree at {at}, where no function has a finite one"

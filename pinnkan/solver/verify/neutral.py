@@ -1,8 +1,8 @@
-"""Waves that the equations of a steady problem hardly see, or its sides: knots that do not hold these decide nothing.
+"""Neutral waves: waves that a steady problem's equations or sides hardly see, and whether knots resolve these.
 
-Where the symbol vanishes: of lap(u) + 2500 pi^2 u = sin(pi x) sin(pi y) with u = 0 all around three intervals hold what
-the source makes, and not sin(30 pi x) sin(40 pi y), which may be added. And along a side: above lap(u) = 0 the
-condition u_y = 30 u sees nothing of cosh(30 y) cos(30 x), though the symbol vanishes nowhere (Steklov 1902; sloshing).
+The symbol vanishes for them: lap(u) + 2500 pi^2 u = sin(pi x) sin(pi y), u = 0 all around, is solved on three
+intervals, which do not resolve sin(30 pi x) sin(40 pi y), and that may be added. Along a side conditions may miss a
+wave that equations see: u_y = 30 u above lap(u) = 0 does not see cosh(30 y) cos(30 x) (Steklov 1902; sloshing).
 """
 
 import math
@@ -25,38 +25,33 @@ from pinnkan.solver.verify.symbol import determinant, directions, fastest, froze
 
 #: Points at which coefficients are frozen.
 POINTS = 24
-#: Even intervals of a coordinate, by the number of these, beyond which nobody asks.
+#: Most even intervals of a coordinate, by the number of coordinates: waves that need more are left out.
 MANY = {1: 2048, 2: 64, 3: 16}
-#: Of nonlinear equations those count that are neutral at a quarter of the points: in the middle of a layer of Allen and
-#: Cahn's equation some are, of the layer's width.
+#: Quantile over the points that counts for nonlinear equations: some waves may be neutral inside a layer only.
 WIDELY = 0.75
-#: A wave is neutral whose number is real but for this share: others decay within a few of their lengths.
+#: Largest imaginary part, over the modulus, of a neutral wave number: others decay within a few lengths.
 REAL = 0.1
-#: Radians of a wave around a circle in an interval, at most; pi has two functions for each. Of cos(12 x + 5 y) on 11
-#: intervals of degree 10 nothing was seen, a sixth of the solution, with an estimate of 9e-5.
+#: Most radians of a wave in an interval around a circle, for any degree: pi leaves two functions for each wave.
 AROUND = 2.5
-#: Least share of the largest coefficient that a power counts with.
+#: Coefficients of a polynomial below this share of the largest are zero.
 ROUNDED = 1e-14
-#: Of waves along a side knots hold a fifth of their degree in radians. On halves of intervals of 4.3, degree 10, what
-#: they lacked of cosh(30 y) cos(30 x) outweighed the least residual of smooth functions, and it was not found. They
-#: reach so many lengths into the domain. Beyond so many cells they would take half a minute.
+#: For waves along sides: radians in an interval over its degree; their depth in lengths 1 / k; most cells, for time.
 RADIANS, REACH, CELLS = 0.2, 20.0, {2: 6144, 3: 4096}
-#: Of waves that grow in time half of it: with all of it Cahn and Hilliard's least residual fell from 0.157 to 0.087,
-#: then it was 0.080 and 0.076.
+#: The same radians for waves that grow in time. Heuristic.
 GROWING = 0.5
-#: What conditions see of a wave along a side is rounding below this share of their terms.
+#: Residual of a condition, over its terms, that is rounding for a wave along a side.
 UNSEEN = 1e-11
-#: Directions in which the plane is looked at; what is elliptic has that share of its terms in each.
+#: Directions in which the principal symbol is evaluated; its least share of its terms where it is elliptic.
 ANGLES, DEFINITE = 32, 0.02
-#: Octaves of wave numbers, from half a wave on.
+#: Octaves of wave numbers that are tried, from half a wave on.
 OCTAVES = 20
 
 
 @dataclass(frozen=True, eq=False)
 class Unheld:
-    """Axes that hold waves along sides; of those that no knots will tell what is seen least, and its length.
+    """Refined ``axes`` for waves along sides, and the wave that no axes will resolve, if any.
 
-    ``share``: of the terms of a condition, infinity where there are none.
+    ``share``: what a condition sees of that wave, over its terms, infinity for none; ``length``: its wavelength.
     """
 
     axes: tuple[Axis, ...]
@@ -65,24 +60,24 @@ class Unheld:
 
 
 def is_held(model: Model, field: Field, axes: Sequence[Axis]) -> bool:
-    """Whether knots hold the waves that the equations do not see at a field, or would have to be too MANY for that."""
+    """Whether ``axes`` resolve the neutral waves at a field, or would need too many intervals for that."""
     return _hold(neutral_at(model, field), model.problem.box.lengths, *_widths(axes))
 
 
 def is_held_turned(model: Model, field: Field, axes: Sequence[Axis]) -> bool:
-    """The same of the axes of turned coordinates, along any of which a wave may be as short."""
+    """Whether ``axes`` of rotated coordinates resolve the neutral waves, the shortest of which may lie along each."""
     count, longest = len(axes), float(model.problem.box.lengths.max())
     return _hold((max(neutral_at(model, field)),) * count, (longest,) * count, *_widths(axes))
 
 
 def may_hold(model: Model, intervals: Sequence[int], degrees: Sequence[int]) -> bool:
-    """The same of linear equations and so many intervals, if they are even."""
+    """Whether as many even ``intervals`` resolve the neutral waves of linear equations; True for others."""
     box = model.problem.box
     return _hold(neutral_waves(model), box.lengths, box.lengths / np.array(intervals), degrees, box.periodic)
 
 
 def _widths(axes: Sequence[Axis]) -> tuple[list[float], list[int], list[bool]]:
-    """The widest interval and the degree of each axis, and whether it is a circle."""
+    """The widest interval and the degree of each axis, and whether it is periodic."""
     widths = [float(np.diff(axis.breaks).max()) for axis in axes]
     return widths, [axis.degree for axis in axes], [axis.periodic for axis in axes]
 
@@ -91,9 +86,9 @@ def _hold(
     numbers: Sequence[float], lengths: Iterable[float], widths: Iterable[float], degrees: Iterable[int],
     around: Iterable[bool],
 ) -> bool:  # fmt: skip
-    """Whether intervals, as wide at most, hold waves of these numbers: as many radians as their degree.
+    """Whether intervals no wider than ``widths`` resolve waves of these ``numbers``, a degree's number of radians each.
 
-    AROUND circles fewer, since there are no more functions than intervals, two for each wave.
+    ``around``: whether coordinates are periodic. Waves that need too many intervals do not count.
     """
     most, known = MANY[len(numbers)], zip(numbers, lengths, widths, degrees, around, strict=True)
     return all(
@@ -103,11 +98,10 @@ def _hold(
 
 
 def holding_growth(model: Model, space: Space, coefficients: Array) -> tuple[Space, Array, Space] | None:
-    """A space of a slab that holds all waves which grow at a function, that there, and the space with intervals halved.
+    """Return a space that resolves all waves which grow in a slab, the given function in it, and that space halved.
 
-    None where it does already, or would need too MANY.
-
-    Of u_t = -u_xx - u_xxxx coarse knots see the first term only, which makes what is finer grow the faster.
+    None where the given space does, or would need too many intervals. Of u_t = -u_xx - u_xxxx coarse knots see the
+    first term only, whose waves grow the faster the finer they are.
     """
     low, high = np.array([axis.breaks[[0, -1]] for axis in space.axes]).T
     if len(low) not in MANY or len(low) == 1 or not is_expanded(e.jets for e in model.equations):
@@ -131,10 +125,9 @@ def holding_growth(model: Model, space: Space, coefficients: Array) -> tuple[Spa
 def unheld_on_sides(
     model: Model, field: Field, axes: Sequence[Axis], left: Callable[[], tuple[float, float]]
 ) -> Unheld:
-    """What is to be done for waves along sides that axes do not hold.
+    """Return how to refine axes for waves along the sides of a steady problem that they do not resolve.
 
-    ``left``: shares of its terms that sides see of a wave, above which nothing of what is left of the conditions can
-    hide in it, and of the equations.
+    ``left``: two shares of its terms; a wave of which conditions see more hides no residual of theirs, or of equations.
     """
     finer, lost = tuple(axes), Unheld(tuple(axes))
     if model.problem.time_axis is not None or len(axes) not in CELLS or not _is_square(model):
@@ -153,20 +146,23 @@ def unheld_on_sides(
 
 
 def _with(axes: Sequence[Axis], axis: int, along: Array) -> tuple[Axis, ...]:
-    """Axes that hold a wave along the sides at the ends of one of them."""
+    """The axes refined for a wave along the sides at both ends of one of them."""
     numbers = np.where(np.arange(len(axes)) == axis, np.linalg.norm(along), along)
     return tuple(_holding(a, float(k), i == axis) for i, (a, k) in enumerate(zip(axes, numbers, strict=True)))
 
 
 def holding_wave(spaces: Spaces | None, numbers: Sequence[float]) -> tuple[Axis, ...] | None:
-    """Axes of the first space that hold a wave of some numbers, radians by length; None where they do."""
+    """The axes of the first space, refined to resolve a wave of some numbers, radians by length; None where they do."""
     axes = () if spaces is None else spaces.space.axes
     found = tuple(_holding(axis, number, False) for axis, number in zip(axes, numbers, strict=False))
     return None if all(a is b for a, b in zip(found, axes, strict=True)) else found
 
 
 def _holding(axis: Axis, number: float, is_across: bool, radians: float = RADIANS) -> Axis:
-    """An axis that holds a wave of some number, or what decays from both ends like one, by ``radians`` a degree."""
+    """An axis refined for a wave of a ``number``, ``radians`` in an interval over its degree.
+
+    ``is_across``: for what decays from both ends like that wave, so that only intervals next to the ends count.
+    """
     while True:
         width = np.diff(axis.breaks)
         away = np.minimum(axis.breaks[:-1] - axis.breaks[0], axis.breaks[-1] - axis.breaks[1:])
@@ -178,7 +174,7 @@ def _holding(axis: Axis, number: float, is_across: bool, radians: float = RADIAN
 
 
 def _side_waves(model: Model, field: Field | None) -> tuple[tuple[int, Array], ...]:
-    """See :meth:`pinnkan.solver.verify.sides.Sides.waves`."""
+    """The waves along sides that these admit, computed once for linear equations."""
     return _of_linear(model) if model.is_linear else _found(model, field)
 
 
@@ -194,18 +190,18 @@ def _found(model: Model, field: Field | None) -> tuple[tuple[int, Array], ...]:
 
 
 def neutral_at(model: Model, field: Field) -> tuple[float, ...]:
-    """By coordinate, the largest wave number (1 / length) of what equations do not see at a field, zero for none."""
+    """The largest neutral wave number, radians by length, in each coordinate at a field; zero for none."""
     return neutral_waves(model) if model.is_linear else _neutral(model, field, WIDELY)
 
 
 @lru_cache(maxsize=2)
 def neutral_waves(model: Model) -> tuple[float, ...]:
-    """The same of linear equations, at any field."""
+    """The largest neutral wave number in each coordinate for linear equations, at any field; zeros for others."""
     return _neutral(model, None, 1.0) if model.is_linear else (0.0,) * model.problem.dimension
 
 
 def _neutral(model: Model, field: Field | None, share: float) -> tuple[float, ...]:
-    """The same, that all but so large a share of the points have less of."""
+    """The largest neutral wave number in each coordinate, as the quantile ``share`` over the points."""
     problem = model.problem
     low, high = np.array(problem.box.ranges).T
     if not _is_square(model):
@@ -226,10 +222,9 @@ def _neutral(model: Model, field: Field | None, share: float) -> tuple[float, ..
 
 
 def has_characteristics(model: Model, field: Field | None) -> bool:
-    """Whether a problem in the plane may have real characteristics: whether it is not elliptic everywhere.
+    """Whether a problem in the plane may have real characteristics, as it is not elliptic everywhere; False elsewhere.
 
-    What is of highest order in the determinant of the symbol, linearised at a field (None: zero), then vanishes for a
-    direction at some point, or changes its sign. Where there is no determinant to be asked it may; off the plane not.
+    It may if the principal symbol, linearised at a ``field`` (None: zero), vanishes, changes sign, or is not known.
     """
     low, high = np.array(model.problem.box.ranges).T
     if len(low) != 2:
@@ -249,7 +244,7 @@ def has_characteristics(model: Model, field: Field | None) -> bool:
 
 
 def _is_square(model: Model) -> bool:
-    """Whether there is a symbol to be asked."""
+    """Whether the symbol has a determinant that can be expanded."""
     is_square = len(model.equations) == len(model.problem.unknowns)
     return is_square and is_expanded(e.jets for e in model.equations)
 
@@ -263,7 +258,7 @@ def _factor(unit: Sequence[float], jet: Jet) -> complex:
 
 
 def _largest(coefficients: Complex) -> float:
-    """The largest positive root of a polynomial, highest power first, that is real."""
+    """The largest positive real root of a polynomial, highest power first; zero for none."""
     size = np.abs(coefficients).max(initial=0.0)
     roots = np.roots(np.where(np.abs(coefficients) > ROUNDED * size, coefficients, 0.0)) if size > 0.0 else np.empty(0)
     real = roots[(roots.real > 0.0) & (np.abs(roots.imag) <= REAL * np.abs(roots))]

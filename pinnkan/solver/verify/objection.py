@@ -1,4 +1,4 @@
-"""What speaks against a solution, and what it has been solved in."""
+"""Objections: reasons to reject a solution; and the spaces in which it has been solved and corrected."""
 
 from dataclasses import dataclass
 
@@ -9,20 +9,19 @@ from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature
 from pinnkan.solver.verify.stability import Null
 from pinnkan.verdict.records import Reason
 
-#: A residual that keeps this share of its square when every interval is halved is not one of the splines: the equation
-#: and its conditions contradict each other. At a jump of the data it keeps 0.5 to 0.8.
+#: A squared residual that keeps this share when every interval is halved does not come from the knots: the equation and
+#: its conditions contradict each other. At a jump of the data it keeps 0.5 to 0.8.
 STANDS = 0.95
 
 
 @dataclass(frozen=True, eq=False)
 class Objection:
-    """A feature between the points, or a larger error, or (``reason``, ``detail``) why there is no solution.
+    """A feature between the points (``missed``), a larger error (``size``), or why there is no solution (``reason``).
 
-    ``axes``: that hold waves which decide about one, where its own do not. A larger error with a ``detail`` is one of
-    what is not decided within the estimated one. ``is_lasting``: whether that is the reason only if it lasts on finer
-    and finer knots; one that is then ``Reason.CONVERGED`` is said beside the verdict. Any other with that reason is a
-    larger error which is below the tolerance still. ``is_fresh``: what it is about is first resolved on these knots, so
-    that finer ones are to be asked whatever others have said.
+    ``axes``: finer ones that are needed to decide. A larger error with a ``detail`` is what equations leave undecided
+    within the estimated one. ``is_lasting``: it counts only if it persists on finer knots; with ``Reason.CONVERGED`` it
+    is then said beside the verdict. Any other with that reason is an error within the tolerance. ``is_fresh``: it
+    concerns a function resolved on these knots for the first time, so that finer ones have to be tried.
     """
 
     missed: HiddenFeature | None = None
@@ -35,16 +34,15 @@ class Objection:
 
     @property
     def is_small(self) -> bool:
-        """Whether it is no more than a larger error, below the tolerance."""
+        """Whether it only says that the error is larger than estimated, but within the tolerance."""
         return self.reason == Reason.CONVERGED and not self.is_lasting
 
 
 @dataclass(frozen=True, eq=False)
 class Spaces:
-    """A spline space on all coordinates with a solution in it, and the one with its intervals halved.
+    """The spline space of a solution on all coordinates, its coefficients, and the space with its intervals ``halved``.
 
-    ``nulls``: the least determined function of each, None where they are still to be found; ``losses``: mean squared
-    residuals of the solution, and with its correction in the latter.
+    ``nulls``: the near-null function of each, if known; ``losses``: mean squared residuals before and after correction.
     """
 
     space: Space
@@ -55,11 +53,11 @@ class Spaces:
 
     @property
     def is_loose(self) -> bool:
-        """Whether a function of the latter is known whose residual is rounding."""
+        """Whether the near-null function of the halved space is known, and its residual is rounding."""
         return self.nulls is not None and self.nulls[1].sigma == 0.0
 
 
 def freely(share: float, which: str = "") -> Objection:
-    """That a function may be added to a solution, whose residual is a ``share`` of its terms."""
+    """The objection that a function may be added whose residual is a ``share`` of its terms; ``which``: text."""
     detail = f"a function{which} exists whose residual is {share:.0e} of its terms: it may be added almost freely"
     return Objection(None, float("inf"), Reason.RANK_DEFICIENT, detail)

@@ -1,9 +1,8 @@
-"""Whether an equation in time is well-posed at points of its solution, and its sides hold what enters there.
+"""Whether an evolution equation is well-posed at points of its solution, and its sides have enough conditions.
 
-A solution may be smooth, and hardly in error, where the next one beside it would not be: heat that runs backwards for a
-moment makes the finest waves of a rounding error grow without bound, and a wind that turns lets something in through a
-side without a condition. Both are asked of the symbol of the linearised equations (:mod:`.symbol`), which, frozen at a
-point, says so of all equations, whatever their order and type, without solving for anything.
+A smooth and accurate solution may be ill-posed: where heat runs backwards for a moment the finest waves of a rounding
+error grow without bound, and a wind that turns may enter through a side without a condition. The symbol of the
+equations linearised at a point (:mod:`.symbol`) shows both, for all orders and types, without a solve.
 """
 
 from collections import Counter
@@ -34,28 +33,27 @@ from pinnkan.solver.verify.symbol import (
     modes,
 )
 
-#: Points of a slab that are looked at, half of them as its knots are; on each side; between two planes on which what
-#: stands before a derivative vanishes.
+#: Points of a slab, half of them as dense as its knots; points of a side; points between two degenerate planes.
 LOOKED_AT, ON_SIDES, BETWEEN = 400, 64, 8
-#: What holds within so many estimated errors of the solution is true of it, if it also does where weights that depend
-#: on it are off by the tolerance's share of their largest value.
+#: A property holds if it does for the solution, with so many estimated errors added and subtracted, and with
+#: coefficients that depend on it changed by the tolerance times their largest value.
 WITHIN = 3.0
-#: A weight below this share of its largest value is zero: sin(pi) is 1e-16 on a side.
+#: A coefficient below this share of its largest value is zero: sin(pi) is 1e-16.
 NOTHING = 1e-12
-#: Values that stand for what varies, to see whether it matters to the finest waves.
+#: Random values put in for coefficients that vary, to test whether the leading roots depend on them.
 STAND_INS = 6
 
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """Points (point, coordinate), the jets of each equation there (point, jet), and what is large of a weight."""
+    """Points (point, coordinate), jets of each equation there (point, jet), and largest values of each coefficient."""
 
     points: Array
     jets: tuple[Array, ...]
     largest: tuple[Array, ...]
 
     def at(self, numbers: np.ndarray) -> "Look":
-        """Some of the points."""
+        """The points with these numbers only."""
         return Look(self.points[numbers], tuple(j[numbers] for j in self.jets), self.largest)
 
     def moved(self, by: Sequence[Array], times: float) -> "Look":
@@ -64,7 +62,7 @@ class Look:
 
 
 class Posedness:
-    """What is asked of slabs of one problem in time; what it asks is worked out once."""
+    """The check of the slabs of one problem in time; what does not depend on the slab is computed once."""
 
     def __init__(self, model: Model) -> None:
         self.model, self.equations, self.problem = model, model.equations, model.problem
@@ -79,7 +77,7 @@ class Posedness:
 
     @cached_property
     def sides(self) -> dict[Side, int]:
-        """Sides in space, and how many conditions each has; those at points and in the mean count on a line."""
+        """The number of conditions of each side in space; in one coordinate with those at points and of the mean."""
         given = Counter(c.place for c in self.problem.conditions if c.equation is not None)
         held = sum(n for p, n in given.items() if isinstance(p, Point | Whole)) if self.space == 1 else 0
         all_of_them = (Side(axis, end) for axis in range(self.space) for end in (0, 1))
@@ -87,10 +85,7 @@ class Posedness:
 
     @cached_property
     def varies(self) -> bool:
-        """Whether what is not a number in the equations matters to the finest waves and modes.
-
-        Of Burgers' equation it does not, nor of a flow, whose viscosity is a number.
-        """
+        """Whether variable coefficients change the leading roots; in Burgers' equation and in flow they do not."""
         generator, weights = np.random.default_rng(0), []
         for equation in self.equations:
             values = generator.standard_normal((STAND_INS, len(equation.jets)))
@@ -105,7 +100,7 @@ class Posedness:
 
     @cached_property
     def planes(self) -> tuple[tuple[float, ...], ...]:
-        """By coordinate its ends, and where a formula before a derivative vanishes in between."""
+        """By coordinate its ends, and the planes between them where the coefficient of a derivative vanishes."""
         symbols, ranges = set(self.problem.coordinates), self.problem.box.ranges
         each = ((j, slope) for e in self.equations for j, slope in zip(e.jets, e.slopes, strict=True))
         formulas = [Magnitude(s) for j, s in each if j.total and s.free_symbols and s.free_symbols <= symbols]
@@ -113,9 +108,9 @@ class Posedness:
         return tuple((low, *planes, high) for planes, (low, high) in zip(found, ranges, strict=True))
 
     def objection(self, field: Field, slab: Domain, error: Field | None) -> str:
-        """Why the equations are ill-posed somewhere in a slab, in words; "" where they are not.
+        """Return why the equations are ill-posed somewhere in a slab, as text; "" where they are not.
 
-        ``error``: the estimated error of the field; without one it is the tolerance's share of it.
+        ``error``: the estimated error of the field; if None, the tolerance times the largest jets.
         """
         is_first = slab.box.ranges[-1][0] <= self.problem.box.ranges[-1][0]
         if not self.is_asked or not (is_first or self.varies):
@@ -137,11 +132,11 @@ class Posedness:
         return Sides(self.model).unbounded(field, np.array(slab.box.ranges))
 
     def _has_too_few(self, weights: Weights, side: Side, number: int) -> np.ndarray:
-        """Whether a side with so many conditions asks for more: (point,)."""
+        """Whether a side with ``number`` conditions asks for more: (point,)."""
         return np.asarray(entering(weights, self.unknowns, side.axis, side.end) > number)
 
     def _first(self, look: Look, error: Field | None, holds: Callable[[Weights], np.ndarray]) -> Array | None:
-        """The earliest point at which something holds for all that the solution may be within its estimated error."""
+        """The earliest point at which a property holds for all solutions within the error, or None."""
         found = np.flatnonzero(holds(self._weights(look)))
         if not len(found):
             return None
@@ -153,7 +148,7 @@ class Posedness:
         return points[np.argmin(points[:, -1])] if len(points) else None
 
     def _weights(self, look: Look, off: float = 0.0) -> Weights:
-        """dF/djet, zero where it is rounding; those that depend on the solution ``off`` by a share of their largest."""
+        """The derivatives dF/djet, without rounding; ``off``: change of those that depend on it, over the largest."""
         out = []
         for e, jets, most in zip(self.equations, look.jets, look.largest, strict=True):
             bends = [bool(slope.free_symbols & set(e.symbols)) for slope in e.slopes]
@@ -180,7 +175,7 @@ class Posedness:
         return [self.problem.solver.tolerance * np.broadcast_to(np.abs(j).max(0), j.shape) for j in look.jets]
 
     def _points(self, field: Field, slab: Domain) -> Array:
-        """Spread over a slab, over the cells of the field, and between planes where weights vanish."""
+        """Points spread over a slab, over the cells of the field, and between planes where coefficients vanish."""
         if not self.varies:
             return slab.sample(1, kronecker)
         units = kronecker(LOOKED_AT // 2, self.problem.dimension)
@@ -194,7 +189,7 @@ class Posedness:
         return points[slab.contains(points)]
 
     def _strips(self, slab: Domain) -> Iterator[Array]:
-        """Parts of a slab between two neighbouring planes, as ranges (coordinate, end)."""
+        """Yield the parts of a slab between two neighbouring planes, as ranges (coordinate, end)."""
         ranges = np.array(slab.box.ranges, dtype=np.float64)
         for axis, planes in enumerate(self.planes):
             for low, high in pairwise(planes) if len(planes) > 2 else ():

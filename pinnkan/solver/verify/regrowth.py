@@ -1,14 +1,12 @@
-"""What does not count yet and would grow: slabs of time have to be short enough to hold that.
+"""The growth of small perturbations in a slab of time, which limits the length of slabs.
 
-Of 0.02 u_t = t u from t = -1 on, u is 1e-11 at t = 0 and 1e32 at t = 2; of u_t = 100 (u - 1) from 1 + 1e-8 it is 6 at
-t = 0.2. Least squares prefer not to grow to a residual that is nothing beside what u is or was: a slab of e^9 makes a
-tenth of what it should, longer ones nothing, and neither does their correction; one of e^3 makes all of it. So slabs
-are as short as the rates of the linearised equations ask for, those of waves in the symbol with coefficients frozen at
-a point. On 24 shipped problems in time that costs nothing, 105 s of processor time instead of 104: where something
-grows, accuracy asks for as much.
+u_t = 100 (u - 1) leads from 1 + 1e-8 to 6 at t = 0.2. Least squares do not grow where the residual of that is small
+beside what u is or was: in a slab in which u grows by e^9 they find a tenth of it, in longer ones nothing, nor does
+their correction; where it grows by e^3 they find all. So slabs are as short as the growth rates of the linearised
+equations ask for: of waves in the symbol with coefficients frozen at points, by changing coefficients, and by sides.
 
-Where the derivative in time loses its weight, as of t u_t = 2 u at t = 0, no slab is short enough, the rate is 2 / t:
-whether the solution is unique there is for other checks to say.
+Where the derivative in time loses its weight, as in t u_t = 2 u at t = 0, the rate is unbounded and no slab is short
+enough; whether the solution is unique there is for other checks.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,47 +23,43 @@ from pinnkan.solver.verify.driven import Driven
 from pinnkan.solver.verify.sides import Sides
 from pinnkan.solver.verify.symbol import Weights, directions, fastest, frozen, is_expanded, is_growing
 
-#: A slab may be as long as lets what is there grow by so many e-folds, one of degree HOLDING or more: least squares of
-#: degree 4 make 0.68 of e^4, of degree 5 0.98. What grows by e^3.8 and turns by 3 was not seen to grow by degree 5.
+#: Largest growth in a slab, as an exponent of e, for this degree in time or more: degree 4 finds 0.68 of e^4, 5 0.98.
 MOST_FOLDS, HOLDING = 4.0, 7
-#: What grows by less than so many e-folds until the end stays what it is, and so does what then is not FELT of the
-#: tolerance, of what it is now or of what rounding makes of it.
+#: Least growth to the end, as an exponent of e, and least size there, over the tolerance, that counts; rounding.
 FEW_FOLDS, FELT, UNIT = 1.0, 0.1, 1e-16
-#: Points along a coordinate at which waves are told apart.
+#: Most points along a coordinate for the spectrum of a solution.
 MOST_SAMPLES = 512
-#: Where a solution changes by its size over less than this part of the domain coefficients are not frozen for any wave:
-#: in the middle of a front -u_x would be the rate of what grows there.
+#: A point does not count where the solution changes by its size over less than this fraction of the domain: in a front.
 STEEP = 10.0
-#: Waves with less of the initial data are rounding.
+#: Amplitude of a wave in the initial data, over the solution, that is rounding.
 NOTHING = 1e-14
-#: Errors that slabs make have so much of the tolerance in every wave that changing coefficients may make grow.
+#: Amplitude of the errors of slabs in each wave, over the tolerance, where changing coefficients make waves grow.
 IN_ERRORS = 1e-3
-#: Half waves along a coordinate, at least, that are asked whether coefficients that change make them grow.
+#: Least number of half waves along a coordinate that are tested for growth by changing coefficients.
 WAVES = 64
-#: Times of a slab at which its rates are looked at, and points in space at each of them.
+#: Times of a slab at which rates are evaluated, and points in space at each.
 TIMES, PLACES = 5, 24
-#: Between waves that are asked the one that grows most is looked for so many times, each time so many times closer: it
-#: is found to 0.2 % of its number.
+#: Refinements around a wave number of largest growth, and the factor of each: the number is found to 0.2 %.
 ZOOMS, ZOOM = 3, 8
-#: Where derivatives in time have less than this share of the weight that they have elsewhere in a slab, they lose it.
+#: Derivatives in time with less than this share of their largest weight in a slab lose it.
 LOSING = 1e-3
 
 
 def most_folds(degree: int) -> float:
-    """By how many e-folds something may grow in a slab of that degree in time."""
+    """The largest growth in a slab of a ``degree`` in time, as an exponent of e."""
     return MOST_FOLDS * min(1.0, (degree - 1) / (HOLDING - 1))
 
 
 def folds(model: Model, space: Space, coefficients: Array, before: Array) -> float:
-    """By how many e-folds something may grow in a slab of time.
+    """The exponent of e by which a perturbation may grow in a slab; 0 where no rate can be evaluated.
 
-    ``before`` (unknown): root mean squares of the solution until its start.
+    ``before`` (unknown): root mean squares of the solution until the start of the slab.
     """
     if not is_expanded(e.jets for e in model.equations):
         return 0.0
     ranges = np.array(model.problem.domain.during(*space.axes[-1].breaks[[0, -1]]).box.ranges)
     low, high = ranges.T
-    units = _units(len(low) - 1)  # its first and last times are those of the slab
+    units = _units(len(low) - 1)  # its first and last time are those of the slab
     points, value = low + (high - low) * units.reshape(-1, len(low)), (0,) * len(low)
     along = [tuple(int(i == axis) for i in range(len(low))) for axis in range(len(low) - 1)]
     field = ProductField(((space, coefficients),))
@@ -82,7 +76,7 @@ def folds(model: Model, space: Space, coefficients: Array, before: Array) -> flo
     left = model.problem.box.ranges[-1][1] - low[-1]
 
     def least(waves: list[float], errors: float = 0.0) -> Array:
-        """The rate from which on counts at the end what is there of each wave, ``errors`` of the tolerance at least."""
+        """The growth rate from which on each wave counts at the end, its amplitude ``errors`` tolerances at least."""
         tolerance = model.problem.solver.tolerance
         counts = FELT * tolerance / np.maximum(_shares(field, space, ranges, size, waves), errors * tolerance)
         return np.maximum(np.log(counts), FEW_FOLDS) / left
@@ -104,7 +98,7 @@ def folds(model: Model, space: Space, coefficients: Array, before: Array) -> flo
 
 
 def _echo_rate(echoes: Array, turning: Complex, least: Array, times: np.ndarray, degree: int) -> float:
-    """E-folds in a unit of time of what comes back larger from sides, at so many rates, and turns on the way."""
+    """The growth rate that round trips between sides ask a slab to resolve, with their oscillation on the way."""
     return float(max(echoes.mean(), _turning_rate(turning + echoes.max(), least, times, degree)))
 
 
@@ -115,9 +109,9 @@ def _driven_rate(
     ways: Sequence[tuple[float, ...]],
     least: Callable[[list[float], float], Array],
 ) -> float:
-    """E-folds in a unit of time of what grows since coefficients change, see :mod:`.driven`.
+    """The growth rate of what changing coefficients make grow, see :mod:`.driven`.
 
-    ``least``: rates of waves of some numbers that count.
+    ``least``: the smallest rates of waves, by number, that count.
     """
     held = max((a.intervals * a.degree / (2.0 * WAVES) for a in space.axes[:-1]), default=0.0)
     finest = WAVES * 2 ** int(np.ceil(np.log2(max(held, 1.0)))) if len(space.axes) > 1 else 0
@@ -131,10 +125,10 @@ def _driven_rate(
 
 
 def unheld_growth(model: Model, axes: Sequence[Axis], trace: Array) -> float:
-    """By how many e-folds waves of the data that knots do not hold outgrow the solution, if they count in the end.
+    """The exponent of e by which waves of the data that knots do not resolve outgrow the solution, if they count.
 
-    ``axes``: of space; ``trace``: the initial data on them. What has become of size one is to be known no better.
-    Of sin(pi x) + 1e-6 sin(40 pi x), where the latter grows by e^15, it was left out, and half of the solution with it.
+    ``axes``: of space; ``trace``: the initial data on them. Growth beyond size one does not count. In sin(pi x) + 1e-6
+    sin(40 pi x) a second wave that grows by e^15 is half of the solution.
     """
     problem, ranges = model.problem, np.array(model.problem.box.ranges)
     if not (axes and is_expanded(e.jets for e in model.equations)):
@@ -159,7 +153,7 @@ def unheld_growth(model: Model, axes: Sequence[Axis], trace: Array) -> float:
 
 
 def _rates(model: Model, field: Field, points: Array, numbers: list[float]) -> Array:
-    """At which waves grow, be it since coefficients change: (number,); zero where they do without bound."""
+    """The growth rates of waves, also by changing coefficients: (number,); zeros where they are unbounded."""
     ranges, unknowns = np.array(model.problem.box.ranges), len(model.problem.unknowns)
     weights, ways = frozen(model.equations, field, points), directions(np.ptp(ranges[:-1], axis=1))
     if any(is_growing(weights, unknowns, way).any() for way in ways):
@@ -172,7 +166,7 @@ def _rates(model: Model, field: Field, points: Array, numbers: list[float]) -> A
 
 
 def _initial_values(model: Model, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
-    """Of the unknowns, where conditions say them: (point, unknown, 1)."""
+    """The initial values of the unknowns that have them, else zero: (point, unknown, 1)."""
     out = np.zeros((len(points), len(model.problem.unknowns), 1))
     for layer in model.conditions.initial:
         if layer.order == 0:
@@ -181,13 +175,13 @@ def _initial_values(model: Model, points: Array, orders: Sequence[tuple[int, ...
 
 
 def _half_waves(finest: int) -> list[float]:
-    """The numbers of up to so many half waves."""
+    """The wave numbers of 0 to ``finest`` half waves."""
     return [np.pi * k for k in range(finest + 1)]
 
 
 @lru_cache(maxsize=2)
 def _of_all_times(model: Model, ways: tuple[tuple[float, ...], ...], finest: int) -> Complex:
-    """Of linear equations, whatever the solution."""
+    """The rates of linear equations for the whole time, once."""
     return _driven(model, None, model.problem.box.ranges[-1][0], ways, finest)
 
 
@@ -200,19 +194,16 @@ def _driven(model: Model, field: Field | None, begin: float, ways: Sequence[tupl
 
 
 def _held_rate(rates: Complex, least: Array, times: np.ndarray, degree: int) -> float:
-    """E-folds in a unit of time that a slab has to hold, (way, number, point); points belong to some ``times`` of it.
+    """The rate that a slab has to resolve, of ``rates`` (way, number, point) at points of some ``times`` of the slab.
 
-    What turns while it grows is held by a slab of ``degree`` radians: one of twice as many makes half of it. A wave
-    that turns passes by; only what grows at all places is growth then. The largest rate at any time counts: an
-    amplifier of 1e4 that switches grew by e^11 in a slab, and by e^3.1 in the mean of its times; it was 2.5e-4 off in
-    the end, the estimate 9e-6 (1e-7 and 4e-7 now).
+    The largest real part at any time counts: the mean over the times can be far less, as of an amplifier that switches.
     """
     largest = [max(own.real.max(initial=0.0), 0.0) for own in _at_times(rates, times)]
     return float(max([*largest, _turning_rate(rates, least, times, degree)]))
 
 
 def _turning_rate(rates: Complex, least: Array, times: np.ndarray, degree: int) -> float:
-    """That of what turns while it grows, see :func:`_held_rate`."""
+    """The rate that stands for what oscillates while it grows everywhere: a slab resolves ``degree`` radians."""
     turning = [
         np.where(own.real.min(-1) > least, np.abs(own.imag).max(-1), 0.0).max() if own.shape[-1] else 0.0
         for own in _at_times(rates, times)
@@ -221,14 +212,14 @@ def _turning_rate(rates: Complex, least: Array, times: np.ndarray, degree: int) 
 
 
 def _at_times(rates: Complex, times: np.ndarray) -> list[Complex]:
-    """Those (way, number, point) of each of TIMES; the first and the last of all are those of the slab."""
+    """The rates (way, number, point) at each inner time of the slab."""
     return [rates[..., times == time + 1] for time in range(TIMES)]
 
 
 def _loses_weight(weights: Weights, times: Array) -> bool:
-    """Whether the highest derivatives in time of an equation are without weight at one of the ``times`` (point,).
+    """Whether the weights of an equation's highest derivatives in time vanish, or all change sign, in a slab.
 
-    There, or on the way from one to another: all of their weights have another sign.
+    ``times``: the number of the time of each point.
     """
     for jets, slopes in weights:
         top = max(jet.order[-1] for jet in jets)
@@ -244,17 +235,16 @@ def _loses_weight(weights: Weights, times: Array) -> bool:
 
 
 def _units(space: int) -> Array:
-    """Points that are looked at, as shares of a slab: (time, place, coordinate)."""
+    """The sample points in units of a slab, its first and last time included: (time, place, coordinate)."""
     places = kronecker(PLACES, space)
     times = np.r_[0.0, (np.arange(TIMES) + 0.5) / TIMES, 1.0]
     return np.stack([np.column_stack([places, np.full(len(places), t)]) for t in times])
 
 
 def _shares(field: Jets, space: Space, ranges: Array, size: Array, numbers: list[float]) -> Array:
-    """What waves of each of the ``numbers`` and finer ones have of the solution when the slab begins: (number,).
+    """The largest amplitude, over the solution, of waves of each number or finer at the start of a slab: (number,).
 
-    By the coefficients of waves around circles, else of Chebyshev polynomials: one of degree m waves m / pi times
-    in the middle.
+    From Fourier coefficients in periodic coordinates, else Chebyshev's, degree m for m / pi waves in the middle.
     """
     shares = np.r_[1.0, np.full(len(numbers) - 1, UNIT)]
     others = kronecker(PLACES, max(len(ranges) - 2, 0))
@@ -274,10 +264,7 @@ def _shares(field: Jets, space: Space, ranges: Array, size: Array, numbers: list
 
 
 def _waves(rates: Callable[[list[float]], Complex], numbers: list[float]) -> tuple[list[float], Complex]:
-    """Numbers with those between them of which anything grows most, and rates (way, number, point) of all.
-
-    With 18 - 100 (1 - (k / 40)^2)^2 the 40th half wave grows by e^18, the 32nd by e^5, and the 64th decays.
-    """
+    """Return wave numbers with those of largest growth between them added, and rates (way, number, point) of all."""
     found = rates(numbers)
     for _ in range(ZOOMS):
         most = found.real.max((0, 2))
@@ -293,6 +280,6 @@ def _waves(rates: Callable[[list[float]], Complex], numbers: list[float]) -> tup
 
 
 def _numbers(space: Space) -> list[float]:
-    """Numbers of waves, from none over half a wave on to the finest that the knots hold."""
+    """Wave numbers from zero over half a wave to the finest that knots resolve, by doubling."""
     finest = max((a.intervals * a.degree for a in space.axes[:-1]), default=0) / 2.0
     return [0.0, *(np.pi * 2.0 ** np.arange(np.log2(finest) + 1.0) if finest > 0.0 else [])]

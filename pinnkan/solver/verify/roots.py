@@ -1,4 +1,4 @@
-"""Whether a solution stays where its equations are real: while it is sought, roots are continued to negative numbers.
+"""Whether powers with fractional exponents have real values at a solution; solvers continue them to negative bases.
 
 See :mod:`pinnkan.assembly.roots`.
 """
@@ -21,19 +21,20 @@ from pinnkan.solver.verify.posedness import LOOKED_AT, WITHIN
 
 @dataclass(frozen=True, eq=False)
 class Roots:
-    """What is asked of the bases of the powers of one problem; what it asks is worked out once."""
+    """The check of the bases of all fractional powers in one problem."""
 
     model: Model
 
     @cached_property
     def powers(self) -> tuple[tuple[int, sympy.Pow], ...]:
-        """Numbers of equations and powers in them."""
+        """The fractional powers of unknowns, each with the number of its equation."""
         return tuple((i, p) for i, e in enumerate(self.model.problem.equations) for p in rooted(e))
 
     def objection(self, field: Field, domain: Domain, error: Field | None) -> str:
-        """What is no real number on a domain, in words; "" where all is.
+        """Return which power is not real on a domain, as text; "" where all are.
 
-        ``error``: the estimated error of the field; without one it is the tolerance's share of it.
+        ``error``: the estimated error of the field; if None, the tolerance times the largest jets. A base counts as
+        negative if it is with a multiple of that error added and subtracted, too.
         """
         points = domain.sample(LOOKED_AT, kronecker) if self.powers else np.zeros((0, 0))
         for number, power in self.powers:

@@ -1,11 +1,10 @@
-"""How fast grows what the conditions of two opposite sides let grow, though no equation does.
+"""Growth rates that the conditions of two opposite sides cause, though the equations alone do not grow.
 
-Heat with u_n = 10 u at one end grows like exp(100 t) in a layer of a tenth: the equation alone says nothing of it. With
-coefficients frozen, solutions exp(s t + i k . x') phi(x) of the linearised equations are, for a given s, sums of as
-many exponentials phi = v exp(l x) as the equations have orders across; the conditions of both sides have one of these
-sums between them where a matrix of as many rows is singular (Kreiss 1970; Sakamoto 1982, Hyperbolic Boundary Value
-Problems). The largest real s > 0 at which it is singular is a rate of growth. Of sums that grow while they oscillate
-those are found that go from side to side and return larger.
+Heat with u_n = 10 u at one end grows like exp(100 t) in a layer of 0.1. With frozen coefficients phi in exp(s t + i k .
+x') phi(x) is a sum of as many exponentials v exp(l x) as the equations have orders across. The conditions of both sides
+admit such a sum where a square matrix, one row for each condition, is singular (Kreiss 1970; Sakamoto 1982, Hyperbolic
+Boundary Value Problems). The largest real s > 0 with a singular matrix is a growth rate. Growth with oscillation is
+found from round trips: waves that go from side to side and back, and return larger.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -19,44 +18,36 @@ from pinnkan.problem.statement import Jet
 from pinnkan.solver.verify.exponentials import Exponentials
 from pinnkan.solver.verify.symbol import Weights, distinct, fastest
 
-#: Rates that are looked at, each twice the one before.
+#: Rates that are scanned, each twice the one before.
 DOUBLINGS = 40
-#: How often what lies between two of them is divided into so many parts.
+#: Refinements between two rates, and parts in each.
 ROUNDS, PARTS = 7, 8
-#: An echo is larger by more than that: a pressure that is constant across comes back as it was, known to the root of
-#: rounding. Halvings of what lies between two rates for that of an echo.
+#: A round trip grows if it returns this many times as large: a constant mode returns unchanged. Bisections of its rate.
 LARGER, CLOSER = 1.01, 6
-#: Waves across, each half as long as the one before, that may grow inside.
+#: Waves across, each half as long as the one before, whose growth inside is compared.
 ACROSS = 10
-#: A matrix is singular where its smallest singular value, that of rows and columns of size one, falls below this, and
-#: below DIP of what it is a doubling further off.
+#: A matrix (rows and columns of size one) is singular if its least singular value is below this, and below the second
+#: number times its value at twice and half the rate.
 SINGULAR, DIP = 1e-3, 1e-2
-#: It has to be so as well with what grows by fewer e-folds than SLOW from end to end among what decays: of a potential
-#: beside diffusion a constant and exp(-5 x / s), each with a sign by rounding, looked singular apart, and slabs became
-#: too short for that rate.
+#: And if so with exponentials that grow by less than e to this counted as decaying: nearly equal ones look singular.
 SLOW = 1.0
-#: What is as small at all rates is zero at all of them.
+#: Singular values below this are rounding.
 ROUNDED = 1e-13
-#: Between rates four times apart that differ by no more than this share nothing is looked for more closely: for large
-#: rates the matrix tends to one, and of all dips of two solitons on a line 95 in a hundred were rounding of that.
+#: Values at neighbouring rates that differ by no more than this are not refined: dips of a constant are rounding.
 FLAT = 1e-9
-#: A matrix that is as good as singular at so large a share of the rates, but not down to ROUNDED at the HIGHEST, holds
-#: what does not grow, whatever the rate, known to the root of rounding: a constant pressure. In a flow in a cube it
-#: left 1e-17 to 1e-5, now this and now that, and 4e5 or 3e9 was the rate of what grows there.
+#: A matrix singular at this share of the rates, but not to rounding at so many last ones, holds a constant mode.
 OFTEN, HIGHEST = 0.25, 10
-#: Of NUMBERS to an octave one near which the conditions are nearly singular has less than NEARLY, and than ASIDE of
-#: what is largest in an octave to either side: where waves may be added to a tank or a plate 0.003 to 0.032, 0.01 to
-#: 0.08 of that. Of bodies and flows between walls no least value between two larger ones is below 0.4.
+#: Wave numbers in an octave; a wave meets the conditions if their smallest singular value is a minimum below this, and
+#: below the last share of that in the octaves beside it: tanks and plates have 0.03, flows between walls 0.4.
 NUMBERS, NEARLY, ASIDE = 8, 0.1, 0.3
 
 
 @dataclass(frozen=True, eq=False)
 class Across:
-    """Linearised equations frozen at points, and the conditions of the sides at both ends of a coordinate.
+    """A two-point problem: linearised equations with the conditions at both ends of a coordinate, frozen at points.
 
-    ``equations``: see :data:`pinnkan.solver.verify.symbol.Weights`; ``ends``: of each end the conditions, in the same
-    way; ``axis``: the coordinate; ``along``: a wave number of each coordinate of space, that of ``axis`` is not read;
-    ``length``: between the ends; ``sizes``: of the unknowns.
+    ``equations``, and for each of the ``ends`` conditions: :data:`pinnkan.solver.verify.symbol.Weights`; ``axis``: that
+    coordinate, of some ``length``; ``along``: wave numbers in space, not read for ``axis``; ``sizes``: of unknowns.
     """
 
     equations: Weights
@@ -67,23 +58,23 @@ class Across:
     sizes: Array
 
     def largest_rate(self, least: float) -> Array:
-        """The largest rate above ``least`` at which anything grows: (point,), zero where nothing does."""
+        """The largest real growth rate above ``least``: (point,), zero where nothing grows."""
         return self._of_different(_largest_rates, least)
 
     def _of_different(self, rates: "Callable[[Across, float], tuple[float, ...]]", least: float) -> Array:
-        """Rates of points, of each kind once: (point,)."""
+        """The ``rates`` of all points, computed once for equal ones: (point,)."""
         first, owner = distinct(self.equations, *self.ends)
-        lower = 2.0 ** np.floor(np.log2(least))  # the same for slabs of about the same length
+        lower = 2.0 ** np.floor(np.log2(least))  # so that slabs of similar length share it
         return np.array(rates(self._at(first), lower))[owner]
 
     def singular_at(self, numbers: Array) -> Array:
-        """Where waves meet the conditions of both ends, nearly: next to rising numbers s, NUMBERS to an octave."""
+        """Return those of rising ``numbers`` near which a wave meets the conditions of both ends at some point."""
         every = np.arange(len(self.equations[0][1]))
-        if not (len(every) and self._goes_across):  # nowhere do the conditions of both ends say something
+        if not (len(every) and self._goes_across):  # no point has conditions at both ends
             return numbers[:0]
         try:
             values = self._distances(np.repeat(every, len(numbers)), np.tile(numbers, len(every)))
-        except np.linalg.LinAlgError:  # whatever the exponents: the equations do not determine one unknown
+        except np.linalg.LinAlgError:  # singular for all exponents: an unknown is undetermined
             return numbers[:0]
         values = values.reshape(len(every), -1)
         found = np.zeros(values.shape, dtype=bool)
@@ -95,7 +86,7 @@ class Across:
         return np.array([self._closer(float(s)) for s in numbers[found.any(0)]])
 
     def _closer(self, number: float) -> float:
-        """The number next to one of several where the conditions are least regular at some point."""
+        """The number next to one of several where the conditions are nearest to singular at some point."""
         every, width = np.arange(len(self.equations[0][1])), 2.0 ** (1.0 / NUMBERS)
         for _ in range(ROUNDS):
             tried = number * width ** np.linspace(-1.0, 1.0, 2 * PARTS + 1)
@@ -105,19 +96,18 @@ class Across:
         return number
 
     def share(self, number: float) -> float:
-        """How far from singular the conditions are at one number, at the first point."""
+        """The smallest singular value of the conditions at one number, at the first point."""
         return float(self._distances(np.zeros(1, dtype=np.int64), np.array([number]))[0])
 
     def echo_rate(self, least: float) -> Array:
-        """The largest rate above ``least`` at which what goes from side to side and back returns larger: (point,).
+        """The largest rate above ``least`` at which a wave returns larger from a round trip, else zero: (point,).
 
-        It grows at that rate while it oscillates, or at that of a zero: u = -2 v on one side and v = u on the other
-        have no sum of exponentials of a real rate between them. What grows everywhere as fast is no echo.
+        It grows with oscillation, so that no real rate shows it. Zero where waves grow as fast inside.
         """
         return self._of_different(_echo_rates, least)
 
     def echoes(self, least: float) -> Array:
-        """See :meth:`echo_rate`: of all points, without looking whether some are the same."""
+        """The largest rates of round trips above ``least``, else zero, computed for all points one by one: (point,)."""
         every, rates = np.arange(len(self.equations[0][1])), least * 2.0 ** np.arange(DOUBLINGS)
         if not self._goes_across:
             return np.zeros(len(every))
@@ -136,7 +126,7 @@ class Across:
         return out
 
     def _grown_inside(self, at: np.ndarray) -> Array:
-        """The largest rate of waves across at points, as the equations alone have it: (case,)."""
+        """The largest growth rate of waves across at points by the equations alone: (case,)."""
         part = [(jets, w[at]) for jets, w in self.equations]
         across = np.arange(len(self.along)) == self.axis
         numbers = [0.0, *(np.pi / self.length * 2.0 ** np.arange(ACROSS))]
@@ -144,17 +134,17 @@ class Across:
 
     @property
     def _goes_across(self) -> bool:
-        """Whether there is a derivative across: without one no side says anything."""
+        """Whether there is a derivative across, without which no side matters."""
         return any(jet.order[self.axis] for jets, _ in self.equations for jet in jets)
 
     @property
     def exponentials(self) -> Exponentials:
-        """That solve the equations."""
+        """The exponential solutions of the equations."""
         return Exponentials(self.equations, self.axis, self.along, self.sizes)
 
     @cached_property
     def key(self) -> Hashable:
-        """What says that two are the same."""
+        """What is equal in equal problems."""
         parts = [[(tuple(jets), w.tobytes()) for jets, w in part] for part in (self.equations, *self.ends)]
         return (*map(tuple, parts), self.axis, tuple(self.along), self.length, self.sizes.tobytes())
 
@@ -165,12 +155,12 @@ class Across:
         return isinstance(other, Across) and self.key == other.key
 
     def _at(self, points: np.ndarray) -> "Across":
-        """Frozen at some of the points only."""
+        """The same problem at some of the points only."""
         equations, lower, upper = ([(jets, w[points]) for jets, w in part] for part in (self.equations, *self.ends))
         return replace(self, equations=equations, ends=(lower, upper))
 
     def rates(self, least: float) -> Array:
-        """See :meth:`largest_rate`: of all points, without looking whether some are the same."""
+        """The largest growth rates, computed for all points one by one: (point,)."""
         every = np.arange(len(self.equations[0][1]))
         if not self._goes_across:
             return np.zeros(len(every))
@@ -187,9 +177,9 @@ class Across:
         return out
 
     def _zeros(self, at: np.ndarray, rates: np.ndarray, beside: Array) -> Array:
-        """The rates within a doubling of ``rates`` at which the matrix is singular, zero where it is not.
+        """The rates within a factor of two of ``rates`` at which the matrix is singular, zero for none: (case,).
 
-        ``beside``: how far it is from that at the ends.
+        ``beside``: its smallest singular value at the ends of that range, the lesser one.
         """
         low, high, own = rates / 2.0, rates * 2.0, np.arange(len(at))
         best, least = rates.copy(), np.full(len(at), np.inf)
@@ -210,14 +200,14 @@ class Across:
         return out
 
     def _distances(self, at: np.ndarray, rates: Array, slow: float = 0.0) -> Array:
-        """How far from singular the conditions are at points and rates; infinity where there are more or fewer."""
+        """The smallest singular values of the conditions, infinite where no matrix is square: (case,)."""
         out = np.full(len(at), np.inf)
         for own, matrix, _ in self._matrices(at, rates, slow):
             out[own] = np.linalg.svd(matrix, compute_uv=False)[:, -1]
         return out
 
     def _returned(self, at: np.ndarray, rates: Array) -> Array:
-        """What comes back of a wave that has gone to the other side and returned, at most; zero where none does."""
+        """The largest factor of a round trip between the sides, zero where no wave returns: (case,)."""
         out, first = np.zeros(len(at)), len(self.ends[0])
         for own, matrix, decays in self._matrices(at, rates):
             if first == decays and 0 < first < matrix.shape[1]:
@@ -230,9 +220,9 @@ class Across:
         return out
 
     def _matrices(self, at: np.ndarray, rates: Array, slow: float = 0.0) -> Iterator[tuple[np.ndarray, Complex, int]]:
-        """The conditions of cases with as many exponentials as rows: these cases, matrices, and how many decay.
+        """Yield cases with as many exponentials as rows, their matrices, and how many of the exponentials decay.
 
-        What grows by fewer e-folds than ``slow`` from end to end is one of these.
+        Those that grow by less than e to the ``slow`` from end to end count as decaying.
         """
         rows = sum(map(len, self.ends))
         exponents, vectors, basis = self.exponentials.at(at, rates)
@@ -251,10 +241,10 @@ class Across:
     def _matrix(
         self, at: np.ndarray, rates: Array, exponents: Complex, vectors: Complex, basis: Complex, decays: int
     ) -> Complex:
-        """The conditions (case, condition, exponential) of sums of size one, in rows of size one."""
+        """The conditions, rows of size one, on sums of size one: (case, condition, exponential)."""
         groups = [g for g in (slice(0, decays), slice(decays, exponents.shape[1])) if g.start < g.stop]
         upper = [np.linalg.qr(basis[:, :, g])[1] for g in groups]
-        shift = np.where(np.arange(exponents.shape[1]) < decays, 0.0, 1.0)  # each is one where it decays from
+        shift = np.where(np.arange(exponents.shape[1]) < decays, 0.0, 1.0)  # one where it decays from
         rows = []
         for end, conditions in enumerate(self.ends):
             reached = np.exp((end - shift) * exponents * self.length)
@@ -270,28 +260,28 @@ class Across:
         return np.stack(rows, 1)
 
     def _factor(self, jet: Jet, rates: Array, exponents: Complex) -> Complex:
-        """What a derivative of exp(s t + i k . x' + l x) is of it: (case, exponential)."""
+        """The derivative of exp(s t + i k . x' + l x) over itself: (case, exponential)."""
         across = exponents ** jet.order[self.axis]
         return np.asarray(self.exponentials.tangential(jet) * rates[:, None] ** jet.order[-1] * across)
 
 
 @lru_cache(maxsize=256)
 def _largest_rates(across: Across, least: float) -> tuple[float, ...]:
-    """Of coefficients that do not depend on time once, not in every slab."""
+    """Cached rates, since coefficients often do not depend on time."""
     return tuple(map(float, across.rates(least)))
 
 
 @lru_cache(maxsize=256)
 def _echo_rates(across: Across, least: float) -> tuple[float, ...]:
-    """The same, of echoes."""
+    """Cached rates of round trips."""
     return tuple(map(float, across.echoes(least)))
 
 
 def _is_dip(least: Array, beside: Array) -> np.ndarray:
-    """Whether a matrix is singular that is so far from it, and so far on either side."""
+    """Whether smallest singular values are small, and far below those at neighbouring rates."""
     return np.asarray((least < SINGULAR) & ((least < DIP * beside) | (beside < ROUNDED)))
 
 
 def _divided(row: Complex, upper: Complex) -> Complex:
-    """row R^-1 of upper triangular R: (case, exponential)."""
+    """The product row R^-1, R upper triangular: (case, exponential)."""
     return np.asarray(np.linalg.solve(np.swapaxes(upper, 1, 2), row[..., None])[..., 0])

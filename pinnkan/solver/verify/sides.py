@@ -1,4 +1,4 @@
-"""What the sides of a slab let grow: see :mod:`.side_growth`, of a solution at some of its points."""
+"""Growth and steady waves that the conditions of sides admit at points of a solution, see :mod:`.side_growth`."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -15,24 +15,23 @@ from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.solver.verify.side_growth import DOUBLINGS, Across
 from pinnkan.solver.verify.symbol import Weights, directions, distinct, frozen
 
-#: Times of a slab, and points of a side at each of them, that are looked at.
+#: Times of a slab, as shares, and points of a side at each.
 MOMENTS, ON_SIDE = (0.1, 0.5, 0.9), 3
-#: From side to side coefficients are those of these places.
+#: Positions from side to side whose coefficients are frozen.
 FRACTIONS = (0.0, 0.5, 1.0)
-#: Places of the sides of a steady problem.
+#: Points of the sides of a steady problem.
 PLACES = 6
-#: Waves in each of two coordinates that are looked at one by one, as far from others as this cosine says.
+#: Most waves in each of two coordinates that are compared one by one; least cosine of the angle to the given one.
 MANY, ALONG = 200, 0.9
-#: Wave numbers, in half waves between two sides, of ever finer waves along a side: a rate that grows with each of them
-#: by more than FASTER grows without bound.
+#: Half waves of ever finer waves along a side; factor of their rates from each to the next where growth is unbounded.
 FINE, FASTER = (1e2, 1e3, 1e4), 3.0
-#: Among rates so many times the least that is looked for all are.
+#: A rate this many times the smallest that is scanned for stands for growth at every rate.
 EVERY = 2.0 ** (DOUBLINGS - 4)
 
 
 @dataclass(frozen=True, eq=False)
 class Sides:
-    """The conditions of one problem's sides in space."""
+    """The check of the conditions of one problem's sides in space."""
 
     model: Model
 
@@ -41,10 +40,9 @@ class Sides:
         return range(len(self.model.problem.unknowns))
 
     def rates(self, field: Field, ranges: Array, numbers: Sequence[float]) -> Array:
-        """The largest rate of growth at each of MOMENTS, of a fortieth e-fold in a slab with these ranges on.
+        """The largest growth rate at each of the times of a slab with these ``ranges``, if e^(1/40) in it or more.
 
-        ``numbers``: half waves along a side, times pi. Zero where everything grows, however fast: no slab is short
-        enough for that, and :meth:`unbounded` says so.
+        ``numbers``: wave numbers along a side. Zero where growth is unbounded: no slab is short enough for that.
         """
         out, least = np.zeros(len(MOMENTS)), 1.0 / (40.0 * np.ptp(ranges[-1]))
         for axis in self.asked():
@@ -55,9 +53,9 @@ class Sides:
         return out
 
     def echoes(self, field: Field, ranges: Array) -> Array:
-        """The largest rate at each of MOMENTS of what returns larger from a side, of a fortieth e-fold in a slab on.
+        """The largest rate of round trips between sides at each of the times of a slab, if e^(1/40) in it or more.
 
-        Zero where all does, however fast: of w_xt = p_xx, dx(w_x - p) = 0 what stands still has no rate to return at.
+        Zero where it is unbounded.
         """
         out, least = np.zeros(len(MOMENTS)), 1.0 / (40.0 * np.ptp(ranges[-1]))
         for axis in self.asked():
@@ -67,7 +65,7 @@ class Sides:
         return out
 
     def unbounded(self, field: Field, ranges: Array) -> str:
-        """Why waves along a side, or its conditions alone, grow without bound in a slab; "" where they do not."""
+        """Return why waves along a side, or its conditions alone, grow without bound in a slab, or ""."""
         least = 1.0 / np.ptp(ranges[-1])
         for axis in self.asked():
             at_all = self._across(field, ranges, axis, _along(ranges, axis, ())[0]).largest_rate(least)
@@ -81,12 +79,10 @@ class Sides:
         return ""
 
     def waves(self, field: Field | None, numbers: Array) -> Iterator[tuple[int, Array]]:
-        """Of a steady problem: a coordinate, and a wave number of each that is none across, of what its sides let be.
+        """Yield waves that the sides of a steady problem admit: the coordinate across, and wave numbers, zero across.
 
-        ``numbers``: that are looked at, in some directions along the sides, with the coefficients of PLACES of these
-        and FRACTIONS of the way between them. The wave is exp(i k n . x') phi(y), with k in the place of a rate.
-        Of nonlinear equations none where every condition of both sides has one term: nothing there outweighs another,
-        and flows between walls would be asked with every solution, for up to a tenth of its time.
+        ``numbers``: those tried, in some directions along the sides, for exp(i k n . x') phi(y). None of nonlinear
+        problems whose conditions all have one term, to save time.
         """
         for axis in self.asked():
             if field is not None and all(len(e.jets) == 1 for end in (0, 1) for e in self.of(axis, end)):
@@ -98,10 +94,9 @@ class Sides:
                 yield from ((axis, k * np.abs(unit)) for k in found)
 
     def nearest(self, field: Field | None, axis: int, along: Array) -> float:
-        """What conditions see, as a share of their terms, of the whole waves of the box that are next to one of these.
+        """The least residual of conditions, over their terms, on waves of the box next to one with numbers ``along``.
 
-        Infinity where waves are not whole, since coefficients differ from place to place or ends are no mirrors of one
-        kind, and where those in two coordinates are too MANY.
+        Infinity where it has too many, or none, as coefficients vary or ends do not reflect alike.
         """
         across, box = self._steady(field, axis), self.model.problem.box
         steps, number = np.pi / box.lengths * (1.0 + np.array(box.periodic)), float(np.linalg.norm(along))
@@ -119,7 +114,7 @@ class Sides:
         return min((replace(across, along=tuple(w / k)).share(float(k)) for w, k in each), default=np.inf)
 
     def _steady(self, field: Field | None, axis: int) -> Across:
-        """Of a steady problem, where coefficients differ; the order of derivatives along the sides is that in time."""
+        """The two-point problem of a steady problem; the order along the sides replaces that in time."""
         low, high = np.array(self.model.problem.box.ranges).T
         units = [np.insert(u, axis, f) for u in kronecker(PLACES, len(low) - 1) for f in FRACTIONS]
         points = low + (high - low) * np.array(units)
@@ -131,10 +126,9 @@ class Sides:
         return Across(equations, (lower, upper), axis, (0.0,) * len(low), float((high - low)[axis]), sizes)
 
     def asked(self) -> list[int]:
-        """Coordinates of space whose sides' conditions may let something grow that the equations alone do not.
+        """The coordinates of space whose side conditions may cause growth that the equations alone do not have.
 
-        Values and slopes of the one unknown of an equation of second order do not, nor do mirrors at both ends: these
-        have waves on the whole line between them.
+        Not so are values and slopes in one equation of second order, nor reflecting conditions at both ends.
         """
         equations, problem = self.model.equations, self.model.problem
         asked = []
@@ -148,11 +142,10 @@ class Sides:
         return asked
 
     def _is_mirror(self, axis: int, end: Sequence[CompiledEquation]) -> bool:
-        """Whether solutions of the linearised equations meet these conditions just where they are their own image.
+        """Whether the conditions of an end are those of linearised solutions that a reflection preserves.
 
-        Where a reflection, each unknown with a sign of its own, leaves the equations as they are, and the conditions
-        are that what it changes the sign of vanishes: of each unknown, all derivatives across below the highest that
-        are even or all that are odd.
+        The reflection, with a sign for each unknown, must preserve the equations; all derivatives across below the
+        highest of which it changes the sign must be given, and no others.
         """
         if not all(_is_normal(e, axis) for e in end):
             return False
@@ -166,7 +159,7 @@ class Sides:
         )
 
     def _reflects(self, axis: int) -> bool:
-        """Whether both ends of a coordinate are mirrors of the same kind."""
+        """Whether both ends of a coordinate reflect in the same way."""
         lower, upper = ([*self.of(axis, end)] for end in (0, 1))
         same = {e.jets for e in lower} == {e.jets for e in upper}
         return same and self._is_mirror(axis, lower) and self._is_mirror(axis, upper)
@@ -176,7 +169,7 @@ class Sides:
         return [e for c, e in self.model.conditions_as_rows if c.place == Side(axis, end)]
 
     def _across(self, field: Field, ranges: Array, axis: int, along: Sequence[float]) -> Across:
-        """Frozen at MOMENTS, a few places of the side, and FRACTIONS of the way from side to side, in this order."""
+        """The two-point problem in a slab; points by time, place along the side, and position between the sides."""
         units = kronecker(ON_SIDE, len(ranges) - 2)
         places = [np.insert(u, axis, f) for u in units for f in FRACTIONS]
         points = ranges[:, 0] + np.ptp(ranges, axis=1) * np.array([[*p, t] for t in MOMENTS for p in places])
@@ -191,24 +184,24 @@ class Sides:
 
 
 def _different(parts: Sequence[Weights]) -> list[Weights]:
-    """The same at points that differ, where all equations say something."""
+    """The same at distinct points, without those where an equation has only zero coefficients."""
     says = np.all([w.any(1) for part in parts for _, w in part], 0)
     first = np.intersect1d(distinct(*parts)[0], np.flatnonzero(says))
     return [[(jets, w[first]) for jets, w in part] for part in parts]
 
 
 def _steady(axis: int, weights: Weights) -> Weights:
-    """The same with the order of derivatives along the sides of a coordinate as that in time."""
+    """The same with the order of derivatives along the sides of a coordinate in place of that in time."""
     return [([replace(j, order=(*j.order, j.total - j.order[axis])) for j in jets], w) for jets, w in weights]
 
 
 def _is_normal(condition: CompiledEquation, axis: int) -> bool:
-    """Whether it gives the value of an unknown, or of a derivative of it across."""
+    """Whether a condition gives the value of an unknown, or of one of its derivatives across."""
     return len(condition.jets) == 1 and condition.jets[0].total == condition.jets[0].order[axis]
 
 
 def _along(ranges: Array, axis: int, numbers: Sequence[float]) -> list[tuple[float, ...]]:
-    """Wave numbers of each coordinate of space: none, and waves along one other coordinate each."""
+    """Wave numbers of each coordinate of space: zeros, and each of the ``numbers`` along one other coordinate."""
     found = [(0.0,) * (len(ranges) - 1)]
     for other in range(len(ranges) - 1):
         for number in numbers if other != axis else ():

@@ -1,10 +1,8 @@
-"""The smallest singular value of the rows against the L2 norm, in the solved space and in the halved one.
+"""The stability constant: the smallest singular value of the rows against the L2 norm, in a space and the halved one.
 
-With rows J and the mass matrix M, sigma = min |J v| / |v|_M is the stability constant that knots can hold: an error e
-has a residual of sigma |e| at least. Where it has settled between the two spaces, a correction is the error of what
-the knots miss; where it goes on falling, the error can be anything: the knots are too coarse for what the equations
-leave nearly free, or nothing holds it at all (method.md, section 5). Its vector is found with the solver of the last
-step as a preconditioner, and |J v| is evaluated directly, so that ratios below the root of the rounding unit are seen.
+With rows J and the mass matrix M, sigma = min |J v| / |v|_M, so that an error e has a residual of sigma |e| at least.
+Where two spaces agree on sigma, a correction is the error of what the knots miss. Where it falls further the error can
+be anything: knots are too coarse for what equations leave nearly free, or nothing determines it (method.md, section 5).
 """
 
 from collections.abc import Callable, Sequence
@@ -21,36 +19,28 @@ from pinnkan.solver.linear.solver import UNIT, LinearSolver
 from pinnkan.solver.verify.images import missing, roughness, rounding_along
 from pinnkan.solver.verify.least_seen import BLOCK, LeastSeen, LeastSeenSquared, seen_by
 
-#: A function whose residual is this share of the terms it is made of may be added freely, on any knots: that is hardly
-#: more than their rounding.
+#: A function whose residual is below this share of its terms is free on any knots: that is hardly more than rounding.
 LOST = 1e-13
-#: Rows from which on the vectors are first sought with J^T J v, fewer numbers than J v, and then looked at with these:
-#: the same values to 13 digits in half of the time in the plane, a third in space; of 20,736 to 12.
+#: Rows from which on vectors are sought with J^T J v first: the same values in half of the time in the plane.
 SQUARED_FROM = 20_000
-#: A value has settled when the halved space has no less than this share of it. Growth by e^8 along a line falls to 0.5
-#: on knots that see nothing of it, a singular point (x^0.3) to 0.8 for ever, layers and waves to 0.98.
+#: A value has settled when the halved space has no less than this share: singular points fall to 0.8 on every level.
 SETTLED = 2.0 / 3.0
-#: What least-squares residuals of unresolved functions have outside of the space itself is above UNRESOLVED; what is
-#: left of the image of a resolved one is below SMOOTH. Helmholtz's equation with k = 100 falls from 288 to 2.1, and its
-#: true value, when the waves are resolved: 0.78 and 0.10. The value then falls below FALLEN at once; the Cauchy problem
-#: of Laplace's equation falls to 0.2 to 0.4, now with a rough image, now with a smooth one.
-#: What a transport carries around a circle for ever has a smooth image, too, of less than TINY of its terms at last.
+#: A vector is unresolved if more than the first share of J v lies outside the spline space, resolved if less than the
+#: second; its value drops at once below the third share of the coarser one, as for waves of Helmholtz's equation,
+#: unless it is below the last share of its terms, as for waves that a transport carries around a circle.
 UNRESOLVED, SMOOTH, FALLEN, TINY = 0.5, 0.2, 0.05, 1e-8
-#: Where so small a share of its terms is left of a function, a preconditioner hardly knows which are seen least: with
-#: u = 0 on two opposite sides u_xxy + u had 2.1e-9 and again 2.0e-9 on knots twice as many, by all functions 1.5e-10.
+#: Residual over terms below which preconditioned iteration may miss the least vector: 2e-9, by a dense matrix 1.5e-10.
 DOUBTFUL = 1e-8
-#: Multiplications of a factor that is made to look for it then, some seconds: a wave 3e-9 off its resonance, with a
-#: coefficient that varies, had 1.4e-5 on 96 x 96 intervals and again 1.4e-4 on 102 x 222: half of it was missing.
+#: Most multiplications of a factor that is made for a closer search then: some seconds.
 DEAR = 5e10
-#: Where more of its terms is left of the least determined vector a closer solve finds what a step has left of others
-#: like it as well; of less J^T J knows nothing, and they are looked for, which takes as long as all before. Waves in
-#: space: 8.0 s with that, 3.2 without.
+#: Residual over terms above which one closer solve also finds what a step has missed of similar vectors; below it J^T J
+#: does not see these, and they are sought, which takes as long as all before.
 KNOWN = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
 class Left:
-    """What a step has left: its ``size``, and its coefficients."""
+    """What a step has not found: the ``size`` and coefficients of that ``function``."""
 
     size: float = 0.0
     function: Array | None = None
@@ -58,9 +48,9 @@ class Left:
 
 @dataclass(frozen=True, eq=False)
 class LeftBySteps:
-    """The ``least`` determined vector, with the size of its image, a ``share`` of its terms, and where it was found.
+    """The search for what a step has missed of the ``least`` determined vector and others; it comes with its residual.
 
-    ``start``: where the search began; ``free``: which coefficients they are of.
+    ``share``: of its terms; ``look``: where it was found, from vectors ``start``; ``free``: numbers of coefficients.
     """
 
     look: LeastSeen
@@ -71,22 +61,21 @@ class LeftBySteps:
 
     @property
     def are_iterated(self) -> bool:
-        """Whether it was conjugate gradients that solved."""
+        """Whether conjugate gradients have solved."""
         return self.look.equations.iterations > 0
 
     @cached_property
     def vectors(self) -> list[tuple[Array, float]]:
-        """That and those like it of which J^T J knows nothing, orthogonal as are their images, with sizes of these."""
+        """The least determined vector, and similar ones that J^T J does not see, orthonormal, with residuals."""
         if not self.are_iterated or self.share > KNOWN:
             return [self.least]
         return self.look.alike(self.start, self.least[0][:, None])
 
     def left(self, step: Array) -> Left:
-        """What a step has left: of the least determined vectors, and of all else that a closer solve finds.
+        """Return what a ``step`` has missed of the least determined vectors and, by a closer solve, of all others.
 
-        The last steps of conjugate gradients are small where a preconditioner takes a residual for settled. Around two
-        circles u_x + 1.618 u_y + u / 100 hardly sees cos(26 pi x - 16 pi y), and what tells coordinates apart made
-        next to nothing of its residual: an eighth of the solution was left, with 1e-3 estimated.
+        Steps of conjugate gradients end small where the preconditioner takes a residual for solved: of cos(26 pi x - 16
+        pi y) in u_x + 1.618 u_y + u / 100 an eighth of the solution was missing.
         """
         equations, function, own = self.look.equations, np.zeros(step.size), step.reshape(-1)[self.free]
         found, seen = np.zeros(len(own)), seen_by(equations)
@@ -102,12 +91,11 @@ class LeftBySteps:
 
 @dataclass(frozen=True, eq=False)
 class Null:
-    """The function of size one with the least residual, ``sigma``; ``rough`` tells the share of that outside the space.
+    """The near-null function of a space: of size one, with the least residual, ``sigma``; zero if that is rounding.
 
-    ``noise``: how much rounding of the residual makes of it at most, ``noise_by_row``: with rows counted for what they
-    see of it. Of none that the arithmetic can tell, sigma is zero.
-    ``function``: its coefficients; ``share``: of its terms that sigma is; ``search``: where it was found, which
-    tells what a ``step`` has ``left``.
+    ``rough``: the share of its image outside the space; ``noise``: a bound of the multiple of it that rounding of the
+    residual makes; ``noise_by_row``: the same estimated row by row; ``function``: its coefficients; ``share``: sigma
+    over its terms; ``search``: finds what the ``step`` has missed, ``left``.
     """
 
     sigma: float
@@ -121,17 +109,17 @@ class Null:
 
     @cached_property
     def left(self) -> Left:
-        """What is to be added to the step; nothing where anything may be."""
+        """What is to be added to the step; nothing where the function is free."""
         is_free = self.share < LOST
         return Left() if is_free or self.search is None or self.step is None else self.search.left(self.step)
 
 
 @dataclass(frozen=True)
 class Stability:
-    """``solved`` and ``halved``: the smallest singular values in the two spaces.
+    """The smallest singular values in two spaces: ``solved`` and ``halved``.
 
-    ``settled``: whether they agree, or (``at_once``) the second is the first that is resolved; ``is_fresh``: whether
-    they do not, and the second is the first that is resolved all the same, or falls as what is not resolved does.
+    ``settled``: whether they agree, or (``at_once``) the second has dropped because its function is resolved for the
+    first time; ``is_fresh``: whether they are not settled and either of these holds, so that a finer space may settle.
     """
 
     solved: float
@@ -142,7 +130,7 @@ class Stability:
 
 
 def stability(solved: Null, halved: Null) -> Stability:
-    """What two spaces, one with the intervals of the other halved, say of the stability constant."""
+    """Compare the near-null functions of a space and of the one with its intervals halved."""
     agree = halved.sigma >= SETTLED * solved.sigma
     falls = halved.sigma < FALLEN * solved.sigma and halved.share > TINY
     resolved = not agree and solved.rough() > UNRESOLVED and halved.rough() < SMOOTH
@@ -158,12 +146,10 @@ def least_determined(
     known: Array | None = None,
     counted: Sequence[float] | None = None,
 ) -> Null:
-    """The function of the space, zero where conditions fix it, that the rows see least.
+    """Return the near-null function of a space, zero where conditions fix it, for rows made at coefficients ``at``.
 
-    ``at``: coefficients at which the rows were made, ``step`` the one that has been solved for with them; ``known``:
-    such a function of a coarser space; ``counted``: how much of each unknown its size is of, else all. What only
-    preconditions leaves out what it is to find: waves that any transport around a circle leaves free had 1 on 44 x 44
-    knots, 1e-8 on 22 x 22, and 1e-10 when begun with these.
+    ``step``: the one solved for with these rows; ``known``: such a function of a coarser space, to start from as well;
+    ``counted``: the weights of the unknowns in the norm, else one.
 
     Raises:
         OutOfTimeError: by the clock of the solver, it could not end in time.
@@ -217,7 +203,7 @@ def _null(
     least: tuple[Array, float],
     floor: float,
 ) -> Null:
-    """What is told of the vector that is seen ``least``, and of which rounding leaves ``floor`` of its image."""
+    """The description of the ``least`` determined vector, where rounding leaves ``floor`` of its image."""
     (vector, sigma), equations = least, look.equations
     free = equations.ordering.free.cpu().numpy()
     function = np.zeros(space.size)

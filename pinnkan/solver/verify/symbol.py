@@ -1,11 +1,11 @@
-"""What the symbol of linearised equations says at a point: how the finest waves grow, which modes leave a side.
+"""The symbol of linearised equations at a point: how the finest waves grow, and which modes leave a side.
 
-Replace d/dt by s and d/dx by i k n: the determinant is a polynomial in s and k, and its roots s go like z k^p for
-large k. Exponents and z are those of the edges of its Newton polygon (Gindikin and Volevich 1992, The Method of
-Newton's Polyhedron in the Theory of Partial Differential Equations), so that slow and fast waves of a system are told
-apart and no large number is computed with. Well-posed equations have Re z <= 0 wherever p > 0: for hyperbolic ones z is
-imaginary, for parabolic ones negative (Petrovsky 1937; Lax 1957; Mizohata 1961: necessary at every point, whatever the
-lower orders). In the same way the modes exp(l x) of a side go like z s^q for large s (Kreiss 1970).
+Replace d/dt by s and d/dx by i k n: the determinant is a polynomial in s and k, whose roots s go like z k^p for large
+k. The edges of its Newton polygon give p and z (Gindikin and Volevich 1992, The Method of Newton's Polyhedron in the
+Theory of Partial Differential Equations), for slow and fast waves of a system, without large numbers. Well-posed
+equations have Re z <= 0 wherever p > 0: z is imaginary for hyperbolic and negative for parabolic ones (Petrovsky 1937;
+Lax 1957; Mizohata 1961: necessary at every point, whatever the lower orders). In the same way modes exp(l x) of a side
+go like z s^q for large s (Kreiss 1970).
 """
 
 import math
@@ -20,34 +20,32 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.kan.field import Array, Complex, Jets, jets_at
 from pinnkan.problem.statement import Jet
 
-#: Of each equation its jets and dF/djet (point, jet), zero where that is rounding.
+#: For each equation its jets and dF/djet (point, jet), zero where that is rounding.
 Weights = Sequence[tuple[Sequence[Jet], Array]]
-#: What the roots of a determinant are for a large second variable, see :func:`leading`.
+#: The leading roots of a determinant for a large second variable, see :func:`leading`.
 Roots = Iterator[tuple[np.ndarray, float, Complex]]
-#: By the powers of the two variables: coefficients (point,), and the sum of the moduli of what they were added from.
+#: By the powers of two variables: coefficients (point,), and the sums of the moduli of their summands.
 Polynomial = Mapping[tuple[int, int], tuple[Complex, Array]]
-#: Directions of waves, by the number of coordinates of space, up to sign.
+#: Components of wave directions, up to sign, by the number of coordinates of space.
 COMPONENTS = {1: (1.0,), 2: (-1.0, -0.5, 0.0, 0.5, 1.0), 3: (-1.0, 0.0, 1.0)}
-#: Sets of columns, over all rows, of determinants that are expanded: those of seven unknowns that are all coupled.
-#: And unknowns, up to which its roots are asked for in every slab.
+#: Limits of a determinant that is expanded: sets of columns over all rows, as of seven coupled unknowns; unknowns.
 MOST_SETS, MOST_UNKNOWNS = 127, 12
-#: A coefficient below this share of what it was added from is zero: rounding.
+#: A coefficient below this share of the moduli of its summands is zero.
 ROUNDED = 1e-9
-#: A root whose real part is below SHARE of its modulus may be imaginary; one of several that agree is known to that
-#: root of APART only.
+#: The real part of a root is zero below the first share of its modulus; of d roots below the second to the power 1/d.
 SHARE, APART = 1e-3, 1e-13
 
 
 def frozen(equations: Sequence[CompiledEquation], field: Jets | None, points: Array) -> Weights:
-    """Equations linearised at a field, None for zero, with the coefficients of some points; zero where not finite."""
+    """Return equations linearised at a field (None: zero), with coefficients at some points; zero where not finite."""
     slopes = [e.linearise_numpy(points, jets_at(field, points, e.jets))[1] for e in equations]
     return [(e.jets, np.where(np.isfinite(w), w, 0.0)) for e, w in zip(equations, slopes, strict=True)]
 
 
 def directions(lengths: Array) -> list[tuple[float, ...]]:
-    """Of waves, in units of the lengths of a domain: one of each and its opposite.
+    """Directions of waves, in units of the ``lengths`` of a domain, one of each opposite pair.
 
-    In many coordinates along each of them and all together.
+    In more than three coordinates: along each of them, and all together.
     """
     count = len(lengths)
     if count == 0:
@@ -59,12 +57,12 @@ def directions(lengths: Array) -> list[tuple[float, ...]]:
 
 
 def growth(weights: Weights, size: int, direction: Sequence[float]) -> Roots:
-    """The rates of ever finer waves exp(s t + i k n . x), n the ``direction``, of a system of so many unknowns."""
+    """The leading rates of ever finer waves exp(s t + i k n . x), n the ``direction``; ``size``: number of unknowns."""
     return leading(_dispersion(weights, size, direction))
 
 
 def is_growing(weights: Weights, size: int, direction: Sequence[float]) -> np.ndarray:
-    """Whether waves in a direction grow the faster the finer they are, without bound: (point,)."""
+    """Whether growth rates of waves in a direction are unbounded as these become finer: (point,)."""
     found = np.zeros(len(weights[0][1]), dtype=bool)
     for at, _, roots in growth(weights, size, direction):
         found[at] |= (roots.real > _real_share(roots) * np.abs(roots)).any(1)
@@ -74,12 +72,11 @@ def is_growing(weights: Weights, size: int, direction: Sequence[float]) -> np.nd
 def fastest(
     weights: Weights, size: int, direction: Sequence[float], numbers: Sequence[float], turning: bool = False
 ) -> Complex:
-    """The rates s with the largest real part of waves exp(s t + i k n . x), k one of the ``numbers``: (number, point).
+    """The rates s of largest real part of waves exp(s t + i k n . x), k one of the ``numbers``: (number, point).
 
-    Minus infinity where nothing evolves; real where that may be rounding, but for ``turning``. Frozen coefficients:
-    what varies more slowly than the waves.
+    Minus infinity where nothing evolves; real where growth may be rounding, unless ``turning``.
     """
-    first, owner = distinct(weights)  # constant coefficients are looked at once
+    first, owner = distinct(weights)  # equal coefficients are computed once
     polynomial = _dispersion([(jets, w[first]) for jets, w in weights], size, direction)
     k = np.asarray(numbers, dtype=np.float64)[:, None]
     out = np.full((len(k), len(first)), -np.inf, dtype=np.complex128)
@@ -103,14 +100,14 @@ def fastest(
 
 
 def distinct(*parts: Weights) -> tuple[np.ndarray, np.ndarray]:
-    """The first points at which weights differ, and which of these each point is like."""
+    """The first points at which coefficients differ, and for each point the number of the one that it equals."""
     every = np.concatenate([w for part in parts for _, w in part], 1)
     _, first, owner = np.unique(every, axis=0, return_index=True, return_inverse=True)
     return first, owner.ravel()
 
 
 def modes(weights: Weights, size: int, axis: int) -> Roots:
-    """The rates along a coordinate of exp(s t + l x) for ever larger s."""
+    """The leading exponents l along a coordinate of exp(s t + l x) for large s."""
 
     def powers(jet: Jet) -> tuple[int, int] | None:
         along = jet.order[axis]
@@ -120,7 +117,7 @@ def modes(weights: Weights, size: int, axis: int) -> Roots:
 
 
 def entering(weights: Weights, size: int, axis: int, end: int) -> np.ndarray:
-    """How many modes decay from a side inwards while they grow in time, each a condition that it asks for: (point,)."""
+    """The number of modes that grow in time and decay from a side inwards, each needing a condition: (point,)."""
     count = np.zeros(len(weights[0][1]), dtype=np.int64)
     for at, _, roots in modes(weights, size, axis):
         count[at] += ((1 - 2 * end) * roots.real < -_real_share(roots) * np.abs(roots)).sum(1)
@@ -148,9 +145,9 @@ def _dispersion(weights: Weights, size: int, direction: Sequence[float]) -> Poly
 def symbol(
     weights: Weights, size: int, powers: Callable[[Jet], tuple[int, int] | None], factor: Callable[[Jet], complex]
 ) -> list[list[Polynomial]]:
-    """The matrix (equation, unknown) of polynomials.
+    """The matrix (equation, unknown) of polynomials in two variables.
 
-    ``powers``: of the two variables for a jet, None where it is left out; ``factor``: what stands before these for it.
+    ``powers``: the powers of both for a jet, None to leave it out; ``factor``: its coefficient.
     """
     matrix: list[list[dict[tuple[int, int], tuple[Complex, Array]]]] = [[{} for _ in range(size)] for _ in weights]
     for row, (jets, values) in zip(matrix, weights, strict=True):
@@ -163,9 +160,9 @@ def symbol(
 
 
 def determinant(matrix: Sequence[Sequence[Polynomial]]) -> Polynomial:
-    """Row by row: what rows so far make of each set of columns, which is worked out once.
+    """The determinant of a matrix of polynomials, expanded row by row with each minor computed once.
 
-    Six unknowns that all occur in all equations have 64 such sets, a chain of twenty has two in each row.
+    Six unknowns that all occur in all equations have 64 minors, a chain of twenty has two in each row.
     """
     order, sets = _sets([sum(1 << j for j, entry in enumerate(row) if entry) for row in matrix])
     inversions = sum(a > b for k, a in enumerate(order) for b in order[k:])
@@ -186,15 +183,15 @@ def determinant(matrix: Sequence[Sequence[Polynomial]]) -> Polynomial:
 
 
 def is_expanded(equations: Iterable[Sequence[Jet]]) -> bool:
-    """Whether the determinant of the symbol of equations with these jets may be expanded in the time of a solve."""
+    """Whether the determinant of the symbol of equations with these jets can be expanded in the time of a solve."""
     rows = [sum(1 << j for j in {jet.unknown for jet in jets}) for jets in equations]
     return len(rows) <= MOST_UNKNOWNS and sum(map(len, _sets(rows, MOST_SETS)[1])) <= MOST_SETS
 
 
 def _sets(rows: Sequence[int], most: float = math.inf) -> tuple[list[int], list[set[int]]]:
-    """An order of rows, and after each the sets of columns that these and those to come can have one entry in each of.
+    """An order of rows and, after each, the sets of columns that a nonzero product of entries can have used.
 
-    Columns are bits. Rows with the fewest columns that none before has come first; beyond so many sets there is an end.
+    Columns are bits. Rows that add the fewest columns come first; the search ends beyond ``most`` sets.
     """
     left, order, seen = list(range(len(rows))), [], 0
     while left:
@@ -222,7 +219,7 @@ def _add(to: dict[tuple[int, int], tuple[Complex, Array]], at: tuple[int, int], 
 def leading(polynomial: Polynomial) -> Roots:
     """The roots of the first variable for a large second one, where they grow with it.
 
-    Yields the numbers of points, the exponent p > 0, and the z (point, root) of roots z k^p.
+    Yields the numbers of points, the exponent p > 0, and z (point, root) of roots z k^p.
     """
     if not polynomial:
         return
@@ -245,7 +242,7 @@ def leading(polynomial: Polynomial) -> Roots:
 
 
 def _edges(pattern: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Edges of the upper hull of the points (j, pattern[j]) with pattern[j] >= 0."""
+    """The edges of the upper hull of the points (j, pattern[j]) with pattern[j] >= 0."""
     points = [j for j in range(len(pattern)) if pattern[j] >= 0]
     while len(points) > 1:
         j, others = points[0], points[1:]
@@ -255,7 +252,7 @@ def _edges(pattern: np.ndarray) -> Iterator[tuple[int, int]]:
 
 
 def _roots(coefficients: Complex) -> Complex:
-    """The roots of polynomials (point, power), the outer coefficients of which are not zero: (point, root)."""
+    """The roots of polynomials (point, power) with nonzero outer coefficients: (point, root)."""
     degree = coefficients.shape[1] - 1
     monic = coefficients[:, :-1] / coefficients[:, -1:]
     if degree == 1:
@@ -270,5 +267,5 @@ def _roots(coefficients: Complex) -> Complex:
 
 
 def _real_share(roots: Complex) -> float:
-    """The share of its modulus from which on the real part of one of several roots (point, root) is no rounding."""
+    """The real part, over the modulus, from which on that of one of several roots (point, root) is no rounding."""
     return max(SHARE, APART ** (1.0 / roots.shape[1]))

@@ -1,8 +1,7 @@
-"""Conditions at the start that are rows of the first slab, and that what else holds there leaves unmet.
+"""Conditions at the start that become rows of the first slab, and are contradicted by other conditions there.
 
-u = u_x between given values at both ends: least squares make a compromise of them, and no residual of a later slab
-tells of it. What the condition leaves is asked at Gauss points of halved intervals, beside its terms: a compromise
-keeps all of it with more knots, where the data of a side and of the start only meet at a corner it falls.
+u = u_x between given values at both ends: least squares find a compromise that no residual of a later slab shows. At
+Gauss points of halved intervals its residual stays with more knots; if data only disagree at a corner it falls.
 """
 
 from functools import reduce
@@ -19,12 +18,12 @@ from pinnkan.solver.estimate.undecided import Beside
 from pinnkan.solver.verify.objection import STANDS, Objection
 from pinnkan.verdict.records import Reason
 
-#: Gauss points in half an interval, by the number of coordinates of space; of more of them.
+#: Gauss points in half an interval, by the number of coordinates of space; points for more coordinates.
 POINTS, FEWEST = {1: 6, 2: 4}, 2
 
 
 def unmet(model: Model, field: Field, slab: Domain, known: Beside) -> Objection | None:
-    """That a condition at the start is not met to the tolerance, nor with more knots; nothing in later slabs.
+    """Return the objection that a condition at the start of the first slab is not met, nor with more knots, or None.
 
     ``known``: the correction of the ``field``.
     """
@@ -45,7 +44,7 @@ def unmet(model: Model, field: Field, slab: Domain, known: Beside) -> Objection 
 
 
 def _squares(model: Model, equation: CompiledEquation, field: Field, error: Field) -> tuple[float, float, float]:
-    """Squared norms at the start of a condition's residual, of that with the ``error`` added, and of its terms."""
+    """Squared L2 norms at the start: of a condition's residual, of that with the ``error`` added, and of its terms."""
     problem = model.problem
     rule = legendre(POINTS.get(problem.space_dimension, FEWEST))
     breaks = [np.unique(field.breaks(i)) for i in range(problem.space_dimension)]

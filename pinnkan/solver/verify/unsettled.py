@@ -1,9 +1,7 @@
-"""Why a steady problem has found no solution: what its last levels and the least residual there say.
+"""Reasons why a steady problem has no solution, from its last levels and their near-null function, or from formulas.
 
-Gauss-Newton ends at a minimum of the residual, which need not be a solution; and where a layer may stand anywhere its
-shift is a function that the linearised equation hardly sees, along which the iteration drifts.
-
-And what the formulas alone say about whether a solution is determined.
+Gauss-Newton ends at a minimum of the residual, which need not be a solution. Where a layer may lie anywhere its shift
+is a function that the linearised equation hardly sees, along which the iteration drifts.
 """
 
 from collections.abc import Sequence
@@ -26,23 +24,22 @@ from pinnkan.solver.verify.near_singular import UNDETERMINED, null_of
 from pinnkan.solver.verify.uniqueness.silent import Silent
 from pinnkan.verdict.records import Level, Reason
 
-#: Levels, and the share of the residual that they all have left where it stands.
+#: Last levels, and the share of the residual that all of them keep where it does not fall.
 LEVELS, STANDS = 3, 0.9
-#: On so many levels, until memory ends, a residual stands that equations and conditions leave which contradict each
-#: other (-u'' = 1 without slopes at both ends); a layer leaves it on as many, of few knots.
+#: Levels over which a residual must not fall to count as a contradiction when memory ends.
 CONTRADICTING = 6
 CONTRADICTED = (
     "the residual is as large on the last level as on the first: equations and conditions may contradict each other, "
     "as a source does that is more in sum than what the sides let out"
 )
-#: Intervals, at most, on which the function of an eigenvalue is sought, and the share of its terms that they leave.
+#: Most intervals for the search of the function of an eigenvalue, and its residual over its terms there, at most.
 FEW, EXCITED = 24, 1e-9
-#: What may end a solve for one of these reasons.
+#: Reasons that are replaced where a better one is found.
 UNCLEAR = (Reason.STALLED, Reason.MAX_LEVELS, Reason.NOT_ASYMPTOTIC)
 
 
 def explained(model: Model, outcome: Outcome) -> Outcome:
-    """The outcome with the reason that its levels have, where it ended without a solution."""
+    """Return the outcome, with the reason that its levels show where it ended without a solution."""
     if outcome.reason == Reason.RANK_DEFICIENT and not model.is_linear:
         return replace(
             outcome, detail=Silent(model).objection(outcome.field, model.problem.domain, None) or outcome.detail
@@ -69,10 +66,9 @@ def explained(model: Model, outcome: Outcome) -> Outcome:
 
 
 def _excited(model: Model, outcome: Outcome, space: Space) -> Outcome:
-    """The outcome of a linear problem, with what says that there is no solution where an eigenvalue is met.
+    """Return the outcome of a linear steady problem, with the reason if it is at an eigenvalue.
 
-    -u'' - pi^2 u = x between zeros: multiplied by sin(pi x) and integrated it is 0 = 1/pi. The function is smooth, few
-    knots have it: of its terms 1e-12 and less are left, 3e-5 of any function where a coefficient falls to 1e-3.
+    -u'' - pi^2 u = x between zeros: multiplied by sin(pi x) and integrated it is 0 = 1/pi. Few knots hold the function.
     """
     if outcome.reason != Reason.NOT_ASYMPTOTIC or model.problem.time_axis is not None:
         return outcome
@@ -95,7 +91,7 @@ def _few(axis: Axis) -> Axis:
 
 
 def is_contradicted(levels: Sequence[Level]) -> bool:
-    """Whether no knots have lowered the residual of the first level."""
+    """Whether the residual of the first level has not fallen on enough finer ones."""
     losses = [level.loss for level in levels]
     return len(losses) >= CONTRADICTING and min(losses) >= STANDS * max(losses) > 0.0
 
@@ -106,9 +102,9 @@ def _stands(levels: Sequence[Level]) -> bool:
 
 
 def undetermined(problem: Problem, field: Field | None = None) -> str:
-    """Why nothing determines the solution, in words; "" where the formulas do not show it.
+    """Return why the formulas leave the solution undetermined, as text; "" where they do not show it.
 
-    With a solved ``field`` the equation is linearised there, and coefficients that depend on the unknown are known too.
+    With a solved ``field`` the equation is linearised there, so that coefficients that depend on the unknown are known.
     """
     level = free_level(problem)
     if level:
@@ -123,7 +119,7 @@ def undetermined(problem: Problem, field: Field | None = None) -> str:
 
 
 def constraint(problem: Problem) -> str:
-    """An equation that tells an unknown without rates by its second derivative in time only, in words; "" for none.
+    """Return which equation determines an unknown by its second derivative in time only, as text; "" for none.
 
     A differential-algebraic system of index three (Hairer, Wanner 1996, section VII.1): x**2 + y**2 = 1 of a pendulum's
     x_tt = -l*x. Errors of l are those of x over the square of a step.

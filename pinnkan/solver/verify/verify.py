@@ -1,4 +1,4 @@
-"""Every check of a would-be verdict: what hides between the points, the stability constant, contradiction."""
+"""All checks of a solution whose estimated error is below the tolerance: a verifier returns the first objection."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,66 +40,64 @@ from pinnkan.solver.verify.unsettled import constraint
 from pinnkan.solver.verify.waves import lacking_waves, left_in_waves
 from pinnkan.verdict.records import Reason
 
-#: A residual of this share of the terms stands because of rounding.
+#: Residual over terms that is rounding.
 ROUNDED = 1e-13
-#: So does one that hides no more than so many times the error that rounding hides: a cantilever's hides 6 times that
-#: much, contradictions from 1e-4 of the terms on 1e9 times.
+#: A constant residual is rounding if it hides at most this many times the error of rounding; contradictions hide 1e9
+#: times.
 OF_ROUNDING = 1e3
-#: In a slab a value below this share of that rate may go on falling: the heat equation backwards has 0.01, a heat
-#: equation forwards on knots graded to a narrow spot, coarse beside it, 0.3, falling as well.
+#: In a slab sigma below this share of the growth rate may fall further: heat backwards has 0.01, forwards 0.3.
 FALLING_ON = 0.1
-#: Below this share of what derivatives in time make of it something is free: t u_t = t u_xx + u, every t times a
-#: solution of the heat equation.
+#: Below this share of the slowest rate a function is free in a slab, as t w is in t u_t = t u_xx + u where w_t = w_xx.
 VANISHING = 1e-4
-#: What is seen of a wave along a side so many times as well as it has to be is none that hides anything.
+#: Safety factor of the residual that conditions must see of a wave along a side.
 SURE = 10.0
-#: Beyond so many coordinates of space checks that need a grid would take longer than the solve.
+#: Most coordinates of space for checks that need a grid, which would take longer than the solve.
 MOST_COORDINATES = 3
-#: What may be wrong with a slab whose equations see nothing of a function that is zero at its start.
+#: Text where equations do not see a function that is zero at the start of a slab.
 SINGULAR = "beside the solution from here on there are others with the same start: the equations are singular there"
 
-#: What may be wrong where rounding says more of a solution than its tolerance.
+#: Text where rounding hides more than the tolerance.
 HIDDEN = "a function of size one exists with a residual of {:.0e}: rounding hides it"
 
 
 @dataclass(frozen=True, eq=False)
 class Verifier:
-    """Every check of a solution that its own estimate has accepted, whatever the family it comes from."""
+    """The checks of a solution that its own estimate has accepted, for every family."""
 
     model: Model
 
     @cached_property
     def feature_check(self) -> FeatureCheck:
-        """What looks between the points; what it looks at is worked out once."""
+        """The check between the points, prepared once."""
         return FeatureCheck(self.model)
 
     @cached_property
     def bends(self) -> Bends:
-        """What finds where a solution in time alone passes a bend; what may bend is worked out once."""
+        """The search for kinks that a solution in time alone passes, prepared once."""
         return Bends(self.model)
 
     @cached_property
     def posedness(self) -> Posedness:
-        """What asks whether equations in time are well-posed; what it asks is worked out once."""
+        """The check of well-posedness of evolution equations, prepared once."""
         return Posedness(self.model)
 
     @cached_property
     def uniqueness(self) -> Uniqueness:
-        """What asks whether others go on, depart or would do; what it asks is worked out once."""
+        """The check for other solutions beside the one found, prepared once."""
         return Uniqueness(self.model)
 
     @cached_property
     def roots(self) -> Roots:
-        """What asks whether roots are real."""
+        """The check that fractional powers are real."""
         return Roots(self.model)
 
     @cached_property
     def digits(self) -> Digits:
-        """What asks whether formulas keep their digits."""
+        """The check for cancellation in formulas."""
         return Digits(self.model)
 
     def _local(self, field: Field, domain: Domain, error: Field | None) -> Objection | None:
-        """What is wrong at points of the solution: it is not known or real there, or equations are not well-posed."""
+        """Return the objection that at points formulas are unknown or not real, or solutions ill-posed or ambiguous."""
         beyond = self.feature_check.beyond(field, domain)
         if beyond:
             return Objection(None, float("inf"), Reason.UNDERSAMPLED, beyond)
@@ -115,7 +113,7 @@ class Verifier:
     def between(
         self, field: Field, slab: Domain, loss: float, spaces: Spaces | None, known: Beside
     ) -> Objection | None:
-        """The first objection to a ``slab`` of time; ``loss``: the mean squared residual there.
+        """Return the first objection to a ``slab`` of time; ``loss``: the mean squared residual there.
 
         ``spaces``: where it has been solved for and corrected, None where its stability is not asked for.
         """
@@ -128,7 +126,7 @@ class Verifier:
         return wrong or self._bent(field, known, slab)
 
     def _bent(self, field: Field, known: Beside, domain: Domain, least: float = 0.0) -> Objection | None:
-        """What the equations may make of the error of a field beyond their linearisation, if it is more than that."""
+        """Return the objection that beyond linearisation equations change within the error by more than ``least``."""
         found = self.feature_check.undecided.change(field, known, domain)
         if found is None or found.share <= least:
             return None
@@ -136,18 +134,18 @@ class Verifier:
 
     @property
     def has_open_start(self) -> bool:
-        """Whether conditions at the start are rows, which may say nothing of a part of it."""
+        """Whether conditions at the start are rows, which may leave a part of it undetermined."""
         return self.model.after_start is not self.model
 
     def narrow_at(self, time: float | None) -> str:
-        """See :meth:`pinnkan.solver.verify.missed.feature_check.FeatureCheck.narrow_at`."""
+        """Return which narrow feature of the formulas makes slabs about a ``time`` too short, as text; "" for none."""
         return self.feature_check.narrow_at(time)
 
     def _growing(self, spaces: Spaces) -> Objection | None:
-        """Whether finer knots find functions, zero at the start of a slab, that the equations see ever less.
+        """Return the objection that on finer knots the least residual of functions, zero at the start of a slab, falls.
 
-        Forwards in time a function of size one in a slab of length h has a residual of about 1 / h however fine the
-        knots; the heat equation backwards, or Laplace's in time, leaves the finest wave that the knots hold.
+        In a slab of length h a function of size one has a residual of about 1 / h on all knots; for the heat equation
+        backwards, or Laplace's in time, the finest wave on the knots has ever less.
         """
         space, start, halved = spaces.space, spaces.coefficients, spaces.halved
         length = float(np.ptp(space.axes[-1].breaks))
@@ -164,9 +162,9 @@ class Verifier:
         return against if rows is None or self._grows(nulls_of(rows, space, start, halved), length) else None
 
     def _grows(self, nulls: tuple[Null, Null], length: float, rate: float | None = None) -> Objection | None:
-        """What the least determined functions of a slab of some length, and of the same halved, say.
+        """Return the objection of the near-null functions of a slab of some length, on two levels of knots.
 
-        ``rate``: what derivatives in time make of them, where that is not the problem's own.
+        ``rate``: what derivatives in time make of them, if not that of the problem.
         """
         slowest = slowest_rate(self.model, length) if rate is None else rate
         if min(null.sigma for null in nulls) <= VANISHING * slowest:
@@ -180,7 +178,7 @@ class Verifier:
         return Objection(None, float("inf"), Reason.RANK_DEFICIENT, detail, is_lasting=True)
 
     def free(self, field: Field, spaces: Spaces | None) -> Objection | None:
-        """A function that nothing holds, which makes a correction of any size, and of the rounding in it."""
+        """Return the objection that a function is free, so that a correction, and rounding in it, may have any size."""
         if spaces is not None and spaces.is_loose:
             return freely(UNIT)
         beyond = probe(self.model, field, float("inf"))
@@ -194,16 +192,16 @@ class Verifier:
 
     @cached_property
     def least_product(self) -> float | None:
-        """What the equations see of a product of all coordinates of norm one, at least."""
+        """The least residual of a product of functions of all coordinates, of norm one."""
         return least_residual(self.model)
 
     @property
     def _is_in_many(self) -> bool:
-        """Whether there are too many coordinates of space for what needs a grid."""
+        """Whether there are too many coordinates of space for checks that need a grid."""
         return self.model.problem.space_dimension > MOST_COORDINATES
 
     def missed(self, field: Field, loss: float) -> Objection | None:
-        """A feature that the points of a field with the mean squared residual ``loss`` there have missed."""
+        """Return the objection that the points of a field miss a feature; ``loss``: mean squared residual at them."""
         is_asked = not self._is_in_many or self.feature_check.features
         found = self.feature_check.examine(field, self.model.problem.domain, loss) if is_asked else None
         return None if found is None else Objection(found)
@@ -212,10 +210,10 @@ class Verifier:
         self, field: Field, loss: float, spaces: Spaces | None, allowed: float, left: float = 0.0,
         error: Field | None = None,
     ) -> Objection | None:  # fmt: skip
-        """The first objection to a field whose ``error``, a correction, is below ``allowed``; None where there is none.
+        """Return the first objection to a field whose ``error``, a correction, is below ``allowed``, or None.
 
         ``loss``: its mean squared residual; ``spaces``: where it has been solved for and corrected, if in splines on
-        all coordinates; ``left``: root mean square of what a correction in many coordinates leaves of the rows.
+        all coordinates; ``left``: root mean square of the rows after a correction in many coordinates.
         """
         problem = self.model.problem
         wrong = self.missed(field, loss) or contradicted(self.model, field)
@@ -236,7 +234,7 @@ class Verifier:
         return self._bent(field, known, problem.domain, allowed) or against
 
     def _determined(self, field: Field, spaces: Spaces | None, allowed: float) -> Objection | None:
-        """Whether something may be added to a field, or hides in what is left of its residual."""
+        """Return the objection that a function may be added to a field, or hides in its remaining residual."""
         if spaces is None:
             return self.free(field, None)
         if (share := left_free(self.model, spaces.space, spaces.coefficients)) > 0.0:
@@ -244,7 +242,7 @@ class Verifier:
         return self._along_sides(field, spaces, allowed) or self._stability(field, spaces, allowed)
 
     def _along_sides(self, field: Field, spaces: Spaces, allowed: float) -> Objection | None:
-        """Waves along sides that knots do not hold, and in which what is left of the rows may hide."""
+        """Return the objection that waves along sides, finer than the knots, are free or hide remaining residuals."""
         axes = spaces.space.axes
 
         def seen() -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Waves that a solution, or a slab of time, lacks and its knots do not hold."""
+"""Waves that are missing in a solution, or in a slab of time, and that its knots do not resolve."""
 
 from dataclasses import replace
 
@@ -17,21 +17,18 @@ from pinnkan.solver.verify.objection import Objection, Spaces
 from pinnkan.solver.verify.products.left import products_left
 from pinnkan.verdict.records import Reason
 
-#: Radians of a wave that an interval holds, of splines of any degree that slabs have.
+#: Radians of a wave that an interval resolves, for all degrees of slabs.
 RADIANS = 1.5
-#: Shorter slabs, as shares of the time, are not asked: in the first instants of a plate that is quenched what its sides
-#: make of the residual is more of such a share than any wave.
+#: Shorter slabs, as shares of the time, are not checked: residuals next to sides exceed waves at the first instants.
 SHORTEST = 1e-3
-#: What steps have left of waves that knots hold is part of what slabs are allowed, which early ones have more of: a
-#: slab of Heat2d-LT had 3 shares of the tolerance. So many shares are more than that, unless a slab is allowed them
-#: since its errors are forgotten: until t = 100 another one had 50, a fifth of what it might have.
+#: Most remaining waves that knots resolve, an error of steps, in shares of the tolerance; a slab of Heat2d-LT had 3.
 LEFT = 10.0
 
 
 def left_in_waves(model: Model, field: Field, known: Beside, spaces: Spaces | None, allowed: float) -> Objection | None:
-    """What is left of a steady field in a wave, or a product with one, where it is more than is ``allowed``.
+    """Return the objection that a steady field misses more than ``allowed`` of a wave, or a product with one, or None.
 
-    With the axes that hold it, unless those of the ``spaces`` do. ``known``: the correction of the field.
+    It has the axes that resolve it, unless those of ``spaces`` do. ``known``: the correction of the field.
     """
     left = Remainder(model, field, known, model.problem.domain)
     wave = waves_left(left, allowed) or standing_left(left, allowed) or products_left(model, field, known, allowed)
@@ -39,10 +36,10 @@ def left_in_waves(model: Model, field: Field, known: Beside, spaces: Spaces | No
 
 
 def lacking_waves(model: Model, field: Field, slab: Domain, known: Beside) -> Objection | None:
-    """The wave of which a slab lacks most, if that is more than its share of the tolerance; ``known``: its correction.
+    """Return the objection that a slab misses a wave by more than its share of the tolerance, or None.
 
-    Intervals that hold it are missed, side by side: so slabs are told where knots have to be. Where those of the slab
-    hold it steps have left it. None of a slab below SHORTEST.
+    Where its intervals do not resolve the wave, the objection is a train of missed features, so that slabs get knots
+    there; else steps have missed the wave. ``known``: the correction of the slab.
     """
     lengths = slab.box.lengths
     share = float(lengths[-1] / model.problem.box.lengths[-1])

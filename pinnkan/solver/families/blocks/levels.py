@@ -1,4 +1,4 @@
-"""A sum of blocks on few coordinates each: solved, corrected in the margin, and the blocks that this asks for added."""
+"""Levels of sums of blocks on few coordinates: solve, correct in the margin, add the blocks of the correction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -30,15 +30,15 @@ from pinnkan.solver.outcome import RESOLVED, Outcome
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Iteration
 
-#: Polynomials of a coordinate before its knots are halved: five levels of two.
+#: Polynomials per coordinate before its knots are halved: five levels of two.
 DEGREE = 10
-#: Most coefficients of the richer sum: 18,000 rows, 0.6 GB, ten seconds on two cores.
+#: Most coefficients of the richer sum: 18,000 rows, 0.6 GB.
 LARGEST = 4000
 
 
 @dataclass(frozen=True, eq=False)
 class Solved:
-    """What a minimum leaves for the estimate: training and held-out rows, their loss, the factor of the richer sum."""
+    """Data of a minimum for the estimate: training and held-out rows, their loss, factor of the richer sum."""
 
     rows: tuple[ScatteredRows, ...]
     held: tuple[ScatteredRows, ...]
@@ -48,10 +48,10 @@ class Solved:
 
 @dataclass(frozen=True, eq=False)
 class BlocksState:
-    """A sum of blocks and coefficients (product, unknown) in it, a minimum if ``is_solved``; its seed of points.
+    """A sum of blocks and its coefficients (product, unknown), at their minimum if ``is_solved``; seed of its points.
 
-    ``start``: those with which the level began, at which its rows are weighted; ``why`` these blocks go on, where
-    another network was tried; ``solved`` is made again where a state was stored.
+    ``start``: coefficients at which the rows are weighted; ``why``: the reason of these blocks after other trials;
+    ``solved``: made again after a state was stored.
     """
 
     space: BlockSum
@@ -64,7 +64,7 @@ class BlocksState:
 
 
 def first_space(model: Model, degree: int | None) -> BlockSum:
-    """Blocks on one coordinate each, all levels of the polynomials."""
+    """The sum of blocks on one coordinate each, with all levels of polynomials."""
     problem = model.problem
     edges = tuple(
         Edge.first(a, b, degree or DEGREE, p)
@@ -75,31 +75,31 @@ def first_space(model: Model, degree: int | None) -> BlockSum:
 
 
 def with_groups(edges: tuple[Edge, ...], groups: tuple[Levels, ...], unknowns: int) -> BlockSum:
-    """The sum of these groups, edges refined where a group asks for it."""
+    """The sum of these groups, its edges refined to their levels."""
     reached = (max(g[i] for g in groups) for i in range(len(edges)))
     return BlockSum(tuple(e.reaching(n) for e, n in zip(edges, reached, strict=True)), groups, unknowns)
 
 
 def richer(space: BlockSum) -> BlockSum:
-    """The sum with its margin after it."""
+    """The sum followed by its margin."""
     return with_groups(space.edges, (*space.groups, *margin(space.groups)), space.unknowns)
 
 
 @dataclass(frozen=True, eq=False)
 class BlocksLevels(ModelLevels):
-    """Sums of products of splines on few of the coordinates; ``why`` they were chosen."""
+    """The family of sums of products of splines on few coordinates; ``why``: the reason of its choice."""
 
     degree: int | None
     most_levels: int
     why: str
 
     def first(self) -> BlocksState:
-        """One coordinate in each block."""
+        """The state before the first level: blocks on one coordinate each."""
         space = first_space(self.model, self.degree)
         return _before(space, np.zeros((space.products, space.unknowns)), self.problem.solver.seed * 1_000_000)
 
     def minimise(self, state: BlocksState, number: int, monitor: Monitor) -> tuple[BlocksState, tuple[Iteration, ...]]:
-        """Least squares at scattered points; the factor of a linear problem serves the richer sum too."""
+        """Solve least squares at scattered points; the factor of the richer sum is kept for the estimate."""
         space, rich = state.space, richer(state.space)
         before: Jets | None = None if self.model.is_linear else BlockField(space, state.start)
         rows = scattered(self.model, row_count(rich), state.seed, before)
@@ -121,7 +121,7 @@ class BlocksLevels(ModelLevels):
     def _linear(
         self, state: BlocksState, rows: tuple[ScatteredRows, ...], rich: BlockSum
     ) -> tuple[Array, float, Factor]:
-        """Coefficients, loss and the factor of the richer sum, in one step from zero; or those of a stored minimum."""
+        """Coefficients, mean square and factor of the richer sum: one step from zero, or those of a stored minimum."""
         space = state.space
         if not self.model.is_linear:
             function = BlockField(space, state.coefficients)
@@ -149,23 +149,23 @@ class BlocksLevels(ModelLevels):
         )
 
     def samples(self, state: BlocksState) -> Samples:
-        """At Sobol points."""
+        """The function at Sobol points."""
         return samples_of(self.problem, BlockField(state.space, state.coefficients))
 
     def estimate(self, state: BlocksState, measured: Measured, before: Outcome) -> BlocksEstimate:
-        """A correction in the richer sum, and the held-out residual that it leaves over the smallest singular value."""
+        """Correct in the richer sum; add the held-out residual that remains over the smallest singular value."""
         solved, space, rich, c = state.solved, state.space, richer(state.space), state.coefficients
         assert solved is not None
         here, after = space.carry(c, rich), solved.factor.step(rich.size).reshape(rich.products, rich.unknowns)
-        if self.model.is_linear:  # the factor stands at zero
+        if self.model.is_linear:  # linearised at zero
             error, scale = BlockField(rich, after - here), rich.norm(after)
             return weigh(solved.held, error, None, here, solved.factor, scale)
         scale = rich.norm(here + after)
         return weigh(solved.held, BlockField(rich, after), BlockField(space, c), None, solved.factor, scale)
 
     def refine(self, state: BlocksState, estimate: BlocksEstimate, against: Objection) -> BlocksState | None:
-        """The sum with the groups of the margin that carry the correction; with all where that sees nothing."""
-        if against.missed is not None:  # no knots can be put there
+        """Add the groups of the margin that carry the correction; all where it is small beside what remains."""
+        if against.missed is not None:  # blocks have no local knots
             return None
         solved, space, rich = state.solved, state.space, estimate.correction.space
         assert solved is not None
@@ -184,16 +184,16 @@ class BlocksLevels(ModelLevels):
 
 
 def _before(space: BlockSum, start: Array, seed: int, why: str = "") -> BlocksState:
-    """Before a level: the space on edges that its margin shares."""
+    """The state before a level; its space has the edges of its richer sum."""
     return BlocksState(BlockSum(richer(space).edges, space.groups, space.unknowns), start, start, seed, why)
 
 
 def _gauss_newton(
     rows: tuple[ScatteredRows, ...], space: BlockSum, c: Array, tolerance: float, number: int, monitor: Monitor
 ) -> tuple[Array, float, tuple[Iteration, ...]]:
-    """Gauss-Newton steps, halved until the loss falls, until they are below ``tolerance``.
+    """Gauss-Newton steps, each halved until the mean square falls, until one is below ``tolerance``.
 
-    Raises SolverError: no step is finite, or none lowers the loss.
+    Returns coefficients, mean square and steps. Raises SolverError: no step lowers it, or it is not finite.
     """
     steps: list[Iteration] = []
     loss = mean_square(rows, BlockField(space, c))
@@ -215,30 +215,28 @@ def _gauss_newton(
     return c, loss, tuple(steps)
 
 
-#: Groups are added, best gain per coefficient first, until this share of the correction's norm is left. Heuristic:
-#: smaller shares add groups that the next correction would find too small, larger ones need more rounds.
+#: Groups are added, best gain per coefficient first, until this share of the correction's norm remains. Heuristic.
 LEFT = 0.1
-#: A group's share must exceed that of noise by this factor. Heuristic: with two or three products in most groups, noise
-#: does so once in twenty.
+#: A group's share must exceed that of noise by this factor. Heuristic: noise does so in one of twenty groups.
 CLEAR = 3.0
-#: A correction below this share of what the residual leaves unexplained sees nothing: then all of the margin is added.
+#: All of the margin is added where the correction is below this share of the remaining error.
 BLIND = 0.1
 
 
 def first_groups(dimension: int, levels: int) -> tuple[Levels, ...]:
-    """The constant, and the first levels of every coordinate alone."""
+    """The constant, and the first ``levels`` of each coordinate alone."""
     alone = [tuple(level * (i == axis) for i in range(dimension)) for axis in range(dimension)
              for level in range(1, levels + 1)]  # fmt: skip
     return ordered([(0,) * dimension, *alone])
 
 
 def ordered(groups: Sequence[Levels]) -> tuple[Levels, ...]:
-    """Sorted by the coordinates they depend on, fewest first."""
+    """Sort groups by the coordinates they depend on, fewest first."""
     return tuple(sorted(groups, key=lambda g: (len(support(g)), support(g), g)))
 
 
 def margin(groups: Sequence[Levels]) -> tuple[Levels, ...]:
-    """The groups one level above some, whose lower neighbours are all there (Gerstner and Griebel 2003)."""
+    """The groups one level above a known one, all of whose lower neighbours are known (Gerstner and Griebel 2003)."""
     known, dimension = set(groups), len(groups[0])
     found = {_moved(g, axis, 1) for g in groups for axis in range(dimension)} - known
     return ordered([g for g in found if all(_moved(g, i, -1) in known for i in support(g))])
@@ -251,7 +249,7 @@ def _moved(group: Levels, axis: int, by: int) -> Levels:
 def worthwhile(space: BlockSum, correction: Array, chance: Array, known: int) -> tuple[Levels, ...]:
     """The groups after the first ``known`` that carry the correction (product, unknown), best gain per cost first.
 
-    ``chance`` (product, unknown): squares that mere noise would give; what does not exceed it clearly is left out.
+    ``chance`` (product, unknown): expected squares of noise, which a share has to exceed clearly.
     """
     noise = np.stack([chance[p].sum(0) for p in space.places])
     shares = np.maximum(space.shares(correction) - CLEAR * noise, 0.0).max(1)[known:]
@@ -263,7 +261,7 @@ def worthwhile(space: BlockSum, correction: Array, chance: Array, known: int) ->
 
 
 def in_words(groups: Sequence[Levels], names: Sequence[str]) -> str:
-    """Which coordinates the blocks couple: ``5 on one coordinate, 2 on two (x1 x2, x3 x4)``."""
+    """Describe which coordinates blocks couple: ``5 on one coordinate, 2 on two (x1 x2, x3 x4)``."""
     sets = sorted({support(g) for g in groups if any(g)}, key=lambda s: (len(s), s))
     parts = []
     for count in sorted({len(s) for s in sets}):

@@ -1,12 +1,10 @@
-"""Least squares over all blocks at once: rows at scattered points, one factorisation that serves every prefix.
+"""Least squares for all blocks at once: rows at scattered points, one factorisation for a sum and its richer one.
 
-Rows are means, not integrals: an equation counts the mean square of its residual over the box, a condition that over
-its side. Columns stand in the order of the groups. The triangular factor of the first k columns is the leading part of
-the whole one, so that a sum of blocks and a richer one that begins with it are solved together.
+Rows are means: an equation weighs the mean square of its residual over the box, a condition over its side. Columns are
+in the order of the groups, so that the triangular factor of the first k columns is the leading part of the whole one.
 
-So is the error of any function in many coordinates: the linearised equation is solved for it in blocks. What they do
-not hold is seen by the residual at points never trained on: it is divided by the smallest singular value of the rows,
-the least residual that a function of size one can have. So a block that is missing altogether is part of the estimate.
+The error of any function is estimated by solving the linearised equation in blocks. Errors outside of the blocks are
+bounded by the residual at held-out points over the smallest singular value of the rows.
 """
 
 from collections.abc import Sequence
@@ -29,7 +27,7 @@ from pinnkan.solver.family import ErrorEstimate
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.verdict.records import Evidence
 
-#: Points of all sides together, per point inside; and the fewest on a side.
+#: Points of all sides together per point inside.
 SIDES_SHARE = 0.6
 LEAST_ON_SIDE = 24
 #: Points at which a true error is measured, and their seed.
@@ -38,20 +36,20 @@ TRUE_POINTS, TRUE_SEED = 2048, 20_260_304
 
 @dataclass(frozen=True, eq=False)
 class ScatteredRows:
-    """An equation at points (point, coordinate), each row multiplied by ``weight``."""
+    """An equation at points (point, coordinate); each row is multiplied by ``weight``."""
 
     equation: CompiledEquation
     points: Array
     weight: float
 
     def linearise(self, at: Array) -> tuple[Array, Array]:
-        """Weighted residual (point) and its derivatives by the equation's jets (point, jet) at jets (point, jet)."""
+        """Return the weighted residual (point) and its derivatives by jets (point, jet), at jets (point, jet)."""
         f, w = self.equation.linearise(torch.from_numpy(self.points), torch.from_numpy(at))
         return self.weight * f.numpy(), self.weight * w.numpy()
 
 
 def linearised(rows: Sequence[ScatteredRows], function: Jets | None) -> list[tuple[Array, Array]]:
-    """Each linearised at a function, which is evaluated once where they hold the same derivatives."""
+    """Linearise each group of rows at a function (None: zero), evaluated once for groups with the same jets."""
     found: list[tuple[Array, Array]] = [(np.zeros(0), np.zeros((0, 0)))] * len(rows)
     for jets, numbers in alike(rows).items():
         points = np.concatenate([rows[n].points for n in numbers])
@@ -63,7 +61,7 @@ def linearised(rows: Sequence[ScatteredRows], function: Jets | None) -> list[tup
 
 
 def alike(rows: Sequence[ScatteredRows]) -> dict[tuple[Jet, ...], list[int]]:
-    """Which rows hold the same derivatives, such as the values on all sides."""
+    """The numbers of the groups of rows with the same jets, by jets."""
     found: dict[tuple[Jet, ...], list[int]] = {}
     for number, group in enumerate(rows):
         found.setdefault(group.equation.jets, []).append(number)
@@ -71,12 +69,12 @@ def alike(rows: Sequence[ScatteredRows]) -> dict[tuple[Jet, ...], list[int]]:
 
 
 def mean_square(rows: Sequence[ScatteredRows], function: Jets | None) -> float:
-    """The sum of the squared rows, which are means."""
+    """The sum of the squared rows at a function, which are means."""
     return sum(float((residual**2).sum()) for residual, _ in linearised(rows, function))
 
 
 def scattered(model: Model, count: int, seed: int, function: Jets | None = None) -> tuple[ScatteredRows, ...]:
-    """Rows of all equations at ``count`` points inside, and of all conditions; weights from the sizes at a function."""
+    """Return rows of all equations at ``count`` points inside and of conditions, weighted at a function."""
     problem = model.problem
     inside = problem.domain.sample(count, sobol(seed))
     rows = [ScatteredRows(e, inside, count**-0.5) for e in model.equations]
@@ -94,24 +92,21 @@ def scattered(model: Model, count: int, seed: int, function: Jets | None = None)
 
 
 def samples_of(problem: Problem, function: Jets) -> Samples:
-    """A function at Sobol points of their own, for its true error."""
+    """A function at Sobol points for its true error."""
     return samples_at(function, problem.domain.sample(TRUE_POINTS, sobol(TRUE_SEED)))
 
 
-#: Up to so many columns the rows are factorised by QR, above by Cholesky of the normal equations: both cost n^2 per
-#: row, the latter half and on all cores; orthonormal products keep the condition number near 300 (measured).
+#: Up to so many columns the rows are factorised by QR, above by Cholesky of the normal equations, at half the cost:
+#: orthonormal products keep the condition number near 300.
 QR_COLUMNS = 400
-#: A unit column that is this near to the others is not determined: rounding, which normal equations take the root of.
+#: A unit column closer to the span of the others is not determined; normal equations take the root of it.
 SEEN = 1e-13
-#: Steps of inverse iteration for the smallest singular value: it settles to a few per cent in less than ten.
+#: Steps of inverse iteration for the smallest singular value, to a few per cent.
 INVERSE_STEPS = 10
 
 
 def jacobian(rows: Sequence[ScatteredRows], space: BlockSum, function: Jets | None) -> tuple[Array, Array]:
-    """Matrix (row, coefficient) and residual (row) of all rows, linearised at a function (None: zero).
-
-    Groups of rows with the same derivatives, such as values on all sides, are assembled in one batch.
-    """
+    """Return the matrix (row, coefficient) and residual (row) of all rows, linearised at a function (None: zero)."""
     at = np.cumsum([0, *(len(g.points) for g in rows)])
     matrix = np.zeros((at[-1], space.products, space.unknowns))
     residual = np.empty(at[-1])
@@ -129,22 +124,22 @@ def jacobian(rows: Sequence[ScatteredRows], space: BlockSum, function: Jets | No
 
 
 def _bare(values: Array) -> Array | float:
-    """A constant as one number, which saves a product per column."""
+    """Constant values as one number, which saves a product per column."""
     return float(values[0]) if np.ptp(values) == 0.0 else values
 
 
 @dataclass(frozen=True, eq=False)
 class Factor:
-    """J = Q R with columns scaled to unit length, and Q^T r: solves min |J d + r| over the first columns."""
+    """J = Q R with columns scaled to unit length, and Q^T r: solves min |J d + r| over leading columns."""
 
     triangle: Array
     right: Array
     scale: Array
-    variance: float  # of a row that the columns leave over
+    variance: float  # of a row of the remaining residual
 
     @classmethod
     def of(cls, matrix: Array, residual: Array) -> "Factor":
-        """Factorise.
+        """Factorise J = ``matrix`` with r = ``residual``.
 
         Raises numpy.linalg.LinAlgError: the rows are not finite, or do not determine the coefficients.
         """
@@ -170,12 +165,12 @@ class Factor:
         return -self.scale[:count] * scipy.linalg.solve_triangular(self.triangle[:count, :count], self.right[:count])
 
     def chance(self) -> Array:
-        """Expected square of every coefficient if what the columns leave over were noise."""
+        """The expected square of each coefficient if the remaining residual were noise."""
         inverse = scipy.linalg.solve_triangular(self.triangle, np.eye(len(self.scale)))
         return np.asarray(self.variance * self.scale**2 * (inverse**2).sum(1))
 
     def smallest(self) -> float:
-        """The smallest singular value of J: how little the rows can see of a function of size one."""
+        """The smallest singular value of J, the least residual of a function of size one, by inverse iteration."""
         vector = np.random.default_rng(0).standard_normal(len(self.scale))
         norm = 1.0
         for _ in range(INVERSE_STEPS):
@@ -186,9 +181,9 @@ class Factor:
         return float(norm**-0.5)
 
 
-#: ScatteredRows inside per coefficient (method.md, section 3: 3 to 4).
+#: Rows inside per coefficient (method.md, section 3: 3 to 4).
 ROWS = 3.0
-#: Points inside of the held-out residual, fewer where the sum is small: a mean to a few per cent.
+#: Most points of the held-out residual, for a mean to a few per cent.
 HELD_OUT = 2048
 #: Between the seeds of training and held-out points; every place has a seed of its own.
 STRIDE = 1000
@@ -196,7 +191,7 @@ STRIDE = 1000
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BlocksEstimate(ErrorEstimate):
-    """A correction in a sum of blocks; the relative sizes of it and of what it leaves unexplained; held-out loss."""
+    """A correction in a sum of blocks, its relative size ``explained``, and that of the remaining error."""
 
     correction: BlockField
     explained: float
@@ -205,12 +200,12 @@ class BlocksEstimate(ErrorEstimate):
 
 
 def row_count(space: BlockSum) -> int:
-    """Points inside for a sum of blocks."""
+    """The number of points inside for a sum of blocks."""
     return int(ROWS * space.size) + 50
 
 
 def held_out(model: Model, space: BlockSum, seed: int, function: Jets | None) -> tuple[ScatteredRows, ...]:
-    """ScatteredRows never trained on, for the training rows of that seed."""
+    """Return held-out rows for the training rows of a seed."""
     return scattered(model, min(row_count(space), HELD_OUT), seed + STRIDE, function)
 
 
@@ -222,10 +217,10 @@ def weigh(
     factor: Factor,
     scale: Array,
 ) -> BlocksEstimate:
-    """The judgement of a function with that correction.
+    """Estimate the error of a function from its correction ``error`` and the held-out residual that remains.
 
-    The rows are linearised at ``function``, or at zero for a linear problem, where ``here`` holds the coefficients;
-    ``scale`` is the size of each unknown.
+    Rows are linearised at ``function``, or at zero for a linear problem with coefficients ``here``; ``scale``: the size
+    of each unknown.
     """
     matrix, residual = jacobian(held, error.space, function)
     own = residual if here is None else residual + matrix @ here.ravel()
@@ -242,7 +237,7 @@ def weigh(
 
 
 def judge_by_blocks(model: Model, field: Jets, space: BlockSum, seed: int) -> BlocksEstimate:
-    """Solve the linearised equation for the error of a field in a sum of blocks, and weigh it.
+    """Estimate the error of a field by solving the linearised equation in a sum of blocks.
 
     Raises SolverError: the rows do not determine it.
     """

@@ -1,9 +1,8 @@
-"""Judge a deep network by a product network that solves the same problem to a smaller tolerance.
+"""Estimate the error of a deep network by its distance from a product network solved to a smaller tolerance.
 
-If v has the error delta, then that of u is at most ``|u - v| + delta``. The distance is measured on the knots of v,
-halved, together with the cells of u's training points; and around a feature that may be hidden. A correction of u on
-even knots missed the front of a deep Burgers: 8e-5 for an error of 2e-4 however often its intervals were halved; v,
-whose knots follow the front, takes a second and says 2.1e-4.
+If v has the error delta, the error of u is at most ``|u - v| + delta``. The distance is measured on the halved knots of
+v, which follow fronts, and the cells of u's training points. A correction on even knots can miss a front: 8e-5 for an
+error of 2e-4 of a deep Burgers, where the comparison has 2.1e-4.
 """
 
 from collections.abc import Callable
@@ -26,25 +25,22 @@ from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature, with_knot
 from pinnkan.verdict.records import Evidence
 from pinnkan.verdict.verdict import judge
 
-#: The product network is solved for to this share of the tolerance, later of the difference found.
+#: Tolerance of the product network over the tolerance of the solve, later over the distance.
 SHARE = 0.1
-#: Solved for again, more accurately, while its own error is above this share of the difference; in all so often.
+#: The product network is solved again while its own error exceeds this share of the distance; number of solves in all.
 SHARP, MOST_SOLVES = 0.5, 3
-#: No tolerance below this: rounding.
+#: Least tolerance of the product network: rounding.
 LEAST = 1e-11
-#: Networks further apart may be different solutions of a nonlinear problem: the correction has to decide.
+#: Networks of a nonlinear problem with a larger distance may be different solutions: the correction decides. Heuristic.
 APART = 0.3
-#: A knot nearer to another than this share of the interval is none.
+#: Breaks are not inserted nearer to a knot than this share of its interval. Heuristic.
 CLOSE = 1e-2
 
 SolveProduct = Callable[[Model, Monitor], Outcome]
 
 
 class Comparison:
-    """Compares fields of one problem with one product network, which is solved for when first needed.
-
-    ``monitor``: the clock of the solve that is judged.
-    """
+    """Compares fields with one product network, solved when first needed; ``monitor``: the clock of the solve."""
 
     def __init__(self, model: Model, solve: SolveProduct, monitor: Monitor) -> None:
         self._model, self._solve, self._monitor = model, solve, monitor
@@ -53,9 +49,9 @@ class Comparison:
         self._own = np.inf
 
     def estimate(self, field: Field) -> ErrorEstimate:
-        """The estimated error of ``field``: by comparison, else by correction.
+        """Estimate the error of ``field`` by comparison, or by correction if there is no comparison.
 
-        Raises SolverError: neither is to be had.
+        Raises SolverError: neither is available.
         """
         found = self.compare(field)
         if found is not None:
@@ -67,10 +63,9 @@ class Comparison:
         return ErrorEstimate(SAFETY * size, lacking)
 
     def compare(self, field: Field, suspect: HiddenFeature | None = None) -> tuple[float, ProductField] | None:
-        """The same by comparison alone, looking closely at what is ``suspect``.
+        """Return an error bound and the difference by comparison alone, with extra knots at the feature ``suspect``.
 
-        None where the product network did not converge, where it may be another solution, and where the field is not
-        finite.
+        None if the product network did not converge, if it may be another solution, and if the field is not finite.
         """
         if self._field is None:
             self._solve_to(SHARE * self._model.problem.solver.tolerance)
@@ -84,19 +79,19 @@ class Comparison:
         return size + self._own, lacking
 
     def clears(self, field: Field, suspect: HiddenFeature) -> bool:
-        """Whether the field is within the tolerance however closely one looks at a place."""
+        """Whether the field is within the tolerance by a comparison with extra knots at a feature."""
         found = self.compare(field, suspect)
         return found is not None and found[0] <= self._model.problem.solver.tolerance
 
     def _solve_to(self, tolerance: float) -> bool:
-        """Whether the product network was solved for to that tolerance; else the one before stays."""
+        """Solve for the product network to a tolerance; whether that converged, else the one before stays."""
         tolerance = max(tolerance, LEAST)
         seconds = self._monitor.limit - self._monitor.elapsed()
         if len(self._tolerances) == MOST_SOLVES or seconds <= 0.0 or tolerance in self._tolerances:
             return False
         self._tolerances.append(tolerance)
         settings = SolverSettings(tolerance=tolerance, network="product")
-        problem = replace(self._model.problem, solver=settings, exact=None)  # judged as users' problems are
+        problem = replace(self._model.problem, solver=settings, exact=None)  # without it, as in users' problems
         monitor = Monitor(seconds, None)
         try:
             outcome = self._solve(replace(self._model, problem=problem, clock=monitor.clock), monitor)
@@ -112,11 +107,10 @@ class Comparison:
 def distance(
     problem: Problem, field: Field, other: ProductField, suspect: HiddenFeature | None = None
 ) -> tuple[float, ProductField]:
-    """Relative L2 size (worst unknown) of ``other - field``, and this function as splines; nan if it is not finite.
+    """Return the relative L2 norm (worst unknown) of ``other - field`` and this function as splines; nan if not finite.
 
-    On the knots of ``other``, halved, the field's own, and some around a ``suspect`` place, half as wide as what is
-    there: its flank lies in the next interval, which is wider. The size is that on their Gauss points, the function a
-    projection.
+    The knots are those of ``other``, halved, the breaks of ``field``, and some at a ``suspect`` feature, half as wide
+    as it to resolve its flanks. The norm is that on Gauss points; the function is a projection.
     """
     closely = None if suspect is None else replace(suspect, width=0.5 * suspect.width)
     pieces = []
@@ -143,7 +137,7 @@ def distance(
 
 
 def _with_breaks(axis: Axis, field: Field, index: int, last: Axis) -> Axis:
-    """The axis with the field's breaks in that coordinate, at the time in the middle of ``last`` if that is time."""
+    """Insert the breaks of ``field`` along coordinate ``index``, at the middle of ``last`` if they vary in time."""
     more = field.breaks(index, float(last.breaks.mean()))
     place = np.clip(np.searchsorted(axis.breaks, more) - 1, 0, axis.intervals - 1)
     low, high = axis.breaks[place], axis.breaks[place + 1]

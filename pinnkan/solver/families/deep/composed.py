@@ -1,7 +1,7 @@
-"""Deep networks in many coordinates: hidden units one by one, variable projection, scattered rows, judged by blocks.
+"""Deep networks in many coordinates: growing hidden layers, variable projection, scattered rows, estimates by blocks.
 
-A level is a few steps of Levenberg-Marquardt on the inner layers. Where these have stalled, the network grows by what
-lowers the held-out residual most after a short race: one more hidden unit, or all knot intervals halved.
+A level is a few Levenberg-Marquardt steps on the inner layers. Once these stall, the network grows by a hidden unit or
+by halved knot intervals, whichever lowers the held-out residual most after a few steps.
 """
 
 import math
@@ -34,37 +34,36 @@ from pinnkan.solver.outcome import RESOLVED, Outcome
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Iteration
 
-#: Degree and knot intervals of the edges at first: the five-dimensional Gaussian reaches 1e-10 with them.
+#: First degree and number of intervals of the edges: the five-dimensional Gaussian reaches 1e-10 with them.
 DEGREE = 7
 INTERVALS = 2
-#: Random starts, steps of each in a race, and steps of a round.
+#: Number of random starts, steps of each before the best is selected, and steps of a level.
 STARTS = 3
 RACE_STEPS = 15
 ROUND_STEPS = 15
-#: Noise of the starting edges relative to their slope.
+#: Noise of the first edges relative to their slope.
 SPREAD = 0.1
-#: A round has stalled when it lowers the residual by less than this factor.
+#: A level has stalled if it lowers the root mean square residual by less than this factor. Heuristic.
 LEAST_GAIN = 2.0
 #: Points inside per coefficient.
 ROWS = 4.0
-#: A held-out loss above MOST_GAP times the training loss calls for DENSER points before anything grows.
+#: Factor between held-out and training loss beyond which points get denser, by the second factor, up to the third.
 MOST_GAP = 3.0
 DENSER = 2.0
 DENSEST = 8.0
-#: Growths before giving up.
+#: Maximum number of growths.
 MOST = 6
 
 
-#: Levels of a composition: rounds of steps and growths together.
+#: Maximum number of levels.
 MOST_LEVELS = 40
 
 
 @dataclass(frozen=True, eq=False)
 class ComposedState:
-    """A network, or None before the race of the starts; its ``loss`` at the beginning of the level.
+    """A network, None before the first level, and its ``loss`` at the start of the level.
 
-    ``after``: its loss at the end, None before; ``density``: points per coefficient relative to ROWS; ``grown``: how
-    often it has grown; ``number`` of the level.
+    ``after``: the loss at its end, or None; ``density``: relative number of points; ``grown``: number of growths.
     """
 
     field: DeepField | None
@@ -82,9 +81,9 @@ class ComposedState:
 
 @dataclass(frozen=True, eq=False)
 class Composed(ModelLevels):
-    """Networks of ``hidden`` widths, or of one hidden layer that grows from one unit; judged in ``space``.
+    """The family of networks of ``hidden`` widths, None: one layer that grows from one unit; estimates in ``space``.
 
-    ``until``: seconds of the solve at which the first level is cut short; ``why`` they were chosen.
+    ``until``: seconds of the solve at which the first level ends; ``why``: the reason for this choice.
     """
 
     space: BlockSum
@@ -95,22 +94,22 @@ class Composed(ModelLevels):
 
     @property
     def inputs(self) -> Inputs:
-        """What the first layer sees."""
+        """The scaling of the coordinates for the first layer."""
         return Inputs(self.problem.box.ranges, self.problem.box.periodic)
 
     @property
     def seed(self) -> int:
-        """Of all points."""
+        """The seed of the training points, from which those of all other points follow."""
         return self.problem.solver.seed * 1_000_000 + 500_000
 
     def first(self) -> ComposedState:
-        """No network yet: the race of the starts is part of the first level."""
+        """Return the state without a network; the starts are part of the first level."""
         return ComposedState(None)
 
     def minimise(
         self, state: ComposedState, number: int, monitor: Monitor
     ) -> tuple[ComposedState, tuple[Iteration, ...]]:
-        """The race of the starts on the first level, then a round of steps."""
+        """Select a start on the first level, then make the steps of a level."""
         if state.after is not None:
             return state, ()
         run = _Round(self, state, number, monitor)
@@ -127,23 +126,23 @@ class Composed(ModelLevels):
         return replace(state, field=self.function(network), loss=self.loss(network, self.seed), after=None)
 
     def function(self, network: Network) -> DeepField:
-        """The network on the whole box; as knots, its intervals on every coordinate."""
+        """Return the field of a network on the whole box, with its even intervals as cells of every coordinate."""
         cells = tuple(np.linspace(a, b, network.intervals + 1) for a, b in self.problem.box.ranges)
         return DeepField((Piece(self.inputs, network, cells),), None)
 
     def system(self, count: int, seed: int, at: Network | None) -> NetworkSystem:
-        """Rows at ``count`` points inside and those of the conditions."""
+        """Return the rows at ``count`` points inside and of the conditions, weighted by sizes at the network ``at``."""
         function: Jets | None = None if at is None or self.model.is_linear else self.function(at)
         rows = scattered(self.model, count, seed, function)
         groups = [Group.build([r.equation], r.points, np.full(len(r.points), r.weight), "cpu", None) for r in rows]
         return NetworkSystem(groups, self.inputs)
 
     def count(self, network: Network, density: float) -> int:
-        """Points inside for the training of a network."""
+        """The number of training points inside for a network."""
         return round(density * ROWS * network.parameters)
 
     def loss(self, network: Network, seed: int) -> float:
-        """Mean square of the residual at points of that seed."""
+        """Return the mean squared residual at points of ``seed``."""
         system = self.system(HELD_OUT, seed, network)
         u, _ = network.forward(system.jets, system.inputs)
         return sum(float(rows @ rows) for rows, _, _ in system.linearise(u))
@@ -167,25 +166,25 @@ class Composed(ModelLevels):
         )
 
     def samples(self, state: ComposedState) -> Samples:
-        """At Sobol points."""
+        """The network at Sobol points."""
         assert state.field is not None
         return samples_of(self.problem, state.field)
 
     def estimate(self, state: ComposedState, measured: Measured, before: Outcome) -> BlocksEstimate:
-        """By a correction in blocks."""
+        """Estimate the error by a correction in blocks."""
         assert state.field is not None
         return judge_by_blocks(self.model, state.field, self.space, self.seed + 2 * STRIDE * (state.number + 1))
 
     def refine(self, state: ComposedState, estimate: BlocksEstimate, against: Objection) -> ComposedState | None:
-        """Another round; on denser points where the residual off them is far larger, or of a larger network."""
-        if against.missed is not None:  # no knots can be put there
+        """Return the next state, if needed with denser points or a larger network; None if nothing can follow."""
+        if against.missed is not None:  # a network has no local knots
             return None
         after, network = state.after, state.network
         assert after is not None
         following = replace(state, loss=after, after=None, number=state.number + 1)
         if estimate.heldout > MOST_GAP * after and state.density < DENSEST:
             return replace(following, density=DENSER * state.density, loss=math.inf)
-        if state.after is None or state.after <= state.loss / LEAST_GAIN**2:  # the level has lowered the loss
+        if state.after is None or state.after <= state.loss / LEAST_GAIN**2:  # not stalled
             return following
         if state.grown == MOST:
             return None
@@ -198,19 +197,19 @@ class Composed(ModelLevels):
 
 
 class _Round:
-    """The minimisations of a level, and the steps they take."""
+    """The minimisations of one level, and their steps."""
 
     def __init__(self, family: Composed, state: ComposedState, number: int, monitor: Monitor) -> None:
         self.family, self.state, self.number, self.monitor = family, state, number, monitor
         self.steps: list[Iteration] = []
 
     def is_late(self) -> bool:
-        """Whether the time limit is over, or that of a first level on trial."""
+        """Whether the time limit is over, or on the first level its own limit."""
         on_trial = self.state.field is None and self.monitor.elapsed() > self.family.until
         return self.monitor.expired() or self.family.model.clock.expired() or on_trial
 
     def minimise(self, network: Network, steps: int) -> tuple[Network, float]:
-        """So many steps on points of their own, fewer when stuck or late; and the loss after them."""
+        """Make up to ``steps`` Levenberg-Marquardt steps; return the network and its loss."""
         family, best = self.family, network
         system = family.system(family.count(network, self.state.density), family.seed, network)
 
@@ -228,19 +227,19 @@ class _Round:
         return best, state.loss
 
     def race(self, networks: list[Network]) -> Network:
-        """The one with the least held-out residual after a few steps."""
+        """Return the network with the least held-out loss after a few steps."""
         found = [self.minimise(n, RACE_STEPS)[0] for n in networks]
         return min(found, key=lambda n: self.family.loss(n, self.family.seed + STRIDE))
 
 
 def network_of(field: Field | None) -> Network:
-    """The only network of a field."""
+    """Return the only network of a field."""
     assert isinstance(field, DeepField)
     return field.pieces[0].network
 
 
 def described(network: Network) -> str:
-    """Widths and size of a network, in words."""
+    """Describe the widths and the size of a network."""
     return f"B-spline KAN {list(_widths(network))} of {network.parameters} coefficients"
 
 
@@ -249,7 +248,7 @@ def _widths(network: Network) -> tuple[int, ...]:
 
 
 def _grown(network: Network, may_widen: bool, seed: int) -> list[Network]:
-    """The larger networks to choose from; all of them represent the function of this one."""
+    """Return larger networks that represent the same function: halved intervals, one more hidden unit if allowed."""
     out = [network.halved()]
     if may_widen:
         basis, (inputs, _, outputs) = network.splines[0].basis, _widths(network)

@@ -1,9 +1,7 @@
-"""The minimisations of a deep solve, one after the other, each recorded so that a stopped solve can go on.
+"""The minimisations of a deep solve, recorded in order so that a stopped solve can be resumed.
 
-A resumed solve repeats those it has done for free, goes on in the middle of the one it was stopped in where that is
-Levenberg-Marquardt, and begins the others again: by least squares, Adam or L-BFGS. These take the rows of a
-:class:`pinnkan.solver.families.deep.rows.System` to the square, and stop when stalled, late, or at their number of
-steps.
+A resumed solve takes the recorded results, continues an interrupted Levenberg-Marquardt minimisation, and repeats one
+by least squares, Adam or L-BFGS. All stop if they stall, at the time limit or at their number of steps.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,22 +23,21 @@ from pinnkan.solver.minimise.levenberg_marquardt import by_singular_values
 from pinnkan.solver.monitor import Monitor
 from pinnkan.verdict.records import Reason
 
-#: Told of every step: loss, relative size of the step, learning rate; True when the time is up.
+#: Called after every step with loss, relative size of the step and learning rate; returns True if the time is over.
 Report = Callable[[float, float, float], bool]
 Minimiser = Callable[[NetworkSystem, Network, int, Report], Minimised]
 
-#: Adam climbs from the first to the second rate over CLIMB steps at every change of level (arXiv:2603.04827, section
-#: 4.2), and fades to LAST of it by the last step, so that the level ends without the noise of large steps.
+#: The rate of Adam rises from the first to the second over a number of steps (arXiv:2603.04827, section 4.2) and falls
+#: by the last factor until the end, so that a level ends without the noise of large steps.
 LOW_RATE, HIGH_RATE, CLIMB, LAST = 1e-4, 1e-2, 10, 1e-2
-#: Every so many steps of Adam one is reported.
+#: Number of Adam steps per reported one.
 REPORTED = 10
-#: L-BFGS has stalled when OVER_STEPS of its steps together bring less than this share. Heuristic: what is left is for
-#: the next level.
+#: L-BFGS has stalled if its loss falls by less than this share over so many steps. Heuristic.
 GAINED, OVER_STEPS = 0.3, 5
 
 
 def by_least_squares(system: NetworkSystem, network: Network, most: int, report: Report) -> Minimised:
-    """Gauss-Newton in the outer layer, the only one trained."""
+    """Minimise over the outer layer, the only trained one, by Gauss-Newton."""
 
     def told(loss: float, size: float) -> bool:
         return report(loss, size, 0.0)
@@ -50,7 +47,7 @@ def by_least_squares(system: NetworkSystem, network: Network, most: int, report:
 
 
 def by_adam(system: NetworkSystem, network: Network, most: int, report: Report) -> Minimised:
-    """Adam with a ramp at the start and a fading rate."""
+    """Minimise by Adam, with a rate that rises at first and then decays."""
     rate = first_order.fading(first_order.ramp(LOW_RATE, HIGH_RATE, CLIMB), LAST, most)
 
     def monitor(step: int, loss: torch.Tensor, rate: float) -> bool:
@@ -60,7 +57,7 @@ def by_adam(system: NetworkSystem, network: Network, most: int, report: Report) 
 
 
 def by_lbfgs(system: NetworkSystem, network: Network, most: int, report: Report) -> Minimised:
-    """L-BFGS with a line search; a step is :data:`pinnkan.solver.minimise.first_order.INNER` iterations."""
+    """Minimise by L-BFGS with line search; one step is :data:`pinnkan.solver.minimise.first_order.INNER` iterations."""
     losses: list[float] = []
 
     def monitor(step: int, loss: torch.Tensor, rate: float) -> bool:
@@ -72,12 +69,12 @@ def by_lbfgs(system: NetworkSystem, network: Network, most: int, report: Report)
     return _minimised(first_order.lbfgs(objective, network.flat(), most, lambda n: 1.0, monitor, searched=True))
 
 
-#: The minimisers by method; ``least_squares`` where only the outer layer is trained.
+#: The minimisers other than Levenberg-Marquardt; ``least_squares`` if only the outer layer is trained.
 OTHERS: dict[str, Minimiser] = {"least_squares": by_least_squares, "adam": by_adam, "lbfgs": by_lbfgs}
 
 
 def _squares(system: NetworkSystem, network: Network) -> first_order.Objective:
-    """Loss and gradient."""
+    """Return the function from coefficients to the loss and its gradient."""
     return lambda x: system.descend(network.with_flat(x))
 
 
@@ -88,12 +85,11 @@ def _minimised(found: first_order.Optimised) -> Minimised:
     return Minimised(found.x, float(finite[-1]), len(found.losses) - 1)
 
 
-#: Levenberg-Marquardt has stalled when its last WINDOW steps gained less than this each, on average. Smaller values
-#: spend most of the time on steps that the next level makes in a fraction of the number (measured: 0.03 took twice as
-#: long on heat and Helmholtz for the same final error).
+#: Levenberg-Marquardt has stalled if its last steps lowered the loss by less than this share each, on average; their
+#: number. With 0.03 heat and Helmholtz problems took twice as long for the same error.
 LEAST_GAIN = 0.06
 WINDOW = 8
-#: Share of the time that is left to those who judge the result: deep Burgers at 1e-5 takes 10 s to train, 3 s to judge.
+#: Share of the time reserved for the error estimate: Burgers at 1e-5 takes 10 s to train and 3 s to estimate.
 JUDGED = 0.25
 
 Found = tuple[Network, Minimised]
@@ -109,15 +105,15 @@ class Descents:
         self._is_cut = False
 
     def is_late(self) -> bool:
-        """Whether the time is up, but for what the judge needs, and nothing is left that costs none."""
+        """Whether the training time is over and nothing recorded remains to be resumed."""
         return not self.known and self.descent is None and self.monitor.exceeds(JUDGED * self.monitor.limit)
 
     def cut(self) -> None:
-        """What follows is only to have something to show; a resumed solve does it in full."""
+        """Stop storing states: what follows only gives a function to show, and a resumed solve does it in full."""
         self._is_cut = True
 
     def minimise(self, system: NetworkSystem, network: Network, level: int, most: int) -> Found:
-        """At most ``most`` steps, fewer when stalled or late; each is recorded and reported."""
+        """Make at most ``most`` steps, fewer if stalled or out of time; return the network and the recorded end."""
         if self.known:
             end = self.known.pop(0)
         else:
@@ -126,14 +122,14 @@ class Descents:
             )  # and all layers are trained
             descend = self.descend if damped else self.other
             end, whole = descend(system, network, level, most)
-            if not whole:  # the time is up; a resumed solve goes on in the middle
+            if not whole:  # out of time; a resumed solve continues this minimisation
                 self.cut()
                 return network.with_flat(end.x), end
         self.state = replace(self.state, done=(*self.state.done, end), descent=None)
         return network.with_flat(end.x), end
 
     def descend(self, system: NetworkSystem, network: Network, level: int, most: int) -> tuple[Minimised, bool]:
-        """The end of a minimisation by Levenberg-Marquardt, and whether it was one: not when the time is up."""
+        """Minimise by Levenberg-Marquardt; return the end, and False if the time limit interrupted it."""
         evaluate, start, whole = _objective(system, network)
         what = f"a step of Levenberg-Marquardt with {network.parameters} coefficients and {system.rows} rows"
         memory.require(memory.bytes_of_descent(network.parameters, system.rows), what, self.device)
@@ -155,7 +151,7 @@ class Descents:
         return Minimised(whole(state.x), state.loss, state.iteration), True
 
     def other(self, system: NetworkSystem, network: Network, level: int, most: int) -> tuple[Minimised, bool]:
-        """The same by another method, which a resumed solve begins again."""
+        """Minimise by another method; return the end, and False if the time limit interrupted it."""
         late = False
 
         def report(loss: float, size: float, rate: float) -> bool:
@@ -170,7 +166,7 @@ class Descents:
         return minimise(system, network, most, report), not late
 
     def _keep(self) -> None:
-        """Nothing after a minimisation that was cut short, which a resumed sweep has to end first."""
+        """Store the state, but not after an interrupted minimisation, which a resumed sweep has to finish first."""
         if not self._is_cut:
             self.monitor.progressed(self.state)
 
@@ -180,7 +176,7 @@ class Descents:
         self.state = replace(self.state, steps=(*self.state.steps, record))
 
     def begin(self, evaluate: lm.Evaluate, x: torch.Tensor) -> lm.LevenbergMarquardt:
-        """The first state of a descent."""
+        """Return the first Levenberg-Marquardt state. Raises SolverError: values are not finite."""
         try:
             return lm.init(evaluate, x)
         except ValueError as error:
@@ -190,12 +186,10 @@ class Descents:
 def _objective(
     system: NetworkSystem, network: Network
 ) -> tuple[lm.Evaluate, torch.Tensor, Callable[[torch.Tensor], torch.Tensor]]:
-    """What Levenberg-Marquardt minimises, its start, and all coefficients at one of its points.
+    """Return residual and Jacobian for Levenberg-Marquardt, its start, and a map from its points to all coefficients.
 
-    Of a KAN and linear equations the inner layers only, the outer one projected out. Against all coefficients at once,
-    in processor time: convection-diffusion 1e-10 in 4.9 s instead of 4e-7 in 7.3 s, Poisson in one dimension 3e-13 in
-    3 s instead of 1e-8 in 5 s, in two 6e-7 in 8.7 s instead of 1e-7 in 13 s; the heat equation took a third longer, and
-    Burgers, nonlinear, did not end its first sweep in the time.
+    For linear equations and spline layers the outer layer is projected out: convection-diffusion then reaches 1e-10 in
+    4.9 s instead of 4e-7 in 7.3 s. For nonlinear equations it is not: a sweep of Burgers did not end in the time.
     """
     if isinstance(network.layers[-1], Spline) and system.is_linear:
 

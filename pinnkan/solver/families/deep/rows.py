@@ -1,7 +1,7 @@
 """Weighted residual rows of a deep network and their exact Jacobian.
 
-A :class:`Group` is one list of equations at one list of points: the equations of the problem inside, a condition on a
-side, or given values at the start of a slab. A :class:`NetworkSystem` stacks groups.
+A :class:`Group` is a list of equations at a list of points: inside, a condition on a side, or values at the start of a
+slab. A :class:`NetworkSystem` stacks groups.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,9 +20,9 @@ from pinnkan.kan.layers.network import Network
 
 @dataclass(frozen=True)
 class Group:
-    """Equations at ``points`` (point, coordinate): rows ``weights * (F - targets)``.
+    """Equations at ``points`` (point, coordinate), with rows ``weights * (F - targets)``.
 
-    weights (point), targets (equation, point).
+    ``weights``: (point,); ``targets``: (equation, point).
     """
 
     equations: tuple[CompiledEquation, ...]
@@ -34,17 +34,17 @@ class Group:
     def build(
         cls, equations: Sequence[CompiledEquation], points: Array, weights: Array, device: str, targets: Array | None
     ) -> "Group":
-        """The group of numpy arrays; no targets are zeros."""
+        """Build a group from numpy arrays; ``targets`` None are zeros."""
         aim = np.zeros((len(equations), len(points))) if targets is None else targets
         x, w, t = (torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in (points, weights, aim))
         return cls(tuple(equations), x, w, t)
 
     def scaled(self, factor: float) -> "Group":
-        """The same rows, all multiplied by ``factor``."""
+        """Return the same rows multiplied by ``factor``."""
         return Group(self.equations, self.points, factor * self.weights, self.targets)
 
     def linearise(self, equation: int, jets: JetSet, u: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Rows (point) of one equation and their derivatives (alpha, point, unknown) by the jets ``u``."""
+        """Return the rows (point,) of one equation and their derivatives (alpha, point, unknown) by the jets ``u``."""
         compiled = self.equations[equation]
         columns = [u[jets.position[jet.order], :, jet.unknown] for jet in compiled.jets]
         stacked = torch.stack(columns, -1) if columns else self.points.new_zeros((len(self.points), 0))
@@ -56,7 +56,7 @@ class Group:
 
 
 class NetworkSystem:
-    """All rows of one level: all groups in one batch, one forward pass, one backward pass per equation."""
+    """The rows of all groups in one batch: one forward pass, and one backward pass per equation."""
 
     def __init__(self, groups: Sequence[Group], inputs: Inputs) -> None:
         self.groups = tuple(groups)
@@ -74,7 +74,7 @@ class NetworkSystem:
         return all(e.is_linear for g in self.groups for e in g.equations)
 
     def linearise(self, u: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-        """For the first, second, ... equation of every group: rows, the points they stand at, adjoints of ``u``."""
+        """Return for equation 1, 2, .. of all groups: rows (row,), their points (row,), adjoints of the jets ``u``."""
         found = []
         for number in range(max(len(g.equations) for g in self.groups)):
             adjoint, rows, pick = torch.zeros_like(u), [], []
@@ -87,7 +87,7 @@ class NetworkSystem:
         return found
 
     def evaluate(self, network: Network) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
-        """The rows, and a function that gives their Jacobian (row, coefficient)."""
+        """Return the rows and a function that computes their Jacobian (row, coefficient)."""
         u, traces = network.forward(self.jets, self.inputs)
         found = self.linearise(u)
 
@@ -97,7 +97,7 @@ class NetworkSystem:
         return torch.cat([rows for rows, _, _ in found]), tangent
 
     def descend(self, network: Network) -> tuple[torch.Tensor, torch.Tensor]:
-        """The sum of the squared rows and its gradient (coefficient), without a Jacobian: one pass each way."""
+        """Return the sum of the squared rows and its gradient (coefficient,), without a Jacobian."""
         u, traces = network.forward(self.jets, self.inputs)
         total, loss = torch.zeros_like(u), u.new_zeros(())
         for rows, pick, adjoint in self.linearise(u):

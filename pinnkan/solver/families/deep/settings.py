@@ -1,4 +1,4 @@
-"""What the user may leave open in a deep solve, and the rules that fill it in."""
+"""Settings of a deep solve, and the rules for those that the user leaves open."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from pinnkan.problem.statement import Problem
 
 @dataclass(frozen=True)
 class DeepSettings:
-    """The settings of a solve, the user's or those of :func:`choose_settings`."""
+    """The settings of a solve, all of them chosen."""
 
     hidden: tuple[int, ...]
     degree: int
@@ -21,14 +21,14 @@ class DeepSettings:
 
     @property
     def is_frozen(self) -> bool:
-        """Whether the directions of a ridge network stay and only its outer layer is solved for, by least squares.
+        """Whether the directions of a ridge network are fixed and only its outer layer is solved for, by least squares.
 
-        So with one hidden layer; with more, and with Adam or L-BFGS, all layers are trained.
+        This holds with one hidden layer; with more, and with Adam or L-BFGS, all layers are trained.
         """
         return self.network == "ridge" and self.method == "gauss_newton" and len(self.hidden) == 1
 
     def described(self) -> str:
-        """The network and how it is trained, in words."""
+        """Describe the network and its training."""
         widths = f"hidden widths {list(self.hidden)}"
         if self.is_frozen:
             return f"ridge: {self.hidden[0]} fixed directions, one layer of splines by linear least squares"
@@ -37,8 +37,8 @@ class DeepSettings:
         return f"{self.network}: {kind}, {widths}, adding nodes, all layers trained by {by}"
 
 
-#: Hidden widths by network and method. Deep: two layers of five (measured against one of eight: Klein-Gordon's first
-#: slab overfits the latter, held-out loss 1e-2 to 1e-4). Frozen directions cost little, so that there are many.
+#: Hidden widths by network and method. One layer of eight overfits Klein-Gordon's first slab, with a held-out loss of
+#: 1e-2. Fixed directions are cheap, so there are many.
 HIDDEN = {
     ("deep", "gauss_newton"): (5, 5),
     ("deep", "adam"): (5, 5),
@@ -47,12 +47,12 @@ HIDDEN = {
     ("ridge", "adam"): (10, 5),
     ("ridge", "lbfgs"): (10, 5),
 }
-#: Degree of frozen ridges, as of the product network: only the order of convergence makes up for their stiffness.
+#: Degree of ridges with fixed directions, for which only a high order of convergence compensates.
 RIDGE_DEGREE = 9
 
 
 def choose_settings(problem: Problem) -> DeepSettings:
-    """The user's settings, completed: quintic edges or two degrees above the order of the equation, four intervals."""
+    """Complete the user's settings: degree 5 or the order of the equation plus two, four intervals, and so on."""
     s = problem.solver
     order = max(jet.total for e in problem.equations for jet in e.jets.values())
     network = "ridge" if s.network == "ridge" else "deep"
@@ -71,10 +71,9 @@ def choose_settings(problem: Problem) -> DeepSettings:
 
 
 def choose_slabs(problem: Problem) -> int:
-    """Two for linear equations, four of second order in time, eight for the other nonlinear ones; one without time.
+    """The number of slabs: two for linear equations, four of second order in time, else eight; one without time.
 
-    Heuristic, measured at the coarsest level as error in CPU seconds: heat2d 4e-4 in 16 (2 slabs), 1e-3 in 47 (8);
-    Klein-Gordon 1e-3 in 28 (4), 2e-2 in 36 (8); Burgers 6e-3 in 11 (4), 4e-4 in 21 (8).
+    Heuristic: Klein-Gordon has 1e-3 in 28 s with four and 2e-2 in 36 s with eight.
     """
     time = problem.time_axis
     if time is None:

@@ -1,4 +1,4 @@
-"""States of a deep solve: the slabs of the last sweep, the minimisations done since, and the one under way."""
+"""States of a deep solve: the slabs of the last sweep, the minimisations since then, and an interrupted one."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from pinnkan.verdict.records import Iteration
 
 @dataclass(frozen=True, eq=False)
 class Minimised:
-    """A finished minimisation of a deep solve: coefficients (coefficient,), loss, steps."""
+    """The end of a minimisation: coefficients (coefficient,), loss, number of steps."""
 
     x: torch.Tensor
     loss: float
@@ -19,7 +19,7 @@ class Minimised:
 
 @dataclass(frozen=True, eq=False)
 class Descent:
-    """Between two Levenberg-Marquardt steps: coefficients, column scales, damping, the losses so far."""
+    """A Levenberg-Marquardt minimisation between two steps: coefficients, column scales, damping, losses so far."""
 
     x: torch.Tensor
     scale: torch.Tensor
@@ -29,7 +29,7 @@ class Descent:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What a slab's training has left: losses per volume, rows of the last system, steps of all rounds."""
+    """Results of training a slab: losses per volume, number of rows of the last system, steps of all rounds."""
 
     loss: float
     heldout: float
@@ -39,10 +39,10 @@ class Trained:
 
 @dataclass(frozen=True, eq=False)
 class DeepState:
-    """A sweep over the slabs: the function of the one before (None on the first), and what is done of this one.
+    """A sweep over the slabs: the function of the sweep before (None on the first) and what is recorded of this one.
 
-    ``before``, ``trained``: per slab; ``done``: minimisations of this sweep in order, from which all else is repeated;
-    ``descent``: the one under way; ``steps``: theirs. After the sweep ``swept`` is its function.
+    ``before``, ``trained``: results per slab of both; ``done``: minimisations of this sweep in order; ``descent``: an
+    interrupted one; ``steps``: their steps; ``swept``: the function after the sweep.
     """
 
     number: int = 0

@@ -1,9 +1,8 @@
-"""Deep and ridge networks by the method asked for, coarse knots first, slab after slab.
+"""Deep and ridge networks, trained on coarse knots first, slab after slab.
 
-A level is one sweep over the time slabs (a steady problem is one slab). In each slab the rows are the equations at
-Gauss points and the conditions, weighted; the initial data are those of the problem or the trace of the slab before.
-When a sweep has stalled everywhere the function is judged; while its estimate exceeds the tolerance, every knot
-interval of the networks with the larger losses is halved, exactly, and the next sweep goes on from there.
+A level is one sweep over the time slabs; a steady problem is one slab. The rows of a slab are the equations at Gauss
+points and the conditions, with the end values of the slab before as initial values. While the estimate exceeds the
+tolerance, the knot intervals of slabs with large losses are halved.
 """
 
 from collections.abc import Sequence
@@ -38,29 +37,29 @@ from pinnkan.solver.verify.objection import Objection
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Iteration
 
-#: Steps of a level, and of every start in a race; those of a method cost about as much time as those of another.
+#: Maximum number of steps of a level, and of a start before the best is selected; they take similar times.
 MOST_STEPS = {"gauss_newton": 150, "adam": 1500, "lbfgs": 60}
 RACE_STEPS = {"gauss_newton": 10, "adam": 100, "lbfgs": 5}
 
-#: A held-out loss above MOST_GAP times the training loss calls for DENSER points, at most MOST_ROUNDS - 1 times.
+#: Factor between held-out and training loss beyond which points get denser; maximum of rounds; factor of density.
 MOST_GAP = 3.0
 MOST_ROUNDS = 3
 DENSER = 1.6
 
-#: A continued start is taken without a race if its loss is below this share of a random one's. Measured: 0.005 and less
-#: for heat and Burgers, 0.1 for Klein-Gordon, where ten steps from a random start beat it by a factor 1e4.
+#: A continued network is trained at once if its loss is below this share of a random one's. Klein-Gordon has 0.1, and
+#: ten steps from a random start are better by 1e4; heat and Burgers have 0.005.
 GOOD_START = 0.01
 
-#: Random points at which a true error is measured: its square to two per cent.
+#: Number of random points at which a true error is measured: its square to two per cent.
 TRUE_POINTS = 4000
 
-#: Slabs with a loss below this share of the largest keep their knots: refined, they only overfit.
+#: Slabs with a loss below this share of the largest keep their knots, since finer ones would overfit.
 REFINED_SHARE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
 class _Sweep:
-    """One sweep over the slabs: what it solves, and the minimisations that it consists of."""
+    """One sweep over the slabs."""
 
     problem: Problem
     settings: DeepSettings
@@ -69,7 +68,7 @@ class _Sweep:
     level: int
 
     def all_slabs(self, pieces: Sequence[Piece], before: Sequence[Trained]) -> list[tuple[Piece, Trained]]:
-        """All slabs, from ``pieces`` of the sweep before; raises OutOfTimeError if the time is up in a later one."""
+        """Train all slabs, from ``pieces`` of the sweep before. Raises OutOfTimeError: out of time on a later sweep."""
         largest = max((t.loss for t in before), default=0.0)
         done: list[tuple[Piece, Trained]] = []
         for number, slab in enumerate(slabs_of(self.problem, self.settings.slabs)):
@@ -86,10 +85,7 @@ class _Sweep:
         return done
 
     def first(self, slab: TimeBox, previous: Piece | None) -> tuple[Piece, Trained]:
-        """A slab on the coarsest level: continued from the one before, or the best of several starts.
-
-        Where the time is up, as it is continued.
-        """
+        """Train a slab on the coarsest level, from a continuation of the slab before or the best of several starts."""
         if previous is not None and self.descents.is_late():
             self.descents.cut()
             return self.train(slab, previous, continued_piece(self.problem, slab, previous, self.device))
@@ -103,11 +99,11 @@ class _Sweep:
         return self.train(slab, previous, continued)
 
     def loss(self, slab: TimeBox, previous: Piece | None, piece: Piece) -> float:
-        """Loss per volume of a start."""
+        """Return the loss per volume of a start."""
         return mean_square(make_system(self.problem, slab, piece, previous, self.device), slab, piece)
 
     def race(self, slab: TimeBox, previous: Piece | None, starts: Sequence[Piece]) -> Piece:
-        """The best of the starts after a few steps; a single one as it is."""
+        """Return the start with the least loss after a few steps; a single one is returned as it is."""
         if len(starts) == 1:
             return starts[0]
         found = []
@@ -118,7 +114,7 @@ class _Sweep:
         return min(found, key=lambda pair: pair[0])[1]
 
     def train(self, slab: TimeBox, previous: Piece | None, piece: Piece) -> tuple[Piece, Trained]:
-        """Steps to a stall, on denser points while the held-out loss asks for them."""
+        """Train until the steps stall, again on denser points while the held-out loss is too large."""
         density, steps = 1.0, 0
         for _ in range(MOST_ROUNDS):
             piece = replace(piece, cells=cells_for(slab, piece, density))
@@ -136,7 +132,7 @@ class _Sweep:
 
 
 def slabs_of(problem: Problem, count: int) -> list[TimeBox]:
-    """Equal time slabs; the whole box for a steady problem."""
+    """Return equal time slabs; the whole domain for a steady problem."""
     axis = problem.time_axis
     if axis is None:
         return [TimeBox(problem.domain, None)]
@@ -145,18 +141,18 @@ def slabs_of(problem: Problem, count: int) -> list[TimeBox]:
 
 
 class Judge(Protocol):
-    """What estimates the error of a deep network."""
+    """An error estimator for deep networks."""
 
     def estimate(self, field: Field) -> ErrorEstimate:
-        """Of a field, as a function where that is known."""
+        """Estimate the error of a field, as a function if possible."""
 
     def clears(self, field: Field, suspect: HiddenFeature) -> bool:
-        """Whether the field is within the tolerance however closely one looks at a place."""
+        """Whether the field is within the tolerance by a comparison with extra knots at a feature."""
 
 
 @dataclass(frozen=True, eq=False)
 class DeepLevels(ModelLevels):
-    """Deep or ridge networks with all layers trained, or the outer one alone; judged by ``judge``."""
+    """The family of deep or ridge networks; ``judge`` estimates their error."""
 
     settings: DeepSettings
     judge: Judge
@@ -167,11 +163,11 @@ class DeepLevels(ModelLevels):
         return self.settings.max_levels
 
     def first(self) -> DeepState:
-        """No network yet."""
+        """Return the state without a network."""
         return DeepState()
 
     def minimise(self, state: DeepState, number: int, monitor: Monitor) -> tuple[DeepState, tuple[Iteration, ...]]:
-        """One sweep over the slabs."""
+        """Make one sweep over the slabs."""
         if state.swept is not None:
             return state, ()
         descents = Descents(self.settings, monitor, self.device, state)
@@ -197,22 +193,22 @@ class DeepLevels(ModelLevels):
         )
 
     def samples(self, state: DeepState) -> Samples:
-        """At random points."""
+        """The networks at random points."""
         assert isinstance(state.swept, DeepField)
         return samples_at(state.swept, self.problem.domain.sample(TRUE_POINTS, pseudo_random(0)))
 
     def estimate(self, state: DeepState, measured: Measured, before: Outcome) -> ErrorEstimate:
-        """By the judge."""
+        """Estimate the error by the estimator of the family."""
         return self.judge.estimate(measured.field)
 
     def refine(self, state: DeepState, estimate: ErrorEstimate, against: Objection) -> DeepState | None:
-        """Another sweep, with halved intervals where the losses are larger."""
-        if against.missed is not None:  # no knots can be put there
+        """Return the state of the next sweep; None if a feature was missed."""
+        if against.missed is not None:  # a network has no local knots
             return None
         return DeepState(state.number + 1, state.swept, state.trained)
 
     def clears(self, measured: Measured, missed: HiddenFeature) -> bool:
-        """By the judge."""
+        """Whether the estimator of the family finds the field within the tolerance in spite of a missed feature."""
         return self.judge.clears(measured.field, missed)
 
     def in_words(self, state: DeepState, outcome: Outcome) -> str:
@@ -220,7 +216,7 @@ class DeepLevels(ModelLevels):
 
 
 def solve_deep(model: Model, solve_product: SolveProduct, monitor: Monitor, device: str) -> Outcome:
-    """Solve with a deep or a ridge network, judged by its distance from a product network."""
+    """Solve with a deep or a ridge network; its distance from a product network estimates the error."""
     settings = choose_settings(model.problem)
     monitor.limit_to(settings.max_time)
     family = DeepLevels(model, settings, Comparison(model, solve_product, monitor), device)
@@ -228,15 +224,15 @@ def solve_deep(model: Model, solve_product: SolveProduct, monitor: Monitor, devi
     return solve_levels(family, Verifier(model), monitor, state)[0]
 
 
-#: Random starts, each given a few steps before the best goes on.
+#: Number of random starts.
 STARTS = 3
 
-#: Noise of the starting edges relative to their slope.
+#: Noise of the first edges relative to their slope.
 SPREAD = 0.1
 
 
 def random_pieces(problem: Problem, slab: TimeBox, settings: DeepSettings, device: str) -> list[Piece]:
-    """STARTS untrained pieces on uniform cells, seeds counted from the problem's; one where nothing is random."""
+    """Return untrained pieces on uniform cells, with seeds from the problem's on; one if nothing is random."""
     inputs = Inputs(slab.ranges, problem.box.periodic)
     first = problem.solver.seed
     pieces = []
@@ -248,7 +244,7 @@ def random_pieces(problem: Problem, slab: TimeBox, settings: DeepSettings, devic
 
 
 def start(settings: DeepSettings, inputs: int, outputs: int, seed: int, device: str) -> Network:
-    """An untrained network of the family asked for."""
+    """Return an untrained network of the chosen kind."""
     s = settings
     if s.network == "deep":
         return random_network((inputs, *s.hidden, outputs), s.degree, s.knots, SPREAD, seed, device)
@@ -260,7 +256,7 @@ def start(settings: DeepSettings, inputs: int, outputs: int, seed: int, device: 
 
 
 def continued_piece(problem: Problem, slab: TimeBox, previous: Piece, device: str) -> Piece:
-    """The continuation of ``previous`` with the smallest loss on the new slab."""
+    """Return the continuation of ``previous`` with the smallest loss on the new slab."""
     inputs = Inputs(slab.ranges, problem.box.periodic)
     found: list[tuple[float, Piece]] = []
     for network in continuations(previous.network):
@@ -271,12 +267,11 @@ def continued_piece(problem: Problem, slab: TimeBox, previous: Piece, device: st
 
 
 def continuations(network: Network) -> list[Network]:
-    """Starts for the next slab: the network as it is, and hidden coordinates that stay, or go on along their tangent.
+    """Return starts for the next slab: the same network, and networks constant or linear in time in the first layer.
 
-    For the last two the first layer's edges of time (the last input) become straight lines through the value at the
-    common time, so that the initial data are met and all structure in space is kept. None of the three is best
-    everywhere (measured: heat prefers the first, fronts the last). A first layer that is not made of splines has no
-    edge of time to bend and goes on as it is.
+    The edges of time (last input) are straight lines through the value at the common time, which keeps the initial
+    values. None of the three is best for all problems. A first layer without splines has no such edges: only the same
+    network.
     """
     bent, *others = network.layers
     if not isinstance(bent, Spline) or not isinstance(bent.basis, Basis):

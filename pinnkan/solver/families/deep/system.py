@@ -1,8 +1,7 @@
-"""The rows of one slab: where the points lie, which conditions apply, and how much each row counts.
+"""The rows of one slab: points, conditions, and weights.
 
-Points are products of graded one-dimensional Gauss points. Cells follow the solution: their breaks equidistribute the
-arc length of the unknowns along each coordinate (de Boor 1974), so that a front known from the level before is seen by
-the next one.
+Points are products of Gauss points of one-dimensional cells, which equidistribute a monitor function of the last
+network along each coordinate (de Boor 1974): points concentrate at a known front.
 """
 
 from collections.abc import Sequence
@@ -23,37 +22,37 @@ from pinnkan.problem.statement import Equation, Jet, Place, Problem, Side, posit
 from pinnkan.solver import memory
 from pinnkan.solver.families.deep.rows import Group, NetworkSystem
 
-#: Rows per coefficient. Heuristic: with two, coarse networks bend between the points.
+#: Rows per coefficient. Heuristic: with two, coarse networks oscillate between the points.
 ROWS_PER_COEFFICIENT = 4.0
 
-#: Cells of the time coordinate of a slab: at least one per knot interval, for edges of time bend freely between fewer.
+#: Least number of time cells; there is at least one per knot interval, or edges of time oscillate.
 LEAST_TIME_CELLS = 4
 
-#: Gauss points per cell.
+#: Gauss points per cell and coordinate.
 PER_CELL = 3
 
 
 @dataclass(frozen=True)
 class TimeBox:
-    """A domain, perhaps between two times."""
+    """A domain, between two times if there is time."""
 
     domain: Domain
     time_axis: int | None
 
     @property
     def ranges(self) -> Ranges:
-        """Of its box, where networks see numbers from -1 to 1."""
+        """The ranges of its box, which networks scale to [-1, 1]."""
         return self.domain.box.ranges
 
 
 def cells_for(slab: TimeBox, piece: Piece, density: float = 1.0) -> tuple[Array, ...]:
-    """Cells per coordinate: enough rows for the network, spread along space by the arc length of the piece."""
+    """Return cell breaks per coordinate: enough rows for the network, in space by the slope of the piece."""
     dimension = len(slab.ranges)
     rows = density * ROWS_PER_COEFFICIENT * piece.network.parameters
     time = slab.time_axis
     time_cells = round(max(LEAST_TIME_CELLS, piece.network.intervals) * density ** (1.0 / dimension))
     space = dimension - (time is not None)
-    if not space:  # all rows are along the time
+    if not space:  # time alone
         time_cells = max(time_cells, int(np.ceil(rows / PER_CELL)))
     elif time is not None:
         rows /= time_cells * PER_CELL
@@ -71,7 +70,7 @@ def cells_for(slab: TimeBox, piece: Piece, density: float = 1.0) -> tuple[Array,
 
 
 def _lines(slab: TimeBox, piece: Piece, axis: int) -> tuple[Array, Array]:
-    """Values (x, other) of all unknowns along coordinate ``axis`` on lines through a coarse grid of the others."""
+    """Return points x and values (x, other) of all unknowns along coordinate ``axis`` on a coarse grid of lines."""
     axes = [np.linspace(a, b, 401 if i == axis else 6) for i, (a, b) in enumerate(slab.ranges)]
     grids = np.meshgrid(*axes, indexing="ij")
     points = np.stack([g.ravel() for g in grids], -1)
@@ -82,9 +81,9 @@ def _lines(slab: TimeBox, piece: Piece, axis: int) -> tuple[Array, Array]:
 def make_system(
     problem: Problem, slab: TimeBox, piece: Piece, previous: Piece | None, device: str, per_cell: int = PER_CELL
 ) -> NetworkSystem:
-    """Equations inside, conditions on the sides, and at the start of a later slab the trace of ``previous``.
+    """Return the rows of equations inside, conditions, and initial values of ``previous`` in a later slab.
 
-    Another ``per_cell`` gives points never trained on, with weights of the same integrals.
+    Another number of points ``per_cell`` gives held-out rows with weights of the same integrals.
     """
     rules = [gauss_cells(c, per_cell) for c in piece.cells]
     count = prod(len(x) for x, _ in rules)
@@ -114,7 +113,7 @@ def _time(slab: TimeBox) -> int:
 
 
 def _conditions(problem: Problem, slab: TimeBox, previous: Piece | None) -> list[tuple[Place, CompiledEquation]]:
-    """Places and equations; those of ``previous`` replace the initial ones."""
+    """Return places and equations of the conditions; values of ``previous`` replace the initial ones."""
     start = Side(_time(slab), 0)
     found: list[tuple[Place, CompiledEquation]] = []
     for condition in problem.conditions:
@@ -133,7 +132,7 @@ def _conditions(problem: Problem, slab: TimeBox, previous: Piece | None) -> list
 
 
 def _at(place: Place, slab: TimeBox, rules: list[tuple[Array, Array]]) -> tuple[Array, Array]:
-    """Points and quadrature weights of a place."""
+    """Return the points (point, coordinate) and quadrature weights (point,) of a place."""
     if not isinstance(place, Side):
         return np.array([position_of(place)]), np.ones(1)
     side = slab.domain.pieces[place]
@@ -142,7 +141,7 @@ def _at(place: Place, slab: TimeBox, rules: list[tuple[Array, Array]]) -> tuple[
 
 
 def _sizes(inside: Group, piece: Piece) -> list[tuple[tuple[int, ...], float]]:
-    """Every derivative in the equations with the root mean square of its coefficient at the piece's function."""
+    """Return each derivative order in the equations with the root mean square of its coefficient at the piece."""
     system = NetworkSystem([inside], piece.inputs)
     u, _ = piece.network.forward(system.jets, system.inputs)
     found = []
@@ -157,11 +156,10 @@ def _sizes(inside: Group, piece: Piece) -> list[tuple[tuple[int, ...], float]]:
 def _scale(
     condition: CompiledEquation, place: Place, sizes: list[tuple[tuple[int, ...], float]], piece: Piece
 ) -> float:
-    """Weight of a condition: what a unit mismatch, faded out over one knot interval h, would cost inside.
+    """Return the weight of a condition: the residual of a unit mismatch that fades out over one knot interval h.
 
-    A term ``a D_n^m u`` acting on a layer of width h and height h^q (q: order of the condition, whose value is then 1)
-    has the L2 norm ``a h^(q + 1/2 - m)``; the largest term counts. For a second-order equation and given values that is
-    h^-3/2.
+    A term ``a D_n^m u`` on a layer of width h and height h^q (q: order of the condition) has the L2 norm a h^(q + 1/2 -
+    m); the largest term counts. It is h^-3/2 for values and equations of second order.
     """
     axes = [place.axis] if isinstance(place, Side) else list(range(len(piece.cells)))
     own = max((max(j.order[i] for i in axes) for j in condition.jets), default=0)
@@ -175,7 +173,7 @@ def _scale(
 
 
 def mean_square(system: NetworkSystem, slab: TimeBox, piece: Piece) -> float:
-    """Sum of the squared rows per volume of the slab."""
+    """Return the sum of the squared rows over the volume of the slab."""
     r, _ = system.evaluate(piece.network)
     return float(r @ r) / slab.domain.measure
 
@@ -186,23 +184,23 @@ def heldout_loss(problem: Problem, slab: TimeBox, piece: Piece, previous: Piece 
 
 
 def tensor(axes: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
-    """Points (point, coordinate) and product weights (point) of one-dimensional rules."""
-    if not axes:  # the end of a line
+    """Return points (point, coordinate) and product weights (point,) of one-dimensional rules."""
+    if not axes:  # an end of an interval
         return np.zeros((1, 0)), np.ones(1)
     grids = np.meshgrid(*(x for x, _ in axes), indexing="ij")
     return np.stack([g.ravel() for g in grids], -1), reduce(np.multiply.outer, (w for _, w in axes)).ravel()
 
 
 def equidistributed(x: Array, monitor: Array, cells: int) -> Array:
-    """Breaks between x[0] and x[-1] that give every cell the same integral of ``monitor`` (sampled at x)."""
+    """Return ``cells`` + 1 breaks between which ``monitor`` (sampled at x) has equal integrals."""
     integral = np.concatenate([[0.0], np.cumsum(0.5 * (monitor[1:] + monitor[:-1]) * np.diff(x))])
     return np.interp(np.linspace(0.0, integral[-1], cells + 1), integral, x)
 
 
 def arc_length(x: Array, samples: Array) -> Array:
-    """Monitor at x: slope of ``samples`` (x, other), at its steepest over the others, smoothed, plus a constant.
+    """Return a monitor function at x: the largest slope of ``samples`` (x, other), smoothed, plus its mean.
 
-    Half of the cells are spread evenly and half follow the steepness.
+    Half of the cells are then spread evenly, and half follow the slope.
     """
     slope = np.abs(np.gradient(samples, x, axis=0)).max(1)
     kernel = np.array([0.25, 0.5, 0.25])

@@ -1,1 +1,1 @@
-"""One block in coordinates turned or warped along a front."""
+"""Tensor-product splines in coordinates rotated or warped to follow a front."""

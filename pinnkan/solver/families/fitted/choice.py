@@ -1,9 +1,8 @@
-"""Whether a problem is solved on the axes or in coordinates of its own: a race of predicted gains.
+"""Choose between splines on the coordinate axes and splines in coordinates fitted to a front.
 
-On a steady problem the axes go first. When after some levels the gradient has one direction, askew to the axes, and
-the estimate is still large, rotated coordinates get as many coefficients as the next level on the axes would have.
-They are kept if their estimate is then below the one predicted for that level, and if they resolve the front in the
-end; else the axes go on. In time the front of the initial data decides.
+A steady problem is first solved on the axes. If its front is oblique and the estimate is still large, rotated
+coordinates get as many coefficients as the next level on the axes. They are kept if their estimate falls below the one
+extrapolated for that level. In time the front of the initial data decides.
 """
 
 from collections.abc import Sequence
@@ -35,28 +34,28 @@ from pinnkan.solver.verify.products.probe import probe
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Level, Reason
 
-#: Levels on the axes before the gradient is trusted to show a direction. On 12x12 intervals a front 1e-3 wide is seen
-#: at 31.5 degrees instead of 30, on 6x6 at 56 (measured).
+#: Levels on the axes before the direction of the gradient is used. On 12x12 intervals a front of width 1e-3 at 30
+#: degrees is located at 31.5 degrees, on 6x6 at 56.
 LEVELS = 3
-#: Estimates below this are of resolved functions, on which the axes do well.
+#: Solutions with a smaller estimate count as resolved; on these the axes do well. Heuristic.
 UNRESOLVED = 0.02
-#: Growth of coefficients from one level on the axes to the next: both coordinates halved.
+#: Ratio of the numbers of coefficients of two successive levels on the axes: both coordinates are halved.
 GROWTH = 4.0
-#: Moving coordinates are taken when the axes would need this many times as many coefficients in space.
+#: Moving coordinates are used if the axes would need this many times as many coefficients in space. Heuristic.
 PAYS = 3.0
-#: Share of the tolerance to which the initial data are represented; slabs insert what they need beyond.
+#: Share of the tolerance to which the initial data are represented; the slabs insert further knots where needed.
 START_SHARE = 0.5
-#: Samples per axis for the structure tensor, levels allowed in inner coordinates.
+#: Samples per axis for the structure tensor; default maximum number of levels in fitted coordinates.
 SAMPLES, MOST_LEVELS = 200, 40
-#: Least share of the terms of a function that its residual must be, for a front to be sought: those of the shipped
-#: layers and fronts have 0.05 to 0.7, a wave 1e-5 beside its resonance 2e-8. Heuristic.
+#: Least residual of the least determined product, relative to its terms, for rotated coordinates to be tried. Layers
+#: and fronts have 0.05 to 0.7, a wave 1e-5 off its resonance 2e-8. Heuristic.
 SEEN = 1e-4
 
 
 def can_turn(problem: Problem) -> bool:
-    """Whether rotated coordinates can be tried: two space coordinates, none periodic, conditions on sides only.
+    """Whether rotated coordinates can be tried: two space coordinates, none periodic, conditions on whole sides only.
 
-    In the middle of a domain a front askew to the axes meets its mirror image: that is more than one.
+    No side may be the line of a reflection, where an oblique front meets its mirror image.
     """
     return not (problem.interfaces or any(c.inside for c in corners(problem))) and (
         problem.dimension - (problem.time_axis is not None) == 2
@@ -67,29 +66,29 @@ def can_turn(problem: Problem) -> bool:
 
 @dataclass(frozen=True)
 class Promise:
-    """Coefficients of the next level on the axes, and its estimate if it falls by as much as the last did."""
+    """Prediction for the next level on the axes: ``budget`` coefficients, ``estimate`` if it falls at the last rate."""
 
     budget: float
     estimate: float
 
     @classmethod
     def of(cls, levels: Sequence[Level]) -> "Promise":
-        """What the levels so far promise."""
+        """Extrapolate from the last two of ``levels``."""
         last, before = levels[-1], levels[-2]
         return cls(GROWTH * last.parameters, last.estimate * min(1.0, last.estimate / before.estimate))
 
     def is_broken(self, state: LevelsState[Any]) -> bool:
-        """Whether the other coordinates have had as many coefficients and have not done better."""
+        """Whether a solve in other coordinates has used as many coefficients without a smaller estimate."""
         levels = state.own_levels
         return levels[-1].parameters >= self.budget and not any(self.is_kept_by(level) for level in levels)
 
     def is_kept_by(self, level: Level) -> bool:
-        """Whether a level has done better; a bump that it has missed is none of its estimate."""
+        """Whether a level has a smaller estimate than predicted, and no feature that its points missed."""
         return level.estimate < self.estimate and not level.unseen
 
 
 def solve_axes_or_fitted(axes: ProductLevels, verify: Verifier, monitor: Monitor) -> Outcome:
-    """Solve on the axes until a front askew to them is seen, then by whichever coordinates gain more."""
+    """Solve on the axes until an oblique front is detected, then in whichever coordinates have the smaller estimate."""
     state = monitor.resumed(LevelsState) or begun(axes)
     if state.beside is None:
         out, state = solve_levels(axes, verify, monitor, state, lambda s: _direction(axes.model, s) is not None)
@@ -114,9 +113,9 @@ def solve_axes_or_fitted(axes: ProductLevels, verify: Verifier, monitor: Monitor
 
 
 def _asked_on_axes(axes: ProductLevels, out: Outcome, beside: LevelsState[ProductState]) -> Outcome:
-    """A converged solve with what it has left of functions that the axes have and its coordinates have not.
+    """Raise the estimate of a converged fitted solution to its error in near-null functions on the axes.
 
-    Without a reason where that is more than the tolerance, or cannot be told.
+    No reason remains if that error exceeds the tolerance or is unknown; other outcomes are returned unchanged.
     """
     if out.reason != Reason.CONVERGED or not isinstance(out.field, FittedField):
         return out
@@ -132,7 +131,7 @@ def _asked_on_axes(axes: ProductLevels, out: Outcome, beside: LevelsState[Produc
 
 
 def _is_lost(problem: Problem, out: Outcome) -> bool:
-    """Whether a solve has not found its front, or something spoke against what it found."""
+    """Whether a fitted solve failed: not converged, not out of time, not out of levels with the front resolved."""
     estimate = out.levels[-1].estimate
     resolves = problem.solver.tolerance < estimate <= UNRESOLVED
     return out.reason not in (Reason.CONVERGED, Reason.MAX_TIME) and not (out.reason == Reason.MAX_LEVELS and resolves)
@@ -147,7 +146,7 @@ def _fitted(model: Model, angle: float) -> FittedLevels:
 
 
 def _direction(model: Model, state: LevelsState[ProductState]) -> float | None:
-    """The angle of rotated coordinates, where the levels show that these are worth a try, the first one."""
+    """Return the angle (radians) of rotated coordinates if they are worth trying after this level, else None."""
     problem = model.problem
     least = max(UNRESOLVED, problem.solver.tolerance)
     if state.own.words or len(state.own_levels) < LEVELS or state.own_levels[-1].estimate < least:
@@ -156,17 +155,17 @@ def _direction(model: Model, state: LevelsState[ProductState]) -> float | None:
     found = structure(state.shown, problem.domain, SAMPLES)
     if found.ratio > ONE_WAY or found.obliqueness < OBLIQUE:
         return None
-    # Waves that the equations do not see have to be held along the front too: that leaves nothing to be gained.
+    # Waves that the equations nearly annihilate need fine knots along the front too: nothing is gained then.
     if not is_held_turned(model, state.shown, _fitted(model, found.angle).first().space.axes):
         return None
-    # The residual of a front may hide any amount of a wave that is nearly free. Coordinates fitted to the front see
-    # that front only; on the axes two spaces say whether such a wave is resolved.
+    # The residual of a front can hide any amount of a nearly free wave. Fitted coordinates resolve the front only;
+    # on the axes the stability constants of two spaces show whether such a wave is resolved.
     free = probe(model, state.shown, float("inf"))
     return None if free is not None and free.share < SEEN else found.angle
 
 
 def _joined(out: Outcome, axes: LevelsState[ProductState], promise: Promise) -> Outcome:
-    """The outcome with the levels on the axes before it, and why it was chosen."""
+    """Prepend the levels on the axes to a fitted outcome, and add the reason for the choice to its description."""
     first = next((level for level in out.levels if promise.is_kept_by(level)), out.levels[-1])
     network = (
         f"{out.network} (chosen because a front crosses the axes: with {first.parameters} coefficients the estimate "
@@ -177,10 +176,9 @@ def _joined(out: Outcome, axes: LevelsState[ProductState], promise: Promise) -> 
 
 
 def slabs_fitted(axes: ProductSlabs) -> ProductSlabs | FittedSlabs:
-    """The family in time: on the axes, or in coordinates that move with the front of the initial data if these need
-    less.
+    """Return the family for time slabs: coordinates that move with the front of the initial data, or the axes.
 
-    On the axes a front askew to them needs knots as close as those across it along both; what that makes is predicted.
+    The coefficients on the axes are predicted: an oblique front needs its narrowest interval along both coordinates.
     """
     problem, values = axes.problem, initial_values(axes.model)
     coordinates = None if values is None else front_of(problem, values)

@@ -1,8 +1,7 @@
-"""Where a front lies: its direction from the structure tensor, its course from the ridge of the gradient.
+"""Locate a front: its direction by the structure tensor, its course by the ridge of the gradient.
 
-The eigenvectors of the integral of grad u grad u^T say across which direction a function varies. In coordinates (s, r)
-turned that way, the mean of s over a line r = const, weighted by |u_s|^4, is the place of the front on it; the line or
-spline through these places is the new rotation or warp, in which the front is straight.
+In coordinates (s, r) rotated to an eigenvector of the integral of grad u grad u^T, the position of the front on a line
+r = const is the mean of s weighted by |u_s|^4. A line or spline through the positions is the new rotation or warp.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,19 +16,18 @@ from pinnkan.kan.coordinates.warped import Coordinates, rotated
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
 
-#: Power of |u_s| by which a ridge is weighed: smooth parts, less steep by a factor, drop out.
+#: Power of |u_s| in the weight of a ridge: less steep, smooth parts drop out.
 POWER = 4
-#: Lines r = const, times, and Gauss points per interval of s on each line.
+#: Numbers of lines r = const and of times, and Gauss points per interval of s on each line.
 LINES, TIMES, PER_INTERVAL = 33, 5, 6
-#: Lines on which the front is fainter than this share, where it has left the domain, hardly count.
+#: Lines with a ridge weight below this share of the largest hardly count: the front has left the domain there.
 FAINT = 0.05
-#: Coordinates are moved when the front is bent by more than this share of its width in them.
+#: Coordinates are changed if the front deviates from s = const by more than this share of its width.
 STRAIGHT = 0.1
-#: A line is left for a spline, and a spline for one with more knots, only when the ridge misses it by more than this
-#: share of the width of the front (BENT for a line, FITS for a spline), and the other is BETTER by this factor:
-#: otherwise the first levels, where the ridge is not yet one, would bend the coordinates for nothing.
+#: Misfits over the width of the front at which a line (first) or a spline (second) is accepted. A later candidate
+#: replaces an earlier one if its misfit is smaller by the third, since the ridge is inaccurate on the first levels.
 BENT, FITS, BETTER = 1.0, 0.2, 0.4
-#: Degree and intervals of the splines tried for a bent front.
+#: Degrees and numbers of intervals of the splines tried for a curved front.
 BENDS = ((2, 1), (3, 1), (3, 2), (3, 4), (3, 8))
 #: Degree in time of the course of a moving front within a slab.
 COURSE = 2
@@ -37,7 +35,7 @@ COURSE = 2
 
 @dataclass(frozen=True)
 class Direction:
-    """Across a front: angle of the steepest direction with the x-axis, and the ratio of the eigenvalues, 0 to 1."""
+    """Across a front: ``angle`` with the x-axis in radians; ``ratio``: smaller over larger eigenvalue of the tensor."""
 
     angle: float
     ratio: float
@@ -49,19 +47,19 @@ class Direction:
 
 
 def lattice(domain: Domain, samples: int) -> tuple[list[Array], np.ndarray]:
-    """So many even samples of each coordinate of the box, and which of their products lie in the domain."""
+    """Return ``samples`` midpoints per coordinate of the box, and a mask of the grid points that lie in the domain."""
     axes = [a + (b - a) * (np.arange(samples) + 0.5) / samples for a, b in domain.box.ranges]
     return axes, domain.contains(np.stack(np.meshgrid(*axes, indexing="ij"), -1))
 
 
 def structure(field: Field, domain: Domain, samples: int) -> Direction:
-    """Direction of the first unknown's gradient from samples in a domain of (x, y), all as important."""
+    """Return the direction of the gradient of the first unknown from an even grid in a domain of (x, y)."""
     axes, inside = lattice(domain, samples)
     return direction_of(np.stack([field.grid(axes, order)[..., 0][inside] for order in ((1, 0), (0, 1))]))
 
 
 def direction_of(slopes: Array) -> Direction:
-    """Direction from gradients (coordinate, point)."""
+    """Return the direction from gradients (coordinate, point) by the structure tensor."""
     values, vectors = np.linalg.eigh(slopes @ slopes.T)
     angle = float(np.arctan2(vectors[1, 1], vectors[0, 1]) % np.pi)
     return Direction(angle, float(values[0] / values[1]) if values[1] > 0.0 else 1.0)
@@ -69,7 +67,7 @@ def direction_of(slopes: Array) -> Direction:
 
 @dataclass(frozen=True, eq=False)
 class Front:
-    """Places of a front in (s, r[, t]): ``along`` (line, (r[, t])), ``place`` and ``weight`` (line); mean ``width``."""
+    """A front in (s, r[, t]): lines ``along`` (line, (r[, t])), its s ``place``, ``weight`` (line); mean ``width``."""
 
     along: Array
     place: Array
@@ -78,17 +76,17 @@ class Front:
 
     @property
     def middle(self) -> float:
-        """Mean place."""
+        """The weighted mean position."""
         return float((self.place * self.weight).sum() / self.weight.sum())
 
     @property
     def distance(self) -> float:
-        """Root mean square of the place: how far the front is from s = 0."""
+        """The weighted root mean square of the position: the distance of the front from s = 0."""
         return float(np.sqrt((self.place**2 * self.weight).sum() / self.weight.sum()))
 
 
 def front_in(space: Space, coefficients: Array, coordinates: Coordinates, domain: Domain) -> Front:
-    """The front of a spline, the ridge of |u_s| of its first unknown, on lines of constant r (and t)."""
+    """Locate the front of a spline over (s, r[, t]), by the ridge of |u_s| of its first unknown."""
 
     def slope(axes: Sequence[Array]) -> Array:
         return space.evaluate_grid(coefficients, axes, (1, *(0,) * (len(axes) - 1)))[..., 0]
@@ -106,9 +104,9 @@ def front_on_lines(
     coordinates: Coordinates,
     domain: Domain,
 ) -> Front:
-    """Where the ``slope`` along s, a function of the axes of a grid, has its ridge.
+    """Locate the ridge of |slope| on lines of constant r (and t); ``slope`` maps the axes of a grid to u_s on it.
 
-    ``rule``: nodes and weights across, ``ends`` of r, ``times`` (none or one array).
+    ``rule``: nodes and weights in s; ``ends``: the range of r; ``times``: none, or one array.
     """
     s, w = rule
     low, high = ends
@@ -130,9 +128,9 @@ def front_on_lines(
 
 
 def straightened(coordinates: Coordinates, found: Front, ranges: Ranges) -> Coordinates | None:
-    """Coordinates in which the ridge is straight; None where it is straight enough already.
+    """Return coordinates in which the front is straight, None if it is straight enough already.
 
-    The simplest form that fits is taken: another rotation, else a warp with as few knots as needed.
+    The simplest candidate that fits is taken: another rotation, else a warp with as few knots as possible.
     """
     place, weight = found.place - found.middle, found.weight
     bent = float(np.sqrt((place**2 * weight).sum() / weight.sum()))
@@ -152,7 +150,7 @@ def straightened(coordinates: Coordinates, found: Front, ranges: Ranges) -> Coor
 
 
 def _forms(coordinates: Coordinates, along: Array) -> Iterator[tuple[Space | None, Array]]:
-    """Candidates for c with their tables (line, number): a line (None), then splines with at most twice the knots."""
+    """Yield spaces for c (None: a line) and matrices (line, coefficient), with up to twice the present knots."""
     timed = along.shape[1] > 1
     if not timed:
         yield None, np.stack([np.ones(len(along)), along[:, 0]], -1)
@@ -179,7 +177,7 @@ def _of(coordinates: Coordinates, form: Space | None, solved: Array, ranges: Ran
 
 
 def carried(axis: Axis, ends: tuple[float, float], shift: float) -> Axis:
-    """An axis moved by -``shift`` and fitted between new ends; knots too near an end are dropped."""
+    """Shift an axis by -``shift`` onto the range ``ends``; drop knots outside it or too near to an end."""
     breaks = axis.breaks[1:-1] - shift
     low, high = ends
     breaks = breaks[(breaks > low) & (breaks < high)]

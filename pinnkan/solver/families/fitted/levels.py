@@ -1,8 +1,7 @@
-"""Levels of a steady problem in inner coordinates: solve, correct along each coordinate, judge, insert knots, repeat.
+"""Levels of a steady problem in fitted coordinates: solve, correct along each coordinate, insert knots, repeat.
 
-The coordinates are trained on the way, coarse to fine: after each level the ridge of the solution says how the front
-still bends in them, and they are moved until it does not. On a coarse level a front is as wide as its knots, so that a
-wrong angle is seen from afar; each level narrows the front and the error of the angle together.
+After each level the coordinates are changed until the ridge of the solution is straight in them. A front on coarse
+knots is as wide as these, so that a wrong angle is detected; its width and the error of the angle shrink together.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,36 +32,31 @@ from pinnkan.verdict.records import Iteration, Level
 #: The network in words.
 TRAINED = "product in trained inner coordinates, across and along the front"
 IMMERSED = "one block of multiplying nodes on them, the domain immersed in their box"
-#: Degree of the splines. Degree 9 on knots graded by halving has a worse best approximation of a tanh than degree 7
-#: (2.8e-3 against 1.0e-4 on 24 intervals, measured): its functions reach over ten intervals.
+#: Degree of the splines. On 24 graded intervals degree 9 approximates a tanh to 2.8e-3, degree 7 to 1.0e-4.
 DEGREE = 7
-#: First knot intervals across and along the front.
+#: First numbers of knot intervals across and along the front.
 FIRST = (6, 3)
-#: Knots go where the largest masses are that make up this share of the correction (Doerfler 1996); across a front that
-#: is not resolved, a wider marking spends knots on its echoes.
+#: Marked is this share of the squared correction, largest intervals first (Doerfler 1996); a larger one spends knots on
+#: oscillations beside an unresolved front.
 BULK = 0.9
-#: What a correction along the front counts for, against one across it: while the front is not resolved its traces on
-#: the sides look like a need of knots along it.
+#: Weight of the correction along the front: traces of an unresolved front on the sides look like a need of knots there.
 ALONG = 0.5
-#: Share of the tolerance below which an interval needs no knot.
+#: Intervals with less than an even part of this share of the tolerance are not marked. Heuristic.
 IDLE = 0.1
-#: Coefficients are pulled towards zero by PULL times the square of the last estimate: functions that the domain only
-#: touches would take up the residual of a front that is not resolved, and the ridge would be sought there. With 1e-10
-#: throughout a layer at 28 degrees was seen at 52 and, with other points, at -12, until it was lost; with 1e-4 at 36,
-#: 32, 28, 27. With 1e-3 some fronts are never resolved.
+#: Tikhonov weight over the square of the last estimate: functions whose support hardly meets the domain would take up
+#: the residual of an unresolved front. A layer at 28 degrees was located at 52 with 1e-10; some never resolve with
+#: 1e-3.
 PULL = 1e-4
-#: After so many levels with neither a smaller estimate nor half of the residual, more are in vain: rounding. By the
-#: estimate alone, two random problems with a pole beside a wave ended too early, one of them short of its tolerance.
+#: Number of levels after which a solve ends if neither the estimate falls nor the residual halves. Heuristic.
 IN_VAIN = 3
 
 
 @dataclass(frozen=True, eq=False)
 class Corrections:
-    """One Gauss-Newton step in each space with one coordinate richer: the share of that coordinate in the error.
+    """One Gauss-Newton step per coordinate, each in a space enriched in that coordinate only.
 
-    ``pieces``: (space, correction) per coordinate; ``sizes``: L2 norms over the domain relative to the solution, worst
-    unknown; ``masses``: their squares over the strips of that coordinate's own intervals; ``carried``: the pieces with
-    the error of earlier slabs in the first.
+    ``pieces``: (space, correction) per coordinate; ``sizes``: their L2 norms relative to the solution (worst unknown);
+    ``masses``: their squares by interval (interval,); ``carried``: the pieces with the error of earlier slabs.
     """
 
     pieces: tuple[tuple[Space, Array], ...]
@@ -78,10 +72,10 @@ def corrections(
     before: Sequence[FittedPiece] = (),
     check: Callable[[], None] = lambda: None,
 ) -> Corrections:
-    """Correct a solution of ``system`` along each coordinate: intervals halved, in time a degree more.
+    """Correct a solution along each coordinate: intervals of s and r halved, the degree in time raised by one.
 
-    ``scale``: squared norm of each unknown; ``before``: the slab before and its error, which the correction along the
-    first coordinate carries on; ``check`` may end it.
+    ``scale``: squared norm of each unknown (unknown,); ``before``: the slab before and its error, which the correction
+    along s carries on; ``check``: called before each correction, may raise OutOfTimeError.
     """
     space = system.space
     pieces, carried_on, sizes, masses = [], [], [], []
@@ -102,13 +96,13 @@ def corrections(
 def first_space(
     coordinates: Coordinates, ranges: Ranges, degree: Sequence[int], intervals: Sequence[int], unknowns: int
 ) -> Space:
-    """Nearly uniform knots on the box of the inner coordinates."""
+    """Return a spline space with nearly uniform knots on the box of the inner coordinates."""
     chosen = zip(coordinates.box(ranges), degree, intervals, strict=True)
     return Space(tuple(Axis(nearly_uniform(a, b, n), p) for (a, b), p, n in chosen), unknowns)
 
 
 def marked(found: Corrections, tolerance: float, along: float = ALONG) -> list[np.ndarray]:
-    """Intervals to halve: the bulk of the coordinate with the largest share."""
+    """Return masks (interval,) of the intervals to halve, in the coordinate with the largest weighted correction."""
     weights = [size * (along if i == 1 else 1.0) for i, size in enumerate(found.sizes)]
     marks = [np.zeros(len(mass), dtype=bool) for mass in found.masses]
     chosen = int(np.argmax(weights))
@@ -124,10 +118,10 @@ def marked(found: Corrections, tolerance: float, along: float = ALONG) -> list[n
 
 @dataclass(frozen=True, eq=False)
 class FittedState:
-    """Coordinates and the space on them; once ``is_solved``, coefficients there.
+    """Coordinates, the spline space on them and, once ``is_solved``, the coefficients.
 
-    ``before``: the function of the level before, where Gauss-Newton starts; ``shown``: its estimate, at most one;
-    ``is_held``: something else than the front was missed in these coordinates, so that they stay.
+    ``before``: the solution of the level before, where Gauss-Newton starts; ``shown``: its estimate, at most one;
+    ``unsettled``: why Gauss-Newton has not converged; ``is_held``: the coordinates stay, since they missed a feature.
     """
 
     coordinates: Coordinates
@@ -141,20 +135,20 @@ class FittedState:
 
     @property
     def is_solved(self) -> bool:
-        """Whether the coefficients are at a minimum."""
+        """Whether the coefficients minimise the loss."""
         return self.coefficients is not None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AxisEstimate(ErrorEstimate):
-    """An estimate whose error is the sum of corrections, one along each coordinate."""
+    """An estimate whose error function is the sum of corrections, one along each coordinate."""
 
     corrections: Corrections
 
 
 @dataclass(frozen=True, eq=False)
 class FittedLevels(ModelLevels):
-    """The tensor-product spline space on ``coordinates`` that are trained from level to level."""
+    """The family of tensor-product splines on fitted ``coordinates``, which change from level to level."""
 
     coordinates: Coordinates
     most_levels: int
@@ -164,7 +158,7 @@ class FittedLevels(ModelLevels):
         return True
 
     def first(self) -> FittedState:
-        """Few intervals on the box of the first coordinates."""
+        """Return the first state: few intervals on the box of the first coordinates."""
         unknowns = len(self.problem.unknowns)
         space = first_space(self.coordinates, self.problem.box.ranges, (DEGREE, DEGREE), FIRST, unknowns)
         return FittedState(self.coordinates, space)
@@ -176,7 +170,7 @@ class FittedLevels(ModelLevels):
         )
 
     def minimise(self, state: FittedState, number: int, monitor: Monitor) -> tuple[FittedState, tuple[Iteration, ...]]:
-        """Gauss-Newton in the space on the present coordinates."""
+        """Minimise the loss by Gauss-Newton in the space of the state. SolverError: the least squares fail."""
         system = self._system(state)
         if state.is_solved:
             return replace(state, system=system), ()
@@ -215,12 +209,12 @@ class FittedLevels(ModelLevels):
         )
 
     def samples(self, state: FittedState) -> Samples:
-        """Points never trained on."""
+        """The solution at held-out points."""
         assert state.coefficients is not None
         return self._system(state).checked().samples(state.coefficients)
 
     def estimate(self, state: FittedState, measured: Measured, before: Outcome) -> AxisEstimate:
-        """The sum of the corrections along the coordinates; it falls no faster than the order of the splines allows."""
+        """Sum the corrections; at least 2^-(degree + 1) of the last estimate. SolverError: the least squares fail."""
         system, c = self._system(state), state.coefficients
         assert c is not None
         try:
@@ -234,7 +228,7 @@ class FittedLevels(ModelLevels):
         return AxisEstimate(size, error, corrections=found)
 
     def refine(self, state: FittedState, estimate: AxisEstimate, against: Objection) -> FittedState:
-        """Knots where the correction is, or at what was missed, and coordinates in which the front is straight."""
+        """Insert knots at a missed feature, or else where the correction is large, and straighten the front."""
         c, before = state.coefficients, self._function(state)
         assert c is not None
         shown = min(1.0, estimate.size)
@@ -247,7 +241,7 @@ class FittedLevels(ModelLevels):
         return FittedState(coordinates, space, before, shown, is_held=state.is_held)
 
     def in_vain(self, levels: Sequence[Level]) -> str:
-        """Whether IN_VAIN levels have brought neither a smaller estimate nor half of the residual."""
+        """Return why more levels are useless, "" if they may help: neither estimate nor residual falls any more."""
         since = max((i + 1 for i, level in enumerate(levels) if level.unseen), default=0)
         resolved = [i for i in range(since, len(levels)) if levels[i].is_resolved]
         if not resolved:
@@ -262,7 +256,7 @@ class FittedLevels(ModelLevels):
 
 
 def in_coordinates(missed: HiddenFeature, coordinates: Coordinates) -> HiddenFeature:
-    """The same feature in inner coordinates, as wide there as in the direction in which it is widest."""
+    """Map a feature to inner coordinates; its width there is its largest width in any coordinate."""
     place = coordinates.forward(missed.place[None])[0]
     beside = tuple(in_coordinates(other, coordinates) for other in missed.beside)
     return replace(missed, place=place, width=np.full(len(place), float(missed.width.max())), beside=beside)
@@ -271,7 +265,7 @@ def in_coordinates(missed: HiddenFeature, coordinates: Coordinates) -> HiddenFea
 def _refined(
     state: FittedState, problem: Problem, coefficients: Array, found: Corrections
 ) -> tuple[Coordinates, Space]:
-    """The next coordinates and space: knots where the correction is, and the front straight."""
+    """Return coordinates in which the front is straight, and the space with knots where the correction is large."""
     space, coordinates, ranges = state.space, state.coordinates, problem.box.ranges
     marks = marked(found, problem.solver.tolerance, 1.0 if state.is_held else ALONG)
     axes = [a.inserted(m) for a, m in zip(space.axes, marks, strict=True)]

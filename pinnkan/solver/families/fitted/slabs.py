@@ -1,9 +1,8 @@
-"""Slabs of time in coordinates that move with a front: s = n . x - c(r, t), solved, corrected and accepted one by one.
+"""Time slabs in coordinates that move with a front, s = n . x - c(r, t): solved, corrected and accepted one by one.
 
-The course c of a slab is that of the one before, carried on; when the solution shows that the front leaves it, the
-course is fitted to its ridge and the slab is solved again. Every slab has coordinates, box and knots of its own: it
-takes over the values at its start by rows, not by coefficients. The estimate is the sum of the corrections along s, r
-and t; the one along s also carries the error of all earlier slabs.
+The course c is extrapolated from the slab before; if the front leaves it, c is fitted to the ridge and the slab solved
+again. Initial values enter by rows, since every slab has coordinates and knots of its own. The estimate is the sum of
+the corrections along s, r and t; the one along s carries the error of all earlier slabs.
 """
 
 from dataclasses import dataclass, replace
@@ -28,24 +27,23 @@ from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature, with_knot
 
 #: The network in words.
 MOVING = "product in inner coordinates that move with the front, across and along it"
-#: Degrees across the front, along it, and in time: a cell has their product, plus one each, of coefficients, and its
-#: cost grows with the square of that. Degree 6 in all three took six times longer for a slab (measured).
+#: Degrees across the front, along it and in time. Degree 6 in all three took six times longer for a slab.
 DEGREES = (5, 4, 4)
-#: First slab, relative to the whole time: short, since the speed of the front is not known yet.
+#: Length of the first slab relative to the whole time: short, since the speed of the front is not known yet.
 FIRST_SLAB = 0.02
-#: A slab is solved again in better coordinates when the front leaves its course by this share of its width; at most so
-#: many times. Of coordinates that leave more of the residual and those before them the smaller correction decides: by
-#: the residual turning_front at 1e-6 stayed in those of the start, and took 20 times as long.
+#: A slab is solved again if the front is farther from s = 0 than this share of its width; number of solves in all. If
+#: that does not lower the residual, the smaller correction decides: by the residual turning_front took 20 times as
+#: long.
 LEFT, AGAIN = 0.5, 3
-#: Most rejections of one slab; then it is accepted, and the estimate says what that costs.
+#: Maximum number of rejections of one slab; then it is accepted, and the estimate includes what that costs.
 MOST_REJECTIONS = 8
-#: When so many attempts in a row were worse than the best one, that is accepted: what the slab before has left at the
-#: sides does not fall with knots or length (turning_front at 1e-5: 72 to 214 intervals, and a slab of 0.002).
+#: Attempts in a row without a smaller correction after which the best is accepted: where the error of the slab before
+#: disagrees with the sides, neither knots nor length help.
 IN_VAIN = 2
-#: Corrections along s and r below this share of that in time are of the same waves: of a pulse of 1e-3 attempts that
-#: were too long had put 23 intervals along the front where 8 do, and its 41 s were 99.
+#: Corrections along s and r below this share of that in time ask for no knots: too long attempts at a pulse of 1e-3
+#: inserted 23 intervals along the front where 8 are enough.
 ECHO = 0.1
-#: Gauss-Newton in a slab stops when its next step is predicted below this share of the allowed correction.
+#: Gauss-Newton in a slab stops when the next step is predicted below this share of the allowed correction.
 SETTLED = 0.05
 
 FittedPass = Pass[FittedPiece]
@@ -53,7 +51,7 @@ FittedPass = Pass[FittedPiece]
 
 @dataclass(frozen=True, eq=False)
 class FittedSlab(SolvedSlab[FittedPiece]):
-    """A solved slab in moving coordinates, with its local corrections along s, r and t, and the system it solves."""
+    """A solved slab in moving coordinates: its ``local`` corrections along s, r and t, its least-squares ``system``."""
 
     local: Corrections
     system: ImmersedSystem
@@ -66,10 +64,10 @@ class FittedSlab(SolvedSlab[FittedPiece]):
 
 @dataclass(frozen=True, eq=False)
 class FittedAim:
-    """The next attempt: course and axes of (s, r) to begin with, length.
+    """The next attempt at a slab: coordinates, axes of (s, r), length.
 
-    ``rejections``: attempts at this slab so far; ``best``: the size, course, axes and length of the best of them, and
-    how many there were ``since``; ``is_last``: that one is made again, and accepted.
+    ``rejections``: attempts so far; ``best``: correction size, coordinates, axes and length of the best of them;
+    ``since``: attempts after that; ``is_last``: the best is repeated and accepted.
     """
 
     coordinates: Coordinates
@@ -83,10 +81,10 @@ class FittedAim:
 
 @dataclass(frozen=True, eq=False)
 class FittedSlabs(ModelFamily):
-    """The tensor-product spline space on coordinates that move with a front, in slabs of time.
+    """The family of tensor-product splines in time slabs, on coordinates that move with a front.
 
-    ``coordinates``, ``axes``: those in which the initial data are represented; ``values``: these data as a function of
-    (x, y); ``why`` these coordinates were chosen.
+    ``coordinates``, ``axes``: represent the initial data; ``values``: the initial data as a function of points (x, y);
+    ``why``: the reason for this choice, in words.
     """
 
     coordinates: Coordinates
@@ -107,11 +105,11 @@ class FittedSlabs(ModelFamily):
         return aim.length if aim.is_last else fitted(aim.length, at.until - at.time)
 
     def shortened(self, aim: FittedAim, length: float) -> FittedAim:
-        """Gauss-Newton starts nearer in a shorter one."""
+        """Return the same attempt with another length; Gauss-Newton starts nearer to the solution of a short slab."""
         return replace(aim, length=length)
 
     def attempt(self, aim: FittedAim, length: float, at: FittedPass) -> FittedSlab:
-        """Solve one slab on the course of the aim, again while the front leaves it, and correct it."""
+        """Solve one slab and correct it; while the front leaves its course, fit the course and solve again."""
         domain = self.problem.domain.during(at.time, at.time + length)
         ranges = domain.box.ranges
         coordinates, axes, best = continued(aim.coordinates, ranges), aim.axes, None
@@ -120,7 +118,7 @@ class FittedSlabs(ModelFamily):
             axes = tuple(carried(a, ends, 0.0) for a, ends in zip(axes, box, strict=False))
             space = Space((*axes, Axis(np.array(ranges[2]), DEGREES[2])), len(self.problem.unknowns))
             system = ImmersedSystem(self.model, space, coordinates, domain, before=at.run.slabs[-1:])
-            # an interrupted iteration goes on in the first coordinates, those of a later turn are found again
+            # a resumed iteration belongs to the first coordinates; those of later turns are computed again
             found = self._solved(system, length, at, at.monitor if turn == 0 else at.monitor.aside())
             loss = system.mean_square(found.coefficients)
             if best is not None and loss >= best[0]:
@@ -131,7 +129,7 @@ class FittedSlabs(ModelFamily):
             if course.distance <= LEFT * course.width or turn == AGAIN - 1:
                 break
             moved = straightened(coordinates, course, ranges)
-            if moved is None:  # as straight as it gets, beside the middle
+            if moved is None:  # straight enough, but off s = 0
                 moved = coordinates.moved(coordinates.warp, coordinates.bend + course.middle)
             coordinates = moved
         assert best is not None
@@ -139,7 +137,7 @@ class FittedSlabs(ModelFamily):
         return _corrected(system, found, length, at)
 
     def _solved(self, system: ImmersedSystem, length: float, at: FittedPass, monitor: Monitor) -> Converged:
-        """Gauss-Newton, from the state at the start, carried along with the front."""
+        """Minimise by Gauss-Newton, starting from the values at the start of the slab moved along with the front."""
         start = np.zeros(system.space.shape)
         if not self.model.is_linear:
             values = at.run.slabs[-1].at(at.time) if at.run.slabs else self.values
@@ -153,7 +151,7 @@ class FittedSlabs(ModelFamily):
         return slab.size <= at.allowed(slab.length)
 
     def gathered(self, aim: FittedAim, slab: FittedSlab, missed: HiddenFeature) -> FittedAim | None:
-        """The same slab shorter, with knots at the feature."""
+        """Return an attempt with a shorter slab and knots at a missed feature, None after too many rejections."""
         if aim.rejections >= MOST_REJECTIONS:
             return None
         coordinates, axes = slab.piece.coordinates, slab.space.axes[:2]
@@ -161,9 +159,9 @@ class FittedSlabs(ModelFamily):
         return FittedAim(coordinates, axes, SHRINK * slab.length, aim.rejections + 1, aim.best, aim.since)
 
     def again(self, aim: FittedAim, slab: FittedSlab, at: FittedPass) -> FittedAim | None:
-        """The same slab with more knots, or shorter, or both, as the sizes of its corrections say.
+        """Return the next attempt at a rejected slab, with more knots, shorter, or both; None accepts the slab.
 
-        After so many attempts in vain the best of them is made again and accepted.
+        After attempts without a smaller correction the best is repeated. Raises SolverError: it would be too short.
         """
         if aim.is_last or aim.rejections >= MOST_REJECTIONS:
             return None
@@ -203,10 +201,10 @@ class FittedSlabs(ModelFamily):
         )
 
     def spaces(self, slab: FittedSlab) -> None:
-        """None: in splines of moving coordinates."""
+        """None: the solution is not a spline on the coordinate axes."""
 
     def samples(self, slab: FittedSlab) -> Samples:
-        """Points never trained on."""
+        """The solution at held-out points."""
         return slab.system.checked().samples(slab.piece.terms[0][1])
 
     def in_words(self) -> str:
@@ -214,7 +212,7 @@ class FittedSlabs(ModelFamily):
 
 
 def _corrected(system: ImmersedSystem, found: Converged, length: float, at: FittedPass) -> FittedSlab:
-    """Corrections along s, r and t; the one along s is solved a second time with the error so far at its start."""
+    """Correct a solved slab; its global error is the second right-hand side along s, with the error at its start."""
     space, c, squares = system.space, found.coefficients, system.squares(found.coefficients)[0]
     before = (*at.run.slabs[-1:], *at.run.errors[-1:])
     scale = at.mean_square(squares, length)
@@ -229,5 +227,5 @@ def _corrected(system: ImmersedSystem, found: Converged, length: float, at: Fitt
 
 
 def _change(slab: FittedSlab, allowed: float) -> float:
-    """Factor on the length of a slab at which its correction in time would be what is wanted."""
+    """Return the factor on the length of a slab by which its correction in time should become 0.3 ``allowed``."""
     return MARGIN * (0.3 * allowed / max(slab.local.sizes[2], 1e-300)) ** (1.0 / (DEGREES[2] + 0.5))

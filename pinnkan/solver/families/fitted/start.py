@@ -1,4 +1,4 @@
-"""The front in the initial data: its direction, its course, coordinates in which it is straight, knots that hold it."""
+"""The front of the initial data: its coordinates, and knots that represent the data in them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ from pinnkan.solver.families.fitted.levels import Corrections, first_space, mark
 from pinnkan.solver.families.fitted.system import fit, grid_of
 
 Values = Callable[[Array], Array]
-#: An oblique front: largest ratio of the eigenvalues of the structure tensor, least |sin| of the angle to an axis.
+#: An oblique front: largest ratio of eigenvalues, least |sin| of the angle to an axis. Heuristic.
 ONE_WAY, OBLIQUE = 0.15, 0.02
-#: Samples per axis for the structure tensor; Gauss intervals across for the first ridge.
+#: Samples per axis for the structure tensor; Gauss intervals in s for the ridge.
 SAMPLES, ACROSS = 300, 600
-#: Step of the differences that give the slope of the data, relative to the domain.
+#: Step of the difference quotients of the data, relative to the domain.
 DIFFERENCE = 1e-5
-#: First intervals across and along the front; most rounds of insertion.
+#: First numbers of intervals across and along the front; maximum number of rounds of insertion.
 FIRST, ROUNDS = (8, 2), 60
 
 
 def initial_values(model: Model) -> Values | None:
-    """The initial data as a function of points (point, (x, y)) to (point, unknown); None where they are not given."""
+    """Return the initial data, points (point, (x, y)) to (point, unknown); None if some unknown has none."""
     given = {x.unknown: x for x in model.conditions.initial if x.order == 0}
     if len(given) != len(model.problem.unknowns):
         return None
@@ -44,7 +44,7 @@ def initial_values(model: Model) -> Values | None:
 
 
 def front_of(problem: Problem, values: Values) -> Coordinates | None:
-    """Coordinates of (x, y) in which the front of the data is straight; None if they have none askew to the axes."""
+    """Return coordinates of (x, y) in which the front of the data is straight, None if no front is oblique."""
     domain = problem.domain.projected(2)
     axes, inside = lattice(domain, SAMPLES)
     points = np.stack(np.meshgrid(*axes, indexing="ij"), -1)[inside]
@@ -78,7 +78,7 @@ def _slope(values: Values, points: Array, direction: Array, step: float) -> Arra
 def knots_for(
     values: Values, coordinates: Coordinates, problem: Problem, degrees: Sequence[int], tolerance: float
 ) -> tuple[Axis, ...] | None:
-    """Axes of (s, r) on which the data are represented to ``tolerance``; None if they cannot be."""
+    """Return axes of (s, r) on which the data are represented to ``tolerance``, None if that needs too many knots."""
     ranges, unknowns = problem.box.ranges[:2], len(problem.unknowns)
     space = first_space(coordinates, ranges, degrees, FIRST, unknowns)
     for _ in range(ROUNDS):
@@ -98,7 +98,7 @@ def _grid(space: Space, coordinates: Coordinates, problem: Problem) -> Grid:
 
 
 def standing(values: Values, first: Coordinates, axes: Sequence[Axis], problem: Problem, length: float) -> FittedPiece:
-    """The data at rest for some time, as a function of (x, y, t) on axes of (s, r) like these."""
+    """Return the data as a function of (x, y, t), constant in time over ``length``, on axes of (s, r) like these."""
     start = problem.box.ranges[-1][0]
     domain = problem.domain.during(start, start + length)
     ranges = domain.box.ranges
@@ -111,7 +111,7 @@ def standing(values: Values, first: Coordinates, axes: Sequence[Axis], problem: 
 
 @dataclass(frozen=True, eq=False)
 class Carried:
-    """Values at one time, of a domain of (x, y), carried along by moving coordinates: (x, y, t) to (point, unknown)."""
+    """Values at one time, constant along moving coordinates: (x, y, t) to (point, unknown); ``domain``: of (x, y)."""
 
     values: Values
     coordinates: Coordinates
@@ -125,7 +125,7 @@ class Carried:
 
 
 def _surplus(space: Space, base: Array, values: Values, coordinates: Coordinates, problem: Problem) -> Corrections:
-    """What halving each coordinate would change."""
+    """Return the changes of the fit of the data when each coordinate is halved, as corrections."""
     pieces, sizes, masses = [], [], []
     for i, axis in enumerate(space.axes):
         fine = space.replaced(i, axis.halved())
@@ -142,7 +142,7 @@ def _surplus(space: Space, base: Array, values: Values, coordinates: Coordinates
 
 
 def continued(guess: Coordinates, ranges: Sequence[tuple[float, float]]) -> Coordinates:
-    """The course of ``guess`` carried on to the times of ``ranges``, in axes turned along the front at their start."""
+    """Extrapolate the course of ``guess`` to the times of ``ranges``, rotated along the front at their start."""
     times = np.linspace(*ranges[2], 2 * COURSE + 1)
     low, high = guess.warp.axes[0].breaks[[0, -1]]
     r = low + (high - low) * np.linspace(0.1, 0.9, 17)

@@ -1,4 +1,4 @@
-"""The least-squares problem of a model in inner coordinates: equations inside the domain, conditions on its sides."""
+"""The least-squares system of a model in inner coordinates: equations inside the domain, conditions on its sides."""
 
 from collections.abc import Callable, Sequence
 from functools import reduce
@@ -25,35 +25,31 @@ from pinnkan.solver.linear.gauss_points import points_per_interval
 from pinnkan.solver.linear.system import CONDITION_WEIGHT
 from pinnkan.solver.work import factor_work
 
-#: Points and matrices of inner coordinates stay here, whatever device is asked for: their boxes change with every slab.
+#: Device of all points and matrices, whatever device is asked for: the boxes change with every slab.
 CPU = torch.device("cpu")
-#: Pull of every coefficient towards zero, relative to the length its column would have if no side cut its function. It
-#: holds functions of which the domain sees a corner only; their coefficients came out at 1e15 without. The error is the
-#: same within 10 % from 1e-6 to 1e-10 while a front is resolved; a smooth solution ends at 4e-8 with 1e-8 (measured).
-#: ``pull`` is more than that while a front is not resolved, see :mod:`pinnkan.solver.families.fitted.levels`.
+#: Tikhonov weight of a coefficient relative to the norm of its column, as if its support were inside the domain.
+#: Without it functions that meet the domain in a corner have coefficients of 1e15.
 REGULARISATION = 1e-10
-#: Gauss points per interval of s and r, of which whole cells need n: n // PARTS + MORE in each of so many parts, since
-#: the domain cuts cells. Layers at 30 degrees and bent ones converge with 2 and 2 in 12 to 16 levels from 1e-3 to 1e-7;
-#: with n + 2, or with 2 and 1, 3 and 1, some end with three times the residual between the points.
+#: Equal parts of an interval of s and r, and Gauss points of each beyond an even part of what a whole cell needs: the
+#: domain cuts cells. With all and two more in one part some layers keep three times the residual between the points.
 PARTS, MORE = 2, 2
-#: Weight of conditions on sides, relative to their natural scale: where a front leaves the domain, the values on the
-#: side and those that the flow carries there differ by an error. With 10, as on the axes, and starts that weigh as
-#: much, turning_front at 1e-6 took 17 slabs, at 3e-6 24 and five times as long as now; with 0.1 it stops at 1e-5.
+#: Weight of conditions on sides relative to the natural one: where a front leaves the domain, the flow carries errors
+#: to the side. With 10, as on the axes, turning_front at 3e-6 took five times as long; with 0.1 it stops at 1e-5.
 SIDE_WEIGHT = 1.0
-#: Share of a cell inside the domain below which its residual is no evidence.
+#: Held-out rows are dropped in cells of which a smaller share lies inside the domain. Heuristic.
 SLIVER = 0.1
 
 
 def grid_of(space: Space, coordinates: Coordinates, domain: Domain, orders: Sequence[int]) -> Grid:
-    """The points for an operator of these ``orders``, inside the domain."""
+    """Return the quadrature points inside the domain for an operator with the highest derivatives ``orders``."""
     return Grid(space, _tables(space, orders, orders, 0), coordinates, domain)
 
 
 def _tables(space: Space, orders: Sequence[int], highest: Sequence[int], extra: int) -> list[Table]:
-    """``orders`` say how many points, ``highest`` which derivatives are wanted."""
+    """Tabulate splines at Gauss points: ``orders`` give the number of points, ``highest`` the derivatives."""
     out = []
     for i, (axis, count, most) in enumerate(zip(space.axes, _counts(space, orders), highest, strict=True)):
-        if i < 2:  # the domain does not cut time
+        if i < 2:  # the domain does not cut cells in time
             out.append(gauss_table(axis, count // PARTS + MORE + extra, most, CPU, PARTS))
         else:
             out.append(gauss_table(axis, count + extra, most, CPU))
@@ -61,14 +57,14 @@ def _tables(space: Space, orders: Sequence[int], highest: Sequence[int], extra: 
 
 
 def _counts(space: Space, orders: Sequence[int]) -> list[int]:
-    """Points per interval that whole cells need."""
+    """The numbers of Gauss points per interval of whole cells, by coordinate."""
     return [
         points_per_interval(a.degree, a.intervals, k, all_of_them=True) for a, k in zip(space.axes, orders, strict=True)
     ]
 
 
 def fit(space: Space, grid: Grid, function: Callable[[Array], Array]) -> Array:
-    """The least-squares fit of a function, points (point, coordinate) to (point, unknown), on a grid of the space."""
+    """Return the regularised least-squares fit on a grid of a function, points to (point, unknown)."""
     zero = (0,) * len(space.axes)
     touched = np.repeat(grid.most(np.ones(len(grid.weights))) > 0.0, space.unknowns)
     root = torch.from_numpy(np.sqrt(grid.weights)).unsqueeze(-1)
@@ -88,12 +84,11 @@ def fit(space: Space, grid: Grid, function: Callable[[Array], Array]) -> Array:
 
 
 class ImmersedSystem:
-    """Rows of a model in ``space`` over ``coordinates``, on a ``domain`` of (x, y[, t]).
+    """The least-squares rows of a model in ``space`` over ``coordinates``, on a ``domain`` of (x, y[, t]).
 
-    All conditions are among them, since no side of the domain is a line of the coordinates.
-
-    ``extra`` more Gauss points give held-out rows. ``before``: fields whose sum at the lower end of time replaces the
-    data of the initial conditions: right-hand side k has the first k + 1 of them. ``pull``: see REGULARISATION.
+    All conditions are rows, since no side of the domain is a line of the coordinates. ``extra``: more Gauss points, for
+    held-out rows; ``before``: fields whose sum at the lower end of time replaces the initial data, the first k + 1 for
+    right-hand side k; ``pull``: the relative Tikhonov weight.
     """
 
     def __init__(
@@ -137,15 +132,12 @@ class ImmersedSystem:
     def on(
         self, space: Space, extra: int = 0, before: Sequence[Callable[..., Array]] | None = None
     ) -> "ImmersedSystem":
-        """The same problem in another space, with more fields ``before`` if given."""
+        """Return the system of the same problem in another space, with other fields ``before`` if given."""
         before = self._before if before is None else before
         return ImmersedSystem(self.model, space, self.coordinates, self.domain, extra, before, self._pull)
 
     def checked(self) -> "ImmersedSystem":
-        """The same rows at points never trained on, in cells of which the domain holds more than SLIVER.
-
-        In a thinner one there are few points to train on, and none of them may be near one of these.
-        """
+        """Return the same rows at held-out points, with weight zero in cells that are almost outside the domain."""
         other = self.on(self.space, extra=1)
         seen = np.zeros([a.intervals for a in self.space.axes])
         np.add.at(seen, tuple(self.grid.cells.T), self.grid.weights)
@@ -160,10 +152,9 @@ class ImmersedSystem:
         return ImmersedPatch(equation, places, self.coordinates, self.space.unknowns)
 
     def _weighted(self, equation: CompiledEquation, places: Grid | Batch, side: BoundaryPiece | None) -> ImmersedPatch:
-        """A patch whose rows weigh like the operator's: its size over the condition's, times sqrt(width).
+        """Return a patch with rows weighted by the size of the operator over that of the condition, times sqrt(width).
 
-        At the start (``side`` None) it is what the operator makes of a change in time: as much as an error there costs
-        inside.
+        At the start (``side`` None) only derivatives by time count: what an error there costs inside.
         """
         patch = self._patch(equation, places)
         widths = self._widths(places)
@@ -180,7 +171,7 @@ class ImmersedSystem:
         return patch
 
     def _offset(self, patch: ImmersedPatch) -> torch.Tensor:
-        """F of the earlier fields at the points, (.., field): what the condition's residual has to equal."""
+        """Return the operator of a condition at the sums of the earlier fields, (.., field): its targets."""
         points = patch.places.outer.reshape(-1, patch.places.outer.shape[-1])
         jets, out = np.zeros((len(points), len(patch.equation.jets))), []
         for field in self._before:
@@ -190,15 +181,12 @@ class ImmersedSystem:
         return torch.stack(out, -1)
 
     def _widths(self, places: Grid | Batch) -> Array:
-        """Of the cells of points, per degree: (.. or 1, coordinate)."""
+        """The widths of the cells of points over the degrees: (.. or 1, coordinate)."""
         axes = enumerate(self.space.axes)
         return np.stack([np.diff(a.breaks)[places.cells[..., i]] / a.degree for i, a in axes], -1)
 
     def _regularisation(self, inside: Sequence[ImmersedPatch]) -> Array:
-        """The pull times the length that each column would have if its functions were whole: (coefficient,).
-
-        ``inside``: a patch per equation.
-        """
+        """Return the Tikhonov weights (coefficient,); ``inside``: a patch per equation, for column norms."""
         widths = self._widths(self.grid)
         size = torch.stack([p.size(widths) for p in inside]).sum(0).numpy()
         return self._pull * np.repeat(self.grid.most(size * np.sqrt(widths.prod(-1))), self.space.unknowns)
@@ -210,30 +198,30 @@ class ImmersedSystem:
         return CellRows(weight, pull.expand(-1, -1, sides).contiguous(), torch.from_numpy(index).reshape(-1, 1))
 
     def fitted(self, values: Callable[[Array], Array]) -> Array:
-        """The least-squares fit of a function of (x, y[, t]) in this space."""
+        """Return the least-squares fit of a function of (x, y[, t]) in this space."""
         return fit(self.space, self.grid, values)
 
     @property
     def points(self) -> int:
-        """Number of rows."""
+        """The number of rows."""
         return sum(int((p.places.weights > 0).sum()) for p, _ in self.patches)
 
     def loss(self, coefficients: Array) -> float:
-        """Sum of the weighted squares of all rows."""
+        """Return the sum of the squared weighted rows."""
         offsets = [(p, None if o is None else o[..., :1]) for p, o in self.patches]
         return sum(float((p.residual(coefficients, offset) ** 2).sum()) for p, offset in offsets)
 
     def mean_square(self, coefficients: Array) -> float:
-        """Mean squared residual."""
+        """Return the loss over the measure of the domain."""
         return self.loss(coefficients) / self.area
 
     def where_not_finite(self, coefficients: Array) -> str:
-        """The first point at which an equation or its derivatives are not finite, in words."""
+        """Describe the first point at which an equation or its derivatives are not finite."""
         looked = ((p.equation, p.points, p.jets(coefficients)) for p, _ in self.patches)
         return where_not_finite(self.model.problem, looked)
 
     def rows(self, coefficients: Array, sides: int = 1) -> list[Rows]:
-        """Rows at ``coefficients``, one right-hand side for each field before."""
+        """Return the rows linearised at ``coefficients``, with ``sides`` right-hand sides."""
         rows = [p.rows(coefficients, offset, sides) for p, offset in self.patches]
         scattered = [r for r in rows if isinstance(r, CellRows)]
         whole = [r for r in rows if not isinstance(r, CellRows)]
@@ -241,12 +229,12 @@ class ImmersedSystem:
 
     @property
     def left(self) -> float:
-        """A factor leaves out nothing."""
+        """0: a direct solve leaves no remainder."""
         return 0.0
 
     @property
     def floor(self) -> float:
-        """What rounding leaves of the residual is not asked."""
+        """0: the rounding error of the residual is not estimated."""
         return 0.0
 
     def steps(
@@ -257,7 +245,7 @@ class ImmersedSystem:
         damping: float = 0.0,
         accuracy: float = 0.0,
     ) -> list[Array]:
-        """Gauss-Newton steps from ``coefficients``, one per right-hand side."""
+        """Return Gauss-Newton steps from ``coefficients``, one per target; ``accuracy`` is not used: direct solve."""
         ordering = order_coefficients(self.space, fixed, CPU)
         with self.model.clock.working("fitted", factor_work(self.space)):
             rows = self.rows(coefficients, len(targets))
@@ -270,10 +258,10 @@ class ImmersedSystem:
         return out
 
     def chord(self, coefficients: Array, fixed: np.ndarray) -> None:
-        """No matrix is kept: most of the time of a step goes into its rows."""
+        """None: no factor is kept, since the rows take most of the time of a step."""
 
     def squares(self, coefficients: Array) -> tuple[Array, list[Array]]:
-        """Squared L2 norms over the domain (unknown), and over each strip of a coordinate: (interval, unknown) each."""
+        """Return squared L2 norms over the domain (unknown,) and, by coordinate, its strips (interval, unknown)."""
         strips = [np.zeros((a.intervals, self.space.unknowns)) for a in self.space.axes]
         mass = self.grid.values(self.space, coefficients) ** 2 * self.grid.weights[:, None]
         for i, strip in enumerate(strips):
@@ -281,5 +269,5 @@ class ImmersedSystem:
         return strips[0].sum(0), strips
 
     def samples(self, coefficients: Array) -> Samples:
-        """A function of the space at the points inside."""
+        """Return the function with these coefficients at the points inside."""
         return Samples(list(self.grid.outer.T), self.grid.weights, self.grid.values(self.space, coefficients))

@@ -1,4 +1,4 @@
-"""A look at a correction that may be too small, on intervals far narrower where it is."""
+"""A correction with many more knots where it is large, for an error that halved intervals may underestimate."""
 
 import numpy as np
 
@@ -11,20 +11,19 @@ from pinnkan.solver.estimate.norms import relative_roots, sizes
 from pinnkan.solver.families.product.halting import corrected
 from pinnkan.solver.linear.system import System
 
-#: Intervals are halved AHEAD times, or as often as ON_A_LINE, where the correction is: those with LARGE of the largest
-#: mass. An eikonal equation with a kink 1e-3 wide, on knots 5e-3 apart, had a correction of a twelfth of its
-#: error, with 0.55 of the residual left; a thin beam of a thousandth, with all of it left. Once more in the plane is
-#: four times as many coefficients: two Helmholtz equations took 52.8 s with that, 29 of them here, and 37.8 without.
+#: Halvings of marked intervals, on a line and elsewhere; the share of the largest mass above which an interval is
+#: marked. Once more in the plane made two Helmholtz equations take 52.8 s instead of 37.8 s.
 ON_A_LINE, AHEAD, LARGE = 3, 2, 0.1
-#: Relative accuracy of looks, of which only the size is asked for. Diffusion with a coefficient that varies 19
-#: times, on 243 x 201 intervals: 11 steps of conjugate gradients in place of 25, the size within 0.3 %.
+#: Relative accuracy of a correction of which only the norm is used: 11 steps of conjugate gradients, not 25, change it
+#: by 0.3 %.
 GLANCE = 0.01
 
 
 def ahead(model: Model, space: Space, start: Array, correction: Array) -> float:
-    """The relative size of a Gauss-Newton step with many knots where the ``correction`` on halved intervals is large.
+    """Return the relative norm (worst unknown) of a Gauss-Newton correction of ``start`` in a locally much finer space.
 
-    Raises SolverError: the least squares have no solution there.
+    ``correction``: of ``start`` in the space with every interval halved; where its mass per interval is large,
+    intervals are halved several times. Raises SolverError: the least squares have no solution there.
     """
     fine = twice(space)
     masses = surplus(space, fine, correction, sizes(model.problem, fine, space.prolong(start, fine))).mass
@@ -38,12 +37,12 @@ def ahead(model: Model, space: Space, start: Array, correction: Array) -> float:
 
 
 def _deepened(axis: Axis, marks: np.ndarray, times: int) -> Axis:
-    """An axis with the marked intervals halved so many times."""
+    """Return the axis with the marked intervals halved ``times`` times."""
     for _ in range(times):
         axis, marks = axis.inserted(marks), np.repeat(marks, np.where(marks, 2, 1))
     return axis
 
 
 def twice(space: Space) -> Space:
-    """The space with every interval halved."""
+    """Return the space with every interval halved."""
     return Space(tuple(a.halved() for a in space.axes), space.unknowns)

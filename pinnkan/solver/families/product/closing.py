@@ -1,17 +1,9 @@
-"""Other knots for the next level than all of them halved: hardly more, some where that closes in, as few as will do.
+"""Choices of the next space of a level other than all intervals, or the marked ones, halved.
 
-Levels halve all intervals, and what a large one takes is what the last of them takes: eight times as much in space as
-the one before. A solution whose error, once it is corrected, is predicted a little above the tolerance is not halved
-again but solved on a few knots more, of the same density, and corrected from there.
-
-Halving some intervals of a line may close in on something, or follow chance: towards a layer the piece that is chosen
-is half as long on every level. Of waves that no knots resolve yet it is wherever the points happen to fall:
-sin(300 pi x) had 430 intervals on its fourteenth level, each with 40 more than the last, and needs 800. Halving all of
-them, which the correction has done already, gets there on the thirteenth.
-
-Where an error is made elsewhere, as next to a corner of the domain, no interval has a share of it that counts, and a
-little is missing to the tolerance: then as few are halved as are predicted to do. A lid that is singular at its
-corners, in splines of degree 6, took 53 x 35 intervals after 45 x 29, not 90 x 58, and 13 s for 36.
+On a line all are halved if the marked ones follow chance: marking gave sin(300 pi x) 430 intervals in 14 levels, and
+800 are needed. In space evenly more intervals replace halving, which costs a factor of eight, where the corrected
+solution should miss the tolerance by little. Where no interval has a share of the error that counts, the fewest are
+halved that should do.
 """
 
 from collections.abc import Sequence
@@ -27,29 +19,29 @@ from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import kinks
 from pinnkan.solver.families.product.judging import HalvedEstimate
 
-#: A choice that has left more than this share of the estimate has not helped.
+#: Marking has helped if the next estimate is at most this share of the one before.
 LEFT = 0.5
-#: A relative estimate above it says as much as one of so much.
+#: Larger relative estimates are compared as if they were this large.
 UNKNOWN = 1.0
-#: What is closed in on is half as long on the next level; this is between that and as long as before.
+#: A marked piece longer than this share of the one before does not shrink towards a layer, which halves it.
 CLOSING = 0.75
-#: On a line of more intervals all of them are never halved for this reason: in a file that asks for so many levels
-#: there would be millions by the fortieth.
+#: On a line of more intervals all of them are never halved for this reason: there would soon be millions.
 MOST = 4096
 
 
 @dataclass(frozen=True)
 class Halved:
-    """The length of the intervals of a line that were chosen on the level before, and its estimate."""
+    """Total ``length`` of the intervals of a line that were marked on a level, and the relative ``estimate`` there."""
 
     length: float
     estimate: float
 
 
 def halved_of(before: Halved | None, coarse: Space, fine: Space, estimate: HalvedEstimate) -> Halved | None:
-    """What a level on a line leaves to the next, whose space is ``fine``.
+    """Return the record of marked intervals that a level on a line passes to the next one, whose space is ``fine``.
 
-    Where all intervals were halved what was chosen ``before`` in vain, None if that is nothing.
+    Where all intervals were halved: the record ``before`` if marking has not helped yet, else None. None in the plane
+    and in space.
     """
     axis = coarse.axes[0]
     if len(coarse.axes) > 1:
@@ -61,14 +53,17 @@ def halved_of(before: Halved | None, coarse: Space, fine: Space, estimate: Halve
 
 
 def is_lost(before: Halved | None, axis: Axis, chosen: Array, estimate: HalvedEstimate) -> bool:
-    """Whether the choice ``before`` has not helped, and as long a piece is ``chosen`` (mask of intervals) again."""
+    """Whether marking follows chance: ``before`` has not helped, and as long a piece is marked again.
+
+    ``chosen``: mask of the intervals that are marked now.
+    """
     if before is None or axis.intervals > MOST or _has_helped(before, estimate):
         return False
     return _length(axis, chosen) > CLOSING * before.length
 
 
 def _has_helped(before: Halved, estimate: HalvedEstimate) -> bool:
-    """Whether the estimate is far less after the choice ``before``."""
+    """Whether the estimate has been halved since the marking ``before``."""
     return estimate.size <= LEFT * min(before.estimate, UNKNOWN)
 
 
@@ -76,45 +71,47 @@ def _length(axis: Axis, chosen: Array) -> float:
     return float(np.diff(axis.breaks)[chosen].sum())
 
 
-#: Share of the tolerance that is aimed at; where as few intervals are halved as will do.
+#: Share of the tolerance that is aimed at, with evenly more intervals and with as few halved as possible.
 AIM, ENOUGH = 0.5, 0.7
-#: Coordinates from which on that pays. In the plane a level costs four times the one before, and more of them can cost
-#: the verdict: what holds Helmholtz' equation with k = 300 was not told from 216 intervals, the last of all levels.
+#: Least number of coordinates for evenly more intervals: in the plane halving costs a factor of four only, and each
+#: skipped one is a look less at the stability constant.
 SPATIAL = 3
-#: More intervals than WIDEST times as many are as well halved, fewer than LEAST times as many may not show.
+#: Factors on the number of intervals: the least that is expected to show, the largest that is cheaper than halving.
 LEAST, WIDEST = 1.1, 1.5
 
 
 def between(model: Model, space: Space, predicted: float, share: float) -> Space | None:
-    """The space with just so many knots that it is accurate once corrected; None where halving is as good.
+    """Return the space with evenly more intervals whose corrected solution should be accurate; None to halve instead.
 
-    ``predicted``: relative error of a solution of ``space`` with its correction on halved intervals added; ``share``:
-    that of the residual which the correction leaves, a power of the width of the intervals.
+    ``predicted``: relative error in ``space`` after the correction on halved intervals; ``share``: ratio q of the root
+    mean square residuals after and before it. With errors like h^r, 2^-r = q, the factor on the number of intervals is
+    (predicted / aim)^(1/r). None in less than three coordinates, and with breakpoints at interfaces or kinks.
     """
     if len(space.axes) < SPATIAL or not 0.0 < share < 1.0:
         return None
     wanted = predicted / (AIM * model.problem.solver.tolerance)
-    with np.errstate(over="ignore"):  # of what a correction leaves nearly all of the residual
+    with np.errstate(over="ignore"):  # ``share`` is nearly one
         growth = max(LEAST, wanted ** (np.log(2.0) / -np.log(share)))
     problem = model.problem
     if growth > WIDEST or any(axis.joints for axis in space.axes):
         return None
-    if any(kinks(formulas(problem), problem.coordinates, problem.box.ranges).planes):  # knots have places of their own
+    if any(kinks(formulas(problem), problem.coordinates, problem.box.ranges).planes):  # breakpoints are at kinks
         return None
     return Space(tuple(_stretched(axis, growth) for axis in space.axes), space.unknowns)
 
 
 def _stretched(axis: Axis, growth: float) -> Axis:
-    """So many times as many intervals, of the same density."""
+    """Return the axis with ``growth`` times as many intervals (rounded up), of the same density."""
     count = int(np.ceil(axis.intervals * growth))
     places = np.linspace(0.0, axis.intervals, count + 1)
     return replace(axis, breaks=np.interp(places, np.arange(axis.intervals + 1.0), axis.breaks))
 
 
 def needed(masses: Sequence[Array], fall: float, times: float) -> list[np.ndarray]:
-    """The fewest intervals to halve for an error that is so many ``times`` what is allowed; all where that is too much.
+    """Return masks of the fewest intervals to halve for an error ``times`` what is allowed; all if that is not enough.
 
-    ``masses`` (interval): its squared parts, by coordinate; ``fall``: the share that halving leaves of each.
+    ``masses`` (interval): its squared parts, by coordinate; ``fall``: the share that halving leaves of a part,
+    unsquared.
     """
     mass = np.concatenate(masses)
     order = np.argsort(-mass)

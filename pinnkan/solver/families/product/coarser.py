@@ -1,4 +1,4 @@
-"""The solution of a level before the first one, for quantities that converge more slowly than the solution."""
+"""The solution of a coarser level than the last, to estimate errors of quantities that converge more slowly than it."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -12,16 +12,15 @@ from pinnkan.solver.families.product.levels import ProductLevels, ProductState
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
 
-#: Of three intervals at first: two thirds of them make the fall from one level to the next look slower than halves do,
-#: which is on the safe side.
+#: Share of the intervals of a first level. With a half the quantities would seem to fall faster: this is the safe side.
 FEWER = 2 / 3
 
 
 def coarser(axes: ProductLevels, outcome: Outcome, monitor: Monitor) -> Field | None:
-    """The solution of the level before the last one, made where the first was enough and quantities are read off.
+    """Return the solution of the level before the last one; None where it cannot be solved for.
 
-    Of -lap u = 1 on a square u is within 1e-5 on three intervals, and the flux through a side 1e-3 off: between
-    corners where it is r log r it falls by half from level to level, and one correction is a half of what is to come.
+    For quantities it is made after a single level, or one with more than twice the intervals: their correction may be
+    half of the error (fluxes next to corners, r log r). Else it is ``outcome.coarser``.
     """
     if not axes.problem.quantities or monitor.expired():
         return outcome.coarser
@@ -39,7 +38,7 @@ def coarser(axes: ProductLevels, outcome: Outcome, monitor: Monitor) -> Field | 
 
 
 def _halved_back(axes: ProductLevels, outcome: Outcome) -> ProductState | None:
-    """The start on every second knot where a level took more than twice as many at once, as towards a layer."""
+    """Return a start on every second breakpoint if the last level more than doubled the intervals, else None."""
     before, last = (level.intervals for level in outcome.levels[-2:])
     if all(b <= 2 * a for a, b in zip(before, last, strict=True)) or not isinstance(outcome.field, ProductField):
         return None

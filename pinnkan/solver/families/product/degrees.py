@@ -1,37 +1,31 @@
-"""Degrees of the splines of a product network, by what is asked for: what each costs was measured, and stands here."""
+"""Degrees of the splines of a product network, by kind of problem and tolerance, chosen by run time."""
 
 import numpy as np
 
 from pinnkan.problem.statement import Problem
 
-#: Degree by number of coordinates: a cell has (degree + 1)^d coefficients. In the plane 10 takes the time of 9 for a
-#: fourth to a twentieth of the error (Poisson, Helmholtz); 11 needs more levels for fronts.
+#: Degree by number of coordinates, of steady problems and of slabs. In the plane 10 takes the time of 9 for at most a
+#: fourth of the error.
 DEGREES = {1: 9, 2: 10, 3: 8}
 SLAB_DEGREES = {1: 8, 2: 8, 3: 6, 4: 5}
-#: Of three unknowns or more at rest in the plane, least and most, and by digits that are asked for: their matrix is
-#: wide, and few digits take as many intervals with 8 as with 10. Cavities at 1e-4 take 0.5 (a lid that is
-#: singular at its corners) to 0.8 of the time with 8; at 1e-5 the first one and Re 1000 take less with 10.
+#: Of three or more steady unknowns in the plane: limits, and degrees per digit of the tolerance. Lid-driven cavities
+#: take 0.5 to 0.8 of the time with 8 at 1e-4.
 PLANE_DEGREES, PLANE_BY_DIGIT = (8, 10), 2
-#: Degrees in space of several unknowns around circles, where nothing is factored, least and most, and by digits that
-#: are asked for. Taylor and Green's vortices take half the points of degree 6 at 1e-4 with 10, a third at 1e-7 with 14.
+#: In space, of several unknowns on periodic coordinates in the plane: limits, degrees per digit. Heuristic.
 WAVES_DEGREES, BY_DIGIT = (10, 14), 2
-#: The same between walls in the plane and time, where more steps are taken the higher the degree: Maxwell's equations
-#: in a cavity take 17 s with 10 and 14 s with 6 at 1e-6; at 1e-7 five times as many coefficients with 6 as with 10.
+#: The same between walls. Maxwell's equations: 14 s with 6 and 17 s with 10 at 1e-6, five times the coefficients with 6
+#: at 1e-7.
 WALLS_DEGREES, WALLS_BY_DIGIT = (6, 10), 1.5
-#: Degree in space of a single unknown in slabs on three coordinates of it, as on levels. Against 5 on four intervals: a
-#: standing wave in a cube at 1e-5 in 8 s of processor time on 3 x 3 x 3 intervals, not 53 s on 14 x 14 x 14.
+#: Of a single unknown in slabs on three space coordinates. A standing wave at 1e-5: 8 s, with degree 5 53 s.
 DEGREE_IN_SPACE = 8
-#: The same of several unknowns between walls in space: what is smooth takes fewest coefficients there. Beltrami's flow
-#: at 1e-4: in the unit cube degree 7, in one of length two degree 9, 14,000 free coefficients and five slabs.
+#: Of several unknowns there between walls: limits, degrees per digit. Heuristic.
 CUBE_DEGREES, CUBE_BY_DIGIT = (6, 9), 1.75
-#: The same around circles in space, which take an interval more than degrees. Sound in a cube, four unknowns, with 5,
-#: 6, 7 and 8 in one run: to 1e-2 in 15, 23, 29 and 68 s of processor time, to 1e-4 in 49, 42, 36 and 85 s; with 10
-#: not to 1e-2 in 60 s.
+#: Limits of several unknowns there with periodic coordinates. Sound in a cube at 1e-4: 36 s with 7, 85 s with 8.
 AROUND_DEGREES = (5, 9)
 
 
 def degree_of(problem: Problem, order: int) -> int:
-    """The degree along all coordinates, in slabs that along time, for equations of an ``order``."""
+    """Return the degree along all coordinates, in slabs along time; ``order``: highest order of derivative."""
     d, is_in_time = problem.dimension, problem.time_axis is not None
     usual = SLAB_DEGREES[d] if is_in_time else DEGREES[d]
     if d == 2 and not is_in_time and len(problem.unknowns) > 2:
@@ -40,7 +34,7 @@ def degree_of(problem: Problem, order: int) -> int:
 
 
 def degree_in_space(problem: Problem, usual: int) -> int:
-    """Of slabs: higher than the usual in space, and for several unknowns by the digits asked for."""
+    """Return the degree along the space coordinates of slabs, at least the ``usual`` one unless the file names it."""
     if problem.solver.degree:
         return problem.solver.degree
     if len(problem.unknowns) == 1:
@@ -55,7 +49,7 @@ def degree_in_space(problem: Problem, usual: int) -> int:
 
 
 def is_walled(problem: Problem) -> bool:
-    """Whether there are several unknowns between walls in space."""
+    """Whether several unknowns are solved for in three space coordinates, none of them periodic."""
     return len(problem.unknowns) > 1 and problem.space_dimension > 2 and not any(problem.box.periodic)
 
 

@@ -1,8 +1,7 @@
-"""What equations make of the data, from the first time on, that no knots hold: waves of a source or of a coefficient.
+"""Waves of a source or a coefficient that the knots of the initial data do not resolve.
 
-The solution grows by a rate, and the waves of that do for as long as nothing damps them: of u_t = 0.1 sin(120 pi x) all
-corrections saw a hundredth of what was missing, since residuals of waves finer than the halved knots average out. So
-rates are sampled as data are (:mod:`pinnkan.solver.families.product.unheld`), times how long they last.
+Residuals of waves finer than the halved knots average out, so that corrections miss what these drive: of u_t = 0.1
+sin(120 pi x) 99 %. So rates are sampled as data are (:mod:`pinnkan.solver.families.product.unheld`).
 """
 
 from collections.abc import Iterator
@@ -24,19 +23,20 @@ from pinnkan.problem.statement import Problem, Side
 from pinnkan.solver.families.product.unheld import unheld
 from pinnkan.solver.verify.symbol import directions, fastest, frozen
 
-#: Times at which rates are looked at, as shares of all of it; points at which their waves are asked for damping, and
-#: their sizes are taken.
+#: Times at which rates are sampled, as shares of the whole; points for damping rates, and for sizes.
 TIMES, POINTS, SAMPLES = (0.0, 0.37, 0.74), 16, 256
-#: What is missing in a smaller share of the intervals is a place, not a wave: jumps and kinks have knots of their own.
+#: What is missing in a smaller share of the intervals is local, no wave: jumps and kinks have their own breakpoints.
 SPREAD = 0.25
 
 
 def undriven(
     model: Model, halved: Space, time: Axis, trace: Array, scale: Array, is_late: bool = False
 ) -> Iterator[tuple[Array, ...]]:
-    """What :func:`unheld` says of the rates of every unknown; ``trace``: the data on ``halved``, of that ``scale``.
+    """Yield masses (:func:`unheld`) of what the rate of each unknown adds to it over the whole time T, unresolved.
 
-    ``is_late``: only of those that change with time.
+    A rate of order k (in time) adds T^k / k! / (1 + d T) times itself, for a decay rate d of the finest waves; it is
+    taken at several times. ``trace``: the data in ``halved``, ``scale`` (unknown): their sizes; ``is_late``: only rates
+    that depend on time.
     """
     problem, (start, end) = model.problem, time.breaks[[0, -1]]
     rates = [r for r in _rates(problem) if not is_late or r[2].has(problem.coordinates[-1])]
@@ -44,7 +44,7 @@ def undriven(
     for unknown, order, rate in rates:
         of_long, of_fine = ((end - start) ** order / factorial(order) / (1.0 + d * (end - start)) for d in damping)
         for share in TIMES:
-            clock = problem.coordinates[-1]  # moved: numbers in its place are worked out, exp(-exp(1e9)) for ever
+            clock = problem.coordinates[-1]  # shifted: sympy would evaluate exp(-exp(1e9))
             then = rate.xreplace({clock: clock + sympy.Float(share * (end - start))})
             driven = Tape([of_fine * then], problem.coordinates)
             given = BoundaryValue(Side(len(halved.axes), 0), unknown, 0, driven)
@@ -55,10 +55,7 @@ def undriven(
 
 
 def _rates(problem: Problem) -> Iterator[tuple[int, int, sympy.Expr]]:
-    """Unknowns with the orders and values of their highest derivatives in time at the data.
-
-    Of equations that give one of them, and hold no derivatives of data that jump or bend.
-    """
+    """Yield (unknown, order, formula) of the highest derivative in time at the data, where an equation has just one."""
     data = given_at(problem)
     for equation in problem.equations:
         highest = [(s, j) for s, j in equation.jets.items() if j.order[-1] and j.order[-1] == j.total]
@@ -72,7 +69,7 @@ def _rates(problem: Problem) -> Iterator[tuple[int, int, sympy.Expr]]:
 
 
 def _damping(model: Model, field: ProductField, space: Space) -> tuple[float, float]:
-    """The rates at which waves decay, of the longest and of the finest that the knots of ``space`` hold."""
+    """Return the decay rates of the longest waves and of the finest that ``space`` holds; zero where they grow."""
     problem, finest = model.problem, min((a.intervals * a.degree for a in space.axes), default=1)
     weights = frozen(model.equations, field, problem.domain.sample(POINTS, kronecker))
     ways, numbers = directions(problem.box.lengths[:-1]), [np.pi, np.pi * finest]
@@ -82,7 +79,7 @@ def _damping(model: Model, field: ProductField, space: Space) -> tuple[float, fl
 
 
 def _size(formula: Tape, problem: Problem) -> float:
-    """Root mean square at the first time."""
+    """Return the root mean square of a formula over space at the first time."""
     points = problem.domain.sample(SAMPLES, kronecker)
     points[:, -1] = problem.box.ranges[-1][0]
     values = np.broadcast_to(np.asarray(formula(list(points.T))[0], dtype=np.float64), len(points))

@@ -1,4 +1,4 @@
-"""The state at the first time: knots that hold the initial data, and what of these will count later on."""
+"""The state at the first time: knots that resolve the initial data, and what of the data will count later on."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,30 +26,24 @@ from pinnkan.solver.linear.gauss_points import require_memory
 from pinnkan.solver.verify.regrowth import unheld_growth
 from pinnkan.solver.verify.uniqueness.departures import Departures
 
-#: Error of the initial data, as a share of the tolerance.
+#: Allowed error of the initial data, as a share of the tolerance.
 FIRST_SHARE = 0.1
-#: Where that asks for intervals NARROWER times as narrow as this share of its root, as jumps do, the latter is enough
-#: to begin with: what diffuses forgets how wide a step was. Of a box on a line at 1e-4 knots 1e-10 apart made a flux
-#: that nothing had, its integral was off by 3.5e-4, and the verdict `converged`; on knots 7e-6 apart by 1e-9. What does
-#: not forget has it in its estimate, and the next pass begins with as much less as that was too large. Nonlinear
-#: equations bend within such an error, so that it is no estimate, and begin as narrow as before.
+#: Linear problems begin with this share of the root of the tolerance, if the usual error takes intervals so many times
+#: as narrow (second number), as at a jump, whose width diffusion forgets. Breakpoints 1e-10 apart made a flux 3.5e-4
+#: off at 1e-4. What is not forgotten enters the estimate; of nonlinear equations that would not hold.
 LOOSE, NARROWER = 0.3, 100.0
-#: With more than so many coordinates of space, where to halve all intervals makes eight times as many coefficients,
-#: these are as many as the order of the splines asks for, and SPARE times that, unless that is twice as many or no more
-#: than MOST_OF_THEM are marked. A spot of heat in a cube at 1e-5 begins on 10 x 10 x 9 intervals, not on 12 x 12 x 12.
+#: In more space coordinates, as many even intervals are taken as the order of the splines asks for, times the second
+#: number, if that is below twice as many, and more than the third, a share, is marked. Heuristic.
 IN_PLANE, SPARE, MOST_OF_THEM = 2, 1.1, 0.5
-#: No interval of the initial data is halved below this share of the domain: the points in it could not be told apart.
+#: Least width of an interval of the initial data, relative to the domain: points in it could not be told apart.
 NARROWEST = 1e-13
 
 
 def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tolerance: float) -> SlabStart:
-    """The state at the first time, knots inserted until it is represented to the tolerance, and its projection error.
+    """Return the state at the first time, on knots that resolve the data to ``tolerance``, and its projection error.
 
-    ``degree``: in space and in time.
-
-    Raises:
-        SolverError: it cannot be.
-        OutOfTimeError: not in the time that there is.
+    ``degree``: in space and in time; ``intervals``: per coordinate at first. Raises SolverError: the data cannot be
+    resolved; OutOfTimeError: not within the time limit.
     """
     axes, unknowns = initial_space(model, degree[0], intervals).axes[:-1], len(model.problem.unknowns)
     numbers: list[int | None] = [intervals if len(axes) > IN_PLANE else None for _ in axes]
@@ -88,7 +82,7 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
 def _represented(
     model: Model, axes: Sequence[Axis], time: Axis, allowed: float
 ) -> tuple[tuple[Array, ...], tuple[Array, ...], list[Array]]:
-    """What these axes make of the data, by how much halved ones differ, and what is :func:`_missing`."""
+    """Return the traces on ``axes``, their differences to those on halved ones, and squared errors by interval."""
     space, fine = (Space(tuple(chosen), len(model.problem.unknowns)) for chosen in (axes, [a.halved() for a in axes]))
     with model.clock.working("initial data", fine.size):
         traces, better = _initial(model, space, time), _initial(model, fine, time)
@@ -99,11 +93,11 @@ def _represented(
 def _missing(
     model: Model, spaces: tuple[Space, Space, Axis], errors: Sequence[Array], better: Sequence[Array], allowed: float
 ) -> list[Array]:
-    """Squared share of the data over each interval that knots do not hold, by coordinate; ``spaces``: with them, with
-    every one halved, whose ``better`` traces tell the ``errors``, and time.
+    """Return, by coordinate, the squared relative error of the initial data over each interval.
 
-    Where that is ``allowed``, with what halved ones do not hold either, of linear equations what these make of the data
-    as well: jumps are not, by then.
+    ``spaces``: that of the data, that with every interval halved, and time; ``errors``: differences of the traces in
+    both; ``better``: the traces in the second. If the sum is at most ``allowed``, waves of the data, and in linear
+    equations of sources and coefficients, are added that neither space resolves.
     """
     space, fine, time = spaces
     scales, order = _scales(model.problem, fine, better), derivatives_seen(model)
@@ -119,9 +113,9 @@ def _missing(
 
 
 def with_rates(model: Model, begun: SlabStart) -> SlabStart:
-    """The state with the rates that equations in time alone give it, where slopes there are infinite.
+    """Add the rates that ordinary differential equations determine, if their derivatives are infinite at the start.
 
-    Of h_t = 0.1 - 0.05*sqrt(h) from h = 0, with that as the first guess, no step was finite.
+    Gauss-Newton cannot begin there: h_t = 0.1 - 0.05*sqrt(h) from h = 0.
     """
     if model.is_linear or model.problem.dimension > 1:
         return begun
@@ -144,16 +138,16 @@ def with_rates(model: Model, begun: SlabStart) -> SlabStart:
 
 @lru_cache(maxsize=2)
 def data_growth(model: Model, degree: tuple[int, int], intervals: int) -> float:
-    """The :func:`pinnkan.solver.verify.regrowth.unheld_growth` of initial data on so many intervals."""
+    """Return :func:`pinnkan.solver.verify.regrowth.unheld_growth` (e-folds) of the data on so many intervals."""
     begun = first_slab_start(model, degree, intervals, 1.0)
     return unheld_growth(model, begun.axes, begun.traces[0])
 
 
 @lru_cache(maxsize=2)
 def driven_axes(model: Model, degree: tuple[int, int], intervals: int, tolerance: float) -> tuple[Axis, ...] | None:
-    """Axes of space that hold the waves which begin to drive a linear problem later; None where the first ones do.
+    """Return space axes that resolve waves which drive a linear problem later on; None where the first ones do.
 
-    Until then no slab has need of them: of u_t = 0.2 max(t - 1, 0) cos(120 pi x) all had been dropped by the time.
+    Until then slabs would merge these knots: u_t = 0.2 max(t - 1, 0) cos(120 pi x).
     """
     axes = first = initial_space(model, degree[0], intervals).axes[:-1]
     allowed = (FIRST_SHARE * tolerance) ** 2 if model.is_linear else np.inf
@@ -171,7 +165,7 @@ def driven_axes(model: Model, degree: tuple[int, int], intervals: int, tolerance
 
 
 def sparing_start(model: Model, degree: tuple[int, int], highest: int, intervals: int, tolerance: float) -> SlabStart:
-    """The same, of the ``highest`` degree in space where data that ask for more ``intervals`` then do not."""
+    """Return :func:`first_slab_start`, of the ``highest`` degree in space if only that takes so few ``intervals``."""
     begun = first_slab_start(model, degree, intervals, tolerance)
     if highest <= degree[0] or all(a.intervals <= intervals for a in begun.axes):
         return begun
@@ -180,7 +174,7 @@ def sparing_start(model: Model, degree: tuple[int, int], highest: int, intervals
 
 
 def _asked(number: int | None, axis: Axis, mass: Array, marked: np.ndarray, allowed: float) -> int | None:
-    """How many even intervals a coordinate is to have; None where those that are marked are to be halved."""
+    """Return the number of even intervals that a coordinate is to have; None to halve the ``marked`` ones instead."""
     if number is None or not marked.any():
         return number
     factor = SPARE * float(mass.sum() / allowed) ** (0.5 / (axis.degree + 1))
@@ -190,10 +184,10 @@ def _asked(number: int | None, axis: Axis, mass: Array, marked: np.ndarray, allo
 
 
 def derivatives_seen(model: Model) -> int:
-    """How many derivatives of the initial data an unknown without any sees, in an equation without time derivatives.
+    """Return the most derivatives of data that an unknown without data follows, in equations without time derivatives.
 
-    Two for mu = u^3 - u - eps^2 u_xx: an error of u that is small, but rough, is large in mu, and takes a layer in
-    time of its own to smooth out. Cahn-Hilliard's equation at 1e-6 diverged at t = 3e-8 with u alone to the tolerance.
+    Two for mu = u^3 - u - eps^2 u_xx: a small rough error of u is large in mu. Derivatives of that unknown are
+    subtracted.
     """
     given = {layer.unknown for layer in model.conditions.initial}
     seen = 0
@@ -206,8 +200,10 @@ def derivatives_seen(model: Model) -> int:
 
 
 def _scales(problem: Problem, space: Space, traces: Sequence[Array]) -> list[Array]:
-    """What an error of u, u_t, .. at the first time is relative to, per unknown: their size, or an earlier one's over
-    the whole time to the power of what lies between. Of u = 0, u_t = g all of u is made of g."""
+    """Return the sizes (unknown,) to which errors of u, u_t, .. at the first time are relative.
+
+    For order k the largest |trace_j| / T^(k - j), j <= k, with T the whole time: if u = 0, all of u comes from u_t.
+    """
     total = float(np.ptp(problem.box.ranges[-1]))
     own = [sizes(problem, space, t) if t.any() else np.zeros(space.unknowns) for t in traces]
     return [
@@ -216,12 +212,10 @@ def _scales(problem: Problem, space: Space, traces: Sequence[Array]) -> list[Arr
 
 
 def _steepness(axis: Axis) -> Array:
-    """By how much the derivative of an error on each interval may be larger than that of a function in natural units.
+    """Return the factor (interval,) by which derivatives of an error exceed those of functions in natural units.
 
-    An error in splines of degree p varies over h/p, such a function over WAVELENGTH of the domain. h is the widest
-    interval nearby: what wide ones leave on a narrow one would else count for more and more, the narrower it is made
-    (Cahn-Hilliard's equation at 1e-7: without end). Nearby is as far as a spline reaches: with two intervals to either
-    side 0.2 cos(pi x) + 0.1 cos(3 pi x) at 1e-4 had no end either, and was said to jump or bend.
+    Errors of splines of degree p vary over h/p, h the widest interval within the reach of a spline: with its own width
+    an interval would count the more the narrower it is made, without end.
     """
     length: float = float(np.ptp(axis.breaks))
     around = np.pad(np.diff(axis.breaks), axis.degree, mode="wrap" if axis.periodic else "edge")
@@ -230,11 +224,7 @@ def _steepness(axis: Axis) -> Array:
 
 
 def _initial(model: Model, space: Space, time: Axis) -> tuple[Array, ...]:
-    """u, u_t, .. at the first time as coefficients of a space without it; values that follow from others with them.
-
-    Of w + z = v, w*z = 0.1, which share a slope where w = z = 0, Gauss-Newton had not come away from there: no slab was
-    short enough, and the first 1e-7 of the time were 0.1 off.
-    """
+    """Return u, u_t, .. at the first time as coefficients, with algebraic unknowns that Gauss-Newton would not find."""
     slab = Space((*space.axes, time), space.unknowns)
     traces = [np.zeros(space.shape) for _ in range(model.orders[-1])]
     for layer in model.conditions.initial:
@@ -251,5 +241,5 @@ def _initial(model: Model, space: Space, time: Axis) -> tuple[Array, ...]:
 
 @lru_cache(maxsize=2)
 def _followed(model: Model) -> AlgebraicValues | None:
-    """What says the values of unknowns at the first time that no condition gives."""
+    """Return the algebraic equations for unknowns without a condition at the first time; None without any."""
     return algebraic_start(model.problem)

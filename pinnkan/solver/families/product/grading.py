@@ -1,10 +1,8 @@
-"""Knots graded towards a place where the error hardly falls with their number: several halvings at once.
+"""Knots graded towards points or sides at which the error hardly falls when intervals are halved once.
 
-Where a solution is smooth, halving an interval lowers its residual by 2^(degree + 1 - order); next to a corner at which
-data disagree, or at the tip of a layer, by a power that has nothing to do with the degree, and only the half next to it
-counts. Nothing looks for a corner: an interval with more of the correction than its neighbours, nearly all in one of
-its halves, whose residual hardly falls, is halved towards that end until its share is predicted to be as small as the
-others'. Those show its shadow meanwhile, since splines are smooth across knots, and wait.
+Halving lowers the residual of a smooth solution by 2^(degree + 1 - order), next to a corner where data disagree, or to
+the tip of a layer, by a power independent of the degree. There an interval has more of the correction than its
+neighbours, nearly all in one half, and its residual hardly falls: it is halved several times towards that end.
 """
 
 from collections.abc import Sequence
@@ -18,34 +16,33 @@ from pinnkan.kan.product import alike
 from pinnkan.problem.corners import Corner
 from pinnkan.solver.estimate.indicators import MARKING, mark
 
-#: The squared residual of an interval falls slowly if it keeps more than this share when the interval is halved.
+#: The squared residual of an interval falls slowly if more than this share remains when it is halved.
 SLOW = 0.01
-#: One half has nearly all of a correction if it has this share.
+#: Share of the squared correction of an interval that one half must have.
 ONE_SIDED = 0.8
-#: Where intervals are graded, others are halved from this share of the largest mass on.
+#: Where some intervals are graded, others are halved from this share of the largest mass on: splines carry errors of
+#: the former across knots.
 SHADOW = 0.05
-#: Most halvings at once.
+#: Most halvings of an interval at once.
 MOST = 5
-#: An interval next to a corner is halved DEPTH times towards it where it has this share of the squared residual.
+#: Share of the squared residual from which on intervals next to a corner are halved towards it, and how often.
 CORNERED, DEPTH = 0.1, 3
-#: And as much as PEAKED of its share of the length: of waves that are not resolved yet all intervals have their share.
+#: And as much as this factor times their share of the length: unresolved waves have residuals everywhere.
 PEAKED = 1.3
-#: An outermost interval with OUTER of the mass is halved towards its side as often as a jump there, of order 1/2, asks
-#: for, OFTEN at once at most. A plate of 1 between sides of 0 began with 147 x 147 intervals after eleven attempts, in
-#: 25 s, since each halved six intervals at every side; now with 44 x 44 after five, in 2 s.
+#: An outermost interval with this share of the mass is halved towards its side, so many times at most. Heuristic.
 OUTER, OFTEN = 0.2, 6
-#: Knots nearer than this share of a side are one.
+#: Breakpoints nearer than this share of a side are one.
 ROUNDED = 1e-12
-#: No interval next to a corner is narrower than this share of a side: what it could hold is nothing.
+#: Least width of an interval next to a corner, as a share of the shortest side. Heuristic.
 NARROWEST = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """What a correction says of the intervals of one coordinate.
+    """A correction by intervals of one coordinate.
 
-    ``mass`` (interval): its squared share; ``halves`` (interval, half): the same of each half; ``fall`` (interval): the
-    share of the squared residual that it leaves.
+    ``mass`` (interval): squared norm of its part in each; ``halves`` (interval, half): the same of their halves;
+    ``fall`` (interval): ratio of the squared residuals after and before it.
     """
 
     mass: Array
@@ -54,7 +51,7 @@ class Profile:
 
     @property
     def towards(self) -> np.ndarray:
-        """By interval, the end towards which it is to be graded, -1 for the lower and 1 for the upper; 0 for none."""
+        """The end towards which each interval is to be graded: -1 for the lower, 1 for the upper, 0 for none."""
         around = np.pad(self.mass, 1)
         highest = (self.mass >= around[:-2]) & (self.mass >= around[2:])
         share = self.halves[:, 0] / np.maximum(self.halves.sum(1), 1e-300)
@@ -62,18 +59,17 @@ class Profile:
         return np.where(highest & (self.fall > SLOW), side, 0)
 
     def depths(self, least: float) -> Array:
-        """How often each interval is halved until its mass is predicted below ``least``."""
+        """Return how often each interval must be halved until its mass is predicted below ``least``."""
         rate = np.log(np.clip(self.fall, SLOW, 0.5))
         needed = np.ceil(np.log(np.maximum(least / np.maximum(self.mass, 1e-300), 1e-300)) / rate)
         return np.clip(needed, 1, MOST)
 
 
 def graded(axes: Sequence[Axis], seen: Sequence[Profile], allowed: float) -> tuple[Axis, ...] | None:
-    """The axes with knots where the correction asks for them; None where its residual falls in some coordinate.
+    """Return the axes graded where all coordinates show a point to grade towards, else None.
 
-    There it is a layer that is not yet resolved, in which a power is soon left behind.
-
-    ``allowed``: the mass of an interval that needs none.
+    ``seen``: the correction by coordinate; ``allowed``: mass of an interval that needs no knots. Where the residual
+    falls in some coordinate there is an unresolved layer, not a point.
     """
     largest = max(float(s.mass.max()) for s in seen)
     towards = [np.where(mark(s.mass, largest, allowed), s.towards, 0) for s in seen]
@@ -88,10 +84,10 @@ def graded(axes: Sequence[Axis], seen: Sequence[Profile], allowed: float) -> tup
 
 
 def towards_sides(axes: Sequence[Axis], masses: Sequence[Array], excess: Sequence[float]) -> tuple[Axis, ...] | None:
-    """The axes with their outermost intervals halved towards sides beside which most of a correction is; None for none.
+    """Return the axes graded towards sides beside which most of a correction is; None for none.
 
-    ``masses`` (interval): its squared shares, by coordinate, before intervals were halved; ``excess``: how many times
-    as large as it may be it is.
+    ``masses`` (interval): squared norms, by coordinate; ``excess``: the correction over what is allowed. The depth is
+    that for a jump, whose error falls like h^(1/2).
     """
     out = list(axes)
     for i, (axis, mass, times) in enumerate(zip(axes, masses, excess, strict=True)):
@@ -107,10 +103,10 @@ def towards_sides(axes: Sequence[Axis], masses: Sequence[Array], excess: Sequenc
 def towards_corners(
     axes: Sequence[Axis], corners: Sequence[Corner], residuals: Sequence[Array], once: Sequence[np.ndarray]
 ) -> tuple[Axis, ...] | None:
-    """The axes with the intervals next to corners halved towards these, where much of the residual is; None where not.
+    """Return the axes graded towards corners, where residuals are large there; None for none.
 
-    ``residuals`` (interval): squared, by coordinate; ``once``: other intervals to be halved. Cells at a corner become
-    as wide in one coordinate as in the other: next to ones that are not, all of the residual stays.
+    ``residuals`` (interval): squared, by coordinate; ``once``: masks of other intervals to halve. Cells at a corner
+    become equally wide in all coordinates, or all of the residual would remain.
     """
     knots = [[a.breaks, 0.5 * (a.breaks[1:] + a.breaks[:-1])[m]] for a, m in zip(axes, once, strict=True)]
     found = False
@@ -135,19 +131,19 @@ def towards_corners(
 
 
 def _apart(breaks: Array) -> Array:
-    """In order; of those that are one but for rounding, as middles worked out in two ways, the first."""
+    """Return the breakpoints sorted, without those that differ from the one before by rounding."""
     ordered = np.sort(breaks)
     return ordered[np.append(True, np.diff(ordered) > ROUNDED * np.ptp(ordered))]
 
 
 def _beside(axis: Axis, place: float) -> dict[int, int]:
-    """The intervals next to a place, and the end of each at which it is: -1 for the lower and 1 for the upper."""
+    """Return the intervals next to a place, with the end (-1 lower, 1 upper) at which each has it."""
     at = int(np.argmin(np.abs(axis.breaks - place)))
     return {k: end for k, end in ((at - 1, 1), (at, -1)) if 0 <= k < axis.intervals}
 
 
 def halved_towards(axis: Axis, once: np.ndarray, ends: np.ndarray, depths: np.ndarray) -> Axis:
-    """Intervals halved ``once``, and others again and again towards an end."""
+    """Return the axis with marked intervals halved ``once``, others repeatedly towards an end (-1 or 1, 0 for none)."""
     knots = [axis.breaks, 0.5 * (axis.breaks[1:] + axis.breaks[:-1])[once]]
     for i in np.flatnonzero(ends):
         width = float(axis.breaks[i + 1] - axis.breaks[i]) * 0.5 ** np.arange(1, depths[i] + 1)

@@ -1,8 +1,7 @@
-"""A correction, and what the steps after it would add to it, where Newton's method is not quadratic at the solution.
+"""A Gauss-Newton correction, and the sum of the steps after it where Newton's method converges linearly.
 
-Where the linearised equations vanish at the solution, or nearly do, a step goes only a part of the way: at a root of
-multiplicity m it leaves (1 - 1/m) of the error, so that the first one is a half of it at a double root, a third at a
-triple one. The steps form a geometric series there (Decker, Keller and Kelley 1983), and their sum is the error.
+Where the linearised equations are singular at the solution, or nearly, steps form a geometric series: at a root of
+multiplicity m each leaves (1 - 1/m) of the error (Decker, Keller and Kelley 1983). Its sum is the error.
 """
 
 from dataclasses import replace
@@ -19,25 +18,25 @@ from pinnkan.solver.linear.system import System
 from pinnkan.solver.verify.stability import Null
 from pinnkan.verdict.records import Reason
 
-#: What curvature makes of a step, over the step, from which on the next one is solved for: a double root has 1/4,
-#: where Kantorovich's condition ends; twelve solves of shipped flows, at 1e-2 to 1e-6, had 1.2e-2 at most.
+#: Share of a step that curvature of the equations makes, from which on later steps are solved for. A double root has
+#: 1/4, resolved flows 1.2e-2 at most.
 BENT = 0.1
-#: Steps that are taken then: beside a fold that has no solution any more the first ones halve as at a double root.
+#: Steps that are then taken: beyond a turning point, where no solution is left, the first ones halve as at a double
+#: root.
 STEPS = 3
-#: Where a step is more than this share of the one before they lead nowhere.
+#: Steps with a larger ratio of successive sizes lead away.
 SLOWEST = 0.9
-#: Steps of an unknown below this share of the tolerance are left alone: beside another unknown's they may be rounding,
-#: of which each is as large as the one before; so is all of one that is zero, such as v of Poiseuille's flow.
+#: Unknowns whose step is below this share of the tolerance are left out: it may be rounding, which does not shrink.
 SMALL = 1e-4
-#: What conjugate gradients have left is added to a correction from this share of the
-#: tolerance on: 1e-3 beside Helmholtz' equation 1e-4 from a resonance of four waves, where a level had told 7e-5.
+#: Share of the tolerance from which on the remainder of conjugate gradients is added to a correction: near a resonance
+#: it was 1e-3 beside an estimate of 7e-5.
 COUNTS = 0.01
 
 
 def corrected(system: System, base: Array, accuracy: float = 0.0) -> Array:
-    """The Gauss-Newton step from ``base`` to the conditions and to the least residual; ``accuracy``: relative.
+    """Return the Gauss-Newton step from ``base`` to the exact conditions, of a relative ``accuracy``.
 
-    Raises SolverError: the least squares have no solution, or the equations no value there.
+    Raises SolverError: the least squares have no solution, or the equations are not finite there.
     """
     target, fixed = with_conditions(system.model, system.space, base)
     try:
@@ -50,9 +49,9 @@ def corrected(system: System, base: Array, accuracy: float = 0.0) -> Array:
 
 
 def mended_by(null: Null, space: Space, base: Array, tolerance: float) -> Null:
-    """The least determined function, with what its step has left, if that counts beside ``base``.
+    """Return the near-null function with the remainder of its step added, where that counts beside ``base``.
 
-    A factor leaves nothing: what seems to be left there are equations that contradict each other.
+    Only steps by conjugate gradients have one: what a factorisation leaves are contradictory equations.
     """
     if null.step is None or null.search is None or not null.search.are_iterated:
         return null
@@ -63,12 +62,10 @@ def mended_by(null: Null, space: Space, base: Array, tolerance: float) -> Null:
 
 
 def series(system: System, base: Array, correction: Array) -> tuple[Array, bool]:
-    """The sum of all steps to come over the first, the ``correction`` of ``base`` (unknown): 1 / (1 - q) for a ratio q.
+    """Return the sum of all Newton steps over the first, the ``correction`` of ``base``, and whether steps lead away.
 
-    One where the equations hardly bend within it. And whether the steps lead away: u_xx + 3.51383 exp(u) = 0, past the
-    fold at 3.513830719, was converged at 1e-2. ``system`` keeps the matrix of the correction.
-
-    Raises SolverError: the least squares have no solution there.
+    The sum (unknown,) is 1 / (1 - q) for a ratio q of successive steps, 1 for steps of hardly any curvature. ``system``
+    keeps the matrix of the correction. Raises SolverError: the least squares have no solution at a later step.
     """
     unknowns = system.space.unknowns
     if system.model.is_linear or not system.is_kept or not correction.any():
@@ -76,7 +73,7 @@ def series(system: System, base: Array, correction: Array) -> tuple[Array, bool]
     norm, least = system.space.norm(correction), SMALL * system.model.problem.solver.tolerance
     size = np.where(norm > least * sizes(system.model.problem, system.space, base), norm, np.inf)
     bent = system.bent(base, correction)
-    if not all(bool(part.isfinite().all()) for part in bent):  # an exponential of a function that is no solution
+    if not all(bool(part.isfinite().all()) for part in bent):  # overflow far from a solution
         return np.full(unknowns, 1.0 / (1.0 - SLOWEST)), False
     made = system.space.norm(system.made_of(bent)) / size
     if not made.max() > BENT:

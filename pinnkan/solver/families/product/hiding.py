@@ -1,4 +1,4 @@
-"""What may hide behind a small correction: corrections to come, a residual that rests, luck."""
+"""Errors that a small correction can hide: later corrections, residuals that remain, a fall by luck."""
 
 from collections.abc import Sequence
 
@@ -12,29 +12,27 @@ from pinnkan.solver.verify.objection import STANDS
 from pinnkan.solver.verify.stability import Null
 from pinnkan.verdict.records import Level
 
-#: A correction that leaves more than SLOW of the residual is not the last one that counts; more than SLOWEST of it is
-#: not believed to be left for ever.
+#: Ratio of residuals from which on later corrections count, and the largest that is extrapolated.
 SLOW, SLOWEST = 0.5, 0.9
-#: Where a correction leaves more than this of the residual (root mean square), its knots may not resolve the solution
-#: yet, and it is looked ahead. Resolved solutions leave 0.05 and less, singular ones 0.3 to 0.6.
+#: Ratio of root mean square residuals after and before a correction above which knots may not resolve the solution.
+#: Resolved solutions have 0.05 and less, singular ones 0.3 to 0.6.
 RESOLVING = 0.2
 
 
 def behind(loss: float, null: Null, model: Model, relative_to: float) -> float:
-    """The relative error that all of a residual may hide, which no step of a nonlinear problem lowers.
+    """Return the relative error that a residual can hide: its norm over the stability constant, times a safety factor.
 
-    Its minimum may be a spurious one, where every correction vanishes: (u')^2 - 1e-3 u'' = 1 has one at about -u, with
-    corrections of 4e-4 and a residual of 9e-2.
+    ``loss``: mean squared residual; ``null``: the near-null function; ``relative_to``: norm of the solution. For
+    nonlinear problems at spurious minima, where corrections vanish: (u')^2 - 1e-3 u'' = 1 near -u.
     """
     return SAFETY * float(np.sqrt(loss * model.problem.domain.measure)) / max(null.sigma * relative_to, 1e-300)
 
 
 def resting(solved: tuple[System, Array], halved: tuple[System, Array]) -> float:
-    """What of a mean squared residual stays in cells where halving them hardly lowers it.
+    """Return the mean squared residual of cells in which halving hardly lowers it; each system has a function.
 
-    Each system with a function. At a kink of a solution (u_x**2 = 1 with values at both ends) it halves with the
-    intervals; to either side a minimum keeps slopes of 1.007 and 0.993 for ever, since its kink could move to wider
-    intervals only. All corrections are 1e-5 there, and the error is 7e-3.
+    At a kink residuals fall with the interval. A spurious minimum beside it (u_x**2 = 1) keeps slopes of 1.007 and
+    0.993, where all corrections are small.
     """
     (before, after), volume = (system.by_cell(c) for system, c in (solved, halved)), solved[0].patches[0].volume
     halves = [n for width in before.shape for n in (width, 2)]
@@ -43,11 +41,10 @@ def resting(solved: tuple[System, Array], halved: tuple[System, Array]) -> float
 
 
 def following(losses: tuple[float, float], floor: float) -> float:
-    """The sum of all corrections to come over the first, where each leaves the same share of the residual.
+    """Return the sum of all corrections over the first: 1 / (1 - q), q the ratio of residuals after and before it.
 
-    1 / (1 - q) for the ratio q of the residuals after and before, from SLOW on, and as far as a ``floor`` of rounding
-    does not hide it. Their sizes fall as the residuals at least, faster for an equation of order m on fine knots. A
-    wave equation with data all around (q = 0.91) had a correction of a fifth of its error, x^0.3 (0.57) of 0.4.
+    ``losses``: mean squares of these. One for small q, and below a ``floor`` of rounding (root mean square).
+    Corrections fall at least as fast as residuals.
     """
     before, after = losses
     if after <= floor**2 or before <= 0.0:
@@ -57,11 +54,10 @@ def following(losses: tuple[float, float], floor: float) -> float:
 
 
 def believable(before: Level, heldout: float, orders: Sequence[int]) -> float:
-    """The least estimate to believe after a level: an error cannot fall faster than the order of the splines allows.
+    """Return the least credible estimate after a level: its estimate times the fastest fall that splines allow.
 
-    That is 2^(degree + 1) when every interval is halved (Helmholtz (1,4) on 4x8 intervals had an effectivity of 0.5
-    without it), or as much as the residual has fallen off the training points, times 2^m for the order m of the
-    equation by which the error converges faster: knots put into a layer gain more than an even halving.
+    That is 2^-(degree + 1) of a halving, or the fall of the residual on held-out points times 2^-m for an equation of
+    order m, where knots in a layer gain more.
     """
     fall = np.sqrt(heldout / before.heldout) if before.heldout > 0.0 else 1.0
     return before.estimate * min(0.5 ** (max(before.degree) + 1), float(fall) * 0.5 ** max(orders))

@@ -25,19 +25,18 @@ from pinnkan.solver.verify.objection import STANDS, Spaces
 from pinnkan.solver.verify.stability import Null, least_determined, stability
 from pinnkan.verdict.records import Evidence
 
-#: An estimate is raised at most so many times for having fallen faster than it should: no correction was seen further
-#: below the error, while an error does fall a thousand times in one level once the knots see a layer.
+#: Largest factor by which an estimate is raised for having fallen too fast. Errors fall a thousand times in a level
+#: once knots see a layer.
 LUCK = 4.0
-#: No estimate is below some fifty rounding units: a polynomial in its own space had 4e-16 at an error of 1.4e-15.
+#: Least estimate, some fifty rounding units: a polynomial in its own space had 4e-16 at an error of 1.4e-15.
 LEAST = 1e-14
-#: A correction of so many multiplications, some tenths of a second of one core, is not made only to judge.
+#: Multiplications of a correction that is not made only to judge, some tenths of a second on one core.
 LARGE_WORK = 5e9
-#: Where no more steps of conjugate gradients were taken a look costs as much as a correction, which it may ask for.
+#: Steps of conjugate gradients up to which no look is made: it costs as much as the correction that it may ask for.
 QUICK = 4
-#: Times the error that the fall of the residual tells at most where the intervals resolve the solution.
+#: Largest factor by which the fall of the residual overestimates the error where intervals resolve the solution.
 OVER = 10.0
-#: Gauss points per interval that a look at the size has fewer, by number of coordinates. In the plane the sizes of
-#: corrections on 96 and 192 intervals were the same within 0.02 % with two fewer, 0.1 % with three.
+#: Gauss points per interval that a look at the size has fewer, by number of coordinates: sizes change by 0.02 %.
 FEWER = {2: 2, 3: 2}
 
 
@@ -45,8 +44,8 @@ FEWER = {2: 2, 3: 2}
 class HalvedEstimate(ErrorEstimate):
     """An estimate whose error is the function ``correction`` in ``space``.
 
-    ``system``: of the rows of that space, with the matrix of the last step if one was taken there; ``leads_away``:
-    whether the steps after it lead nowhere.
+    ``system``: rows of that space, with the matrix of the last step there, if any; ``leads_away``: whether later steps
+    diverge.
     """
 
     space: Space
@@ -56,24 +55,24 @@ class HalvedEstimate(ErrorEstimate):
 
     @property
     def losses(self) -> tuple[float, float]:
-        """Mean squares of the residual before and after the correction; zero where nothing is known of them."""
+        """Mean squared residuals before and after the correction; zero where unknown."""
         return (0.0, 0.0) if self.spaces is None else self.spaces.losses
 
     @property
     def predicted(self) -> float:
-        """The relative error of the solution with its correction added, if it falls as the residual does."""
+        """Relative error of the solution with its correction added, if it falls as the residual does."""
         return np.inf if self.spaces is None else self.size * self.share
 
     @property
     def share(self) -> float:
-        """Of the residual, what the correction leaves."""
+        """Ratio of the root mean square residuals after and before the correction."""
         before, after = self.losses
         return float(np.sqrt(after / before)) if before > 0.0 else 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class Taken:
-    """The ``correction`` that a solution was taken from, and the ``system`` of the space before."""
+    """The ``correction`` that was added to reach a solution, and the ``system`` of the space before."""
 
     correction: Array
     system: System | None = None
@@ -82,11 +81,11 @@ class Taken:
 def estimated(
     before: Outcome, solved: System, start: Array, measured: Measured, known: Array | None, step: Taken | None
 ) -> HalvedEstimate:
-    """By the fall of the residual where a correction would take long, else by a correction on halved intervals.
+    """Estimate the error by the fall of the residual where a correction is expensive, else by a correction.
 
-    One of many steps that is likely the last is a look at first. ``step``: what ``start`` was taken from, if it was.
-
-    Raises SolverError: the least squares have no solution there.
+    Where a correction takes many steps of conjugate gradients, a rough one shows first whether it is the last.
+    ``known``: near-null function of a coarser space; ``step``: the correction that led to ``start``, None if
+    minimisation did. Raises SolverError: the least squares have no solution.
     """
     tolerance = solved.model.problem.solver.tolerance
     found = None if step is None else estimate_by_fall(before, solved, start, measured.loss, step)
@@ -112,11 +111,10 @@ def estimate_by_correction(
     fewer: int = 0,
     own: Null | None = None,
 ) -> HalvedEstimate:
-    """One Gauss-Newton step from ``start``, which is ``solved``, in the space with every interval halved.
+    """Estimate the error by one Gauss-Newton step from ``start``, in the space with every interval halved.
 
-    ``known``: the least determined function of the space, as far as a level before has found it; ``own``: all of what
-    is asked of it; ``told``: what other spaces tell of such functions where the step is small; ``fewer`` Gauss points
-    per interval: for a look at the size.
+    ``known``: near-null function of a coarser space; ``own``: that of the ``solved`` space; ``told``: gives spaces
+    whose near-null functions serve where the step is small; ``fewer`` Gauss points per interval: for a rough look.
 
     Raises SolverError: the least squares have no solution there.
     """
@@ -129,8 +127,8 @@ def estimate_by_correction(
     losses = measured.loss, all_points.mean_square(base + correction)
     size, roots, leads_away = _sized(before, measured, system, base, correction, losses[1], accuracy)
     rounding = max(system.rounding, LEAST)
-    is_small = size <= model.problem.solver.tolerance  # then the verifier asks whether the residual stands
-    # what rounding makes of the correction depends on what holds the solution
+    is_small = size <= model.problem.solver.tolerance  # then the verifier asks whether the residual remains
+    # how rounding changes the correction depends on the stability constant
     is_rounding = losses[0] <= floor_of(system.kept, base) ** 2
     stands = measured.is_resolved and not (is_small or is_rounding) and losses[1] > STANDS * losses[0]
     spaces, own = _told_by(told() if is_small else None, Spaces(space, start, fine, None, losses), own)
@@ -150,7 +148,7 @@ def estimate_by_correction(
 
 
 def _completed(found: HalvedEstimate, space: Space, start: Array) -> HalvedEstimate:
-    """An estimate whose correction has what its step has left of the least determined functions, where that counts."""
+    """Return the estimate with the remainder of its step in near-null functions added, where that counts."""
     nulls = None if found.spaces is None else found.spaces.nulls
     if found.spaces is None or nulls is None or nulls[1].step is not found.correction:
         return found
@@ -172,9 +170,9 @@ def _completed(found: HalvedEstimate, space: Space, start: Array) -> HalvedEstim
 def _sized(
     before: Outcome, measured: Measured, system: System, base: Array, correction: Array, left: float, accuracy: float
 ) -> tuple[float, Sequence[float], bool]:
-    """The relative size of a correction of ``base``, those of its unknowns, and whether steps after it lead away.
+    """Return the relative size of a correction of ``base``, by unknown too, and whether later steps lead away.
 
-    With what is to come after it; ``left``: the mean squared residual then.
+    With the sum of later corrections; ``left``: mean squared residual after this one.
     """
     problem, space = system.model.problem, system.space
     norms, found = (1.0 + accuracy) * space.norm(correction), space.norm(base)
@@ -197,12 +195,10 @@ def _unresolved(
     step: Array,
     nulls: tuple[Null, Null] | None,
 ) -> float:
-    """The relative error where a small ``step`` from the first function to the second leaves much of the residual.
+    """Return the relative error where a small correction ``step`` leaves much of the residual.
 
-    ``losses``: mean squares of it at both.
-
-    Raises:
-        SolverError: the least squares have no solution where it is looked ahead.
+    The largest of an enriched correction, one on knots graded towards sides, and what residuals that remain can hide.
+    ``losses``: mean squared residuals before and after. Raises SolverError: a correction has no solution.
     """
     (system, start), model = solved, solved[0].model
     size = SAFETY * ahead(model, system.space, start, step)
@@ -217,10 +213,7 @@ def _unresolved(
 
 
 def _told(solved: System, start: Array, step: Taken, spaces: Spaces | None) -> Spaces | None:
-    """The ``spaces`` of the level before and of this one, with what they say of what is least determined.
-
-    That takes a quarter of what this one and halved intervals take.
-    """
+    """Return the ``spaces`` of the level before and this one with near-null functions: a quarter of the usual work."""
     if spaces is None or not solved.is_kept:
         return spaces
     kept = step.system is not None and step.system.space is spaces.space and step.system.is_kept
@@ -229,7 +222,7 @@ def _told(solved: System, start: Array, step: Taken, spaces: Spaces | None) -> S
 
 
 def _told_by(other: Spaces | None, spaces: Spaces, own: Null | None) -> tuple[Spaces, Null | None]:
-    """The ``spaces``, or other ones that agree on what is least determined; and that of the solved one."""
+    """Return ``other`` spaces where their stability constants agree, else ``spaces``; and the near-null function."""
     if other is None or other.nulls is None:
         return spaces, own
     return (replace(other, losses=spaces.losses) if stability(*other.nulls).settled else spaces), other.nulls[1]
@@ -242,14 +235,15 @@ def _nulls(
     known: Array | None = None,
     own: Null | None = None,
 ) -> tuple[Null, Null]:
-    """The least determined functions of a solved space and of the halved one, where the ``step`` has been solved for.
+    """Return the near-null functions of a solved space and of the halved one, in which the ``step`` was solved for.
 
-    Each system with a function of its space at which it is linearised; ``own``: the first, where it is known.
+    ``solved``, ``halved``: systems with functions to linearise at; ``known``: start of the search; ``own``: the first
+    one.
     """
     (coarse, start), (fine, base) = solved, halved
     counted = coarse.model.counted
     if own is not None:
-        found = replace(own, step=None)  # nothing is left of the step that has led there
+        found = replace(own, step=None)  # that step has no remainder here
     elif coarse.model.is_linear and coarse.is_kept:
         found = least_determined(coarse.kept, coarse.space, start, known=known, counted=counted)
     else:
@@ -259,18 +253,16 @@ def _nulls(
 
 
 def floor_of(equations: LinearSolver, coefficients: Array) -> float:
-    """What rounding leaves in the residual of a function."""
+    """Return the norm that rounding leaves in the residual of a function."""
     return equations.floor(coefficients.reshape(-1)[equations.ordering.free.cpu().numpy()])
 
 
 def estimate_by_fall(before: Outcome, solved: System, start: Array, loss: float, step: Taken) -> HalvedEstimate | None:
-    """The last correction times the fall of the residual it has brought, where one more would be LARGE_WORK.
+    """Estimate the error as the last correction times the fall of the residual, where one more would be expensive.
 
-    ``start`` is the level before with its correction, the ``step``, added, which is ``solved``. Its error is taken as
-    the step times the ratio of the residuals, coordinate by coordinate (:mod:`pinnkan.solver.estimate.indicators`):
-    too large by 2^m for an equation of order m where the intervals resolve the solution. On the shipped problems the
-    effectivity was 2 to 10, where that of a correction is 1.2 to 2; Poisson with waves up to 16 at 1e-9: 4 s instead of
-    40 s. None where the residual has not fallen as RESOLVING says.
+    ``start`` is the level ``before`` with its ``step`` added. Residuals on held-out points give a ratio by coordinate,
+    too large by 2^m for an equation of order m: effectivities are 2 to 10. None where the residual has not fallen
+    enough.
     """
     model, space = solved.model, solved.space
     if not (isinstance(before.field, ProductField) and is_large(model, space)):
@@ -286,12 +278,12 @@ def estimate_by_fall(before: Outcome, solved: System, start: Array, loss: float,
     shrunk = share.fallen(left) * step.correction
     size = SAFETY * relative(model.problem, space, shrunk, start)
     spaces: Spaces | None = Spaces(coarse, function, space, None, losses)
-    if size <= model.problem.solver.tolerance:  # then the verifier asks for them
+    if size <= model.problem.solver.tolerance:  # then the verifier needs near-null functions
         spaces = _told(solved, start, step, spaces)
     error = ProductField(((space, shrunk),))
     return HalvedEstimate(size, error, 0.0, spaces, Evidence.FALL, space=space, correction=shrunk, system=solved)
 
 
 def is_large(model: Model, space: Space) -> bool:
-    """Whether a correction of a function of a space is not made only to judge it."""
+    """Whether a correction in the space with halved intervals is too expensive to be made only to judge."""
     return predicted_work(model, twice(space)) > LARGE_WORK

@@ -1,4 +1,4 @@
-"""One block on all coordinates, level by level: solved, corrected in the refined space, knots inserted, prolonged."""
+"""A product network on levels: solve, correct in the refined space, insert knots, prolong."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -36,31 +36,30 @@ from pinnkan.solver.verify.neutral import is_held, may_hold
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Evidence, Iteration, Level
 
-#: Where marked knots make a space of this share of the one with all intervals halved, that is taken: it is solved.
+#: A space with marked intervals halved that has more than this share of the coefficients with all halved is replaced by
+#: that, in which the correction has been solved for.
 WHOLE = 0.85
-#: Largest relative correction of a solution that is seen at all: a front askew to the coordinates has peaks of its
-#: error where it leaves the domain, which are none of the solution.
+#: Largest estimate at which knots are graded: until then a front askew to the coordinates has spurious peaks.
 SEEN = 0.1
-#: Levels in a row after which what has not moved will not.
+#: Levels in a row over which stagnation is looked for.
 STALLS = 4
-#: A residual below this share of its start in them still moves: at a jump of the data it halves with its interval.
-#: Where few are halved on each of the first levels something is closed in on: a conductivity that rises within 1e-6.
+#: Ratio of residuals over these levels from which on they stagnate, unless the level is an early one (second number)
+#: with few new knots, which may close in on a feature.
 AT_REST, CLOSING = 0.5, 24
-#: Levels that resolve the data after which an estimate that was not halved will not be; x**0.55 takes nine of them.
+#: Levels that resolve the data, and the share of the least estimate before that none of them has: x**0.55 takes 9.
 FRUITLESS, HALF = 12, 0.5
-#: Most intervals of a line whose file names no levels: full matrices to the next space would take more than 5 GB.
+#: Most intervals of a line unless the file names levels: matrices to the next space would take more than 5 GB.
 LONGEST = 4608
 
 
 @dataclass(frozen=True, eq=False)
 class ProductState:
-    """A space and coefficients in it: where Gauss-Newton starts or, if ``is_solved``, where it has ended.
+    """A space with coefficients: the start of Gauss-Newton or, if ``is_solved``, its end.
 
-    ``unsolved``: mean squared residual of the lifted data, the largest so far; ``rounding``: of the correction that
-    these coefficients were taken from; ``unsettled``: why Gauss-Newton is not at rest; ``words``: the network where
-    another one was tried and dropped; ``linear``: who solved for the last step; ``null``: the function that the level
-    before saw least, ``halved``: what it has chosen, ``step``: its correction, if that has led here; ``system``: that
-    of the space, made again where it was stored, ``coarse``: that of the level before where there is a ``step``.
+    ``unsolved``: mean squared residual of the data alone, the largest so far; ``rounding``: of a correction that is
+    included; ``unsettled``: why Gauss-Newton has not converged; ``words``: the network, if another one was dropped;
+    ``linear``: the linear solver; of the level before ``null``: its near-null function, ``halved``: its marking, and if
+    that led here ``step``: its correction, ``coarse``: its system; ``system``: that of the space.
     """
 
     space: Space
@@ -80,10 +79,9 @@ class ProductState:
 
 @dataclass(frozen=True, eq=False)
 class ProductLevels(ModelLevels):
-    """The tensor-product spline space of ``degree``, with so many ``intervals`` per coordinate at first.
+    """The tensor-product splines of a ``degree``, with so many ``intervals`` per coordinate at first.
 
-    ``words``: the network and why it was chosen; ``is_rough``: whether the solutions are those of milder problems on
-    the way to one, which may be beside a fold.
+    ``words``: the network and why it was chosen; ``is_rough``: whether the problem is a milder one of a homotopy.
     """
 
     degree: int
@@ -93,18 +91,18 @@ class ProductLevels(ModelLevels):
     is_rough: bool = False
 
     def first(self) -> ProductState:
-        """Nearly uniform knots, and the data of the exact conditions; where the start matters, smooth inside."""
+        """Return the first state: nearly uniform knots, exact conditions, smooth inside for nonlinear problems."""
         space = initial_space(self.model, self.degree, self.intervals)
         require_memory(self.model, space)
         system = self._system(space)
         return self.begun(system, beginning(system))
 
     def _system(self, space: Space) -> System:
-        """Rows of a space; of a linear problem their matrix is kept, for the least determined function."""
+        """Return the rows of a space; of linear problems the matrix is kept for the near-null function."""
         return System(self.model, space, keeping=self.model.is_linear)
 
     def begun(self, system: System, start: Array, before: ProductState | None = None) -> ProductState:
-        """A start in the space of a system; ``before``: the state that it comes from."""
+        """Return the state that begins at ``start`` in the space of ``system``; ``before``: the one it comes from."""
         space = system.space
         alone, _ = with_conditions(self.model, space, np.zeros(space.shape))
         unsolved, words = (before.unsolved, before.words) if before else (0.0, "")
@@ -117,7 +115,7 @@ class ProductLevels(ModelLevels):
     def minimise(
         self, state: ProductState, number: int, monitor: Monitor
     ) -> tuple[ProductState, tuple[Iteration, ...]]:
-        """Gauss-Newton over the coefficients that no condition fixes."""
+        """Minimise by Gauss-Newton over the free coefficients; return the state there and the steps."""
         system = state.system or self._system(state.space)
         if state.is_solved:
             return replace(state, system=system), ()
@@ -148,11 +146,11 @@ class ProductLevels(ModelLevels):
         )
 
     def samples(self, state: ProductState) -> Samples:
-        """Gauss points of the halved intervals."""
+        """Return values at Gauss points of the halved intervals."""
         return samples_of(state.space, state.coefficients)
 
     def estimate(self, state: ProductState, measured: Measured, before: Outcome) -> HalvedEstimate:
-        """See :func:`estimated`; what rounding has left in a correction that was taken for the solution is added."""
+        """Estimate the error (:func:`estimated`), with the rounding of a correction that the solution includes."""
         assert state.system is not None
         step = None if state.step is None else Taken(state.step, state.coarse)
         found = estimated(before, state.system, state.coefficients, measured, state.null, step)
@@ -160,7 +158,7 @@ class ProductLevels(ModelLevels):
         return replace(found, size=size, rounding=max(found.rounding, state.rounding))
 
     def refine(self, state: ProductState, estimate: HalvedEstimate, against: Objection) -> ProductState | None:
-        """Knots where the correction is, or where something was missed that they do not see yet."""
+        """Return the state with knots where the correction is large or a feature is missed; None on too long a line."""
         missed, axes = against.missed, state.space.axes
         if len(axes) == 1 and axes[0].intervals > LONGEST and self.problem.solver.max_levels is None:
             return None
@@ -168,7 +166,7 @@ class ProductLevels(ModelLevels):
         gathered = None if finer is None else Space(finer, state.space.unknowns)
         if gathered is not None and gathered.shape != state.space.shape:
             return self.at(gathered, state.space.prolong(state.coefficients, gathered), state)
-        if estimate.evidence == Evidence.FALL:  # what that shrinks lies in the space itself
+        if estimate.evidence == Evidence.FALL:  # that is a function of the space itself
             measured, told = self.measured(state), estimate.spaces
             before = Outcome(measured.field, None)
             assert state.system is not None
@@ -179,7 +177,7 @@ class ProductLevels(ModelLevels):
         choose = whole if against.is_lasting else refined
         space, start, is_solved = choose(self.model, state, estimate)
         system = estimate.system if is_solved else self._system(space)
-        if estimate.size > 1.0 and not self.model.is_linear:  # perhaps of a matrix that rounding made regular
+        if estimate.size > 1.0 and not self.model.is_linear:  # the matrix may be singular but for rounding
             alone, _ = with_conditions(self.model, space, state.space.prolong(state.coefficients, space))
             start = min(alone, start, key=system.loss)
         halved = halved_of(state.halved, state.space, space, estimate)
@@ -187,26 +185,27 @@ class ProductLevels(ModelLevels):
         if not is_solved:
             return begun
         solved = replace(begun, is_solved=True, rounding=estimate.rounding, linear=estimate.system.words)
-        if against.is_lasting:  # the two do not agree
+        if against.is_lasting:  # the stability constants do not agree
             return solved
         return replace(solved, step=estimate.correction, coarse=state.system)
 
     def at(self, space: Space, coefficients: Array, before: ProductState | None = None) -> ProductState:
-        """A function, maybe a solution of another problem, as a start; ``before``: the state that it comes from."""
+        """Return a state that begins at a function, with exact conditions; ``before``: the state it comes from."""
         start, _ = with_conditions(self.model, space, np.ascontiguousarray(coefficients))
         return self.begun(self._system(space), start, before)
 
     def elsewhere(self, state: ProductState, monitor: Monitor) -> ProductState | None:
-        """From the solution of a milder problem, where there are several minima."""
+        """Return a state at a solution found by homotopy from a milder problem; None where there is none."""
         if self.model.is_linear or self.problem.interfaces:
             return None
         found = continued(self.model, lambda model: replace(self, model=model, is_rough=True), monitor)
         return None if found is None else self.begun(self._system(found.space), found.coefficients, state)
 
     def in_vain(self, levels: Sequence[Level]) -> str:
-        """Estimates are no longer halved, Gauss-Newton uses up its steps, or a residual as large as the data rests.
+        """Return why more levels are in vain, "" if they may help.
 
-        The first two on knots that resolve the data.
+        On knots that resolve the data estimates stagnate or Gauss-Newton uses up its steps, or a residual as large as
+        the data's stagnates.
         """
         last = levels[-STALLS:]
         if len(last) < STALLS:
@@ -226,22 +225,22 @@ class ProductLevels(ModelLevels):
 
 
 def whole(model: Model, state: ProductState, estimate: HalvedEstimate) -> tuple[Space, Array, bool]:
-    """The space with every interval halved, where the correction of a linear problem is the rest of the solution."""
+    """Return the space with every interval halved, the corrected solution, and whether this solves (linear)."""
     base = state.space.prolong(state.coefficients, estimate.space)
     return estimate.space, base + estimate.correction, model.is_linear
 
 
 def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tuple[Space, Array, bool]:
-    """The next space, its starting coefficients, and whether they already solve it."""
+    """Return the next space, its starting coefficients, and whether they already solve it."""
     space, fine, start, tolerance = state.space, estimate.space, state.coefficients, model.problem.solver.tolerance
     after = space.prolong(start, fine) + estimate.correction
     scale = sizes(model.problem, fine, after)
     share = surplus(space, fine, estimate.correction, scale)
     largest = max(float(m.max()) for m in share.mass)
     allowed = (0.3 * tolerance) ** 2 / sum(a.intervals for a in space.axes)
-    if largest <= allowed and estimate.share > SLOW:  # new knots add little anywhere, but that goes far
+    if largest <= allowed and estimate.share > SLOW:  # no interval counts, but all together do
         allowed = 0.0
-    if model.is_linear and estimate.predicted <= tolerance and is_large(model, fine):  # solved, and judged by its fall
+    if model.is_linear and estimate.predicted <= tolerance and is_large(model, fine):  # and judged by its fall
         return whole(model, state, estimate)
     near, towards, system = model.corner_weights, None, state.system
     if near is not None and system is not None and estimate.share > RESOLVING:
@@ -269,10 +268,7 @@ def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tupl
 
 
 def _null(estimate: HalvedEstimate, coarse: Space, space: Space) -> Array | None:
-    """The least determined function that an estimate has found, in the next space: a start for the search there.
-
-    A space with knots graded towards a corner is none of the halved one; between the two stands the ``coarse`` one.
-    """
+    """Return the near-null function in the next space, a start for the search there; by ``coarse`` if not nested."""
     found = estimate.spaces
     function = None if found is None or found.nulls is None else found.nulls[1].function
     if found is None or function is None:
@@ -286,7 +282,7 @@ def _null(estimate: HalvedEstimate, coarse: Space, space: Space) -> Array | None
 def _profiles(
     state: ProductState, estimate: HalvedEstimate, mass: Sequence[Array], after: Array, scale: Array
 ) -> list[Profile]:
-    """What the correction says of every coordinate."""
+    """Return the correction by intervals of every coordinate."""
     fine, system = estimate.space, state.system
     assert system is not None
     found = []

@@ -1,17 +1,10 @@
-"""Rows of equations weighed by what their terms are in a slab: of unknowns that outgrew their sizes, and in thin slabs.
+"""Weights of equations in a slab, from the sizes that their terms have there.
 
-Sizes are found before anything is solved (:mod:`pinnkan.problem.units.natural_units`), and powers of what is a little
-larger are much larger: b of b_t = a**20, a_t = cos(t), has 1e-14 before and 0.2 in the end. Its row weighed 1e13 times
-that of a, which was bent by 2.6e-4 to make a polynomial of a**20 the rate of one, with an estimate of 2e-6. Rows that
-weigh less than that are not seen: where a diode is about to lead its exponential is 1e22 in the guess and 1e9 in the
-solution, and a current of a hundredth was the solution where there was none.
-
-In a slab of length h a residual r of u_t makes an error h r, one of an equation that has no u_t an error r: what knots
-leave of a first layer in u_t was taken up by the potential of charges that drift in it, which has an equation of its
-own, whatever the length of the slab. Divided by what u_t is in so short a time, rows say what they make. Nernst, Planck
-and Poisson's equations from data that do not fit the sides: 1e-4 in 4.2 s (11 s without), 1e-5 in 4.0 s, 1e-6 in 4.8 s
-(at 1e-5 refused at 4e-6 of 0.3 after 24 s, at 1e-6 at 3e-13 after 40 s). A pressure has no equation of its own:
-weighed so, it would be held by nothing.
+Usually rows are weighed by natural sizes, before anything is solved (:mod:`pinnkan.problem.units.natural_units`).
+Weights change for unknowns that have outgrown these: of b_t = a**20, a_t = cos(t) the row of b would outweigh that of a
+by 1e13, which changes a by 2.6e-4. And in thin slabs: in a slab of length h a residual r of u_t makes an error h r, one
+of an equation without u_t an error r. Nernst-Planck-Poisson equations from incompatible data are refused at 1e-5
+otherwise. A pressure, which no such equation determines, would then be undetermined.
 """
 
 import numpy as np
@@ -24,29 +17,30 @@ from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.units.term_sizes import WAVELENGTH, root_mean_square
 from pinnkan.solver.linear.system import System
 
-#: Natural sizes that an unknown has outgrown; terms of an equation over what they were weighed by, that it has.
+#: Size of an unknown, in natural units, and change of the terms of an equation, from which on weights change.
+#: Heuristic.
 OUTGROWN, BEYOND = 300.0, 30.0
-#: How often a slab is solved once more with other weights.
+#: Most times that a slab is solved again with other weights.
 REWEIGHED = 3
-#: Points of a slab at which slopes are looked at.
+#: Points of a slab at which derivatives of equations are sampled.
 SAMPLES = 64
 
 
 def as_stated(system: System) -> System:
-    """The rows of a system as the file has them: what its formulas make off the points is compared with these."""
+    """Return the system with weights by natural sizes, for residuals that are compared with values off the points."""
     if not isinstance(system.model, DividedModel):
         return system
     return System(Model(**system.model.parts), system.space, extra=system.extra, fewer=system.fewer)
 
 
 def by_equation(system: System, coefficients: Array, least: float) -> tuple[float, ...]:
-    """Mean squared residuals of several equations, no less than the ``least`` of rounding; of one there is no need."""
+    """Return the mean squared residual of each equation, at least ``least`` (rounding); of a single one nothing."""
     patches, c = system.patches[: len(system.model.equations)], system.tensor(coefficients)
     return tuple(max(p.loss(c) / p.volume, least) for p in patches) if len(patches) > 1 else ()
 
 
 def reweighed(model: Model, space: Space, coefficients: Array) -> DividedModel | None:
-    """The model for what its unknowns are in a slab; None where it is that."""
+    """Return the model with weights from the sizes of terms in a slab; None where they are those of ``model``."""
     if len(model.problem.unknowns) == 1:
         return None
     extents = np.array([np.ptp(axis.breaks) for axis in space.axes])
@@ -64,10 +58,9 @@ def reweighed(model: Model, space: Space, coefficients: Array) -> DividedModel |
 
 
 def _have_own_equations(model: Model) -> bool:
-    """Whether there are unknowns without a derivative in time, each with an equation that has none either.
+    """Whether there are unknowns without a time derivative, each matched with an equation without any.
 
-    Not where equations without any derivative weigh more by themselves in so short a time
-    (:func:`pinnkan.assembly.row_weights.closures`).
+    Not with algebraic equations, which have weights of their own (:func:`pinnkan.assembly.row_weights.closures`).
     """
     if any(closures(model.problem)):
         return False
@@ -85,7 +78,10 @@ def _have_own_equations(model: Model) -> bool:
 
 
 def _row_sizes(model: Model, space: Space, coefficients: Array, sizes: Array, rates: Array) -> Array:
-    """The largest term of each equation that unknowns of some sizes and rates make in a slab, none below one."""
+    """Return the largest term of each equation, at least one.
+
+    ``sizes`` (unknown,): of the unknowns; ``rates`` (coordinate,): factor that one derivative along each makes.
+    """
     begins, ends = np.array([axis.breaks[[0, -1]] for axis in space.axes]).T
     points = begins + (ends - begins) * kronecker(SAMPLES, len(begins))
     field = ProductField(((space, coefficients),))

@@ -1,4 +1,4 @@
-"""The length of time slabs: aimed at from the last ones, shortened by what their attempts have shown."""
+"""Step control: the length of time slabs and the degree in time, from the errors of the last attempts."""
 
 from dataclasses import dataclass, replace
 
@@ -7,35 +7,33 @@ import numpy as np
 from pinnkan.kan.field import Array
 from pinnkan.solver.families.product.slab_start import SlabStart
 
-#: Step-size limits of one change, and the margin below the predicted step (Hairer, Norsett, Wanner 1993, II.4).
+#: Limits on the change of a length, and a safety factor (Hairer, Norsett, Wanner 1993, II.4).
 SHRINK, GROW, MARGIN = 0.25, 4.0, 0.85
 
-#: Of an order no more than that, where knots are graded to a jump, a first slab may be a million times too long: it is
-#: shortened so far at once.
+#: Least order that is assumed; there, as at a jump, a slab may be shortened by this factor at once.
 LOWEST, SHARPLY = 0.5, 1e-4
 
-#: Attempts at a slab that Gauss-Newton does not solve before it is shortened further from one to the next.
+#: Failures of Gauss-Newton after which each next slab is shortened by more.
 FAILING = 2
 
-#: Degrees in time that a correction has more than its slab. One, two, or the interval halved: effectivity 1.1 to 1.5,
-#: Burgers at 1e-8 in 3.3, 4.2 and 5.9 s. Where a kink runs through the slabs one degree sees half of the error
-#: (effectivity 0.5 to 0.7 for a plucked string and a transported hat), four see it (1.04 to 1.14).
+#: Additional degrees in time of a correction. One has an effectivity of 1.1 to 1.5 for smooth solutions, four 1.04 to
+#: 1.14 where a kink runs through the slabs (one: 0.5 to 0.7).
 FEW, MANY = 1, 4
 
-#: Degrees in time, where the file names none, and the shares of the allowed correction beyond which they change.
+#: Least and most degree in time; shares of the allowed error above and below which the degree changes. Heuristic.
 LEAST, MOST = 7, 10
 LIMITS, IDLE = 0.05, 1e-4
-#: The same of slabs that are held short by what conjugate gradients can do in them: time is idle there all along.
+#: Least degree, and the lower share, for slabs whose length is limited by something else.
 LEAST_HELD, IDLE_HELD = 4, 3e-2
 
 
 @dataclass(frozen=True, eq=False)
 class Aim:
-    """The next attempt: where it begins, how long it is meant to be and its degree in time.
+    """The next attempt at a slab: its initial state, intended length, and degree in time.
 
-    ``rejections``: attempts at this slab so far; ``guess``: coefficients to begin with; ``late``: length and share in
-    time of the last attempt. ``more``: degrees in time that a correction has more than its slab; ``doubts``: how often
-    it was not worth while to take many more; ``failures``: attempts at this slab that were not solved.
+    ``rejections``: attempts at this slab that were rejected, ``failures``: that did not converge; ``guess``: initial
+    coefficients; ``late``: length and error in time of the last attempt; ``more``: additional degrees in time of the
+    correction, ``doubts``: how often many more were tried in vain.
     """
 
     start: SlabStart
@@ -50,9 +48,9 @@ class Aim:
 
 
 def slab_length(aim: Aim, start: float, until: float, end: float, number: int | None) -> float:
-    """What is aimed at, fitted to the time that remains ``until`` a slab has to end.
+    """Return the intended length, fitted to the time ``until`` the slab has to end.
 
-    With a given ``number`` of slabs the whole time from ``start`` to ``end`` over that, or until then.
+    With a given ``number`` of slabs an equal part of the time from ``start`` to ``end`` instead.
     """
     remaining = until - aim.start.time
     if number:
@@ -62,15 +60,15 @@ def slab_length(aim: Aim, start: float, until: float, end: float, number: int | 
 
 
 def fitted(length: float, remaining: float) -> float:
-    """A length that leaves no sliver of the time that remains."""
+    """Return the length, shortened or extended so that no small part of the time ``remaining`` is left over."""
     fits = length < 0.6 * remaining or length >= remaining
     return min(length, remaining) if fits else 0.5 * remaining
 
 
 def change(h: float, in_time: float, allowed: float, late: tuple[float, float] | None, degree: int) -> float:
-    """Factor on the length of a slab: of order degree + 1/2, or as two attempts at the same slab have shown.
+    """Return the factor on a length ``h`` at which the error ``in_time`` would be half of what is ``allowed``.
 
-    Where the solution is not smooth in time, as at a kink of the initial data, the order is below one.
+    By the order degree + 1/2, or a lower one that two attempts at the slab have shown (``late``), as at a kink.
     """
     order, least = degree + 0.5, SHRINK
     if late is not None and late[0] > 1.05 * h and min(late[1], in_time) > 0.0:
@@ -80,29 +78,23 @@ def change(h: float, in_time: float, allowed: float, late: tuple[float, float] |
 
 
 def no_shorter(length: float, tried: float, least: float) -> float:
-    """A ``length``, no shorter than ``least`` while longer ones are ``tried``.
-
-    Late in time a slab of 1e-10 of that is as long as it is meant to be to a millionth: it was tried ten times.
-    """
+    """Return ``length``, at least ``least`` while the length ``tried`` is longer than that."""
     return max(length, least) if tried > 1.01 * least else length
 
 
 def failed(aim: Aim, length: float) -> Aim:
-    """The next attempt at a slab that was not solved: shorter, after FAILING of them by more and more.
+    """Return the next attempt at a slab without convergence: shorter, after some failures by more from one to the next.
 
-    From a jump none begins near enough that is much longer than it takes to widen: twelve were tried to 1e-7 of the
-    time, where the first to be solved was 1e-10.
+    Next to a jump only slabs shorter than its width converge: 1e-10 of the time in one case.
     """
     further = (length / aim.length) ** max(0, aim.failures + 1 - FAILING)
     return replace(aim, length=length * further, guess=None, failures=aim.failures + 1)
 
 
 def next_degree(degree: int, in_time: float, allowed: float, is_held: bool = False) -> int:
-    """One more where time limits the length of slabs, one less where it leaves nearly all that is ``allowed`` unused.
+    """Return the degree in time of the next slab, up where errors in time limit it, down where they are small.
 
-    In processor time, against degree 8 throughout: two solitons at 3e-8 in 5.6 s instead of 7.4 s, a standing wave in
-    1.0 s instead of 1.7 s; Burgers, Allen-Cahn and a reaction front within 10 %. Up to 12 gained no more. ``is_held``:
-    whether something else limits the length.
+    ``is_held``: whether something else limits the length. Two solitons at 3e-8: 5.6 s, with degree 8 throughout 7.4 s.
     """
     least, idle = (LEAST_HELD, IDLE_HELD) if is_held else (LEAST, IDLE)
     if in_time > LIMITS * allowed and not (is_held and in_time < 0.5 * allowed):

@@ -1,4 +1,4 @@
-"""A function of a product space on points of its own, for its true error."""
+"""Samples of a function of a product space, for its true error."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,16 +10,15 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.solver.estimate.norms import Samples
 
-#: Points at which the true error is measured at once.
+#: Points that are evaluated at once.
 SAMPLED = 2**18
-#: Gauss points of each halved interval at which the true error is measured, by number of coordinates: with four, 24 s
-#: of solving sin(8 pi x) sin(8 pi y) sin(8 pi z) are no longer half of them measured. On DENSE intervals THREE give
-#: the same within 0.1 %.
+#: Gauss points per halved interval, by number of coordinates; on at least so many intervals the last number, which
+#: changes the error by 0.1 %.
 TRUE_POINTS, DENSE, THREE = {1: 6, 2: 6, 3: 4}, 24, 3
 
 
 def samples_of(space: Space, coefficients: Array) -> Samples:
-    """A function of a product space on Gauss points of its halved intervals."""
+    """Return the function on Gauss points of its halved intervals."""
     points = TRUE_POINTS.get(len(space.axes), min(TRUE_POINTS.values()))
     rules = [axis.halved().gauss(points if axis.intervals < DENSE else min(points, THREE)) for axis in space.axes]
     (x, w), *others = [(x.ravel(), w.ravel()) for x, w in rules]
@@ -30,7 +29,7 @@ def samples_of(space: Space, coefficients: Array) -> Samples:
 
 
 def _sampled(space: Space, coefficients: Array, rules: Sequence[tuple[Array, Array]]) -> Samples:
-    """The function on a grid of points with weights, a rule for each coordinate."""
+    """Return the function on a tensor grid, by a rule (points, weights) for each coordinate."""
     nodes = [x for x, _ in rules]
     weights = reduce(np.multiply.outer, (w for _, w in rules))
     values = space.evaluate_grid(coefficients, nodes, (0,) * len(nodes))

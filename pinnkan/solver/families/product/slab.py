@@ -1,9 +1,7 @@
-"""One time slab: where its Gauss-Newton iteration begins, what conditions fix in it, and what it is once solved.
+"""One time slab: its initial guess, its fixed coefficients, and the solved slab.
 
-It begins with what the slab before says of its rates, or on fewer knots: a slab as long as its accuracy allows may be
-too long for the Taylor polynomial of the one before to be of any use: a front that forms takes six steps from there. On
-every second knot they cost a fourth, in the plane, and those on all of them begin near enough to take two (nested
-iteration, as in a full multigrid cycle: Brandt 1977).
+The guess is a Taylor polynomial from the end of the slab before. In long slabs it may be far from the solution; then
+Gauss-Newton is first solved on every second knot (nested iteration: Brandt 1977).
 """
 
 from collections.abc import Sequence
@@ -31,7 +29,7 @@ from pinnkan.solver.verify.regrowth import MOST_FOLDS
 from pinnkan.solver.verify.stability import least_determined
 from pinnkan.verdict.records import Reason
 
-#: A residual of so many times its rounding may still be what holds a correction up.
+#: A residual of so many times its rounding may be what keeps a correction from falling.
 NEARLY = 1e4
 
 
@@ -39,13 +37,11 @@ NEARLY = 1e4
 class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     """A solved slab with its ``local`` correction, in the space of the global ``error``.
 
-    ``share``: where and along which coordinate that lies; ``richer``: the system of the corrections, which have
-    ``more`` degrees in time; ``doubts``: how often it was not worth while to take many more; ``unsolved``: mean squared
-    residual of its data alone; ``noise``: about what rounding of the residual makes of the correction, relative: of its
-    norm ``floor`` as much as one function in so many sees, which the equations let grow from nothing in the slab;
-    ``uneven``: the :func:`pinnkan.solver.families.product.unevenness.unevenness` of what conjugate gradients solved;
-    ``folds``: the :func:`pinnkan.solver.verify.regrowth.folds` of what may grow; ``to_come``: corrections that are to
-    follow the local one, over it, which the error has too.
+    ``share``: its parts by coordinate; ``richer``: the system of the corrections, which have ``more`` degrees in time;
+    ``doubts``: how often many more were tried in vain; ``unsolved``: mean squared residual of the data alone;
+    ``floor``: norm that rounding leaves in the residual, ``noise``: what it makes of the correction, relative, if
+    known; ``uneven``: :func:`pinnkan.solver.families.product.unevenness.unevenness`, where conjugate gradients solved;
+    ``folds``: e-folds by which something may grow; ``to_come``: later local corrections over the first.
     """
 
     local: Array
@@ -69,38 +65,32 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
 
     @cached_property
     def losses(self) -> tuple[float, float]:
-        """Of the residual before and after the local correction."""
+        """Weighted sums of squared residuals before and after the local correction."""
         base = self.base
         return float(self.richer.loss(base)), float(self.richer.loss(base + self.local))
 
     @property
     def fall(self) -> float:
-        """What the local correction leaves of the residual, root mean square."""
+        """Ratio of the root mean square residuals after and before the local correction."""
         before, after = self.losses
         return float(np.sqrt(after / nonzero(np.asarray(before))))
 
     @property
     def is_rounded(self) -> bool:
-        """Whether the residual is no more than rounding: it is then lowered by no shorter slab and no knots.
-
-        Taken for an error in time, slabs of Robertson's reaction at 1e-7 were a millionth of the time to the end.
-        """
+        """Whether the residual is no more than rounding: neither a shorter slab nor knots lower it."""
         return float(np.sqrt(self.losses[0])) <= self.floor
 
     @property
     def is_nearly_rounded(self) -> bool:
-        """Whether it is so little more that a correction may be what rounding makes of it.
-
-        Where a kick bends what it depends on, both are small, and the residual is a million times its rounding.
-        """
+        """Whether the residual is so small that the correction may be mostly rounding."""
         return float(np.sqrt(self.losses[0])) <= NEARLY * self.floor
 
     @property
     def carried(self) -> tuple[float, float]:
-        """Root mean square of what the slab makes of the error that it starts with, and that over its size there.
+        """Root mean square over the slab of the error carried into it, and that over its size at the start.
 
-        Of a second order in time the rate at the start counts as well, times the length. What follows the others, as
-        the pressure of a flow does, hardly counts: it begins with nothing.
+        For higher orders in time the error of rates counts at the start too, times powers of the length. Unknowns
+        without rates, as a pressure, hardly count.
         """
         space, error = self.error
         carried, time = error - (1.0 + self.to_come) * self.local, space.axes[-1]
@@ -112,16 +102,15 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
 
     @property
     def hidden(self) -> float:
-        """The error that the residual left can hide: its norm over the least of a function of size one."""
+        """The error that the residual can hide: its norm over the stability constant."""
         null = least_determined(self.richer.kept, self.error[0], self.base)
         return float(np.sqrt(self.losses[1])) / max(null.sigma, 1e-300)
 
 
 def predicted(begun: SlabStart, time: Axis) -> Array:
-    """Taylor polynomial of the known traces and rates, as coefficients of the slab.
+    """Return the Taylor polynomial from the traces and rates at the start, as coefficients of the slab.
 
-    An asymptotic series: it ends with its smallest term. Against the first two terms alone: one Gauss-Newton step less
-    in nearly every slab.
+    It ends with its smallest term, as an asymptotic series.
     """
     rates = begun.traces[1:] if begun.rates is None else np.moveaxis(begun.rates, -1, 0)
     length, p = float(time.breaks[-1]) - begun.time, time.degree
@@ -133,7 +122,7 @@ def predicted(begun: SlabStart, time: Axis) -> Array:
 
 
 def taylor(time: Axis, coefficients: Array) -> Array:
-    """Taylor coefficients of orders 1.. at the end of a single interval, order last: Bernstein's differences."""
+    """Return the Taylor coefficients of orders 1, 2, .. at the end of the single time interval, order last."""
     p, length = time.degree, float(np.ptp(time.breaks))
     last = np.moveaxis(coefficients, -2, -1)
     terms = [comb(p, k) / length**k * np.diff(last, k)[..., -1] for k in range(1, p + 1)]
@@ -141,30 +130,29 @@ def taylor(time: Axis, coefficients: Array) -> Array:
 
 
 def side_values(model: Model, space: Space) -> list[tuple[BoundaryValue, Array]]:
-    """The conditions that fix coefficients on the sides of a slab, with their values."""
+    """Return the conditions that fix coefficients on the sides of a slab, with their values."""
     return [(given, face_values(given, space)) for given in model.conditions.boundary]
 
 
 def fixed_by(
     model: Model, space: Space, traces: Sequence[Array], sides: list[tuple[BoundaryValue, Array]], start: Array
 ) -> tuple[Array, np.ndarray]:
-    """``start`` with the traces of u, u_t, .. and the values on the sides written into it, and the mask of both."""
+    """Return ``start`` with the traces of u, u_t, .. and the side values written in, and the mask of these."""
     initial = [(given, traces[given.order][..., given.unknown]) for given in model.conditions.initial]
     return fix(space, initial + sides, start, np.zeros(space.shape, dtype=bool))
 
 
-#: Coefficients from which on a step costs more than what leads up to it.
+#: Coefficients from which on a step costs more than an iteration on every second knot.
 MANY_COEFFICIENTS = 10_000
-#: Relative size of a step on fewer knots that is the last one: what these hold of a solution that all of them are
-#: needed for is not much nearer. A guess that needs no more is left as it is.
+#: Relative size of the last step on fewer knots: their solution is hardly nearer. Heuristic.
 NEAR = 1e-2
-#: A step that has to be damped more than this tells that the slab is too long: a shorter one begins nearer. Of van der
-#: Pol's equation with mu = 1000 nine tenths of all steps were taken in slabs that were given up in the end.
+#: Damping beyond which a slab is given up as too long. Nine tenths of the steps of van der Pol's equation with mu =
+#: 1000 were taken in slabs that were given up later.
 FIRM = 1e-2
 
 
 def first_guess(model: Model, begun: SlabStart, time: Axis) -> Array:
-    """Coefficients of a slab to begin with; only those of a linear problem need not be near."""
+    """Return initial coefficients of a slab; in large nonlinear ones from a solution on every second knot."""
     plain, space = predicted(begun, time), Space((*begun.axes, time), begun.unknowns)
     if model.is_linear or space.size < MANY_COEFFICIENTS:
         return plain
@@ -183,13 +171,13 @@ def first_guess(model: Model, begun: SlabStart, time: Axis) -> Array:
 
 
 def with_more_knots(begun: SlabStart, slab: ProductSlab, allowed: float) -> tuple[SlabStart, Array | None]:
-    """Knots inserted where the local correction is; the same traces in it, and a starting guess for the slab."""
+    """Return the state on knots inserted where the local correction is large, and a guess (None after grading)."""
     mass = slab.share.mass[:-1]
     axes = with_marked(begun.axes, wanted(mass, allowed), begun.unknowns)
     *in_space, in_time = slab.share.size
-    excess = [size / allowed if size > in_time else 0.0 for size in in_space]  # in too long a time all is wrong
+    excess = [size / allowed if size > in_time else 0.0 for size in in_space]  # too long a slab is wrong everywhere
     towards = towards_sides(axes, mass, excess)
-    if towards is not None:  # not in the space of the correction
+    if towards is not None:  # graded knots are not in the space of the correction
         return begun.moved_to(towards), None
     (old, c), (fine, _) = slab.piece, slab.error
     space = Space((*axes, old.axes[-1]), begun.unknowns)
@@ -197,9 +185,9 @@ def with_more_knots(begun: SlabStart, slab: ProductSlab, allowed: float) -> tupl
 
 
 def firmness(model: Model, begun: SlabStart) -> float:
-    """Beyond which damping a slab is given up. No slab is near to a start that is solved for itself.
+    """Return the damping beyond which a slab is given up.
 
-    Conditions there are no values (of a + a^3 = 2 none was short enough), or some unknown has none (q + q^3 = p).
+    The largest in a first slab whose initial values are unknown: no shorter slab begins nearer to these.
     """
     given = {layer.unknown for layer in model.conditions.initial}
     is_first = begun.time == model.problem.box.ranges[-1][0]
@@ -214,10 +202,9 @@ def _every_second(axis: Axis) -> Axis:
 
 
 def bounded(folds: float, number: int | None) -> float:
-    """The ``folds`` by which something grows in a slab, one of a given ``number`` of them.
+    """Return ``folds``, the e-folds of growth in a slab; raise SolverError if a given ``number`` of slabs is too small.
 
-    Raises SolverError: it is given and holds fewer. Of a_t = 100 (a - 1) from 1 + 1e-8 to t = 2 a single slab had made
-    the state of rest, with an estimate of 6e-10.
+    Least squares on too long a slab follow no growth: of a_t = 100 (a - 1) they make a constant.
     """
     if number and folds > MOST_FOLDS:
         grows = f"in a slab something grows by e^{folds:.3g}, and e^{MOST_FOLDS:g} is held"

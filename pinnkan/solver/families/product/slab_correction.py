@@ -1,12 +1,11 @@
-"""The two corrections of a slab: of what it has made itself, and with what earlier slabs have left carried on.
+"""The two corrections of a slab: the local one of its own error, the global one with the error of earlier slabs.
 
-The local one decides whether the slab may stay; the other starts with the error at the end of the slab before and has
-the same matrix. Where a solution costs more than what leads up to it, only slabs that may stay are given the other.
+The local correction decides whether the slab is accepted. The global one starts with the error at the end of the slab
+before and has the same matrix; large ones are solved only for slabs that may be accepted.
 
-What a slab leaves of its residual that no knots lower are equations and conditions that contradict each other in time.
-Least squares share a contradiction out. In a short slab that is little beside the residual of a good solution, the
-correction of what is shared out is less still, and each of the next slabs begins with what came of it: heat between
-sides that let nothing out, its integral growing as 1 + t/100, converged with an estimate of 7e-8 and was 5e-3 off.
+Equations and conditions that contradict each other in time leave a residual that no knots lower. In short slabs its
+correction is small, and each slab begins with what the last ones made of it. What such a residual can hide is therefore
+estimated too.
 """
 
 from collections.abc import Callable
@@ -29,49 +28,34 @@ from pinnkan.solver.minimise.gauss_newton import Converged
 from pinnkan.solver.slab_family import Pass
 from pinnkan.solver.verify.objection import STANDS
 
-#: Relative accuracy of the local correction, which is a size to compare with, and of the one that is carried from slab
-#: to slab: conjugate gradients take 6 steps for the former where they take 21 for the latter. With the local one as a
-#: part of the other, and 3e-3 for the rest, the estimate of Heat2d-LT was 0.8 of its error after 47 slabs, not 1.3.
+#: Relative accuracy of the local correction, of which only the size is used, and of the global one: conjugate gradients
+#: take 6 and 21 steps.
 LOCAL, CARRIED = 2e-2, 1e-3
-#: The same however small it is beside the tolerance, over what something may grow in the slab: what grows is what rows
-#: see least and conjugate gradients find last, and most of an error may be at rest. Of u_t = (0.5 t - 3)(u - v), from
-#: v + 1e-5 cos(3 x - 4 y), the estimate was 3e-4 for an error of 80.
-#: LARGEST is more than any slab may grow by (most_folds): one that does is made again, and its share is not rounded
-#: to nothing.
+#: What conjugate gradients may leave of corrections, over the tolerance and the growth in a slab: growing functions are
+#: found last. The second number bounds the e-folds of growth, beyond what any slab may have.
 MOST_LEFT, LARGEST = 0.1, 10.0
-#: Coefficients from which on corrections are made one after the other. Of fewer it is the rows that cost: Taylor and
-#: Green's vortices, 12,000 of them, took 1.1 times as long.
+#: Coefficients from which on corrections are solved one after the other; of fewer the rows cost most.
 APART = 50_000
-#: Gauss points per halved interval that the correction has fewer than the slab has per interval, by the coordinates of
-#: space. One fewer in time made the effectivity of the wave equation 50. On a line none: with one fewer corrections of
-#: Kuramoto-Sivashinsky's equation missed what the nonlinear term makes of 600 intervals, an effectivity of 0.6 at 1e-5
-#: where it is 1.26 now, 1.04 for 1.30 of reaction_front; time 1.00 to 1.05, nine problems. In the plane the error of
-#: Heat2d-LT correlates to 0.9995 with one fewer, in 0.82 of the time; two cost as much as one, as conjugate gradients
-#: take twice as many steps. In space two: a wave around circles in 0.7 of the time, its effectivity 3 % larger.
+#: Gauss points per interval that the correction has fewer than the slab, by space coordinates. In the plane one fewer
+#: takes 0.82 of the time with the same errors; on a line effectivities fell to 0.6.
 FEWER = {0: 0, 1: 0, 2: 1, 3: 2}
-#: The same for CARRIED: where heat in a cube decays to e^-30 in nine slabs, what is left out of the error carried on,
-#: 1e-3 of it, decays less than the solution. The estimate was 5e-4 in the end, not 6e-6, in the same time.
+#: Relative accuracy of the global correction in space: heat that decays to e^-30 had an estimate of 5e-4 with 1e-3,
+#: 6e-6 with this.
 CARRIED_IN_SPACE = 1e-5
-#: A correction of no more than NOISY times what rounding makes of the residual is lowered neither by knots nor by
-#: shorter slabs: of a fourth derivative it grows with the fourth power of the intervals. Two to six times was seen.
-#: That is worked out where a correction of no more than so many times what growth from nothing would make of it is too
-#: large; of stiff equations, which let nothing grow, that is a million times as much.
+#: Factor on what rounding makes of a residual below which corrections are not lowered by knots or shorter slabs; 2 to 6
+#: occur. It is solved for where a correction is too large, but below this factor times rounding that grows.
 NOISY = 10.0
-#: What follows a correction counts where that leaves more than SLOWLY of the residual, up to FIRST_LAYER of the time,
-#: and where it is more than MAY_FOLLOW of what is allowed; a larger share of its square than FOR_EVER is not believed
-#: to be left by each.
+#: Later corrections count where one leaves more than this ratio of the residual, up to this share of the time, from
+#: this share of the allowed one on; each is taken to leave at most the last number of its square.
 SLOWLY, FIRST_LAYER, MAY_FOLLOW, FOR_EVER = 0.5, 0.01, 0.02, 0.5
-#: Share of an error from which on what curvature makes of it is solved for, by one slab and by all so far: many may add
-#: up. Heat2d-LT at 1e-2 took 0.02 of each for what is less than 0.005, until its second pass came out at 0.23; to solve
-#: for all of these took a twentieth of its time at 1e-3.
+#: Shares of an error from which on what curvature makes of it is solved for: in one slab, and in all so far. Heuristic.
 MAY_COUNT, MAY_ADD_UP = 0.02, 0.06
-#: Across an error so many times as large or as small curvature makes the square of that. What does not is rounding of a
-#: formula: v of u_t = 0.5, v_t = 1 + tanh(10 (u - 1)) is 4e-9 at first, and was bent by 0.33 of its error.
+#: Factor on an error to tell curvature, which is quadratic in it, from the rounding of a formula.
 FURTHER = 64.0
-#: What a residual could make in a slab, or what came in makes, is nothing below this share of what is allowed there.
+#: What a residual or an incoming error can make in a slab is negligible below this share of what is allowed.
 COUNTS = 1e-2
-#: What the residual of a slab makes in its time is nothing below this share of the tolerance: a pulse has left, and
-#: what is left of it is as large as its residual.
+#: What the residual of a slab makes in its time is negligible below this share of the tolerance: after a pulse has
+#: left.
 LEFT = 0.5
 
 ProductPass = Pass[tuple[Space, Array]]
@@ -80,9 +64,9 @@ ProductPass = Pass[tuple[Space, Array]]
 def corrected(
     model: Model, begun: SlabStart, system: System, found: Converged, more: int, at: ProductPass, folds: float
 ) -> ProductSlab:
-    """A solved slab with its local correction, of ``more`` degrees in time; a large one has no other yet.
+    """Return a solved slab with its local correction, of ``more`` degrees in time; small ones with the global one too.
 
-    ``folds``: by how much something may grow in it.
+    ``found``: the end of Gauss-Newton in ``system``; ``folds``: e-folds by which something may grow in the slab.
     """
     space, c = system.space, found.coefficients
     fine = Space((*(a.halved() for a in begun.axes), space.axes[-1].elevated(more)), space.unknowns)
@@ -119,7 +103,7 @@ def corrected(
 
 
 def carried_on(model: Model, begun: SlabStart, slab: ProductSlab, at: ProductPass) -> ProductSlab:
-    """The same slab with the error that earlier ones have left at its start carried on by the linearised equation."""
+    """Return the slab with the global error: that at its start is carried on by the linearised equations."""
     (fine, error), base, richer, to_come = slab.error, slab.base, slab.richer, _to_come(slab, at)
     if is_large(fine):
         target, fixed = _moved(model, begun, fine, base, side_values(model, fine))
@@ -134,13 +118,10 @@ def carried_on(model: Model, begun: SlabStart, slab: ProductSlab, at: ProductPas
 
 
 def _to_come(slab: ProductSlab, at: ProductPass) -> float:
-    """All local corrections that are to follow, over the first, where that leaves more than SLOWLY of the residual.
+    """Return the sum of later local corrections over the first, in a first layer of linear problems, else zero.
 
-    Each leaves the same share of it, and the square of that share of the error: data that an equation contradicts at a
-    corner are seen by half only, and what a first slab leaves of them is never less again (heat that a side gives away
-    had an integral 1.5 times its error off at all times after; 0.69 of the residual was left). Kinks that run leave as
-    much later, and are seen by many degrees in time; and so does what is far below what is allowed. Where equations
-    bend, a step that is not the last of an iteration leaves another share.
+    With q the ratio of squared residuals after and before: q / (1 - q). Where data contradict an equation at a corner a
+    correction shows a part of the error only (q = 0.48 for a cooled side).
     """
     is_first = at.time - at.start + slab.length < FIRST_LAYER * at.total
     if not (is_first and slab.system.model.is_linear) or slab.size < MAY_FOLLOW * at.allowed(slab.length):
@@ -153,15 +134,15 @@ def _to_come(slab: ProductSlab, at: ProductPass) -> float:
 
 
 def _uneven(model: Model, solved: System, length: float) -> float:
-    """Of a nonlinear equation for one unknown that conjugate gradients solve: others have one step, or know more."""
+    """Return the unevenness for a single nonlinear unknown that conjugate gradients solve for, else zero."""
     several = model.is_linear or solved.space.unknowns > 1
     return 0.0 if several or not solved.words else unevenness(solved.kept.rows, length)
 
 
 def bending(model: Model, slab: ProductSlab, at: ProductPass) -> float:
-    """What the curvature of the equations across the error makes in the slab, over the error; nothing of rounding.
+    """Return what the curvature of the equations across the error makes in the slab, over the error; zero if rounding.
 
-    A step solves for it only where it may count: a residual over the rate of what grows in the slab is about that.
+    It is estimated by its residual over the rate of growth, and solved for only where it may count.
     """
     (fine, error), base, richer = slab.error, slab.base, slab.richer
     if model.is_linear or not richer.is_kept:
@@ -182,28 +163,28 @@ def _norm(residuals: list[torch.Tensor]) -> float:
 
 
 def _is_rounded(norm: float, nearer: float, further: float) -> bool:
-    """Whether a second difference is the same across less, or nothing across less and hardly more across more."""
+    """Whether a second difference is rounding: it does not scale as a square for smaller and larger differences."""
     return nearer > norm / FURTHER**0.5 or (nearer < norm / FURTHER**2.5 and further < FURTHER * norm)
 
 
 def is_large(fine: Space) -> bool:
-    """Whether the corrections in a space are made one after the other."""
+    """Whether the corrections in a space are solved one after the other."""
     return fine.size >= APART
 
 
 def _moved(
     model: Model, begun: SlabStart, fine: Space, base: Array, sides: list[tuple[BoundaryValue, Array]]
 ) -> tuple[Array, np.ndarray]:
-    """The coefficients of a slab that starts with the errors of earlier ones added to its traces; which are fixed."""
+    """Return coefficients with the errors of earlier slabs added to the traces, and the mask of the fixed ones."""
     moved = tuple(t + e for t, e in zip(begun.halved_traces(), begun.errors, strict=True))
     return fixed_by(model, fine, moved, sides, base)
 
 
 def standing(slab: ProductSlab, at: ProductPass, closer: Callable[[], ProductSlab | None]) -> float:
-    """The error that the residual of a slab may hide, relative to the solution, where finer knots leave it all; or 0.
+    """Return the relative error that the residual of a slab can hide; zero if the refined space lowers that residual.
 
-    ``closer``: the same slab with many degrees in time in its correction, None where it has them: of what is even about
-    the middle of a slab one degree more sees nothing either.
+    ``closer``: gives the slab with many degrees in time in its correction, None if it has them: one more sees nothing
+    of errors that are even about the middle of the slab.
     """
     hidden = _hidden(slab, at)
     other = closer() if hidden > 0.0 else None
@@ -224,12 +205,12 @@ def _hidden(slab: ProductSlab, at: ProductPass) -> float:
 
 
 def allowed_in(slab: ProductSlab, at: ProductPass) -> float:
-    """Largest local correction accepted: what rounding makes of the residual at least, where that may be rounding."""
+    """Return the largest accepted local correction: at least what rounding makes of a residual that may be rounding."""
     return max(at.allowed(slab.length), NOISY * slab.noise if slab.is_nearly_rounded else 0.0)
 
 
 def hardly_counts(slab: ProductSlab, loss: float, at: ProductPass) -> bool:
-    """Whether a slab may be unresolved: an early one, or one whose residual makes nothing in so short a time."""
+    """Whether a slab may be unresolved: in an initial layer, or if its residual makes a negligible error."""
     space = at.problem.domain.measure / at.total
     size = np.sqrt(at.mean_square(slab.squares, slab.length).min() / (slab.length * space))
     makes_nothing = np.sqrt(loss) <= LEFT * at.local * size * growth_rate(slab.system.model, slab.length)

@@ -1,4 +1,4 @@
-"""The state between two slabs of time, on other knots: exactly on finer ones, with the loss counted on coarser ones."""
+"""The state between two slabs of time; its transfer is exact to finer knots, and its loss counted to coarser ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,19 +11,18 @@ from pinnkan.kan.product import Space
 from pinnkan.solver.estimate.indicators import all_or_some, are_even, mark
 from pinnkan.solver.estimate.norms import nonzero
 
-#: More knots are left to the next slab, but not where more than MOVING of all intervals would be halved, which is no
-#: front, and not where less than ROUNDED is allowed: they add rounding (a smooth heat equation at 5e-13 did not end).
+#: No knots are left to the next slab if more than this share of intervals would be halved, which is no moving front, or
+#: if less than this is allowed: they add rounding.
 MOVING, ROUNDED = 0.25, 1e-12
 
 
 @dataclass(frozen=True)
 class Thrift:
-    """How many knots there are to spare.
+    """Thresholds for knots between slabs.
 
-    An interval is halved where its squared share of the correction exceeds (``need`` allowed)^2 / number of intervals;
-    two are merged where that of the merged one is predicted to be below ``margin`` allowed^2 / number of intervals. A
-    slab accepted with more than the share ``ready`` of what is allowed leaves more knots to the next, for fronts that
-    move.
+    An interval is halved above a squared correction of (``need`` allowed)^2 / number of intervals, two are merged below
+    a predicted one of ``margin`` allowed^2 / number. The next slab has more knots after corrections above ``ready``
+    allowed.
     """
 
     need: float
@@ -31,17 +30,16 @@ class Thrift:
     ready: float
 
 
-#: In one coordinate: two solitons in 30 attempts instead of 36 without ``ready``, Allen-Cahn in 20 instead of 23, in
-#: nine tenths of the time; with 0.1 and 0.5 within a few percent of that. In more of them what one has to spare is paid
-#: for in the others: PINNacle's Heat2d-LT at t = 0.7 on 47 x 91 intervals instead of 51 x 150.
+#: On a line; with more space coordinates, where knots of one are paid for in the others. On a line two solitons take 30
+#: attempts, without the last threshold 36.
 ALONE, TOGETHER = Thrift(need=0.2, margin=1e-2, ready=0.3), Thrift(need=0.5, margin=6e-2, ready=0.5)
 
 
 @dataclass(frozen=True, eq=False)
 class SlabStart:
-    """The state between two slabs: time, space axes, traces of u, u_t, .. and the global error's, in halved axes.
+    """State between slabs: time, space axes, traces of u, u_t, .., and those of the global error on halved axes.
 
-    ``rates`` (.., order): what the slab before says of u_t, u_tt / 2, .. at its end; they start the next iteration.
+    ``rates`` (.., order): u_t, u_tt / 2, .. at the end of the slab before, for the next initial guess.
     """
 
     time: float
@@ -54,7 +52,7 @@ class SlabStart:
     def at(
         cls, time: float, axes: tuple[Axis, ...], traces: Sequence[Array], errors: Sequence[Array], rates: Array | None
     ) -> "SlabStart":
-        """In C order, so that a state that was stored and read again gives the same bits."""
+        """Return a state with arrays in C order, so that storing it does not change bits."""
         ordered = np.ascontiguousarray
         rows = None if rates is None else ordered(rates)
         return cls(time, axes, tuple(ordered(t) for t in traces), tuple(ordered(e) for e in errors), rows)
@@ -65,16 +63,16 @@ class SlabStart:
         return int(self.traces[0].shape[-1])
 
     def spaces(self, axes: Sequence[Axis]) -> tuple[Space, Space]:
-        """The space of traces on ``axes`` and that of errors, every interval halved."""
+        """Return the space of traces on ``axes`` and that of errors, with every interval halved."""
         return Space(tuple(axes), self.unknowns), Space(tuple(a.halved() for a in axes), self.unknowns)
 
     def halved_traces(self) -> tuple[Array, ...]:
-        """The traces with every interval of their axes halved."""
+        """Return the traces on axes with every interval halved."""
         space, fine = self.spaces(self.axes)
         return tuple(space.prolong(t, fine) for t in self.traces)
 
     def moved_to(self, axes: tuple[Axis, ...]) -> "SlabStart":
-        """The same state on axes that contain the present ones."""
+        """Return the state on axes that contain the present ones."""
         old, old_fine = self.spaces(self.axes)
         new, new_fine = self.spaces(axes)
         traces = [old.prolong(t, new) for t in self.traces]
@@ -83,7 +81,7 @@ class SlabStart:
         return SlabStart.at(self.time, axes, traces, errors, rates)
 
     def with_knots(self, axes: Sequence[Axis] | None) -> "SlabStart":
-        """The same state on axes that have the knots of others of the same family too."""
+        """Return the state on axes with the breakpoints of ``axes`` too; these come from the same family."""
         if axes is None:
             return self
         joined = [replace(a, breaks=np.union1d(a.breaks, b.breaks)) for a, b in zip(self.axes, axes, strict=True)]
@@ -92,14 +90,14 @@ class SlabStart:
 
 
 def thrift_of(mass: Sequence[Array]) -> Thrift:
-    """That of a solution on so many coordinates of space."""
+    """Return the thresholds for as many space coordinates."""
     return ALONE if len(mass) < 2 else TOGETHER
 
 
 def coarsened(begun: SlabStart, mass: Sequence[Array], allowed: float) -> SlabStart:
-    """Equal neighbours merged where the correction predicts no need of them; the loss is counted as error.
+    """Return the state with neighbours merged that should not be needed; the loss is added to the error.
 
-    ``mass``: squared share of each interval in the last correction, per coordinate; ``allowed``: what a slab may have.
+    ``mass`` (interval): squared share in the last correction, by coordinate; ``allowed``: correction of a slab.
     """
     if not begun.axes:
         return begun
@@ -125,16 +123,16 @@ def coarsened(begun: SlabStart, mass: Sequence[Array], allowed: float) -> SlabSt
 
 
 def wanted(mass: Sequence[Array], allowed: float) -> list[np.ndarray]:
-    """Per coordinate, the intervals to be halved for a correction of squared share ``mass`` per interval."""
+    """Return masks of the intervals to be halved, by coordinate, for squared corrections ``mass`` (interval)."""
     largest = max((float(m.max()) for m in mass), default=0.0)
     least = (thrift_of(mass).need * allowed) ** 2 / max(1, sum(len(m) for m in mass))
     return [mark(m, largest, least) for m in mass]
 
 
 def prepared(begun: SlabStart, mass: Sequence[Array], allowed: float, folds: float = 0.0) -> SlabStart:
-    """The state for the next slab: intervals halved where the correction nears what is allowed, merged elsewhere.
+    """Return the state for the next slab: intervals halved where a correction nears ``allowed``, else merged.
 
-    ``folds``: e-folds by which what merging loses is going to grow.
+    ``folds``: e-folds by which what merging loses will grow.
     """
     if sum(float(m.sum()) for m in mass) > (thrift_of(mass).ready * allowed) ** 2 and allowed > ROUNDED:
         marks = [m if m.sum() <= MOVING * len(m) else np.zeros_like(m) for m in wanted(mass, allowed)]
@@ -145,15 +143,14 @@ def prepared(begun: SlabStart, mass: Sequence[Array], allowed: float, folds: flo
 
 
 def _kept(axis: Axis, mass: Array, budget: float) -> np.ndarray:
-    """Mask of knots to keep: midpoints of two halves of one interval go when that one's predicted mass is small.
+    """Return the mask of breakpoints to keep: middles go where the mass of the whole interval is predicted small.
 
-    Equal neighbours that are no halves of one stay: what is left beside them would never be merged. Knots of 1e-9 at
-    which data had jumped stood to the end of time, and rounding there was more than the tolerance.
+    Only halves of one interval are merged: beside other equal neighbours narrow intervals would remain for ever.
     """
     keep, width = np.ones(len(axis.breaks), dtype=bool), np.diff(axis.breaks)
-    rounding = 8.0 * np.finfo(np.float64).eps * float(np.abs(axis.breaks).max())  # of the width of an interval
+    rounding = 8.0 * np.finfo(np.float64).eps * float(np.abs(axis.breaks).max())  # rounding of the width of an interval
     growth, least = 4.0 ** (axis.degree + 1), axis.degree + 1
-    stack: list[tuple[float, int | None]] = []  # widths, merged as far as they are halves, and which interval it is
+    stack: list[tuple[float, int | None]] = []  # width, merged while equal, and index of the interval, None if merged
     for i in range(axis.intervals):
         if axis.breaks[i] in axis.joints:
             stack = []

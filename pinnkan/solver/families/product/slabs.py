@@ -1,8 +1,7 @@
-"""One block on all coordinates and time, one interval of time after the other, each accepted by its correction.
+"""A product network in slabs of time, each accepted by its correction.
 
-A slab is solved by Gauss-Newton from the exact trace of the one before, then corrected in the space with every interval
-halved and a higher degree in time. Its local and its global correction (:mod:`pinnkan.solver.march`) share one
-factorisation.
+Gauss-Newton solves a slab from the exact trace of the one before. The local and the global correction
+(:mod:`pinnkan.solver.march`), on halved intervals with more degrees in time, share one matrix.
 """
 
 from dataclasses import dataclass, replace
@@ -64,37 +63,34 @@ from pinnkan.solver.verify.objection import Spaces
 from pinnkan.solver.verify.regrowth import HOLDING, folds, most_folds
 from pinnkan.solver.verify.stability import least_determined
 
-#: First slab, relative to the whole time; a rejected one costs little.
+#: Length of the first attempt over the whole time; a rejected one is cheap.
 FIRST_SLAB = 0.05
-#: Initial data are known no better than that, whatever may become of their error.
+#: Least error to which initial data are represented: rounding.
 ROUNDED_START = 3e-14
-#: Most rejections of one slab; then it is accepted, and the estimate says what that costs.
+#: Most rejections of a slab; then it is accepted, and the estimate shows the cost.
 MOST_REJECTIONS = 40
-#: Gauss-Newton in a slab stops when its next step is predicted below this share of the allowed correction.
-#: With many coefficients each step counts, and what is left of the iteration is no more than a knot to spare.
+#: Gauss-Newton stops when its next step is predicted below this share of the allowed correction; second: of large
+#: slabs.
 SETTLED, SETTLED_LARGE = 0.05, 0.2
-#: Steps of a start that is solved for itself, while they lead on: a diode's current of exp(61) takes sixty from zero.
+#: Steps, while they converge, of a slab whose initial values are solved for: a diode's current exp(61) takes sixty.
 MOST_STEPS = 150
-#: Relative accuracy of a Gauss-Newton step: what it leaves is below what it may be.
+#: Relative accuracy of a Gauss-Newton step.
 STEP = 1e-12
-#: A slab about to be accepted whose correction leaves more than SLOW of the residual, and either takes more than LARGE
-#: of what is allowed or leaves enough to hide more than that, is corrected once more, with MANY degrees: the solution
-#: may be even about the middle of the slab, where one degree more adds odd functions only. Where that finds FOUNDED
-#: times as much, all later slabs have them; where it does not, only every second, fourth, .. doubt is looked into, and
-#: those that leave more than MOST of it: of prey and predators one such correction was four tenths of the error.
+#: A correction that would be accepted is repeated with many degrees in time where it leaves more than the first share
+#: of the residual and is, or can hide, more than the third of what is allowed: one degree more adds odd functions about
+#: the middle only. That is kept, for later slabs too, where larger by the last factor; else every second, fourth, ..
+#: doubt is tested, and those that leave more than the second share.
 SLOW, MOST, LARGE, FOUNDED = 0.3, 0.7, 0.3, 1.2
-#: An error from before the slab that is a share COUNTS of what is allowed may grow by this factor in it, root mean
-#: square over root mean square. Least squares prefer not to grow at all to a residual of the growth's size: of 4e-8
-#: sin(11 pi x) in the data of u_tt = -u_xx a slab of e^9 made a tenth of what it should, one of e^3 all of it.
+#: Largest growth (root mean square) in a slab of an error that counts: least squares make a tenth of a growth by e^9.
 AMPLIFIED = 4.0
 
 
 @dataclass(frozen=True, eq=False)
 class ProductSlabs(ModelFamily):
-    """The tensor-product spline space on all coordinates, of ``degree`` in space and in time, in slabs.
+    """The tensor-product splines of a ``degree`` in space and in time, in slabs.
 
-    ``intervals``: per coordinate of space at first; ``words``: the network and why it was chosen; ``highest``: the
-    degree in space where that spares initial data more of them; ``first_slab``: the first one, over the whole time.
+    ``intervals``: per space coordinate at first; ``words``: the network and why it was chosen; ``highest``: degree in
+    space for initial data that then need fewer intervals; ``first_slab``: its length over the whole time.
     """
 
     degree: tuple[int, int]
@@ -106,11 +102,11 @@ class ProductSlabs(ModelFamily):
 
     @property
     def given(self) -> int | None:
-        """The number of slabs that the file asks for."""
+        """The number of slabs that the file names, or None."""
         return self.problem.solver.time_slabs
 
     def first(self, local: float) -> Aim:
-        """The initial data on knots that represent them, with what of them will grow."""
+        """Return the first attempt: initial data on knots that resolve them and their waves that will grow."""
         allowed = max(local * float(np.exp(-data_growth(self.model, self.degree, self.intervals))), ROUNDED_START)
         begun = with_rates(self.model, sparing_start(self.model, self.degree, self.highest, self.intervals, allowed))
         return Aim(begun, self.first_slab * float(np.ptp(self.problem.box.ranges[-1])), self.degree[1])
@@ -126,7 +122,7 @@ class ProductSlabs(ModelFamily):
         return None if self.given else failed(aim, length)
 
     def attempt(self, aim: Aim, length: float, at: ProductPass, again: int = REWEIGHED) -> ProductSlab:
-        """Gauss-Newton from the trace of the slab before, and the corrections; ``again``: so often, reweighed."""
+        """Solve a slab by Gauss-Newton and correct it; up to ``again`` times more with other weights."""
         begun = aim.start
         time = Axis(np.array([begun.time, begun.time + length]), aim.degree)
         space = Space((*begun.axes, time), begun.unknowns)
@@ -155,17 +151,17 @@ class ProductSlabs(ModelFamily):
         return slab
 
     def _of(self, begun: SlabStart) -> Model:
-        """The model of the slab that begins there."""
+        """Return the model of the slab that begins at a state."""
         return self.model if begun.time == self.problem.box.ranges[-1][0] else self.model.after_start
 
     def _closer(self, aim: Aim, slab: ProductSlab, found: Converged, at: ProductPass) -> ProductSlab | None:
-        """The slab with many degrees in its correction; None where it has them."""
+        """Return the slab with many degrees in time in its correction; None where it has them."""
         if slab.more >= MANY:
             return None
         return corrected(slab.system.model, aim.start, slab.system, found, MANY, at, slab.folds)
 
     def _judged(self, aim: Aim, slab: ProductSlab, found: Converged, at: ProductPass) -> ProductSlab:
-        """The slab, with many degrees in its correction where that turns out to hold too little of its error."""
+        """Return the slab, with many degrees in its correction where that shows the usual one to be too small."""
         doubts = aim.doubts
         is_due = len(at.run.slabs) % 2**doubts == 0 or slab.fall > MOST
         is_asked = is_due and self.is_doubtful(slab, at)
@@ -176,12 +172,12 @@ class ProductSlabs(ModelFamily):
         return replace(closer, doubts=doubts) if is_founded else replace(slab, doubts=doubts + 1)
 
     def _may_stay(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> bool:
-        """Whether the slab may be accepted, be it since no other attempt is to follow."""
+        """Whether the slab may be accepted, be it as the last attempt."""
         is_last = self.given is not None or aim.rejections >= MOST_REJECTIONS
         return is_last or at.is_early(at.time) or slab.is_rounded or slab.size <= allowed_in(slab, at)
 
     def is_doubtful(self, slab: ProductSlab, at: ProductPass) -> bool:
-        """Whether a correction that may be accepted has left too much of the residual to be all of the error."""
+        """Whether an acceptable correction leaves so much of the residual that it may not be the whole error."""
         allowed, fine = allowed_in(slab, at), slab.error[0]
         if slab.fall <= SLOW or (slab.size > allowed and self.given is None):
             return False
@@ -193,14 +189,14 @@ class ProductSlabs(ModelFamily):
         return is_small and not self.grows(slab, at) and slab.folds <= most_folds(aim.degree)
 
     def grows(self, slab: ProductSlab, at: ProductPass) -> bool:
-        """Whether an error that counts grows too fast within the slab for its correction to hold all of it."""
+        """Whether an error that counts grows too fast within the slab for its correction to show all of it."""
         size, factor = slab.carried
         scale = np.sqrt(at.mean_square(slab.squares, slab.length) / slab.length)
         counts = size > COUNTS * allowed_in(slab, at) * float(scale.min())
         return counts and factor > AMPLIFIED and self.given is None
 
     def gathered(self, aim: Aim, slab: ProductSlab, missed: HiddenFeature) -> Aim | None:
-        """The same state with knots at the feature, and a shorter slab."""
+        """Return the next attempt: knots at the missed feature, and a shorter slab."""
         if aim.rejections >= MOST_REJECTIONS:
             return None
         begun = aim.start.moved_to(with_knots(aim.start.axes, missed))
@@ -213,7 +209,7 @@ class ProductSlabs(ModelFamily):
         return replace(aim, more=slab.more, doubts=slab.doubts, rejections=tried, guess=None, late=late)
 
     def again(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> Aim | None:
-        """The same slab shorter, or with more knots, or both, as the shares of its correction say."""
+        """Return the next attempt, shorter or with more knots by the parts of the correction; None to accept it."""
         if aim.rejections >= MOST_REJECTIONS:
             return None
         allowed, in_time, h = allowed_in(slab, at), slab.share.size[-1], slab.length
@@ -226,7 +222,7 @@ class ProductSlabs(ModelFamily):
         if refine:
             begun, guess = with_more_knots(aim.start, slab, allowed)
             tried = replace(tried, start=begun, guess=guess)
-            # no knots are wanted, but its residual is not small: in a shorter time that makes less
+            # no interval is marked: the residual makes less in a shorter slab
             if begun.traces[0].size == aim.start.traces[0].size and not self.given:
                 shrink, held = True, SHRINK if not shrink else held
         if shrink:
@@ -240,7 +236,7 @@ class ProductSlabs(ModelFamily):
         return tried if refine or shrink else None
 
     def following(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> Aim:
-        """The state at the end of the slab, knots for the next one, and its length."""
+        """Return the first attempt at the next slab: state at the end, adapted knots, length, degree."""
         (space, c), (fine, error) = slab.piece, slab.error
         last, allowed, in_time = len(space.axes) - 1, allowed_in(slab, at), slab.share.size[-1]
         orders = range(self.model.orders[-1])
@@ -255,7 +251,7 @@ class ProductSlabs(ModelFamily):
         in_time = 0.0 if slab.is_rounded else in_time
         even, held = MOST_UNEVEN / max(slab.uneven, 1e-300), most_folds(aim.degree) / max(slab.folds, 1e-300)
         degree = next_degree(aim.degree, in_time, allowed, min(even, held) < GROW) if free else aim.degree
-        if held < min(even, GROW):  # what grows takes degrees, however little of it there is
+        if held < min(even, GROW):  # growth needs degrees, however small the growing part
             degree = max(degree, min(aim.degree, HOLDING))
         wanted = change(slab.length, in_time, allowed, aim.late, aim.degree)
         factor = min(wanted, max(min(even, held), SHRINK))
@@ -289,7 +285,7 @@ class ProductSlabs(ModelFamily):
         )
 
     def samples(self, slab: ProductSlab) -> Samples:
-        """Gauss points of the halved intervals."""
+        """Return values at Gauss points of the halved intervals."""
         return samples_of(*slab.piece)
 
     def in_words(self) -> str:

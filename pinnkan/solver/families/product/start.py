@@ -1,4 +1,4 @@
-"""Where a solve begins: its first space, and the conditions written into the coefficients."""
+"""The first space of a solve, and the exact conditions in its coefficients."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -14,22 +14,21 @@ from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import CLOSE, jumps_at_seam, kinks
 from pinnkan.problem.features.value_ranges import middle
 
-#: First knots are moved by up to half this share of an interval. On a symmetric grid a knot in a symmetry point of the
-#: solution adds nothing, the refined space is no better and the correction blind: effectivity 0.2 for sin(pi x)
-#: sin(pi y).
+#: First breakpoints move by up to half this share of an interval. On a symmetry point of the solution halving adds
+#: nothing: the correction of sin(pi x) sin(pi y) had an effectivity of 0.2.
 UNEVEN = 0.15
 GOLDEN = 0.6180339887498949
-#: A first knot nearer to a kink than this share of its interval is moved there: no knot is wanted beside it.
+#: A breakpoint nearer to a kink than this share of its interval is moved there. Heuristic.
 NEAR = 0.35
-#: Coefficients of a start up to which it is made smooth, by a dense matrix.
+#: Most coefficients of a start that is made smooth, by a dense matrix.
 MOST_SMOOTH = 2000
 
 
 def initial_space(model: Model, degree: int, intervals: int) -> Space:
-    """Nearly uniform knots on every coordinate; knots where formulas jump or bend, joints at interfaces.
+    """Return the first space: nearly uniform breakpoints, and others at interfaces and kinks or jumps of formulas.
 
-    And where the equations do, around a circle at its seam as well: what balances a jump is a derivative of their order
-    there, which splines hold as it is.
+    With joints at interfaces, and where equations jump or have kinks, at a periodic seam too: derivatives of their
+    order jump there.
     """
     axes = []
     problem = model.problem
@@ -50,14 +49,14 @@ def initial_space(model: Model, degree: int, intervals: int) -> Space:
 
 
 def nearly_uniform(low: float, high: float, intervals: int) -> Array:
-    """Breaks of a range, see UNEVEN."""
+    """Return breakpoints of a range that are nearly, but not exactly, uniform."""
     place = np.arange(intervals + 1.0)
     place[1:-1] += UNEVEN * (np.mod(place[1:-1] * GOLDEN, 1.0) - 0.5)
     return np.asarray(low + (high - low) * place / intervals)
 
 
 def with_breaks(breaks: Array, places: Sequence[float]) -> Array:
-    """Breaks at these places of the interior, a break that is nearer than NEAR of its intervals moved there."""
+    """Return ``breaks`` with the interior ``places`` inserted, a near breakpoint moved there instead."""
     out = breaks
     for x in places:
         k = int(np.searchsorted(out, x))
@@ -69,16 +68,15 @@ def with_breaks(breaks: Array, places: Sequence[float]) -> Array:
 
 
 def with_conditions(model: Model, space: Space, start: Array) -> tuple[Array, np.ndarray]:
-    """``start`` with all exact conditions written in, and the mask of the coefficients they fix."""
+    """Return ``start`` with all exact conditions written in, and the mask of the coefficients they fix."""
     layers = [(layer, face_values(layer, space)) for layer in model.conditions.boundary]
     return fix(space, layers, start, np.zeros(space.shape, dtype=bool))
 
 
 def smooth_start(model: Model, space: Space) -> Array:
-    """The exact conditions, carried inside as a membrane would: with the least slopes, on the unit box.
+    """Return the exact conditions, continued inside by the function of least slopes on the unit box (harmonic).
 
-    With zero inside instead u'' = 20 sqrt(|u|), u = 1 at both ends, begins where the equation has no slope. An unknown
-    that no value holds begins with what other conditions say of it: exp(-1/T) has no slope where T is zero.
+    Unknowns without values begin in the middle of their range: at zero equations may have no derivative (exp(-1/T)).
     """
     start, fixed = with_conditions(model, space, np.broadcast_to(middle(model.ranges), space.shape).copy())
     if space.size > MOST_SMOOTH:
@@ -92,7 +90,7 @@ def smooth_start(model: Model, space: Space) -> Array:
 
 
 def membrane(space: Space) -> tuple[Array, Array]:
-    """Mass and stiffness of one unknown, (coefficient, coefficient) each, over the unit box."""
+    """Return the mass and stiffness matrix (coefficient, coefficient) of one unknown on the unit box."""
     lines = [_energies(axis) for axis in space.axes]
     parts = [[line[int(i == k)] for i, line in enumerate(lines)] for k in range(-1, len(lines))]
     mass, *stiffness = (reduce(lambda a, b: np.asarray(np.kron(a, b)), part) for part in parts)
@@ -100,6 +98,6 @@ def membrane(space: Space) -> tuple[Array, Array]:
 
 
 def _energies(axis: Axis) -> tuple[Array, Array]:
-    """The mass and the stiffness matrix of a coordinate, over its length as a unit."""
+    """Return the mass and stiffness matrix of one coordinate, its length taken as one."""
     value, slope, length = axis.rooted(0), axis.rooted(1), float(np.ptp(axis.breaks))
     return value.T @ value / length, slope.T @ slope * length

@@ -1,8 +1,7 @@
-"""A start at which no small change lowers the residual, though it solves nothing: Gauss-Newton stays where it is.
+"""Starts at which the gradient of the residual vanishes though they are no solutions: Gauss-Newton stays there.
 
-u_x**2 = 1 has no slope at u = 0, and integral(u**2) = 1 none either; the p-Laplacian is 0/0 where nothing changes. Such
-a start is moved along the slowest wave that the conditions leave: one without a node, so that what is to be found once
-is not found once in each half.
+Examples: u_x**2 = 1 and integral(u**2) = 1 at u = 0, the p-Laplacian (0/0) at constants. Such a start is moved along
+the lowest eigenfunction of the Laplacian, which has no node.
 """
 
 import numpy as np
@@ -18,18 +17,18 @@ from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import Converged, gauss_newton
 from pinnkan.solver.monitor import Monitor
 
-#: A gradient is none below this share of what the sizes of rows and residual allow: rounding.
+#: A gradient below this share of the product of the norms of rows and residual is rounding.
 FLAT = 1e-12
-#: Steps in which an iteration that begins anew comes to rest.
+#: Most steps of an iteration that is restarted.
 ANEW = 10
-#: Of a loss, what is hardly anything. A layer that nothing holds has lower ones elsewhere that are no solutions either.
+#: Share of the loss that a restart must reach to replace the first result: other minima are no solutions either.
 HARDLY = 1e-2
-#: Sizes that are tried, either way.
+#: Amplitudes of the eigenfunction that are tried, of both signs.
 SIZES = 2.0 ** np.arange(-8.0, 8.5, 0.5)
 
 
 def beginning(system: System) -> Array:
-    """Coefficients that an iteration begins with: the data of the exact conditions, and where that matters, smooth."""
+    """Return initial coefficients: exact conditions, smooth inside and off stationary points for nonlinear problems."""
     model, space = system.model, system.space
     begun = np.zeros(space.shape) if model.is_linear else smooth_start(model, space)
     start, fixed = with_conditions(model, space, begun)
@@ -39,11 +38,10 @@ def beginning(system: System) -> Array:
 def minimised(
     system: System, start: Array, fixed: np.ndarray, tolerance: float, monitor: Monitor, is_first: bool
 ) -> Converged:
-    """Where Gauss-Newton leads from a start, or if that is nowhere, from another one.
+    """Return the result of Gauss-Newton, from another start if the first one fails.
 
-    The first start of all is moved: sqrt(u) has no finite slope at zero, and a p-Laplacian next to none beside it.
-
-    Raises SolverError: it leads nowhere from there either.
+    The first start of all is moved along the eigenfunction, later ones are restarted from :func:`beginning`. Raises
+    SolverError: the other start fails too.
     """
     try:
         found = gauss_newton(system, start, fixed, tolerance, monitor)
@@ -58,11 +56,9 @@ def minimised(
 
 
 def _anew(system: System, fixed: np.ndarray, tolerance: float, left: float) -> Converged | None:
-    """Where a few steps from there lead, on knots that fewer ones have brought to a minimum of their own; or None.
+    """Return the result of a few steps from :func:`beginning`; None if its loss is not far below ``left``.
 
-    Of -0.1 v_xx + v + ... = 32 cos(18.6 x), v_x = 5.3, three knots left u at a minimum of the residual that is no
-    solution, from which twelve and 24 did not come away in 30 steps; from zero either took two. ``left``: the loss
-    there, of which hardly anything is to be left.
+    Coarse knots can lead to minima that finer ones do not leave in 30 steps, where two from zero suffice.
     """
     try:
         found = gauss_newton(system, beginning(system), fixed, tolerance, most=ANEW)
@@ -72,7 +68,7 @@ def _anew(system: System, fixed: np.ndarray, tolerance: float, left: float) -> C
 
 
 def moved(system: System, start: Array, fixed: np.ndarray) -> Array:
-    """The ``start`` (coefficient), or one beside it where it is stationary, or its residual is not finite."""
+    """Return ``start``, or coefficients beside it where it is stationary or its residual is not finite."""
     few, loss = system.space.size <= MOST_SMOOTH, system.loss(start)
     if not few or loss == 0.0 or (np.isfinite(loss) and not is_stationary(system, start, fixed)):
         return start
@@ -80,10 +76,7 @@ def moved(system: System, start: Array, fixed: np.ndarray) -> Array:
 
 
 def _pushed(system: System, start: Array, fixed: np.ndarray) -> Array:
-    """The ``start`` and some of the slowest wave, if there are few enough coefficients.
-
-    Of so many sizes of the wave that with the least residual in the rows that the start does not fulfil.
-    """
+    """Return ``start`` plus the multiple of the lowest eigenfunction with the least residual in unfulfilled rows."""
     if system.space.size > MOST_SMOOTH:
         return start
     masks = np.moveaxis(fixed, -1, 0)
@@ -107,10 +100,7 @@ def is_stationary(system: System, start: Array, fixed: np.ndarray) -> bool:
 
 
 def slowest_wave(space: Space, zero: np.ndarray) -> Array:
-    """The function of least slopes for its size, of largest coefficient one, that is zero at some coefficients.
-
-    ``zero``: mask of those of one unknown.
-    """
+    """Return the lowest eigenfunction of the Laplacian, of size one; ``zero``: mask of coefficients that vanish."""
     mass, stiffness = membrane(space)
     free = ~zero.ravel()
     _, vectors = scipy.linalg.eigh(stiffness[np.ix_(free, free)], mass[np.ix_(free, free)], subset_by_index=(0, 0))

@@ -1,8 +1,7 @@
-"""What of the data at the first time no knots hold, neither those chosen nor those between them.
+"""Parts of the initial data that neither the knots nor halved intervals resolve.
 
-Waves finer than the halved intervals drop out of both spaces, and so of every correction after: of sin(x) + 1e-4
-sin(40 x), carried around a circle, the error was 1e-4 at any tolerance, and none was seen. Where the data are sampled
-they are there: next to what their least squares leave, degree + 1 points for each function see waves of any length.
+Waves finer than halved intervals are absent from both spaces, so that no correction sees them. They are found at
+samples: the residual of the projection on degree + 1 points per function.
 """
 
 import numpy as np
@@ -12,17 +11,16 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 
-#: What is missing counts twice, since no correction knows of it later. Of a kink even halved intervals leave 0.38 of
-#: what these would add, so that it has the knots that it had.
+#: Factor on what is missing, which no later correction sees. Not more: kinks leave 0.38 of what halving them would add.
 UNSEEN = 2.0
 #: Differences below this share of the largest value are rounding.
 ROUNDED = 1e-13
 
 
 def unheld(given: BoundaryValue, halved: Space, time: Axis, scale: Array) -> tuple[Array, ...]:
-    """For each coordinate of space, the squared share of the data over each of its intervals that it does not hold.
+    """Return, by space coordinate, the squared relative parts of the data over each interval that ``halved`` lacks.
 
-    ``halved``: the space with these intervals halved; ``scale`` (unknown): what the data are relative to.
+    ``halved``: the space with these intervals halved; ``scale`` (unknown): sizes of the data.
     """
     values, masses = face_samples(given, Space((*halved.axes, time), halved.unknowns))[..., 0], []
     least = ROUNDED * float(np.abs(values).max(initial=0.0))
@@ -42,12 +40,12 @@ def unheld(given: BoundaryValue, halved: Space, time: Axis, scale: Array) -> tup
 
 
 def _inner(axis: Axis, values: Array, index: int) -> Array:
-    """Of values at the samples of a coordinate those at its Gauss points: a clamped axis holds its ends."""
+    """Return values at Gauss points from values at the samples of a coordinate: without the ends of a clamped one."""
     return values if axis.periodic else np.moveaxis(np.moveaxis(values, index, 0)[1:-1], 0, index)
 
 
 def _evaluated(axis: Axis, coefficients: Array, index: int) -> Array:
-    """A function along one index at the Gauss points."""
+    """Return a function at the Gauss points of one coordinate."""
     table, place = axis.squares
     first = np.moveaxis(coefficients, index, 0)
     found = np.matmul(table, first[place].reshape(*place.shape, -1))

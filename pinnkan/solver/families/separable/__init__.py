@@ -1,1 +1,1 @@
-"""Products of all coordinates with trained edges, and few of them."""
+"""Sums of few products of all coordinates, with trained edges."""

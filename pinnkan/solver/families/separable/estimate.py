@@ -1,9 +1,7 @@
 """The error of a sum of products: a correction in a richer sum, and the residual that it leaves.
 
-The richer sum has every interval halved and one product more. What it does not hold is seen by the residual at points
-never trained on, divided by the least residual of a product of norm one
-(:mod:`pinnkan.solver.verify.missed.hidden_products`): so an error that is a product of all coordinates, which no term
-begins to show, is part of the estimate.
+The richer sum has every interval halved and one product more. Errors outside of it are bounded by the held-out residual
+over the least residual of a product of norm one (:mod:`pinnkan.solver.verify.missed.hidden_products`).
 """
 
 from collections.abc import Sequence
@@ -21,21 +19,21 @@ from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.verify.missed.hidden_products import smallest_product
 from pinnkan.verdict.records import Evidence
 
-#: Levenberg-Marquardt steps of the correction: the first ones find it, the others polish.
+#: Levenberg-Marquardt steps of the correction.
 STEPS = 5
-#: Points inside of the held-out residual, and on each side.
+#: Held-out points inside, and on each side.
 HELD_OUT, ON_SIDE = 4096, 512
 #: Between the seeds of training and held-out points.
 STRIDE = 1000
-#: An interval is halved when its correction carries this share of the largest, or does in the highest derivative of the
-#: coordinate: by size alone the residual fell behind the error, and the estimate with it (h2: 30 times the error).
+#: An interval is halved if its correction, or that of the highest derivative, has this share of the largest one: by
+#: size alone the residual falls too slowly, and the estimate with it.
 SHARE = 0.02
-#: Integrals of squares are good to this share of the largest: what is smaller is measured at points.
+#: Integrals of squares are accurate to this share of the largest; smaller ones are measured at points.
 ROUNDING = 1e-12
 
 
 def estimate(rows: SeparableModel, state: SeparableState) -> SeparableEstimate:
-    """The error of a trained sum."""
+    """Estimate the error of a trained sum."""
     function = state.function
     fine = tuple(a.halved() for a in function.axes)
     start = function.prolonged(fine)
@@ -73,7 +71,7 @@ def estimate(rows: SeparableModel, state: SeparableState) -> SeparableEstimate:
 
 
 def size(function: Separable, points: Array, weights: Array) -> float:
-    """Root mean square over the box, by exact integrals unless they cancel, then at points."""
+    """The root mean square of a function over the box, by exact integrals, or at points where these cancel."""
     exact = function.norm()
     largest = max((Separable(function.axes, tuple(e[r : r + 1] for e in function.edges)).norm()
                    for r in range(function.terms)), default=0.0)  # fmt: skip
@@ -84,7 +82,7 @@ def size(function: Separable, points: Array, weights: Array) -> float:
 
 
 def held_out(rows: SeparableModel, function: Separable, seed: int) -> float:
-    """Root mean square of all weighted residuals of a function at points of that seed."""
+    """The root mean square of all weighted residuals of a function at points of a seed."""
     total = 0.0
     for number, placed in enumerate(rows.placed):
         count = HELD_OUT if placed.place is None else ON_SIDE
@@ -95,9 +93,9 @@ def held_out(rows: SeparableModel, function: Separable, seed: int) -> float:
 
 
 def _surplus(k: int, axes: Sequence[Axis], fine: Sequence[Axis], edges: Sequence[Array], order: int) -> Array:
-    """Mean square of a derivative, per interval of coordinate k, of what its edges gain by halved knots: (interval).
+    """The mean square per interval of coordinate ``k`` of a derivative of what halved knots add: (interval,).
 
-    Terms are taken one by one, each with the norms of its other edges.
+    The sum over the terms, each with the norms of its other edges.
     """
     coarse = nearest(axes[k], fine[k], edges[k], 1)
     gain = edges[k] - coarse @ axes[k].prolongation_to(fine[k]).T

@@ -1,7 +1,7 @@
-"""First knots: where the functions of one coordinate, of which equations and conditions are made, ask for them.
+"""Initial knots that resolve the functions of one coordinate in the equations and conditions.
 
-A source or coefficient that separates is seen one coordinate at a time, so that thousands of points per coordinate cost
-nothing: a spike of width 1e-5 in one of ten coordinates is no more hidden than on a line.
+A separable source or coefficient is sampled one coordinate at a time, at thousands of points: a spike of width 1e-5 in
+one of ten coordinates is resolved as on a line.
 """
 
 from collections.abc import Callable
@@ -17,20 +17,18 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.solver.families.product.start import nearly_uniform
 
-#: Degree and intervals before any is halved. A third of the range holds two half waves of degree 9 to 1e-5.
+#: Degree and initial intervals. A third of the range resolves two half waves of degree 9 to 1e-5.
 DEGREE, INTERVALS = 9, 3
-#: Uniform points at which the functions are looked at, and points of an interval that make its polynomial.
+#: Uniform points at which the functions are sampled; points of an interval for its polynomial.
 SCANNED, FITTED = 2**16, 33
-#: An interval is halved while the polynomial misses this share of the largest value: the solution is smoother than its
-#: source, and what is missing comes with the corrections.
+#: An interval is halved while the polynomial is off by this share of the largest value; corrections add the rest.
 MISSED = 1e-3
-#: Halvings of an interval, down to 1e-7 of the range; intervals at which halving ends: what asks for more is nothing
-#: that knots resolve.
+#: Most halvings of an interval, down to 1e-7 of the range; intervals at which halving ends.
 MOST, LARGEST = 22, 256
 
 
 def first_axes(rows: SeparableModel, degree: int | None, intervals: int | None) -> tuple[Axis, ...]:
-    """Knots of each coordinate, nearly uniform where nothing asks for more."""
+    """Return the initial axes: nearly uniform knots, halved where functions need it."""
     problem = rows.problem
     lowest = max((o for p in rows.placed for o in p.equation.orders), default=0) + 2
     p = max(degree or DEGREE, lowest)
@@ -42,7 +40,7 @@ def first_axes(rows: SeparableModel, degree: int | None, intervals: int | None) 
 
 
 def _functions(rows: SeparableModel, coordinate: int) -> Callable[[Array], Array]:
-    """All functions of a coordinate that occur: points to (function, point)."""
+    """All functions of a coordinate in the equations: points to (function, point)."""
     every: dict[sympy.Expr, Products] = {}
     for products in rows.products:
         if products is not None:
@@ -56,7 +54,7 @@ def _functions(rows: SeparableModel, coordinate: int) -> Callable[[Array], Array
 
 
 def resolved(axis: Axis, functions: Callable[[Array], Array]) -> Axis:
-    """Intervals halved until polynomials of the axis' degree hold all functions on each."""
+    """Halve intervals until a polynomial of the degree of the axis approximates all functions on each."""
     scan = np.linspace(axis.breaks[0], axis.breaks[-1], SCANNED + 1)
     scanned = functions(scan)
     scanned = scanned[np.isfinite(scanned).all(1)]
@@ -88,7 +86,7 @@ def _misses(
     scanned: Array,
     scale: Array,
 ) -> bool:
-    """Whether a function on [low, high] is no polynomial, at its own points or at those of the scan."""
+    """Whether a polynomial on [low, high] is off for some function, at its own nodes or at those of the scan."""
     here = functions(0.5 * (low + high) + 0.5 * (high - low) * nodes)
     here = here[np.isfinite(here).all(1)]
     if len(here) != len(scale):
@@ -106,18 +104,17 @@ def _misses(
     return bool((np.abs(coefficients @ table - scanned[:, a:b]) > MISSED * scale).any())
 
 
-#: Fewest coordinates in which this family is worth a look.
+#: Fewest coordinates for this family.
 FEWEST = 4
-#: Parts of a source whose mean square is below this share of the largest do not count as a term.
+#: Eigenvalues below this share of the largest do not count for a rank.
 COUNTED = 1e-6
 
 
 def predicted(model: Model) -> float | None:
-    """Coefficients on the first knots for as many terms as the data show; None where this family is none to choose.
+    """Return the coefficients on the initial knots for as many terms as the rank of the data, a lower bound; or None.
 
-    A sum of R products has rank at most R between one coordinate and all others, so that the largest such rank of the
-    source and of the data is a lower bound of their terms (Kolda, Bader 2009, section 3.3): a guess, not a promise.
-    None for several unknowns, few coordinates, and equations that do not separate or are not linear.
+    A sum of R products has rank at most R between one coordinate and all others (Kolda, Bader 2009, section 3.3). None
+    for several unknowns, few coordinates, and equations that are not linear or do not separate.
     """
     problem = model.problem
     if len(problem.unknowns) != 1 or problem.dimension < FEWEST:

@@ -1,4 +1,4 @@
-"""A sum of few products of all coordinates with trained edges: minimised, corrected, enriched by knots and terms."""
+"""Levels of sums of few products: train all edges, correct, enrich by knots and terms."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,19 +24,19 @@ from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature, with_knot
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Iteration, Level
 
-#: Both knots and a term are added where neither gains less than this share of the other.
+#: Both knots and a term are added if neither gains less than this share of the other.
 BOTH = 0.3
-#: After a level that left more than this share of the estimate, the richer sum of the correction is the next one.
+#: If an estimate exceeds this share of the one before, the next level starts from the richer sum of the correction.
 STALLED = 0.5
-#: So many levels that lower the smallest estimate by less than a share STALLED are in vain.
+#: The solve has stalled after so many levels without an estimate below STALLED times the smallest before.
 VAIN = 4
-#: Most coefficients: the normal equations of all edges have 72 MB, of the correction on halved knots four times that.
+#: Most coefficients: the normal equations of all edges take 72 MB, four times that on halved knots.
 LARGEST = 3000
 
 
 @dataclass(frozen=True, eq=False)
 class SeparableLevels(ModelLevels):
-    """Sums of products of splines of one coordinate each, for one unknown; ``why`` they were chosen."""
+    """The family of sums of products of splines, for one unknown; ``why``: the reason of its choice."""
 
     degree: int | None
     most_levels: int
@@ -48,22 +48,22 @@ class SeparableLevels(ModelLevels):
 
     @cached_property
     def rows(self) -> SeparableModel:
-        """The equations taken apart, once for all knots."""
+        """The equations in separated form, for all knots."""
         return rows_of(self.model)
 
     def first(self) -> SeparableState:
-        """Knots where source and coefficients ask for them; functions of one coordinate where conditions allow them."""
+        """The state before the first level: initial knots, and functions of one coordinate where conditions allow."""
         settings, singles = self.problem.solver, self.rows.singles
         axes = first_axes(self.rows, self.degree, settings.knots)
         edges = [np.ones((len(singles), a.count)) for a in axes]
-        for term, i in enumerate(singles):  # these are zero, their other factors one
+        for term, i in enumerate(singles):  # edges of zeros, other factors one
             edges[i][term] = 0.0
         return SeparableState(Separable(axes, tuple(edges)), singles, 1, seed=settings.seed * 1_000_000)
 
     def minimise(
         self, state: SeparableState, number: int, monitor: Monitor
     ) -> tuple[SeparableState, tuple[Iteration, ...]]:
-        """Train all edges, term after term until there are as many as wanted.
+        """Train all edges, adding terms until there are as many as wanted.
 
         Raises SolverError: the rows do not determine the edges, or are not finite.
         """
@@ -91,7 +91,7 @@ class SeparableLevels(ModelLevels):
         )
 
     def samples(self, state: SeparableState) -> Samples:
-        """At Sobol points."""
+        """The function at Sobol points."""
         return samples_of(self.problem, state.function)
 
     def estimate(self, state: SeparableState, measured: Measured, before: Outcome) -> SeparableEstimate:
@@ -105,14 +105,14 @@ class SeparableLevels(ModelLevels):
             raise SolverError(f"the error of the sum could not be estimated: {failed}") from failed
 
     def refine(self, state: SeparableState, estimate: SeparableEstimate, against: Objection) -> SeparableState | None:
-        """Knots where something was missed or the correction gains by them, a term where that gains, or both."""
+        """Add knots at a missed feature or where the correction gains by them, or a term, or both."""
         following = _refined(state, estimate, against.missed)
         following = replace(following, number=state.number + 1, before=estimate.size, is_solved=False)
         wanted = coefficients(following.function.axes, state.singles, following.wanted)
         return following if wanted <= LARGEST else None
 
     def in_vain(self, levels: Sequence[Level]) -> str:
-        """Knots and terms no longer lower the estimate."""
+        """A message if knots and terms no longer lower the estimate; else ""."""
         if len(levels) <= VAIN:
             return ""
         best = min(level.estimate for level in levels[:-VAIN])
@@ -146,22 +146,21 @@ def _refined(state: SeparableState, found: SeparableEstimate, missed: HiddenFeat
 
 #: Most Levenberg-Marquardt steps after each new term.
 STEPS = 60
-#: Most linearisations of a nonlinear problem on a level; the last changes the function by less than this share of the
-#: tolerance.
+#: Most linearisations of a nonlinear problem per level; they end at a change below this share of the tolerance.
 LINEARISED, CHANGE = 12, 0.1
-#: Points where a change is measured.
+#: Points at which a change is measured.
 MEASURED = 2048
 
 
 class Training:
-    """One level, cut short where the time limit is over."""
+    """The training of one level, which ends early when the time limit is over."""
 
     def __init__(self, rows: SeparableModel, number: int, monitor: Monitor) -> None:
         self.rows, self.number, self.monitor = rows, number, monitor
         self.steps: list[Iteration] = []
 
     def minimised(self, state: SeparableState) -> SeparableState:
-        """With all edges trained, and as many terms as wanted.
+        """Return the state with all edges trained and as many terms as wanted.
 
         Raises numpy.linalg.LinAlgError: the rows do not determine the edges, or are not finite.
         """
@@ -194,7 +193,7 @@ class Training:
         return replace(state, function=system.function(edges), loss=loss)
 
     def _told(self, found: TrainedEdges) -> float:
-        """The loss of a training whose steps are reported."""
+        """Report the steps of a training, and return its loss."""
         for step in found.steps:
             record = (self.number, len(self.steps), step.loss, step.size, step.damping)
             self.steps.append(self.monitor.iteration(*record))

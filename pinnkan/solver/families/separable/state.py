@@ -1,4 +1,4 @@
-"""Where a solve in sums of products stands, and what an estimate of its error leaves."""
+"""The state of a solve in sums of products, and its error estimate."""
 
 from dataclasses import dataclass, field
 
@@ -11,10 +11,10 @@ from pinnkan.solver.family import ErrorEstimate
 
 @dataclass(frozen=True, eq=False)
 class SeparableState:
-    """A sum whose first terms, ``singles``, depend on one coordinate each; ``wanted``: products that it shall have.
+    """A sum whose first terms, ``singles``, depend on one of these coordinates each; ``wanted``: target of products.
 
-    ``number`` of the level; ``hint``: a product to begin the next term with; ``before``: the estimate of the level
-    before; ``loss``: of the last training; ``is_solved``: whether that has ended.
+    ``number`` of the level; ``hint``: a product to start the next term from; ``before``: the previous estimate;
+    ``loss`` of the last training, which has ended if ``is_solved``.
     """
 
     function: Separable
@@ -29,21 +29,21 @@ class SeparableState:
 
     @property
     def products(self) -> int:
-        """Terms that depend on all coordinates."""
+        """The number of terms that depend on all coordinates."""
         return self.function.terms - len(self.singles)
 
     @property
     def parameters(self) -> int:
-        """Coefficients of the edges; a single has one edge."""
+        """The number of coefficients; a single has one edge."""
         return coefficients(self.function.axes, self.singles, self.products)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SeparableEstimate(ErrorEstimate):
-    """The richer sum; relative sizes: what it explains, what the residual that it leaves may hide.
+    """The richer sum; its correction ``explained`` and the error that it leaves, ``unexplained``, as relative sizes.
 
-    ``marked`` (interval) per coordinate: those to halve. ``by_knots``, ``by_term``: shares of ``explained``; ``term``:
-    the product that a richer sum begins with; ``sigma``: how little the equations see of the one they see least of.
+    ``marked`` (interval,) by coordinate: intervals to halve; ``by_knots``, ``by_term``: parts of ``explained``;
+    ``term``: the added product; ``sigma``: the least residual of a product of norm one.
     """
 
     richer: Separable
@@ -57,6 +57,6 @@ class SeparableEstimate(ErrorEstimate):
 
 
 def coefficients(axes: tuple[Axis, ...], singles: tuple[int, ...], products: int) -> int:
-    """Of all edges on these knots."""
+    """The number of coefficients of all edges on these axes."""
     counts = [a.count for a in axes]
     return sum(counts[i] for i in singles) + products * sum(counts)

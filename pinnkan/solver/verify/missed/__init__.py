@@ -1,1 +1,1 @@
-"""What lies between points and knots: features of formulas, and products of all coordinates."""
+"""Errors that training points or knots do not show: narrow features, and products of all coordinates."""

@@ -1,10 +1,9 @@
-"""The residual at points never trained on: where formulas hold something narrow, and elsewhere.
+"""The residual at held-out points: around narrow features of the formulas, and scattered over the domain.
 
 Around every narrow feature (:mod:`pinnkan.problem.features.narrow`) the squared residual is integrated on intervals
-that shrink towards it, from a twentieth of the box to 1e-8 of it or as narrow as it is, in the coordinates in which it
-is narrow; and it is averaged over scattered points of the whole box. Where that is out of proportion with the training
-rows, a feature lies between them: the place and the width are returned, so that knots can be put there. None of these
-points is ever trained on.
+that shrink from a twentieth of the box to the width of the feature; over the whole box its mean at scattered points is
+taken. Where either is out of proportion to the residual at the training points, the check returns place and width of a
+feature, so that knots can be inserted there.
 """
 
 from collections.abc import Iterator
@@ -29,23 +28,22 @@ from pinnkan.solver.estimate.unsearched import unsearched
 from pinnkan.solver.verify.missed.hidden_feature import NO_LATER, HiddenFeature, worst
 from pinnkan.verdict.verdict import HELDOUT_RATIO
 
-#: What is missed in a cell is no wider than this share of it, and has knots: beside a side that waves leave through one
-#: long interval was missed in slabs that became 2e-5 long, since they alone were shortened.
+#: A feature at scattered points is at most this share of its cell wide, so that knots are inserted for it.
 OF_CELL = 0.125
-#: Scattered points, per coordinate of the box.
+#: Scattered points per coordinate of the box.
 SCATTERED = 500
-#: A residual below this share of the tolerance, relative to the terms of its equation, is no concern. Where more than
-#: BARE of the terms near one is left it is compared with the mean residual in as much room only.
+#: A residual below CONCERN tolerances of the terms of its equation is ignored. Where more than BARE of the terms near a
+#: feature remain, the residual is compared with the mean training residual in that neighbourhood only.
 CONCERN, BARE = 0.1, 0.25
-#: Terms of no size are taken to have this one.
+#: Least divisor.
 TINY = 1e-300
-NOTHING = Beside()  #: of a field alone
-#: What is narrow has made slabs too short that end within so many of its widths.
+NOTHING = Beside()  #: no correction known
+#: A narrow feature is named as the reason of short slabs within so many of its widths.
 TOO_NEAR = 20.0
 
 
 class FeatureCheck:
-    """What is looked at is found once per problem; ``examine`` looks at a function."""
+    """The check of one problem's residuals at held-out points; its narrow features are found once."""
 
     def __init__(self, model: Model) -> None:
         self.model, self.problem, self.clock, self.undecided = model, model.problem, model.clock, Undecided(model)
@@ -58,9 +56,10 @@ class FeatureCheck:
         self.sides = [(c.place, equation) for c, equation in model.conditions_as_rows if isinstance(c.place, Side)]
 
     def examine(self, field: Field, domain: Domain, loss: float, beside: Beside = NOTHING) -> HiddenFeature | None:
-        """The feature that ``loss`` (mean squared residual on the training points of a ``domain``) misses by most.
+        """Return the feature whose residual most exceeds ``loss``, the mean square at training points; None for none.
 
-        Raises SolverError where terms have no squares in float64.
+        ``beside``: the correction, earlier sizes, losses by equation. Raises SolverError: terms have no squares in
+        float64.
         """
         points = domain.sample(SCATTERED * self.problem.dimension, kronecker)
         seen = self._seen(field, points)
@@ -96,7 +95,7 @@ class FeatureCheck:
         return worst(found, self.problem.box.lengths, self.features)
 
     def beyond(self, field: Field, domain: Domain) -> str:
-        """In words what formulas may hold in a domain that is narrow, matters, and has not been looked for; or ""."""
+        """Return a message where unsearched parts of formulas may hide more than the tolerance; "" for nowhere."""
         if not self.unsearched:
             return ""
         points = domain.sample(SCATTERED, kronecker)
@@ -110,7 +109,7 @@ class FeatureCheck:
         return ""
 
     def passed(self, field: Field, domain: Domain) -> float | None:
-        """The first time in a domain at which the solution passes a jump or a bend of an equation all over space."""
+        """Return the first time at which the solution passes a jump or kink all over space; None for none."""
         if not any(values.parts for values in self.values):
             return None
         seen = self._seen(field, domain.sample(SCATTERED * self.problem.dimension, kronecker))
@@ -120,10 +119,9 @@ class FeatureCheck:
         return min((time for time in times if time is not None), default=None)
 
     def is_met(self, feature: HiddenFeature, domain: Domain) -> bool:
-        """Whether what the solution passes through is where a slab begins or ends, as far as float64 tells times apart.
+        """Whether an event is at an end of the slab, to the resolution of times, and its residual does not matter.
 
-        What is left of it is a kick, which unknowns with rates follow by no more than its integral, and others for no
-        longer than it lasts.
+        An unknown with a rate follows that residual by its integral, the width of the feature times its size.
         """
         if feature.passed is None:
             return False
@@ -133,7 +131,7 @@ class FeatureCheck:
         return bool(is_end and kick <= (CONCERN * self.problem.solver.tolerance) ** 2)
 
     def narrow_at(self, time: float | None) -> str:
-        """In words what formulas hold that is narrow about a time; "" where that is nothing."""
+        """Return a message that names a narrow feature near a time as the reason of short slabs; "" for none."""
         axis = self.problem.time_axis
         if axis is None or time is None:
             return ""
@@ -145,13 +143,13 @@ class FeatureCheck:
         return ""
 
     def terms(self, field: Field) -> float:
-        """Mean square of the terms of the equations: what a mean squared residual is to be compared with."""
+        """The mean square of the terms of the equations, with which a mean squared residual is compared."""
         points = self.problem.domain.sample(SCATTERED, kronecker)
         seen = self._seen(field, points)
         return sum(float(self._weighed(e, points, seen[e])[1].mean()) for e in self.equations)
 
     def _weighed(self, equation: CompiledEquation, points: Array, jets: Array) -> tuple[Array, Array]:
-        """Of an equation or a condition :func:`squares_of`, weighed as its rows are next to corners."""
+        """:func:`squares_of` of an equation or condition, with the weights of its rows next to corners."""
         squares, scale = squares_of(equation, points, jets)
         number = self.equations.index(equation) if equation in self.equations else None
         near = self.corner_weights if number is None else self.row_weights
@@ -161,7 +159,7 @@ class FeatureCheck:
         return weights * squares, weights * scale
 
     def _seen(self, field: Field, points: Array) -> dict[CompiledEquation, Array]:
-        """Jets (point, jet) of every equation and condition, evaluated together."""
+        """The jets (point, jet) of every equation and side condition, evaluated together."""
         equations = [*self.equations, *(e for _, e in self.sides)]
         orders = sorted({j.order for e in equations for j in e.jets})
         values = field(points, orders)
@@ -170,14 +168,14 @@ class FeatureCheck:
     def _conditions(
         self, field: Field, error: Field | None, domain: Domain, points: Array, seen: dict[CompiledEquation, Array]
     ) -> Iterator[HiddenFeature]:
-        """Data of the conditions near narrow features that the function does not have, nor its ``error``.
+        """Yield narrow features of side conditions whose data neither the field nor its ``error`` has.
 
-        What a mismatch is worth is said by the terms of the condition at the scattered ``points`` of the whole box.
+        The mismatch is compared with the terms of the condition at the scattered ``points`` of the box.
         """
         least = self.problem.solver.tolerance**2
         for side, equation in self.sides:
             piece = domain.pieces[side]
-            if piece.fixed != self.problem.domain.pieces[side].fixed:  # a slab that begins where another ended
+            if piece.fixed != self.problem.domain.pieces[side].fixed:  # an inner end of slabs, without data
                 continue
             surroundings = [n for n in self._neighbourhoods(domain, piece) if not self._is_corner(n.place)]
             if not surroundings:
@@ -195,9 +193,9 @@ class FeatureCheck:
     def _waves(
         self, field: Field, domain: Domain, points: Array, seen: dict[CompiledEquation, Array]
     ) -> Iterator[HiddenFeature]:
-        """Data of the sides of a steady problem that the function has not to the tolerance: waves between its knots.
+        """Yield sides of a steady problem whose data the field lacks: waves between its knots.
 
-        Where conditions change along the boundary knots are graded, and no function has the data next to that place.
+        None with knots graded to corners where conditions change: no function has the data next to these.
         """
         if self.problem.time_axis is not None or self.corner_weights is not None:
             return
@@ -207,11 +205,7 @@ class FeatureCheck:
                 yield HiddenFeature(there[int(np.argmax(squares))], domain.box.lengths / len(there), share)
 
     def _of_waves(self, equation: CompiledEquation, field: Field, points: Array) -> float:
-        """The largest term that waves as long as two intervals, the unknowns in size, make of a condition at points.
-
-        As much is left of a slope at a side where waves that knots do not hold move the solution by no more than its
-        size: three equations in space, known to 1e-4, had been refined at 1e-3 for one until the time was over.
-        """
+        """The largest term of a condition for waves two intervals long with the size of the unknowns."""
         finest = np.pi * np.array([len(field.breaks(i)) - 1 for i in range(points.shape[1])])
         finest /= self.problem.box.lengths
         jets = jets_at(field, points, equation.jets)
@@ -226,7 +220,7 @@ class FeatureCheck:
     def _on_sides(
         self, field: Field, domain: Domain, points: Array, seen: dict[CompiledEquation, Array]
     ) -> Iterator[tuple[CompiledEquation, Array, Array, float]]:
-        """Each condition of a side, points there, its squares, and the share of its squared terms that they are."""
+        """Yield side conditions, points, squared residuals, and their mean as a share of the squared terms."""
         for side, equation in self.sides:
             there = domain.pieces[side].sample(SCATTERED * max(self.problem.dimension - 1, 1), kronecker)
             squares, _ = self._weighed(equation, there, jets_at(field, there, equation.jets))
@@ -238,10 +232,9 @@ class FeatureCheck:
             )
 
     def _typical(self, equation: CompiledEquation, field: Field, points: Array, jets: Array) -> float:
-        """Mean square of the terms of an equation or a condition at points, or of what unknowns make of it anywhere.
+        """The mean square of the terms of an equation at points, and no less than natural sizes make it.
 
-        Of u that is the same all along y nothing but rounding is u_y, at the sides and inside: -lap(u) = 1 between
-        x = 0 and sides that let nothing out had no knots that held it.
+        The terms alone may be rounding, as u_y of a u that does not depend on y.
         """
         terms = float(self._weighed(equation, points, jets)[1].mean())
         slopes = equation.linearise_numpy(points, jets)[1]
@@ -249,27 +242,23 @@ class FeatureCheck:
         return max(terms, least_term(self.model, equation, (points, slopes), sizes) ** 2, TINY)
 
     def left(self, field: Field, loss: float) -> tuple[float, float]:
-        """The shares of the terms of conditions of sides and of equations that are left of them, root mean squares."""
+        """The residuals of side conditions (largest) and equations as shares of their terms, root mean squares."""
         points = self.problem.domain.sample(SCATTERED, kronecker)
         sides = [share for *_, share in self._on_sides(field, self.problem.domain, points, self._seen(field, points))]
         return max(sides, default=0.0) ** 0.5, (loss / max(self.terms(field), TINY)) ** 0.5
 
     def _moved(self, equation: CompiledEquation, near: Neighbourhood, jets: Array, error: Array) -> float:
-        """By how much an error moves a condition near a feature, squared: a step that knots see is known by halves."""
+        """The integral near a feature of the squared change of a condition by an error."""
         _, weights = equation.linearise_numpy(near.points, jets)
         return float((((weights * error).sum(-1)) ** 2 * near.weights).sum())
 
     def _is_corner(self, place: Array) -> bool:
-        """Whether a place is one where conditions change: knots are graded to those, and corrections see them.
-
-        A slope that jumps is never had next to it: of 1 on half of a side, which its error in L2 hardly sees, knots
-        were asked for until they were rounding.
-        """
+        """Whether conditions change at a place; a slope that jumps there is attained on no knots."""
         known = [] if self.corner_weights is None else self.corner_weights.corners
         return any(np.abs(place - c.position).max() <= CLOSE * self.problem.box.lengths.max() for c in known)
 
     def _neighbourhoods(self, domain: Domain, piece: BoundaryPiece | None = None) -> Iterator[Neighbourhood]:
-        """Surroundings of the features in the domain, or on a piece of its boundary."""
+        """Yield the neighbourhoods of the narrow features in the domain, or on a piece of its boundary."""
         for feature in self.features:
             narrow = feature.width < self.problem.box.lengths
             found = around(feature, narrow, domain, {} if piece is None else piece.fixed)
@@ -278,5 +267,5 @@ class FeatureCheck:
 
 
 def _cell(field: Field, place: Array) -> Array:
-    """The lengths of the cell of the knots that holds a place, by coordinate."""
+    """The lengths (coordinate,) of the cell of the knots that contains a place."""
     return np.array([float(gap(field.breaks(i), x)) for i, x in enumerate(place)])

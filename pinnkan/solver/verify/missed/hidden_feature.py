@@ -1,4 +1,4 @@
-"""A feature that points have missed: where it is, how much of it is left, and the knots that see it."""
+"""A narrow feature between the training points: its place, its residual, and the knots that resolve it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,19 +12,18 @@ from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.integrand_knots import narrowed
 from pinnkan.solver.estimate.neighbourhood import REACH
 
-#: Of those with ALIKE the largest share one that is narrow in more coordinates goes first: of a bump a line sees as
-#: much, no place.
+#: Among features with this share of the largest residual, the one narrow in most coordinates goes first.
 ALIKE = 0.5
-#: Slabs do not end within this share of the time after another one, since rates of what is rounded would be large.
+#: Least distance of two ends of slabs, over the whole time: rates in shorter slabs would be rounding.
 NO_LATER = 1e-11
 
 
 @dataclass(frozen=True, eq=False)
 class HiddenFeature:
-    """A feature between the points: where and how wide, per coordinate, and its share of the squared terms.
+    """A feature between training points: place, width (coordinate,), its residual as a ``share`` of squared terms.
 
-    ``passed``: when the solution passes a jump or a bend there, all over space; None of others. ``beside``: those that
-    are narrow in the same one coordinate: a train of pulses gets its knots at once.
+    ``passed``: the time at which the solution passes a jump or kink all over space, else None. ``beside``: features
+    narrow in the same single coordinate, a train of pulses, that get their knots together.
     """
 
     place: Array
@@ -40,17 +39,17 @@ class HiddenFeature:
 
 
 def with_knots(axes: Sequence[Axis], missed: HiddenFeature) -> tuple[Axis, ...]:
-    """The axes with their intervals at a missed feature halved until they are about as narrow as it."""
+    """Return the axes with intervals halved at a missed feature until they are about as narrow as it is."""
     for feature in (missed, *missed.beside):
         axes = narrowed(axes, feature.place, feature.width)
     return tuple(axes)
 
 
 def worst(found: Sequence[HiddenFeature], lengths: Array, known: Sequence[Feature]) -> HiddenFeature | None:
-    """What is passed or has the largest share, with those of its train.
+    """Return the event, else the feature with the largest share, with all others of its train; None of no features.
 
-    As few as before a pole share their mass: knots at all of them would be narrower than it asks for. Those of a train
-    are no wider than the formula has them, though another one may lie nearby.
+    Up to PER_PART features get knots one at a time: they may share the residual of a pole. ``known``: features of the
+    formulas, whose widths bound those of a train.
     """
     first, near = max(found, key=lambda m: (m.passed is not None, m.share), default=None), REACH * lengths
     if first is None or first.passed is not None:

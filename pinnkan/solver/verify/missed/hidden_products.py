@@ -1,19 +1,16 @@
-"""An error that is a product of functions of all coordinates, which an estimate in few coordinates does not see.
+"""The least residual of a product of functions of all coordinates, which an estimate in few coordinates cannot show.
 
-The estimate of blocks divides the residual that it leaves by the least residual of blocks. Near a resonance that of a
-product of all coordinates may be a thousand times smaller (Helmholtz' equation in four coordinates: 1e-2 beside 10),
-and a residual of size r hides an error r / sigma,
+The estimate by blocks divides the remaining residual by the least residual of blocks. Near a resonance that of a
+product may be a thousand times smaller. A residual r hides an error r / sigma,
 
     sigma = min |J v| / |v|,    v = prod_i v_i(x_i),
 
-J linearised, with conditions of zero. Fixing all factors but one leaves a small symmetric eigenproblem
+J linearised, conditions homogeneous. With all factors but one fixed this is a symmetric eigenproblem
 
     N_k v_k = sigma^2 v_k,    |v_i| = 1,
 
-and alternating lowers the quotient every time (Beylkin, Mohlenkamp 2005, section 4.4; Ye, Zhang 2013). It ends in local
-minima, so that many products of smooth waves are looked at first and the best of them improved: some by chance, and
-those of which the symbol is least, with coefficients averaged. Of lap(u) + 17.001 u around four circles chance had
-found 1, not 1e-3, and 0.55 of the solution was missing.
+and alternation lowers the quotient (Beylkin, Mohlenkamp 2005, section 4.4; Ye, Zhang 2013) to a local minimum. So
+alternation starts from the best of many products of waves: random ones, and those with the smallest symbol.
 """
 
 from collections.abc import Sequence
@@ -33,15 +30,14 @@ from pinnkan.kan.waves import Waves
 from pinnkan.solver.linear.scaled import solve
 from pinnkan.solver.verify.symbol import frozen
 
-#: Even knots and degree of each coordinate, twice as many around circles; with 8 a wave 1e-4 off had 5.7e-4. The search
-#: takes 0.1 s in four coordinates, 0.3 s in ten.
+#: Even intervals and degree of each coordinate, twice as many intervals on periodic ones.
 INTERVALS, DEGREE = 16, 9
-#: Points at which the size of a function is taken.
+#: Points at which the size of a function is measured, and their seed.
 SIZED, SEED = 1024, 20_260_305
 
 
 def least_residual(model: Model) -> float | None:
-    """The least residual of a product of norm one; None where the rows are none of one unknown, linear in it."""
+    """Return the least residual of a product of norm one; None unless linear, of one unknown, and regular."""
     problem = model.problem
     if len(problem.unknowns) != 1 or not model.is_linear:
         return None
@@ -59,38 +55,37 @@ def least_residual(model: Model) -> float | None:
 
 
 def hidden_size(model: Model, field: Field, left: float, sigma: float) -> float:
-    """The relative size of a product that a residual of root mean square ``left`` may hide."""
+    """Return the relative size of a product that the residual ``left`` may hide: left / (sigma |u|)."""
     points = model.problem.domain.sample(SIZED, sobol(SEED))
     values: Array = field(points, [(0,) * model.problem.dimension])
     scale = float(np.sqrt((values**2).mean()))
     return left / max(sigma, 1e-300) / (scale or 1.0)
 
 
-#: Products of waves that are looked at, those of them that are improved, and sweeps, fewer where one gains less than
-#: SETTLED.
-#: Of f21's twelve resonant modes in four coordinates about one in seven products of up to three half waves is one.
+#: Products of waves that are evaluated, the best of them that are improved, and sweeps, which end where one gains less
+#: than a share SETTLED. Heuristic: of the 81 products of up to three half waves twelve are resonant in a test problem.
 LOOKED, IMPROVED, SWEEPS, SETTLED = 256, 6, 12, 1e-2
-#: Products of waves of which the symbol is worked out, and points at which its coefficients are averaged.
+#: Products of waves whose symbol is evaluated; points over which its coefficients are averaged.
 MOST_TOLD, POINTS = 200_000, 64
-#: Steps of inverse iteration for a factor in its turn.
+#: Steps of inverse iteration for one factor.
 INVERSE = 3
-#: Share of a coordinate's waves among which products are drawn: faster ones are no waves but what the knots make.
+#: Share of the waves of a coordinate from which products are drawn: knots do not resolve faster ones.
 HELD = 0.5
 
 
 class Quadratic(Protocol):
-    """Rows of a linear equation for a sum of products; ``edges[i]`` is (term, function)."""
+    """Rows J of a linear equation for a sum of products; ``edges[i]`` is (term, function)."""
 
     def square(self, edges: Sequence[Array]) -> float:
         """|J v|^2."""
 
     def alone(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
-        """J^T J by the edges of one coordinate, and what belongs to a right-hand side."""
+        """J^T J and J^T f for the edges of one coordinate, all others fixed."""
 
 
 @dataclass(frozen=True, eq=False)
 class Mode:
-    """The smallest quotient found and the product, of norm one, that has it."""
+    """The smallest quotient |J v| / |v| found, and its product v of norm one."""
 
     sigma: float
     function: Separable
@@ -99,9 +94,9 @@ class Mode:
 def smallest_product(
     rows: Quadratic, waves: Sequence[Waves], seed: int = 0, looked: int = LOOKED, likely: np.ndarray | None = None
 ) -> Mode:
-    """The product with the smallest quotient that the search finds; edges in ``waves``, zero where these are.
+    """Return the product with the smallest quotient found; its edges are combinations of ``waves``.
 
-    ``likely``: numbers of waves (product, coordinate) that are looked at beside those drawn.
+    ``looked``: random starts; ``likely``: wave numbers (product, coordinate) of further starts.
     """
     chosen = _drawn([w.count for w in waves], looked, seed)
     chosen = chosen if likely is None else np.unique(np.concatenate([chosen, likely]), axis=0)
@@ -116,9 +111,9 @@ def smallest_product(
 
 
 def lowered(rows: Quadratic, edges: tuple[Array, ...], sweeps: int = SWEEPS) -> tuple[float, tuple[Array, ...]]:
-    """The square of the quotient and the factors, each of norm one, after sweeps over all of them.
+    """Return the squared quotient and the factors of norm one after alternation over the coordinates.
 
-    A factor in its turn is moved to the smallest eigenvector by inverse iteration, from where it stands.
+    Inverse iteration moves each factor towards the smallest eigenvector.
     """
     value = before = np.inf
     for _ in range(sweeps):
@@ -133,7 +128,7 @@ def lowered(rows: Quadratic, edges: tuple[Array, ...], sweeps: int = SWEEPS) -> 
 
 
 def nearest(model: Model, waves: Sequence[Waves], looked: int) -> np.ndarray:
-    """Numbers of waves (product, coordinate), so many, of which the symbol of a linear equation is least."""
+    """The wave numbers (product, coordinate) of ``looked`` products with the smallest symbol of an equation."""
     (low, high), many = np.array(model.problem.box.ranges).T, int(MOST_TOLD ** (1.0 / len(waves)))
     ((jets, slopes),) = frozen(model.equations, None, low + (high - low) * sobol(SEED)(POINTS, len(waves)))
     numbers = [_wave_numbers(w)[: max(2, min(many, int(HELD * w.count)))] for w in waves]
@@ -146,16 +141,16 @@ def nearest(model: Model, waves: Sequence[Waves], looked: int) -> np.ndarray:
 
 
 def _wave_numbers(waves: Waves) -> Array:
-    """The wave numbers, 1 / length: root mean square slopes."""
+    """The wave number of each wave, 1 / length: the root mean square of its slope."""
     slope = waves.axis.rooted(1) @ waves.transform
     return np.asarray(np.sqrt((slope**2).sum(0) / float(np.ptp(waves.axis.breaks))))
 
 
 def _smallest(matrix: Array, start: Array) -> tuple[float, Array]:
-    """An eigenvalue near the smallest, and its vector.
+    """An eigenvalue near the smallest one, and its vector.
 
-    In waves the matrix is graded: scaled to a unit diagonal its Cholesky factor keeps what is small, which a
-    decomposition would lose beside its largest eigenvalue (Barlow, Demmel 1990).
+    In waves the matrix is graded: a Cholesky factor of the matrix with unit diagonal keeps small eigenvalues, which an
+    eigenvalue decomposition would lose beside the largest (Barlow, Demmel 1990).
     """
     vector = start / np.linalg.norm(start)
     for _ in range(INVERSE):
@@ -165,10 +160,9 @@ def _smallest(matrix: Array, start: Array) -> tuple[float, Array]:
 
 
 def _drawn(counts: Sequence[int], looked: int, seed: int) -> np.ndarray:
-    """Which wave of each coordinate: (product, coordinate), the slowest of all among them, each product once.
+    """Random wave numbers (product, coordinate), each product once, among them the slowest of all.
 
-    The fastest wave of a product is drawn evenly in its logarithm, so that slow products are not lost among the many
-    fast ones.
+    The largest number of each product is uniform in its logarithm, so that slow products are frequent.
     """
     rng = np.random.default_rng(seed)
     most = np.maximum(1, (HELD * np.array(counts)).astype(int))

@@ -1,1 +1,1 @@
-"""Products of functions of one coordinate: what equations see of them, and what is left of a solution in them."""
+"""Products of functions of one coordinate: their least residual, and their share of what a solution lacks."""

@@ -1,7 +1,6 @@
-"""Fine splines on each coordinate, graded towards its ends, and the rows of equations on their grid.
+"""Fine splines on each coordinate, graded towards its ends, and the rows of the equations for products of them.
 
-What equations see of a product of functions of one coordinate each is told there: all factors but one are held, and at
-each node of the last one the rows of the others are compressed by a QR factorisation.
+All factors but one are fixed; at each node of the remaining coordinate a QR factorisation compresses the rows.
 """
 
 from collections.abc import Sequence
@@ -18,18 +17,17 @@ from pinnkan.kan.product import Space
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.verify.products.sliced import SlicedRows, compressed, linearised, smallest, terms, triangle
 
-#: Rounding of a residual, relative to what its columns contribute, for each of them: that of a triangular solve. A
-#: constant under u'' had 0.2 to 0.6 of it.
+#: Rounding of a residual per column, relative to the contributions of the columns.
 UNIT = 1e-16
-#: A residual of CLEAR roundings is hardly made of them.
+#: A residual above so many roundings is believed.
 CLEAR = 10.0
 
 
 @dataclass(frozen=True)
 class Fineness:
-    """Even intervals per coordinate, how often the outermost are halved, degree above the order of the equation.
+    """Even intervals per coordinate, halvings of the outermost ones, degree above the order of the equation.
 
-    ``halvings``: of all intervals that are known already.
+    ``halvings``: of all intervals given in advance.
     """
 
     intervals: int
@@ -48,10 +46,10 @@ class Fineness:
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One coordinate: the root C of the mass matrix C^T C of its functions, and waves in them.
+    """A basis of one coordinate: the triangle C of its mass matrix C^T C, and waves in it.
 
-    ``waves``: (function, wave, unknown), all of one number with about as many half waves, so that cosines of one
-    unknown go with sines of another; zero where an unknown has none. ``wraps``: those from 1 on are pairs.
+    ``waves`` (function, wave, unknown): wave k has about k half waves, zero where an unknown has none; ``wraps``: a
+    circle, on which waves 1 and 2, 3 and 4, .. are pairs.
     """
 
     root: Array
@@ -60,11 +58,11 @@ class Line:
 
     @property
     def numbers(self) -> range:
-        """Of the waves, of a pair that of the first."""
+        """The numbers of the waves."""
         return range(self.waves.shape[1])
 
     def wave(self, number: int) -> list[Array]:
-        """The wave of a number, both of a pair."""
+        """The wave of a number, or both of its pair: each (function, unknown)."""
         first = number - (number + 1) % 2 if self.wraps and number else number
         last = min(first + 1, self.waves.shape[1] - 1) if self.wraps and number else first
         return [self.waves[:, k] for k in range(first, last + 1)]
@@ -72,14 +70,14 @@ class Line:
 
 @dataclass(frozen=True, eq=False)
 class Lattice:
-    """The linearised rows on the grid of one fineness; ``free``: what no condition holds (function, .., unknown)."""
+    """The linearised rows on one fineness; ``free`` (function, .., unknown): coefficients not fixed."""
 
     rows: tuple[SlicedRows, ...]
     lines: tuple[Line, ...]
     free: np.ndarray
 
     def best(self, products: Sequence[Sequence[Array]], last: int) -> "Found":
-        """The best factors ``last`` of products whose other ones are given, of size one and orthogonal."""
+        """Return the best factors in coordinate ``last`` of products whose other factors are given."""
         others = tuple(i for i in range(self.free.ndim - 1) if i != last)
         own = np.array(self.free.any(axis=others)).T  # (unknown, function)
         held = [np.all([p[i].any(axis=0) for i in others], axis=0)[:, None] if others else True for p in products]
@@ -99,9 +97,9 @@ class Lattice:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A factor (unknown, function), the residual that it gives, its share of the terms.
+    """A factor (unknown, function), its residual ``sigma``, and that as a ``share`` of the terms.
 
-    ``lost``: whether the residual is all rounding; ``clear``: whether hardly any of it is.
+    ``lost``: the residual is below its rounding; ``clear``: it is well above.
     """
 
     factor: Array
@@ -112,7 +110,7 @@ class Found:
 
 
 def lattice_of(model: Model, field: Field | None, fineness: Fineness, count: int) -> Lattice:
-    """The rows linearised at a field (None: zero) on splines of a fineness, with waves up to the number ``count``."""
+    """Return the lattice of a fineness with waves up to number ``count``, linearised at a field (None: zero)."""
     axes = []
     degree = max(model.orders) + fineness.degree
     for i, ((low, high), periodic) in enumerate(zip(model.problem.box.ranges, model.problem.box.periodic, strict=True)):
@@ -127,7 +125,7 @@ def lattice_of(model: Model, field: Field | None, fineness: Fineness, count: int
 
 
 def graded(axis: Axis, fineness: Fineness) -> Axis:
-    """Intervals halved until they are as narrow as even ones, the outermost again and again towards each end."""
+    """Return an axis with intervals halved to the even width, the outermost ones further towards each end."""
     width = float(np.ptp(axis.breaks)) / fineness.intervals
     for _ in range(fineness.halvings):
         axis = axis.halved()
@@ -141,10 +139,10 @@ def graded(axis: Axis, fineness: Fineness) -> Axis:
 
 
 def _line(axis: Axis, free: np.ndarray, index: int, count: int) -> Line:
-    """Mass and waves of a coordinate; the waves are zero where conditions hold every coefficient of its functions."""
+    """The basis of a coordinate, with the waves that the conditions allow."""
     others = tuple(i for i in range(free.ndim - 1) if i != index)
     alive = np.asarray(free.any(axis=others))  # (function, unknown)
-    slots = min(count + 1, int(alive.any(axis=1).sum())) if count else 0  # from no half wave on
+    slots = min(count + 1, int(alive.any(axis=1).sum())) if count else 0  # number 0: the constant
     waves = np.zeros((axis.count, slots, alive.shape[1]))
     for some, out in zip(alive.T, np.moveaxis(waves, -1, 0), strict=True):
         if count and some.any():
@@ -153,9 +151,9 @@ def _line(axis: Axis, free: np.ndarray, index: int, count: int) -> Line:
 
 
 def vibrations(axis: Axis, some: np.ndarray, most: int) -> tuple[Array, Array]:
-    """The slowest eigenfunctions of a string in the functions ``some`` (mask) of an axis, so many at ``most``.
+    """The slowest ``most`` eigenfunctions of a string in the functions ``some`` (mask) of an axis.
 
-    Radians by length (wave,), and coefficients of size one (function, wave).
+    Returns wave numbers (wave,), radians by length, and coefficients of size one (function, wave).
     """
     value, slope = axis.rooted(0)[:, some], axis.rooted(1)[:, some]
     last = min(most, int(some.sum())) - 1
@@ -164,7 +162,7 @@ def vibrations(axis: Axis, some: np.ndarray, most: int) -> tuple[Array, Array]:
 
 
 def _put_waves(out: Array, some: np.ndarray, axis: Axis) -> None:
-    """The waves of the functions ``some`` in ``out`` (function, wave), each at the number of its half waves."""
+    """Write the waves of the functions ``some`` into ``out`` (function, wave), each at the number of its half waves."""
     radians, vectors = vibrations(axis, some, out.shape[1])
     half = radians * np.ptp(axis.breaks) / np.pi
     numbers = np.arange(len(half)) if axis.periodic else np.floor(half + 0.25).astype(int)

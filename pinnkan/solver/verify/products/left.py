@@ -1,16 +1,14 @@
-"""Products w(x) phi(y) that are in what a correction leaves of the residual, whatever phi is: an opinion without knots.
+"""Products w(x) phi(y) in the residual that a correction leaves, whatever phi: an estimate without knots.
 
-Where coefficients vary along one coordinate, waves of both (:mod:`pinnkan.solver.estimate.waves_left`) are no functions
-that an equation hardly sees, but a wave w of the other one times some phi is: y u_xx + u_yy has sin(7 pi x) times a
-function of Airy's, and exp(7 i x) times one that turns with the wind is carried around two circles. Knots that hold
-neither know nothing of them; a correction on halved intervals had 8e-3 where 0.64 was missing. So for every wave w the
-phi is sought that lowers the residual r most, by least squares on a line of fine splines,
+Where coefficients vary along one coordinate, functions of small residual are a wave w of the other one times some phi:
+of y u_xx + u_yy, sin(7 pi x) times an Airy function. Knots that hold neither do not show them. For every wave w, phi
+minimises the residual r on a line of fine splines,
 
     min | r + J (w phi) |,
 
-J the linearised equations and conditions. All waves have their normal equations at once, by sums over the coordinate of
-the waves; in eigenfunctions of a string, which tell the smooth functions that hardly anything is seen of from the
-others, whose derivatives would hide them.
+J the linearised equations and conditions. The normal equations of all waves are sums over the nodes of both
+coordinates. They are solved in eigenfunctions of a string, which separate smooth functions with small residuals from
+rough ones.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,30 +29,28 @@ from pinnkan.solver.verify.neutral import has_characteristics
 from pinnkan.solver.verify.products.lattice import Fineness, graded, vibrations
 from pinnkan.solver.verify.products.sliced import IntegralSlices, SlicedRows, linearised
 
-#: Intervals, and degree above the order of the equations; what they make of a layer that is narrower than they are is
-#: another number on others: a product is believed where two AGREE.
+#: Two finenesses of lines: a product is believed if its size on both differs by less than the share AGREE.
 ALONG, AGREE = (Fineness(56, 2, 12), Fineness(50, 2, 12)), 0.3
-#: The same around a circle, where degrees cost nothing: of a wind that bends by five waves 2e-3 of what was missing was
-#: found on 40 intervals, all of it on 64.
+#: The same of circles, where high degrees are cheap.
 AROUND = Fineness(64, 0, 14), Fineness(57, 0, 14)
-#: Waves of a coordinate that are tried, half of them sines around a circle; Gauss points fewer than usual an interval.
+#: Waves tried per coordinate, half of them sines on a circle; Gauss points fewer than usual per interval.
 COUNT, FEWER = 48, 4
-#: Eigenvalues of normal equations, with terms of size one, below which rounding hides what is seen.
+#: Eigenvalues of scaled normal equations below this share of the largest are dropped as rounding.
 HIDDEN = 1e-13
-#: Points in each coordinate at which the size of a field is looked at.
+#: Points in each coordinate at which the size of a field is measured.
 POINTS = 48
 
 
 def products_left(model: Model, field: Field, known: Beside, allowed: float) -> WavesLeft | None:
-    """The product of which most is left in a steady solution of two coordinates, where it is more than is ``allowed``.
+    """Return the largest product that a steady solution in two coordinates lacks, if it is above ``allowed``.
 
-    ``known``: its correction. None where there are more or fewer coordinates, planes at which a flux jumps, or the
-    problem is elliptic: beside a curved front of convection what is left of it had asked for all knots there are.
+    ``known``: the correction. None for other dimensions, with interfaces, or for elliptic problems, where fine waves
+    have large residuals.
     """
     problem = model.problem
     if problem.time_axis is not None or problem.dimension != 2 or model.interfaces:
         return None
-    if not has_characteristics(model, field):  # else waves may be as fine as one likes, and hardly seen
+    if not has_characteristics(model, field):  # fine waves have large residuals
         return None
     nodes = [low + (high - low) * (np.arange(POINTS) + 0.5) / POINTS for low, high in problem.box.ranges]
     reference = mean_squares(model, field, nodes, known) * problem.domain.measure
@@ -72,9 +68,9 @@ def products_left(model: Model, field: Field, known: Beside, allowed: float) -> 
 
 @dataclass(frozen=True, eq=False)
 class _Product:
-    """What is left of a ``wave``, with a factor of coordinate ``last``: squared norms by unknown.
+    """A ``wave`` of one coordinate times a factor of coordinate ``last``: squared norms by unknown.
 
-    ``numbers``: radians by length, of that factor by its slopes.
+    ``numbers``: wave numbers by coordinate in radians by length, of the factor from its slopes.
     """
 
     wave: int
@@ -85,10 +81,10 @@ class _Product:
 
 @dataclass(frozen=True, eq=False)
 class _Line:
-    """One coordinate: eigenfunctions of a string with the same ends held, of size one and orthogonal.
+    """Orthonormal eigenfunctions of a string on one coordinate, with the ends that conditions fix.
 
     ``waves`` (unknown, function, wave), zero where there are none; ``numbers`` (unknown, wave): radians by length;
-    ``wraps``: whether it is a circle, where those from 1 on are pairs.
+    ``wraps``: a circle.
     """
 
     waves: Array
@@ -96,7 +92,7 @@ class _Line:
     wraps: bool
 
     def tried(self) -> tuple[Array, Array]:
-        """Waves of the line as (slot, unknown, function, wave), with numbers: around a circle cosines and sines."""
+        """Trial waves (slot, unknown, function, wave) and numbers; on a circle, slots are cosines and sines."""
         numbers, few = self.numbers.max(0), COUNT // 2
         if not self.wraps:
             return self.waves[None, ..., :COUNT], numbers[:COUNT]
@@ -107,7 +103,7 @@ class _Line:
 
 
 def _line(axis: Axis, alive: np.ndarray) -> _Line:
-    """``alive`` (unknown, function): the functions that no condition holds."""
+    """The eigenfunctions in the functions ``alive`` (unknown, function), which no condition fixes."""
     waves, numbers = np.zeros((*alive.shape, axis.count)), np.zeros(alive.shape)
     for some, own, out in zip(alive, waves, numbers, strict=True):
         if some.any():
@@ -116,7 +112,7 @@ def _line(axis: Axis, alive: np.ndarray) -> _Line:
 
 
 def _all_on(model: Model, field: Field, known: Beside, along: Fineness, around: Fineness) -> list[_Product]:
-    """All products on splines of a fineness along lines and one around circles; none where rows are not finite."""
+    """All products on splines of a fineness for lines and one for circles; none where rows are not finite."""
     problem, axes = model.problem, []
     for (low, high), wraps in zip(problem.box.ranges, problem.box.periodic, strict=True):
         fineness = around if wraps else along
@@ -133,7 +129,7 @@ def _all_on(model: Model, field: Field, known: Beside, along: Fineness, around: 
 
 
 def _of_line(rows: Sequence[SlicedRows], lines: Sequence[_Line], last: int) -> Iterator[_Product]:
-    """The best factors of one coordinate for all waves of the other one."""
+    """Yield the best factor of coordinate ``last`` for each wave of the other one."""
     (slots, numbers), line = lines[1 - last].tried(), lines[last]
     normal = _NormalEquations(slots, line, last)
     for block in rows:
@@ -152,9 +148,9 @@ def _of_line(rows: Sequence[SlicedRows], lines: Sequence[_Line], last: int) -> I
 
 @dataclass(frozen=True, eq=False)
 class _Column:
-    """A derivative in a row: ``order`` that of the last coordinate, ``weight`` (node of the last, node of the other).
+    """A jet of the rows: its ``part``, ``order`` in the last coordinate, weight (node of last, of other).
 
-    ``held`` (wave, node of the other), ``factors`` (node of the last, function).
+    ``held`` (wave, node of other): the wave; ``factors`` (node of last, function): the functions of the factor.
     """
 
     part: int
@@ -165,10 +161,10 @@ class _Column:
 
 
 class _NormalEquations:
-    """Of all waves of one coordinate, in the factors of the ``last`` one: sums over the nodes of both.
+    """Normal equations of the factor in coordinate ``last`` for all waves; a part is an unknown of a slot.
 
-    ``square`` (wave, part, function, part, function), ``right`` and ``terms``, the squares of what makes up the image
-    of a factor (wave, part, function); a part is an unknown of a slot.
+    ``square`` (wave, part, function, part, function); ``right`` (wave, part, function); ``terms``: the squared terms of
+    each column, as ``right``.
     """
 
     def __init__(self, slots: Array, line: _Line, last: int) -> None:
@@ -178,7 +174,7 @@ class _NormalEquations:
         self.right, self.terms = np.zeros(shape), np.zeros(shape)
 
     def add(self, block: SlicedRows) -> None:
-        """The rows of a patch."""
+        """Add the rows of a patch."""
         last, unknowns = self.last, self.slots.shape[1]
         weights, residual = np.moveaxis(block.weights, last, 0), np.moveaxis(block.residual, last, 0)
         columns = []
@@ -187,7 +183,7 @@ class _NormalEquations:
                 held = (block.tables[1 - last][order[1 - last]] @ own[u]).T
                 factors = block.tables[last][order[last]] @ self.line.waves[u]
                 columns.append(_Column(q * unknowns + u, order[last], held, factors, weights[..., n]))
-        if isinstance(block, IntegralSlices):  # one row, which is fulfilled
+        if isinstance(block, IntegralSlices):  # one row, of residual zero
             row = np.zeros(self.right.shape)
             for column in columns:
                 row[:, column.part] += column.held @ column.weight.T @ column.factors
@@ -208,7 +204,7 @@ class _NormalEquations:
             self.square[:, b.part, :, a.part] += np.swapaxes(made, 1, 2)
 
     def solved(self, wave: int, alive: np.ndarray) -> Array:
-        """The factor of a wave, flattened, zero but where it is ``alive``; of what rounding hides nothing."""
+        """Solve for the factor of a wave, flattened, zero off ``alive`` and in directions that rounding hides."""
         some, size = alive.ravel(), alive.size
         scale = 1.0 / np.sqrt(np.maximum(self.terms[wave].ravel()[some], 1e-300))
         square = self.square[wave].reshape(size, size)[np.ix_(some, some)] * scale * scale[:, None]

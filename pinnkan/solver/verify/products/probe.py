@@ -1,17 +1,14 @@
-"""Functions beyond the knots of a solve that the equations hardly see: a smallest-Rayleigh-quotient search of rank one.
+"""Functions with a small residual that the knots of a solve do not hold: a rank-one search for the smallest quotient.
 
 With J the linearised equations and conditions, sigma = min |J v| / |v| is sought among products
 
-    v = phi_1(x_1) .. phi_d(x_d),    phi_i in splines finer than those of the solve, and graded towards the ends.
+    v = phi_1(x_1) .. phi_d(x_d),    phi_i in splines finer than those of the solve, graded towards the ends.
 
-All factors but one run through waves (the eigenfunctions of a string with the same ends held); the best last factor is
-then a small dense problem: at each of its nodes the rows of the other coordinates are compressed by a QR factorisation,
-so that nothing is squared and ratios near the rounding unit are seen. On a line that is sigma itself. The best product
-is then sought again on finer knots, factor by factor in turn: a value that goes on falling belongs to a function that
-no knots hold. Around a circle a wave is a cosine and a sine, each with a last factor of its own: what a transport
-carries around for ever is one of those. What it finds without being told: data all around a wave equation, Cauchy
-problems, resonances, turning points, layers that nothing holds. What it finds is an upper bound; a mode that is far
-from a product may be missed.
+All factors but one run through waves, the eigenfunctions of a string with the same ends fixed. The best remaining
+factor is a small dense problem, of rows that a QR factorisation compresses at each of its nodes; nothing is squared, so
+that ratios near the rounding unit are resolved. The best products are improved on finer knots, factor by factor. A
+value that goes on falling belongs to a function that no knots hold. On a circle a wave is a cosine and a sine, each
+with a factor of its own. The value is an upper bound: a function far from any product may be missed.
 """
 
 from collections.abc import Sequence
@@ -25,37 +22,33 @@ from pinnkan.kan.field import Array, Field
 from pinnkan.solver.verify.neutral import has_characteristics
 from pinnkan.solver.verify.products.lattice import Fineness, Found, Lattice, lattice_of
 
-#: By number of coordinates: the first look, waves that are tried in each coordinate (from a constant on), finer looks
-#: at the best of them. A wave has 1.5 intervals per half wave at least in the plane, and 3 and 6 when looked at again.
+#: By number of coordinates: fineness of the first search, waves tried per coordinate, number of finer searches.
 LOOKS = {1: (Fineness(48, 4, 5), 0, 2), 2: (Fineness(24, 4, 5), 16, 2), 3: (Fineness(6, 2, 5), 2, 1)}
-#: The same of a single unknown in the plane whose equation is elliptic nowhere, or not everywhere, where waves may be
-#: hardly seen however fine they are: y u_xx + u_yy does not see sin(7 pi x) times a function of Airy's, of which the
-#: look above had 0.80, as the knots of a solve, this one 1e-2 and then 9e-9.
+#: The same of one unknown in the plane with real characteristics, where fine waves may have small residuals: y u_xx +
+#: u_yy has 1e-8 for sin(7 pi x) times an Airy function, of which the search above finds 0.80.
 WAVY = Fineness(32, 4, 8), 24, 2
-#: The share of its terms below which a wave is at its resonance there: of waves with data all around on sides that are
-#: rational the first look has 5e-12, and all others no less.
+#: A wave is resonant if its residual is below this share of its terms: waves with data all around rational sides have
+#: 5e-12, all others more.
 RESONANT = 1e-10
-#: Waves tried at a finer look, added to the number of the best: of Cauchy problems the worst is the highest resolved.
+#: Added to the wave numbers of the best products at a finer search: of Cauchy problems the finest wave is worst.
 FURTHER = (0, 1, 2, 4)
 #: Most knots of a line: the rows are dense.
 MOST = 100
-#: Products that are looked at again: the best may be a constant that a mean holds, others fall.
+#: Products that are improved.
 BEST = 3
-#: Sweeps over the factors of a finer look.
+#: Sweeps over the factors at a finer search.
 SWEEPS = 1
-#: A value has settled when a finer look finds no less than this share of it.
+#: A value has settled if a finer search finds at least this share of it.
 SETTLED = 0.7
-#: A residual that is not clear of rounding is believed where two looks AGREE on it. A mode of a beam next to its
-#: eigenvalue had 4 roundings, and 1.7 on knots where it had 2.2 on coarser ones, of 2e-7 in truth.
-#: What is ``known`` already is another look: a cantilever of varying stiffness had 14.54 as well as 14.52.
+#: A residual near rounding is believed if two searches agree to this share; ``known`` counts as one.
 AGREE = 0.05
 
 
 @dataclass(frozen=True)
 class Probe:
-    """``sigma``: the least residual of a function of size one; ``share``: of its terms.
+    """The least residual ``sigma`` of a function of size one, and its ``share`` of the terms.
 
-    ``settled``: whether finer knots find no less; ``lost``: whether rounding hides what is less.
+    ``settled``: finer knots find no less; ``lost``: rounding hides smaller values.
     """
 
     sigma: float
@@ -65,11 +58,9 @@ class Probe:
 
 
 def probe(model: Model, field: Field, known: float) -> Probe | None:
-    """The least determined product at a steady field; None in more coordinates, on more knots, than are looked at.
+    """Return the product with the least residual at a steady field; None for too many coordinates or knots.
 
-    ``known``: a sigma that was found elsewhere; nothing is looked at again that is not below it.
-
-    Raises OutOfTimeError: the time limit is over.
+    ``known``: a sigma found elsewhere; only smaller values are searched further. Raises OutOfTimeError.
     """
     dimension = len(model.problem.box.ranges)
     if dimension not in LOOKS or (dimension == 1 and len(field.breaks(0)) > MOST):
@@ -79,7 +70,7 @@ def probe(model: Model, field: Field, known: float) -> Probe | None:
 
 @lru_cache(maxsize=2)
 def _of_linear(model: Model, known: float) -> Probe:
-    """Of linear equations off a line, whose knots say nothing: whatever the field."""
+    """The probe of linear equations off a line, which does not depend on the field."""
     return _probed(model, None, known)
 
 
@@ -120,12 +111,7 @@ def _probed(model: Model, field: Field | None, known: float) -> Probe:
 
 
 def _on_fewer(model: Model, field: Field | None, lattice: Lattice, found: Found) -> Probe:
-    """What to believe on a line where finer knots, which hold all that those of a ``lattice`` do, find more than these.
-
-    That is rounding, and what was ``found`` may be, too: fewer knots find less then, until two looks agree. A beam next
-    to its eigenvalue had 8.7, 5.4, 1.016 and 1.004 of 1 in truth, all of them clear. A clamped column at its Euler load
-    had 6e-4, 1e-4 and 2e-3: nothing holds it.
-    """
+    """The value on a line whose finer knots find more, by rounding: coarser knots until two of them agree."""
     fineness, is_rounding = LOOKS[1][0], False
     while True:
         fineness, size = fineness.coarser(), lattice.free.size
@@ -141,17 +127,17 @@ def _on_fewer(model: Model, field: Field | None, lattice: Lattice, found: Found)
 
 
 def _products(lattice: Lattice, waves: Sequence[int], last: int) -> list[list[Array]]:
-    """Waves as factors (function, unknown) of one or several products; that of the last coordinate is not used."""
+    """Waves of given numbers as factors (function, unknown) of one or more products; that of ``last`` is unused."""
     pairs = zip(lattice.lines, waves, strict=True)
     factors = [[x.root[:1].T] if i == last else x.wave(k) for i, (x, k) in enumerate(pairs)]
     return [list(p) for p in product(*factors)]
 
 
 def _polished(lattice: Lattice, waves: Sequence[int], last: int) -> Found:
-    """The best product near some waves, one factor after the other."""
+    """The best product near some waves: one factor after the other is replaced by the best one."""
     products = _products(lattice, waves, last)
     found, factors = lattice.best(products, last), products[0]
-    # of several unknowns each has a factor of its own, and so has each of a pair
+    # several unknowns, and pairs, have a factor each: no other is replaced
     if len(factors) == 1 or lattice.free.shape[-1] > 1 or len(products) > 1:
         return found
     for _ in range(SWEEPS * len(factors)):

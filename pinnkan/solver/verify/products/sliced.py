@@ -1,7 +1,7 @@
-"""Linearised rows of a product of functions, in one factor at a time: those of the other coordinates are compressed.
+"""Linearised rows for a product of functions of one coordinate each, as rows for one factor.
 
-Each unknown has factors of its own: ``held[i]`` is (function, unknown). Several products whose other factors are held
-have their last factors side by side.
+The other factors are fixed, ``held[i]`` (function, unknown), and their rows compressed. The free factors of several
+products are columns side by side.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from pinnkan.solver.linear.system import System
 
 #: Steps of inverse iteration for the smallest singular value, and vectors in it.
 STEPS, BLOCK = 4, 2
-#: Weights that differ by so little are the same: rounding.
+#: Relative difference of weights that counts as rounding.
 SAME = 1e-15
 
 
@@ -27,10 +27,10 @@ SAME = 1e-15
 class SlicedRows:
     """Linearised rows of a patch on its grid.
 
-    ``weights`` (node, .., jet), ``orders`` and ``unknowns`` by jet; ``tables``: by coordinate and order of derivative
-    (node, function); ``free``: mean squared term of each jet for half a wave of size one across the box, the share of
-    the equation in what any function is made of (zero for a condition). ``alike``: by coordinate, what the weights at
-    its nodes are over those at the first one, where they differ by a factor; else None. ``residual`` (node, ..).
+    ``weights`` (node, .., jet); ``orders`` and ``unknowns`` by jet; ``tables``: by coordinate and order of derivative
+    (node, function); ``residual`` (node, ..). ``alike``: by coordinate, the ratios of the weights at its nodes to those
+    at its first one, None where these differ in more than a factor. ``free``: the sum over jets of the mean squared
+    term of half a wave of size one across the box, zero for conditions.
     """
 
     weights: Array
@@ -42,25 +42,25 @@ class SlicedRows:
     residual: Array
 
     def sliced(self, products: Sequence[Sequence[Array]], last: int) -> tuple[Array, Array]:
-        """Rows (node of the last, row, product * jet) with the norm of all rows, a triangle per node; its squares.
+        """Return rows (node, row, product * jet) with the norm of all rows, a triangle per node of coordinate ``last``.
 
-        These are (node of the last, product * jet).
+        And their squares (node, product * jet), summed over rows.
         """
         rows = triangle(_side_by_side(self, products, last))
         return self.everywhere(rows, (rows**2).sum(1), last)
 
     def everywhere(self, rows: Array, squares: Array, last: int) -> tuple[Array, Array]:
-        """The same at all nodes, of those at the first one where they are alike."""
+        """Return rows and squares at all nodes from those at the first, where nodes differ by factors."""
         alike = self.alike[last]
         return (rows, squares) if alike is None else (alike[:, None, None] * rows, alike[:, None] ** 2 * squares)
 
     def summed(self, rows: Array) -> Array:
-        """The rows (node, row, unknown * function) of the last factor one under the other."""
+        """The rows (node, row, unknown * function) of the free factor, one under the other."""
         return rows.reshape(-1, rows.shape[-1])
 
 
 class IntegralSlices(SlicedRows):
-    """The same of an integral: all rows are one, their sum."""
+    """The rows of an integral: a single row, the sum over all nodes."""
 
     def sliced(self, products: Sequence[Sequence[Array]], last: int) -> tuple[Array, Array]:
         """See :class:`SlicedRows`."""
@@ -73,10 +73,7 @@ class IntegralSlices(SlicedRows):
 
 
 def linearised(model: Model, system: System, field: Field | None, error: Field | None = None) -> tuple[SlicedRows, ...]:
-    """The rows of every patch, linearised at the field (None: zero), weighted by the roots of quadrature weights.
-
-    ``error``: a correction that is added to the field.
-    """
+    """Linearise every patch at a field (None: zero) plus its ``error``, with the roots of quadrature weights."""
     out = []
     lengths = model.problem.box.lengths
     for k, placed in enumerate(system.patches):
@@ -99,7 +96,7 @@ def linearised(model: Model, system: System, field: Field | None, error: Field |
 
 
 def _alike(weights: Array, coordinate: int) -> Array | None:
-    """What weights (node, .., jet) are over those at the first node of a coordinate; None where that is no factor."""
+    """The ratios of weights (node, .., jet) to those at the first node of a coordinate; None if they are no factors."""
     rows = np.moveaxis(weights, coordinate, 0).reshape(weights.shape[coordinate], -1)
     first = rows[0]
     most = int(np.abs(first).argmax())
@@ -110,9 +107,9 @@ def _alike(weights: Array, coordinate: int) -> Array | None:
 
 
 def _factors(block: SlicedRows, held: Sequence[Array], last: int) -> Array:
-    """Weights times the derivatives of the held factors: (node of the last, nodes of the others, jet).
+    """Weights times the derivatives of the fixed factors: (node of ``last``, nodes of the others, jet).
 
-    At the first node alone where all are alike.
+    At the first node of ``last`` only, where all nodes differ by factors.
     """
     out = np.moveaxis(block.weights, last, 0)
     out = out if block.alike[last] is None else out[:1]
@@ -134,10 +131,7 @@ def triangle(matrix: Array) -> Array:
 
 
 def compressed(block: SlicedRows, products: Sequence[Sequence[Array]], last: int, unknowns: int) -> tuple[Array, Array]:
-    """Rows (row, product * unknown * function) in the last factors with the norm of all rows: a triangle per node.
-
-    And the squares of what they are made of, see :meth:`SlicedRows.sliced`.
-    """
+    """Return rows (row, product * unknown * function) for the free factors, and the squares of ``sliced``."""
     factor, squares = block.sliced(products, last)
     count, jets = block.tables[last][0].shape[1], len(block.orders)
     out = np.zeros((*factor.shape[:2], len(products) * unknowns * count))
@@ -148,7 +142,7 @@ def compressed(block: SlicedRows, products: Sequence[Sequence[Array]], last: int
 
 
 def terms(block: SlicedRows, squares: Array, last: int, factors: Array) -> float:
-    """Sum of the squares of the terms of functions of size one, and of half a wave; ``factors`` (.., function)."""
+    """The sum of the squared terms of ``factors`` (.., function) of size one, and of half a wave."""
     total, jets = block.free, len(block.orders)
     own = np.split(squares, squares.shape[1] // jets, 1)
     for size, factor in zip(own, np.split(factors, len(own)), strict=True):
@@ -159,10 +153,9 @@ def terms(block: SlicedRows, squares: Array, last: int, factors: Array) -> float
 
 
 def smallest(matrix: Array, root: Array) -> tuple[Array, float]:
-    """The vector of |C v| = 1 with the least |A v|, and that: inverse iteration with the triangle of A.
+    """Return the vector with |C v| = 1 and least |A v|, and that, by inverse iteration; C is ``root``.
 
-    The triangle is as accurate as each column by itself, where A C^-1 would have the errors of its largest singular
-    value, that of the narrowest knots.
+    The triangle of A is accurate column by column, where A C^-1 has errors of its largest singular value.
     """
     factor = triangle(matrix)
     if factor.shape[0] < factor.shape[1] or (np.diag(factor) == 0.0).any():
@@ -179,5 +172,5 @@ def smallest(matrix: Array, root: Array) -> tuple[Array, float]:
 
 
 def _solved(triangle: Array, right: Array, transposed: bool = False) -> Array:
-    """By an upper triangle: of a hundred functions what scipy does around LAPACK takes longer."""
+    """Solve with an upper triangle by LAPACK: for small systems the overhead of scipy exceeds the solve."""
     return np.asarray(scipy.linalg.lapack.dtrtrs(triangle.T, right, lower=1, trans=int(not transposed))[0])

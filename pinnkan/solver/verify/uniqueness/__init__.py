@@ -1,1 +1,1 @@
-"""Whether a solution is the only one: where others go on, depart, or would do as well."""
+"""Checks of whether a computed solution is the only one."""

@@ -1,8 +1,8 @@
-"""Whether a solution passes a point at which it, or another one with the same start, may go on in another way.
+"""Whether the equations lose rank along a solution, so that it may go on there on another branch.
 
-Of v^2 = (1 - t)^2 + e both roots are 2 sqrt(e) apart at t = 1, where a smooth v goes from one to the other: in between
-what the equation says of v has slope zero. So has u u_t = t - 1 of u_t where u passes zero. There the implicit function
-theorem says nothing (Hairer and Wanner 1996, Solving Ordinary Differential Equations II, sections VI.1 and VII.1).
+Let M be the matrix of derivatives of the equations by the highest derivatives in time. Where det M = 0 the implicit
+function theorem does not apply, and solutions may meet: of v^2 = (1 - t)^2 at t = 1, of u u_t = t - 1 where u is zero
+(Hairer and Wanner 1996, Solving Ordinary Differential Equations II, sections VI.1 and VII.1).
 """
 
 from collections.abc import Sequence
@@ -17,18 +17,18 @@ from pinnkan.kan.field import Array, Field, Jets
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.solver.verify.symbol import frozen
 
-#: Moments, and places in space at each of them, that are looked at.
+#: Times, and places in space at each of them, at which the solution is sampled.
 MOMENTS, PLACES = 257, 8
-#: A determinant of rows of size one below this share of its largest is no sign.
+#: The sign of a determinant below this share of the largest one on its line of points is ignored.
 ROUNDED = 1e-9
-#: Determinants that agree to that at the solution and at what it is times the first of two numbers, plus the second,
-#: are those of coordinates alone. That of cosh(u_x) = 2 + u is the sign of u_x, at 1 and -1 that of 2 and 0 too.
+#: Relative tolerance, and changes (factor, summand) of all jets: a determinant that none of them alters depends on the
+#: coordinates alone. Several, since with rows of size one a single equation leaves a sign only.
 SAME, CHANGED = 1e-9, ((1.0, 1.0), (1.0, -1.0), (-1.0, 0.0))
 REMEDY = "another branch may go on there. Write them solved for it, as in `u_t = (t - 1)/u` or `v = sqrt(..)`"
 
 
 def looked_at(domain: Domain) -> tuple[Array, Array]:
-    """Points (place * moment, coordinate) of a domain, and the moments."""
+    """Return sample points (place * time, coordinate) of a domain, and the times; time is the last coordinate."""
     ranges = np.array(domain.box.ranges)
     inside = ranges[:-1, 0] + np.ptp(ranges[:-1], axis=1) * kronecker(PLACES, len(ranges) - 1)
     times = np.linspace(ranges[-1, 0], ranges[-1, 1], MOMENTS)
@@ -41,36 +41,36 @@ def _changed(field: Jets, factor: float, added: float, points: Array, orders: Se
 
 @dataclass(frozen=True, eq=False)
 class Branches:
-    """What is asked of the highest derivatives in time of one problem, of values where there are none.
+    """The check of one problem for sign changes of det M along time, or along the line of a steady problem.
 
-    Of a steady one on a line they are those along it.
+    M holds the derivatives by the highest derivatives in time, by the values of unknowns that have none.
     """
 
     model: Model
 
     def objection(self, field: Field, domain: Domain) -> str:
-        """Where a branch may be left in a ``domain``, in words; "" where none is."""
+        """Return a message that names where det M changes its sign in a ``domain``; "" for nowhere."""
         at = "" if self.model.problem.time_axis is None else self._turned(field, domain)
         return at and f"the equations lose hold of what they are solved for at {at}: {REMEDY}"
 
     def several(self, field: Field) -> str:
-        """That a solution on a line goes from one branch to another, which others do elsewhere, in words; or "".
+        """Return a message that a solution on a line changes to another branch; "" where it does not.
 
-        abs(u_x) = u holds for exp(x) and exp(-x), and for what goes over from one to the other anywhere.
+        Of abs(u_x) = u both exp(x) and exp(-x) are solutions, and so is any change from one to the other.
         """
         domain = self.model.problem.domain
         at = self._turned(field, domain) if len(domain.box.ranges) == 1 else ""
         return at and f"one of several solutions: at {at} it goes over to another branch, where others go on"
 
     def _turned(self, field: Field, domain: Domain) -> str:
-        """Where what equations say of the highest derivatives changes its sign with the solution; "" for nowhere."""
+        """Where det M first changes its sign, as "t = 0.5"; "" for nowhere, or if M does not depend on the solution."""
         problem = self.model.problem
         if not self._depends or len(self.model.equations) != len(problem.unknowns):
             return ""
         points, times = looked_at(domain)
         found = self._determinants(field, points)
         others = (self._determinants(partial(_changed, field, *by), points) for by in CHANGED)
-        if all(np.allclose(found, own, rtol=SAME, atol=0.0) for own in others):  # t u_t: for other checks to say
+        if all(np.allclose(found, own, rtol=SAME, atol=0.0) for own in others):  # of coordinates alone, as of t u_t
             return ""
         for own in found.reshape(-1, MOMENTS):
             known = np.flatnonzero(np.abs(own) > ROUNDED * np.abs(own).max(initial=0.0))
@@ -82,7 +82,7 @@ class Branches:
 
     @property
     def _depends(self) -> bool:
-        """Whether anything of the solution stands before the highest derivatives in time: else no sign is its doing."""
+        """Whether a derivative of the equations by a highest derivative in time depends on the solution."""
         return any(
             slope.free_symbols & set(e.symbols)
             for e in self.model.equations
@@ -91,10 +91,7 @@ class Branches:
         )
 
     def _determinants(self, field: Jets, points: Array) -> Array:
-        """Of what the equations say of the highest derivatives in time, in rows of size one: (point,).
-
-        Zero where they are derivatives in space as well.
-        """
+        """The determinant of M, rows scaled to size one: (point,); zero where highest derivatives are mixed ones."""
         size = len(self.model.problem.unknowns)
         matrix = np.zeros((len(points), size, size))
         for row, (own, slopes) in enumerate(frozen(self.model.equations, field, points)):

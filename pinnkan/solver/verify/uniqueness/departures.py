@@ -1,9 +1,8 @@
 """Whether other solutions depart from one where derivatives of the right-hand side are unbounded.
 
-There Picard and Lindelöf's theorem says nothing: u_t = 2 sqrt(|u|) may rest at zero for any while. A solution that goes
-through such a point is still alone (u_t = 1 + sqrt(|u|)): errors beside it grow at rates of which the integral is
-finite. One that rests there, or leaves as slowly as an error of nothing would, is not: there the rate after a time h is
-c / h, whatever h is (Osgood 1898).
+There the theorem of Picard and Lindelof says nothing: a solution of u_t = 2 sqrt(|u|) may rest at zero for any time. It
+is unique all the same if the growth rate of perturbations has a finite integral, as for u_t = 1 + sqrt(|u|), and not if
+that rate after a time h is c / h for all h (Osgood 1898). Rates are those at a point, derivatives in space fixed.
 """
 
 from collections.abc import Sequence
@@ -26,37 +25,37 @@ from pinnkan.solver.verify.posedness import WITHIN
 from pinnkan.solver.verify.symbol import fastest, is_expanded
 from pinnkan.solver.verify.uniqueness.branches import MOMENTS, looked_at
 
-#: Stretches between two moments that are looked at.
+#: Boxes of states that are bisected, about so many.
 STRETCHES = 16
-#: Widths, as a share of what a number is in the solution, at which a box is a point, and which an error of nothing has.
+#: Relative width at which a box of states is a point; relative size of a perturbation.
 POINT, UNIT = 1e-15, 1e-15
-#: Shares of the whole time after which rates are asked. Of u_t = u^a, a = 0.1 to 0.8, they are 0.1 to 4 over the time;
-#: of 1 + |u|^a they have fallen to 0.6 of that or less after the shorter one.
+#: Shares of the time at which rate * time is compared. Solutions depart if it is above DEPARTS at the shorter one, and
+#: above STAYS of its value at the longer one, or 1: of u_t = 1 + |u|^a it falls to 0.6 or less of that.
 TIMES = (1e-2, 1e-4)
 DEPARTS, STAYS = 0.02, 0.7
-#: Where rates stand beside a power of the time above one, what grows in the shorter of these times is AT_ONCE exponents
-#: and more, and MORE times that of the longer; c/t is the same in both, and what is bounded a hundredth.
+#: A flat perturbation grows from a singular time if rate * time at the shorter time is AT_ONCE, and MORE times its
+#: value at the longer one: for a rate c / t both are equal.
 AT_ONCE, MORE = 30.0, 5.0
-#: Newton steps for rates.
+#: Newton steps for the highest derivatives in time.
 STEPS = 4
 
 
 @dataclass(frozen=True, eq=False)
 class Departures:
-    """What is asked of the right-hand sides of one problem; numbers of a state are coordinates, then jets."""
+    """The equations of one problem at a point as a system in time; a state is coordinates, then :attr:`jets`."""
 
     model: Model
 
     @cached_property
     def jets(self) -> tuple[Jet, ...]:
-        """All that occur, and those in time up to the highest."""
+        """The derivatives in time of each unknown up to the highest, then all other jets of the equations."""
         space, rates = self.model.problem.space_dimension, self.model.problem.orders_in_time
         in_time = [Jet(u, (*(0,) * space, k)) for u, rate in enumerate(rates) for k in range(rate + 1)]
         return tuple(dict.fromkeys([*in_time, *(j for e in self.model.equations for j in e.jets)]))
 
     @cached_property
     def tape(self) -> Tape:
-        """Residuals, then their derivatives by all jets (equation * jet)."""
+        """The residuals and then their derivatives by all jets (equation * jet), as functions of a state."""
         own = [sympy.Dummy() for _ in self.jets]
         equations = self.model.problem.equations
         named = [{s: own[self.jets.index(j)] for s, j in e.jets.items()} for e in equations]
@@ -66,12 +65,12 @@ class Departures:
 
     @cached_property
     def _are_bounded(self) -> bool:
-        """Whether the derivatives by all jets are those of a linear equation, or polynomials: bounded everywhere."""
+        """Whether all derivatives by jets are bounded: those of a linear equation, or polynomials."""
         slopes = [slope for e in self.model.equations for slope in e.slopes]
         return self.model.is_linear or all(slope.is_polynomial(*slope.free_symbols) for slope in slopes)
 
     def objection(self, field: Field, domain: Domain, error: Field | None) -> str:
-        """Where other solutions depart in a ``domain``, in words; "" where none are seen to."""
+        """Return a message where other solutions depart in a ``domain``; "" for none. No ``error``: the tolerance."""
         problem = self.model.problem
         if problem.time_axis is None:
             return ""
@@ -92,7 +91,7 @@ class Departures:
 
     @cached_property
     def _stops(self) -> tuple[float, ...]:
-        """Times at which what stands before the highest derivatives in time may vanish, of equations in time alone."""
+        """Times at which the factor of a highest derivative in time may vanish; () for equations in space and time."""
         problem = self.model.problem
         slopes = [
             w for e in self.model.equations for j, w in zip(e.jets, e.slopes, strict=True) if problem.is_highest(j)
@@ -101,9 +100,9 @@ class Departures:
         return (problem.box.ranges[-1][0], *stops_of(problem)) if is_asked else ()
 
     def _begins_flat(self, field: Field, domain: Domain) -> bool:
-        """Whether something that is zero with all derivatives grows from the start of a ``domain`` on.
+        """Whether a perturbation that is zero with all its derivatives can grow from the start of a ``domain`` on.
 
-        Beside t^3 u_t = 2 u any c exp(-1/t^2). What grows as a power of the time may be held by what is given there.
+        Such is c exp(-1/t^2) beside a solution of t^3 u_t = 2 u.
         """
         ((begin, end),) = domain.box.ranges if self._stops else ((0.0, 0.0),)
         if not any(np.isclose(begin, stop, rtol=0.0, atol=POINT * abs(begin)) for stop in self._stops):
@@ -115,7 +114,7 @@ class Departures:
         return bool(soon > max(AT_ONCE, MORE * late))
 
     def _touched(self, field: Field, domain: Domain, error: Field | None) -> tuple[Array, Array]:
-        """States (state, number) of unbounded derivatives within the error of a solution, and the sizes of numbers."""
+        """States (state, number) of unbounded derivatives within the error of a solution; sizes of the numbers."""
         points, d = looked_at(domain)[0], self.model.problem.dimension
         jets = jets_at(field, points, self.jets)
         scale = np.maximum(np.abs(np.column_stack([points, jets])).max(0), 1e-300)
@@ -124,14 +123,14 @@ class Departures:
         if error is not None:
             off[:, d:] = WITHIN * np.abs(jets_at(error, points, self.jets))
         found = np.column_stack([points, jets])
-        least, most = ((found + x).reshape(-1, MOMENTS, len(scale)) for x in (-off, off))  # at moments, and between
+        least, most = ((found + x).reshape(-1, MOMENTS, len(scale)) for x in (-off, off))  # at times, between them
         lows = [least, np.minimum(least[:, 1:], least[:, :-1])]
         highs = [most, np.maximum(most[:, 1:], most[:, :-1])]
         low, high = (np.concatenate([x.reshape(-1, len(scale)) for x in each]).T for each in (lows, highs))
         return self._closed_in(low, high, scale).T, scale
 
     def _closed_in(self, low: Array, high: Array, scale: Array) -> Array:
-        """A point of unbounded derivatives in each of some boxes (number, box) that has one."""
+        """States (number, state) at which a derivative is unbounded, by bisection of boxes (number, box)."""
         with np.errstate(all="ignore"):
             at = np.flatnonzero(self._unbounded(low, high))
             at = at[:: max(1, len(at) // STRETCHES)]
@@ -140,13 +139,13 @@ class Departures:
                 widest, box = ((high - low) / scale[:, None]).argmax(0), np.arange(low.shape[1])
                 ends, begins = high.copy(), low.copy()
                 ends[widest, box] = begins[widest, box] = 0.5 * (low + high)[widest, box]
-                parts = ((begins, ends), (low, ends), (begins, high))  # what does not matter stays in the middle
+                parts = ((begins, ends), (low, ends), (begins, high))  # the midpoint before both halves
                 each = np.array([self._unbounded(*part) for part in parts])
                 low, high = (np.choose(each.argmax(0), [part[end] for part in parts])[:, each.any(0)] for end in (0, 1))
         return 0.5 * (low + high)
 
     def _unbounded(self, low: Array, high: Array) -> np.ndarray:
-        """Whether a derivative by values or rates is unbounded in a box, and none by those in space: (box,)."""
+        """Whether in a box a derivative by a value or rate is unbounded, and none by a derivative in space: (box,)."""
         found = replayed(self.tape, [Interval(a, b) for a, b in zip(low, high, strict=True)], True)
         slopes = found[len(self.model.equations) :]
         infinite = np.array([np.broadcast_to(np.isinf(s.lo) | np.isinf(s.hi), low.shape[1]) for s in slopes])
@@ -155,7 +154,7 @@ class Departures:
         return np.asarray(each[~in_space].any(0) & ~each[in_space].any(0))
 
     def _departs(self, state: Array, scale: Array) -> bool:
-        """Whether what is beside the solution that begins there grows at rates over the time, however short that is."""
+        """Whether perturbations of the solution from a state on grow at a rate of about c / h at all short times h."""
         length = self.model.problem.box.lengths[-1]
         try:
             late, soon = (h * self._growth(self.moved(state, h * length), scale) for h in TIMES)
@@ -164,7 +163,7 @@ class Departures:
         return bool(soon * length > max(DEPARTS, min(STAYS * late * length, 1.0)))
 
     def moved(self, state: Array, h: float) -> Array:
-        """The state some time later, by a step of Runge and Kutta, what varies in space held."""
+        """Return the state a time ``h`` later, by one classical Runge-Kutta step with derivatives in space frozen."""
         d = self.model.problem.dimension
         place = {jet: d + i for i, jet in enumerate(self.jets)}
         chain = [(i, place.get(Jet(j.unknown, (*j.order[:-1], j.order[-1] + 1)))) for j, i in place.items()]
@@ -183,7 +182,7 @@ class Departures:
         return self.solved(state + h / 6 * (first + 2 * second + 2 * third + rates(state + h * third)))
 
     def solved(self, state: Array) -> Array:
-        """The state with the highest derivatives in time that the equations have there."""
+        """Return the state with the highest derivatives in time that solve the equations, by Newton's method."""
         out, d = state.copy(), self.model.problem.dimension
         rates, space = self.model.problem.orders_in_time, self.model.problem.space_dimension
         highest = [self.jets.index(Jet(u, (*(0,) * space, rate))) for u, rate in enumerate(rates)]
@@ -193,7 +192,7 @@ class Departures:
         return out
 
     def _linearised(self, states: Array) -> tuple[Array, Array]:
-        """Residuals (state, equation) and derivatives (state, equation, jet), zero where these are not finite."""
+        """Residuals (state, equation) and derivatives (state, equation, jet), zero where they are not finite."""
         with np.errstate(all="ignore"):
             found = np.stack([np.broadcast_to(x, len(states)) for x in self.tape(list(states.T))], -1)
         found = np.where(np.isfinite(found), found, 0.0)
@@ -201,7 +200,7 @@ class Departures:
         return found[:, :count], found[:, count:].reshape(len(states), count, -1)
 
     def _growth(self, state: Array, scale: Array) -> float:
-        """The largest rate at which something may grow beside a state."""
+        """The largest growth rate of the linearised equations at a state with one component perturbed either way."""
         d = self.model.problem.dimension
         own: Sequence[int] = [d + i for i, jet in enumerate(self.jets) if not any(jet.order[:-1])]
         beside = np.concatenate([state + sign * np.diag(UNIT * scale)[own] for sign in (1.0, -1.0)])

@@ -1,10 +1,9 @@
-"""Whether conditions at points leave something free that no other condition holds.
+"""Whether conditions at points leave a function free that no other condition determines.
 
-Of a body with tractions on all sides two translations and a rotation are free, of which u = v = 0 at a corner fixes the
-translations: it may turn about that. The checks of stability see the mean of a condition at a point in its stead
-(:func:`pinnkan.assembly.integral_rows.as_seen`), and a rotation about anything but the middle has one. So it is asked
-once more with the conditions as they are, for what solves everything to rounding: not for functions that vanish at a
-point and are seen the less the finer knots are, for which the mean stands.
+A body with tractions on all sides and u = v = 0 at a corner may rotate about that corner. The stability constant
+replaces a condition at a point by a mean (:func:`pinnkan.assembly.integral_rows.as_seen`), which determines the
+rotation. So the near-null function is sought again with the conditions at the points. Only residuals at the level of
+rounding count, since rows at a point weigh less and less on finer knots.
 """
 
 import numpy as np
@@ -21,15 +20,14 @@ from pinnkan.solver.linear.system import System
 from pinnkan.solver.verify.images import size_of
 from pinnkan.solver.verify.least_seen import LeastSeen, seen_by
 
-#: A function is free whose residual is this share of its terms: rotations of bodies had 1e-16 to 1e-13, bodies that are
-#: held 1e-6 (ten times as long as wide) to 1e-3.
+#: A function is free if its residual is below this share of its terms: rotations had 1e-13, others 1e-6 and more.
 FREE = 1e-10
 
 
 def left_free(model: Model, space: Space, coefficients: Array) -> float:
-    """The share of its terms that is the residual of a function which conditions at points leave free; 0 of none.
+    """Return the residual of a function that conditions at points leave free, as a share of its terms; 0 for none.
 
-    Linearised at a function of a ``space``, of a steady problem.
+    Linearised at ``coefficients`` of a ``space``; 0 for problems in time.
     """
     system = System(model, space)
     if model.problem.time_axis is not None or not any(isinstance(p, ValuePatch) for p in system.patches):
@@ -50,7 +48,7 @@ def left_free(model: Model, space: Space, coefficients: Array) -> float:
 
 
 class _AsTheyAre(Seen):
-    """The rows of a solver with those at points as they are; that is the preconditioner."""
+    """The rows of a solver with conditions at points in place of means; the solver itself is the preconditioner."""
 
     rounding, words = 0.0, ""
 

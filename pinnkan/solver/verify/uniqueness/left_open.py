@@ -1,8 +1,8 @@
-"""Whether the equations leave a number open at points of a solution: any of many fulfils one, or another one does.
+"""Whether equations leave a number undetermined at points of a solution, or have another root for it.
 
-Of w + abs(w) = 2*max(v - 1, 0) every w <= 0 is one while v < 1. Of u_x^2 = u^2 both u and -u are slopes, and a steady
-solution may go over from one to the other anywhere. As at the start (:mod:`pinnkan.problem.checks.starts`) the equation
-is looked at as a formula of that number alone, on numbers of all sizes. That none is seen proves nothing.
+Of w + abs(w) = 2*max(v - 1, 0) any w <= 0 is a solution while v < 1; of u_x^2 = u^2 both u and -u are slopes, and a
+steady solution may change from one to the other. The equation is evaluated as a function of that number alone, for
+numbers of all sizes, as in :mod:`pinnkan.problem.checks.starts`. Finding nothing proves nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,29 +21,26 @@ from pinnkan.problem.checks.starts import is_flat, is_straight, numbers, roots_o
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Jet
 
-#: Places in space, and points along the last coordinate at each of them, at which many are looked for; another root is
-#: at SOME points.
+#: Places in space, points along the last coordinate at each; points at which other roots are sought.
 PLACES, POINTS, SOME = 4, 33, 5
-#: Numbers so many times as large as in the solution need not be told apart: w*exp(-w) is zero from 745 on.
+#: Numbers beyond so many times the largest of the solution are not tested: w*exp(-w) underflows from 745 on.
 LARGE = 100.0
-#: A root is another one if it is this share of both away, and no matter if it is so many times larger than what the
-#: number is in the solution.
+#: Least distance of another root over the sum of both moduli; largest root, in sizes of the solution, that counts.
 APART, FAR = 1e-2, 1e3
 
 
 @dataclass(frozen=True, eq=False)
 class LeftOpen:
-    """What is asked of the numbers that the equations of one problem are solved for; which is worked out once.
+    """The check of the numbers that the equations of one problem are solved for.
 
-    These are the highest derivatives in time, of a steady problem on a line those along it, and unknowns of which no
-    equation has a derivative.
+    Highest derivatives in time, or along the line of a steady problem, and unknowns without derivatives.
     """
 
     model: Model
 
     @cached_property
     def asked(self) -> tuple[tuple[CompiledEquation, sympy.Symbol], ...]:
-        """Equations that are no straight lines in such a number."""
+        """Pairs of an equation and such a number in which the equation is not affine."""
         pairs = zip(self.model.equations, self.model.problem.equations, strict=True)
         return tuple(
             (compiled, symbol)
@@ -59,7 +56,7 @@ class LeftOpen:
         return (along and problem.is_highest(jet)) or max(orders) == 0
 
     def many(self, field: Field, domain: Domain) -> str:
-        """Where any of many numbers would do, at two points next to each other, in words; "" where none is seen."""
+        """Return a message that many values of a number solve an equation at two neighbouring points; "" for none."""
         if not self.model.may_have_others:
             return ""
         ranges = np.array(domain.box.ranges)
@@ -69,7 +66,7 @@ class LeftOpen:
         points = ranges[:, 0] + np.ptp(ranges, axis=1) * units
         for equation, symbol in self.asked:
             own = equation.jets[equation.symbols.index(symbol)]
-            if sum(own in other.jets for other in self.model.equations) > 1:  # which may tell it
+            if sum(own in other.jets for other in self.model.equations) > 1:  # another one may determine it
                 continue
             jets = jets_at(field, points, equation.jets)
             size = float(np.abs(jets[:, equation.symbols.index(symbol)]).max()) or 1.0
@@ -82,7 +79,7 @@ class LeftOpen:
         return ""
 
     def several(self, field: Field, sizes: Sequence[float]) -> str:
-        """That numbers of a steady problem might be others, in words, times ``sizes``; "" where none is seen."""
+        """Return a message that a number of a steady solution, times ``sizes``, has another root; "" for none."""
         problem = self.model.problem
         if problem.time_axis is not None:
             return ""
@@ -98,7 +95,7 @@ class LeftOpen:
         return "" if pairs is None else self._others_together(field, points, np.array(sizes), pairs)
 
     def _others_together(self, field: Field, points: Array, sizes: Array, asked: AlgebraicValues) -> str:
-        """The same of two or more values that equations without derivatives say together."""
+        """The same for two or more values that equations without derivatives determine together."""
         problem = self.model.problem
         values = jets_at(field, points, [Jet(u, (0,) * problem.dimension) for u in range(len(sizes))])
         unknowns, others = list(asked.unknowns), list(asked.others or ())
@@ -117,7 +114,7 @@ class LeftOpen:
     def _others(
         self, field: Field, equation: CompiledEquation, symbol: sympy.Symbol, points: Array
     ) -> Iterator[tuple[Array, float, float]]:
-        """Points, the number there, and another root."""
+        """Yield points at which another root exists, the number of the solution there, and the nearest root."""
         jets, column = jets_at(field, points, equation.jets), equation.symbols.index(symbol)
         far = FAR * np.abs(jets[:, column]).max()
         for point, here, values in zip(points, jets, self._values(equation, symbol, points, jets), strict=True):
@@ -133,7 +130,7 @@ class LeftOpen:
                 yield point, own, min(roots, key=lambda r: abs(r - own))
 
     def _values(self, equation: CompiledEquation, symbol: sympy.Symbol, points: Array, jets: Array) -> Array:
-        """An equation at points, with other derivatives as they are, of all :func:`numbers`: (point, number)."""
+        """The residual at points for all :func:`numbers` in place of ``symbol``, other jets fixed: (point, number)."""
         tried = numbers()
         columns = [jets[:, k, None] if s != symbol else tried for k, s in enumerate(equation.symbols)]
         return np.broadcast_to(equation.value([*points.T[..., None], *columns])[0], (len(points), len(tried)))

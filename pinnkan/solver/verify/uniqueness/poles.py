@@ -1,9 +1,8 @@
-"""Whether a solution has passed through a pole of its equations, beside which nothing fulfils them.
+"""Whether a solution has passed through a pole of its equations, next to which nothing satisfies them.
 
-Of h + n = Kw/h + c Ka/(h + Ka), the ions in a titration, one root is positive and one negative, next to each other
-where h is 1e-9 of what it was: from there on the other one had been solved for, 1.5e-2 off with an estimate of 1.7e-8.
-Points are hardly ever as near to a pole as it is wide. So where what something is divided by changes its sign the
-equation is looked at towards that place: at a pole it is not fulfilled there, at 0/0 it is.
+Of h + n = Kw/h + c Ka/(h + Ka), a titration, one root is positive and one negative; a solver may pass to the other.
+Sample points are rarely as close to a pole as it is wide. So where a divisor changes its sign the equation is evaluated
+ever closer to that place: at a pole a residual remains, at 0/0 none does.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,27 +22,27 @@ from pinnkan.problem.features.kronecker import kronecker
 
 #: Places in space, and points along the last coordinate at each of them.
 PLACES, POINTS = 4, 65
-#: Bisections towards a change of sign, and how near to it an equation is looked at, over the distance of the points.
+#: Bisections towards a change of sign; distances from it, in spacings of the points, of evaluations.
 HALVINGS, NEAR = 48, (1e-6, 1e-8, 1e-10)
-#: Share of its terms that an equation leaves where it is not fulfilled.
+#: Residual, over the terms, of an equation that is not satisfied.
 LEFT = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Divided:
-    """An equation, what something in it is divided by, and its terms, as functions of coordinates and derivatives."""
+    """An equation, a divisor in it, and a tape of the divisor and all terms as functions of coordinates and jets."""
 
     equation: CompiledEquation
     divisor: sympy.Expr
     values: Tape
 
     def values_at(self, states: Array) -> Array:
-        """The divisor and all terms at points with their derivatives (state, number): (1 + term, state)."""
+        """The divisor and all terms at states (state, number): (1 + term, state)."""
         found = self.values(list(states.T))
         return np.array([np.broadcast_to(v, len(states)) for v in found], dtype=np.float64)
 
     def between(self, state: Callable[[float], Array]) -> Array | None:
-        """Between the states at 0 and 1 that at which the divisor is zero, if the equation is not fulfilled beside."""
+        """Return the pole at a zero of the divisor on a path: ``state`` of a share from 0 to 1; None for none."""
         low, high = 0.0, 1.0
         sign, other = np.sign(self.values_at(np.array([state(0.0), state(1.0)]))[0])
         if sign * other >= 0.0:
@@ -61,7 +60,7 @@ class Divided:
 
 @dataclass(frozen=True, eq=False)
 class Poles:
-    """What is asked of one problem's solutions; which formulas divide is worked out once."""
+    """The check of one problem's solutions for poles; the divisors are collected once."""
 
     model: Model
 
@@ -78,7 +77,7 @@ class Poles:
         return tuple(found)
 
     def objection(self, field: Field, domain: Domain) -> str:
-        """Where it has passed through one, in words; "" where none is seen. Slabs are asked one after the other."""
+        """Return a message that names a pole passed in a ``domain``; "" for none. Slabs in order of time."""
         ranges = np.array(domain.box.ranges)
         last = np.linspace(ranges[-1, 0], ranges[-1, 1], POINTS)
         places = kronecker(PLACES if len(ranges) > 1 else 1, len(ranges) - 1)
@@ -103,7 +102,7 @@ class Poles:
 
     @cached_property
     def _ends(self) -> dict[tuple[int, int, float], Array]:
-        """By equation, place and time: the states at the ends of slabs. A number without rates may jump there."""
+        """States at the ends of slabs by equation, place and time: a number without rates may jump there."""
         return {}
 
 
@@ -112,13 +111,13 @@ def _on_way(low: Array, high: Array, share: float) -> Array:
 
 
 def _state(own: Divided, field: Field, low: Array, high: Array, share: float) -> Array:
-    """The point between two at a share of the way, and the derivatives there."""
+    """The state at a share of the way from point ``low`` to point ``high``."""
     point = (low + share * (high - low))[None]
     return np.column_stack([point, jets_at(field, point, own.equation.jets)])[0]
 
 
 def _divisors(e: sympy.Expr) -> Iterator[sympy.Expr]:
-    """What parts of an expression are divided by."""
+    """Yield all subexpressions by which something in an expression is divided."""
     for node in sympy.preorder_traversal(e):
         if isinstance(node, sympy.Pow) and node.exp.is_number and node.exp.is_negative:
             yield node.base

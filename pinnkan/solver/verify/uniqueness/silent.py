@@ -1,8 +1,7 @@
-"""Whether an equation says nothing for a part of the time or place, so that fewer are left than there are unknowns.
+"""Whether an equation is identically zero on a part of the domain, so that fewer equations than unknowns remain.
 
-max(0.7 - u, 0)*(v - 1) = 0 is fulfilled by any v once u is more than 0.7, and so is all that the linearised one sees: a
-smooth v that was 1 goes on as 1, and nothing there says so. An equation says nothing where it is exactly zero at the
-solution and at all that is within its error, on two points next to each other.
+Any v solves max(0.7 - u, 0)*(v - 1) = 0 once u is above 0.7. An equation vanishes if it is exactly zero at two
+neighbouring points, for the solution and for all samples within its error.
 """
 
 from dataclasses import dataclass
@@ -18,22 +17,21 @@ from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.solver.verify.posedness import WITHIN
 from pinnkan.solver.verify.uniqueness.branches import MOMENTS, looked_at
 
-#: Changes of all that an equation holds, and their least size as a share of that: a power of it is no rounded zero.
+#: Perturbations of the jets, and their least relative size: smaller powers of them would underflow.
 CHANGES, LEAST = 8, 1e-9
-#: On a line so many minima of what an equation says are looked at so often, FINER times closer each time: a stretch of
-#: 1e-6 of the line is seen.
+#: On a line: minima of the residual that are refined, how often, by which factor: 1e-6 of the line is resolved.
 MINIMA, CLOSER, FINER = 4, 3, 32
 
 
 @dataclass(frozen=True, eq=False)
 class Silent:
-    """What is asked of equations of one problem that may be zero for a while; which these are is worked out once."""
+    """The check of one problem for equations that vanish on a part of the domain."""
 
     model: Model
 
     @cached_property
     def asked(self) -> tuple[CompiledEquation, ...]:
-        """Those that are no polynomials, and see no number in them as much everywhere: u_t - exp(-u) always moves."""
+        """Equations that may vanish: not polynomials, and without a jet of constant factor."""
         pairs = zip(self.model.equations, self.model.problem.equations, strict=True)
         return tuple(
             compiled
@@ -43,7 +41,7 @@ class Silent:
         )
 
     def objection(self, field: Field, domain: Domain, error: Field | None) -> str:
-        """Where an equation says nothing in a ``domain``, in words; "" where none is seen to."""
+        """Return a message that names an equation and where it vanishes in a ``domain``; "" for none."""
         dimension = self.model.problem.dimension
         for equation in self.asked:
             lines = looked_at(domain)[0].reshape(-1, MOMENTS, dimension)
@@ -59,7 +57,7 @@ class Silent:
     def _said(
         self, equation: CompiledEquation, field: Field, domain: Domain, lines: Array, error: Field | None
     ) -> Array:
-        """How much an equation moves at most with what it holds, on lines of points: (line, point)."""
+        """The largest residual for jets within the error, on lines of points: (line, point); infinite outside."""
         points = lines.reshape(-1, lines.shape[-1])
         jets = jets_at(field, points, equation.jets)
         scale = np.abs(jets).max(0, initial=0.0)
@@ -76,7 +74,7 @@ class Silent:
 
     @staticmethod
     def _closer(lines: Array, said: Array) -> Array:
-        """Finer points between the neighbours of the points of lines at which an equation says least."""
+        """Return finer points on the lines, around the points at which the residual is smallest."""
         padded = np.pad(said, ((0, 0), (1, 1)), constant_values=np.inf)
         least = np.argwhere((said <= padded[:, 2:]) & (said <= padded[:, :-2]))
         line, at = least[np.argsort(said[tuple(least.T)], kind="stable")[:MINIMA]].T

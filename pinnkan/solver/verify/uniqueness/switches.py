@@ -1,11 +1,9 @@
-"""Whether a solution begins on a switch that lets it leave to more than one side, or comes to one that holds it.
+"""Whether a solution starts on a switch that it may leave to more than one side, or reaches one that it cannot leave.
 
-Of u_t = sign(u) from u = 0 on, u = 0, t and -t are solutions. Where the argument of a sign or a step is zero at the
-start, the equations are taken with each of its two values, and followed for a moment: a value is one that a solution
-may go on with if the argument has its sign from then on (Filippov 1988, Differential Equations with Discontinuous
-Righthand Sides, section 10). Through a switch goes one, along one that attracts none of them: the thermostat
-T_t = 10*heaviside(20 - T) - 5 has no solution as it is written once T is 20, and slabs of a billionth had followed each
-other for hours.
+A switch is a zero of the argument of a sign or step. Of u_t = sign(u) from u = 0 on, 0, t and -t are solutions. The
+equations are integrated for a short time with each value of the sign; a value is consistent if the argument then has
+that sign (Filippov 1988, Differential Equations with Discontinuous Righthand Sides, section 10). If neither is, the
+solution slides along the switch: T_t = 10*heaviside(20 - T) - 5 has no classical solution once T is 20.
 """
 
 import itertools
@@ -26,34 +24,34 @@ from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Equation
 from pinnkan.solver.verify.uniqueness.departures import Departures
 
-#: Places in space; switches at most that are asked together; the moment, as a share of the whole time.
+#: Places in space; switches that are tested together; the short time, as a share of the whole time.
 PLACES, MOST, MOMENT = 8, 4, 1e-3
-#: What is below this share of its terms is zero, at the start, and a moment later.
+#: An argument below this share of its terms counts as zero: at the start, and after the short time.
 ROUNDED, NEAR = 1e-13, 1e-7
-#: The two sides of a switch.
+#: The two signs of an argument.
 WAYS = (-1.0, 1.0)
-#: Parts of a stretch of time, at whose ends a switch on which a solution rests is asked.
+#: Parts of a slab at whose ends a solution is tested for resting on a switch.
 RESTS = 16
-#: Shares of the whole time after which both sides have to lead back.
+#: Shares of the whole time after which both signs have to lead back for a solution to slide.
 SOON = (1e-5, 1e-6)
-#: What to do about it.
+#: The remedy that messages end with.
 WIDER = "Say what happens there: tanh(a/w) for sign(a), or 0.5 + 0.5*tanh(a/w) for heaviside(a), with a small width w"
 
 
 @dataclass(frozen=True, eq=False)
 class Switches:
-    """What is asked of the signs and steps in the equations of one problem; which these are is worked out once."""
+    """The check of the signs and steps in the equations of one problem."""
 
     model: Model
 
     @cached_property
     def numbers(self) -> Departures:
-        """The numbers of a state: coordinates, then jets."""
+        """The equations at a point as a system in time; it orders the components of a state."""
         return Departures(self.model)
 
     @cached_property
     def arguments(self) -> tuple[tuple[Equation, sympy.Expr], ...]:
-        """Of signs and steps of the solution, as their equation names them; each once."""
+        """The arguments of signs and steps that depend on the solution, each once, with their equations."""
         if self.model.problem.time_axis is None:
             return ()
         found = {
@@ -65,9 +63,9 @@ class Switches:
         return tuple((e, argument) for argument, e in found.items())
 
     def objection(self, field: Field, domain: Domain) -> str:
-        """That others leave from the start of a ``domain``, or none goes on, in words; "" where neither is seen.
+        """Return a message that others depart, or none goes on, from the start of a ``domain``; "" for neither.
 
-        In space only at the first time: later a solution rests on a switch at some places, if at all.
+        In space at the first time only: later a solution is on a switch at some places at most.
         """
         problem = self.model.problem
         ranges, is_first = np.array(domain.box.ranges), domain.box.ranges[-1][0] <= problem.box.ranges[-1][0]
@@ -78,7 +76,7 @@ class Switches:
         return found or (self._left_later(field, ranges) if len(ranges) == 1 else "")
 
     def _left_later(self, field: Field, ranges: Array) -> str:
-        """That others leave a switch on which a solution in time alone has rested for some of its ``ranges``."""
+        """The message of :meth:`_left` at a later time in ``ranges``, for a solution in time alone; "" for none."""
         ((begin, end),) = ranges
         for later in begin + (end - begin) * np.arange(1, RESTS) / RESTS:
             found = self._left(field, np.array([[later, end]]), False)
@@ -87,7 +85,7 @@ class Switches:
         return ""
 
     def _left(self, field: Field, ranges: Array, is_first: bool) -> str:
-        """That others leave from the beginning of some ``ranges``."""
+        """A message that other solutions depart from a switch at the beginning of ``ranges``; "" for none."""
         problem, begin = self.model.problem, float(ranges[-1, 0])
         places = kronecker(PLACES, len(ranges) - 1)
         points = np.column_stack([ranges[:-1, 0] + np.ptp(ranges[:-1], axis=1) * places, np.full(len(places), begin)])
@@ -104,7 +102,7 @@ class Switches:
         return ""
 
     def _held(self, field: Field, ranges: Array) -> str:
-        """That a solution in time alone has come to a switch which leads back on either side, in words; or ""."""
+        """A message that a solution in time alone slides along a switch, to which both signs lead; "" if not."""
         state = self._state(field, ranges[:, 0])
         moments = [share * self.model.problem.box.lengths[-1] for share in SOON]
         for own, still, *sides in self._sides:
@@ -117,19 +115,19 @@ class Switches:
 
     @cached_property
     def _sides(self) -> list[tuple[tuple[Equation, sympy.Expr], Departures, Departures, Departures]]:
-        """Each argument, with the equations where it is zero, below and above; sign(0) is 0."""
+        """Each argument with the equations where it is zero, negative and positive; sign(0) is 0."""
         every = [[self._followed([a], [way]) for way in (0.0, *WAYS)] for a in self.arguments]
         return [(a, still, below, above) for a, (still, below, above) in zip(self.arguments, every, strict=True)]
 
     def _after(self, state: Array, moment: float, own: tuple[Equation, sympy.Expr], followed: Departures) -> float:
-        """The sign of an argument when such equations are followed; zero for none."""
+        """The sign of an argument a time later by the equations ``followed``; zero where these cannot be solved."""
         try:
             return float(self._signs(followed.moved(state, moment), [own], NEAR)[0])
         except np.linalg.LinAlgError:
             return 0.0
 
     def _states(self, field: Field, points: Array, is_first: bool) -> Array:
-        """States, at the first time as the conditions give them, else as the field has them: (point, number)."""
+        """States (point, number) of the field, at the first time with the values that conditions give."""
         states = np.array([self._state(field, point) for point in points])
         problem = self.model.problem
         given = given_at(problem) if is_first else {}
@@ -145,7 +143,7 @@ class Switches:
     def _signs(
         self, state: Array, among: Sequence[tuple[Equation, sympy.Expr]] | None = None, least: float = ROUNDED
     ) -> Array:
-        """Of arguments, zero where they are no more than that share of their terms: (argument,)."""
+        """Signs (argument,) at a state of some arguments, None for all; zero below the share ``least`` of the terms."""
         signs = []
         for equation, argument in self.arguments if among is None else among:
             columns = [self.model.problem.dimension + self.numbers.jets.index(jet) for jet in equation.jets.values()]
@@ -157,14 +155,14 @@ class Switches:
     def _goes(
         self, state: Array, moment: float, own: Sequence[tuple[Equation, sympy.Expr]], way: Sequence[float]
     ) -> bool:
-        """Whether arguments have the signs of a ``way`` when the equations are followed with these."""
+        """Whether arguments keep the signs ``way`` a moment later when the equations are integrated with these."""
         try:
             return bool((self._signs(self._followed(own, way).moved(state, moment), own) == way).all())
         except np.linalg.LinAlgError:
             return False
 
     def _followed(self, own: Sequence[tuple[Equation, sympy.Expr]], way: Sequence[float]) -> Departures:
-        """The equations with the signs of a ``way``."""
+        """The equations as a system in time with the arguments' signs replaced by those of ``way``."""
         chosen = {argument: sign for (_, argument), sign in zip(own, way, strict=True)}
         problem = self.model.problem
         equations = tuple(replace(e, residual=_with(e.residual, chosen)) for e in problem.equations)
@@ -172,7 +170,7 @@ class Switches:
 
 
 def _with(residual: sympy.Expr, chosen: Mapping[sympy.Expr, float]) -> sympy.Expr:
-    """A residual with the values of signs and steps of what has a ``chosen`` sign."""
+    """A residual in which the signs and steps of some arguments have the values that the ``chosen`` signs give."""
     signs = {Signum(argument): sympy.Float(sign) for argument, sign in chosen.items()}
     steps = {UnitStep(argument): sympy.Float(0.5 + 0.5 * sign) for argument, sign in chosen.items()}
     return residual.xreplace({**signs, **steps})

@@ -1,4 +1,4 @@
-"""All that is asked of a solution's being the only one."""
+"""All checks of whether a solution is the only one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from pinnkan.solver.verify.uniqueness.switches import Switches
 
 @dataclass(frozen=True, eq=False)
 class Uniqueness:
-    """What is asked of one problem's solutions; what each asks is worked out once."""
+    """The checks of one problem, each of which prepares its formulas once."""
 
     model: Model
 
@@ -27,13 +27,13 @@ class Uniqueness:
         return Branches(model), Departures(model), LeftOpen(model), Silent(model), Switches(model), Poles(model)
 
     def objection(self, field: Field, domain: Domain, error: Field | None) -> str:
-        """Where others go on, depart or would do in a ``domain``, in words; "" where none are seen."""
+        """Return the first message that a solution with some ``error`` is not unique in a ``domain``; "" for none."""
         branches, departures, left_open, silent, switches, poles = self._asked
         found = branches.objection(field, domain) or departures.objection(field, domain, error)
         found = found or left_open.many(field, domain) or silent.objection(field, domain, error)
         return found or switches.objection(field, domain) or poles.objection(field, domain)
 
     def several(self, field: Field, sizes: Sequence[float]) -> str:
-        """That a steady solution is one of several, in words, with values times ``sizes``; "" where none are seen."""
+        """Return a message that a steady solution is one of several, values times ``sizes``; "" for none."""
         branches, _, left_open, *_ = self._asked
         return branches.several(field) or left_open.several(field, sizes)
