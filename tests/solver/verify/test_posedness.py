@@ -12,7 +12,7 @@ from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.verify.verify import Verifier
-from tests.small_models import CPU
+from small_models import CPU
 
 LINE = """
 name: t
