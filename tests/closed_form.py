@@ -14,7 +14,7 @@ from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Quantity, Side, SolverSettings, Whole
 from pinnkan.solution import Solution
-from pinnkan.solver.estimate.quantities import read_off
+from pinnkan.solver.estimate.quantities import evaluate_quantities
 from pinnkan.solver.monitor import Monitor
 from pinnkan.verdict.records import Iteration, Level
 from pinnkan.verdict.verdict import Verdict
@@ -163,7 +163,7 @@ def with_mean(kind: str) -> Solution:
     """The solution with a quantity ``mean``, the integral of the last unknown over space."""
     solution = solved(kind)
     stated = replace(solution.problem, quantities={"mean": _mean_of(kind)})
-    read = read_off(stated, solution.field, solution.error, solution.times())
+    read = evaluate_quantities(stated, solution.field, solution.error, solution.times())
     return replace(solution, problem=stated, quantities=read)
 
 

@@ -13,7 +13,7 @@ from pinnkan.assembly.clock import Clock
 from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.estimate.quantities import read_off
+from pinnkan.solver.estimate.quantities import evaluate_quantities
 from pinnkan.verdict.records import Reading
 
 X, Y, T = sympy.symbols("x y t")
@@ -58,7 +58,7 @@ def stated(quantities: str, domain: str = "{x: [0, 1], y: [0, 2]}") -> Problem:
 def read(stated_problem: Problem, u: sympy.Expr, v: sympy.Expr, e: sympy.Expr | None = None) -> Reading:
     field = Given((u, v), stated_problem.coordinates, stated_problem.box.ranges)
     error = None if e is None else Given((e, sympy.S.Zero), stated_problem.coordinates, stated_problem.box.ranges)
-    return read_off(stated_problem, field, error, np.linspace(0.0, 1.0, 5))["q"]  # type: ignore[arg-type]
+    return evaluate_quantities(stated_problem, field, error, np.linspace(0.0, 1.0, 5))["q"]  # type: ignore[arg-type]
 
 
 LINE = """\
@@ -73,10 +73,10 @@ quantities: {{q: {}}}
 
 def on_line(quantity: str, u: sympy.Expr, clock: Clock | None = None) -> Reading:
     field, error = (Given((e,), (X,), ((0.0, 1.0),)) for e in (u, 1e-9 * u))
-    return read_off(problem(LINE.format(quantity)), field, error, np.zeros(1), clock)["q"]  # type: ignore[arg-type]
+    return evaluate_quantities(problem(LINE.format(quantity)), field, error, np.zeros(1), clock)["q"]  # type: ignore[arg-type]
 
 
 def over_square(quantity: str, u: sympy.Expr) -> Reading:
     stated_problem = stated(quantity, "{x: [0, 1], y: [0, 1]}")
     field, error = (Given((e, e), (X, Y), ((0.0, 1.0),) * 2) for e in (u, 1e-9 * u))
-    return read_off(stated_problem, field, error, np.zeros(1))["q"]  # type: ignore[arg-type]
+    return evaluate_quantities(stated_problem, field, error, np.zeros(1))["q"]  # type: ignore[arg-type]

@@ -7,9 +7,9 @@ from pinnkan.assembly.model import compile_model
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.blocks.levels import BlocksLevels
-from pinnkan.solver.levels import begun, solve_levels
+from pinnkan.solver.level_loop import initial_levels_state, solve_levels
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.verify.verify import Verifier
+from pinnkan.solver.verify.verifier import Verifier
 
 UNIT = {f"x{i}": "[0, 1]" for i in range(1, 5)}
 SQUARES = "(x1**2 + x2**2 + x3**2 + x4**2 + x5**2)"
@@ -57,7 +57,7 @@ def block_levels(problem, degree=None, most=20):
 
 def reached(family, count):
     """The outcome of the first ``count`` levels, fewer where the solve ends."""
-    state, verify = begun(family), Verifier(family.model)
+    state, verify = initial_levels_state(family), Verifier(family.model)
     return solve_levels(family, verify, Monitor(None, None), state, lambda s: len(s.own_levels) == count)[0]
 
 

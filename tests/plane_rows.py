@@ -43,14 +43,14 @@ def oblique(x, y):
 
 def products(rows, monkeypatch, sides=2):
     """J^T J of something by whatever is chosen, by sum factorisation, and what was chosen: with the same diagonal."""
-    monkeypatch.setattr(banded_products, "FEWEST", 1)
+    monkeypatch.setattr(banded_products, "MIN_POINTS", 1)
     some = torch.from_numpy(np.random.default_rng(1).standard_normal((*rows[0].space.shape, sides)))
     ours = MatrixFree(rows)
     found = ours(some)
     by_points = diagonal_by_points(rows)
     assert not bool(torch.isfinite(by_points).all()) or difference(ours.diagonal(), by_points) < 1e-13
     with monkeypatch.context() as m:
-        m.setattr(matrix_free, "boxes", lambda rows: ([], [list(rows)]))
+        m.setattr(matrix_free, "split_separable_boxes", lambda rows: ([], [list(rows)]))
         return found, MatrixFree(rows)(some), [type(g) for g in ours._groups]
 
 

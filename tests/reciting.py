@@ -9,12 +9,12 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import load_problem
-from pinnkan.solver.family import Measured
-from pinnkan.solver.march import march
+from pinnkan.solver.level_family import LossMinimum
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.slab_family import SolvedSlab
-from pinnkan.solver.state import Step
-from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature
+from pinnkan.solver.slab_loop import march_in_time
+from pinnkan.solver.solver_state import Step
+from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Reason
 
@@ -94,7 +94,7 @@ class Recital:
         return Aim(self.start)
 
     def measured(self, slab, at):
-        return Measured("u", (1, 1), (1, 1), 4, 9, slab.length, slab.length)
+        return LossMinimum("u", (1, 1), (1, 1), 4, 9, slab.length, slab.length)
 
     def spaces(self, slab):
         return slab.piece
@@ -146,7 +146,7 @@ class Looking:
 
 
 def marched(family, looking=None, monitor=None):
-    return march(family, looking or Looking(), monitor or Monitor(None, None))
+    return march_in_time(family, looking or Looking(), monitor or Monitor(None, None))
 
 
 def ends(out):

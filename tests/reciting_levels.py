@@ -7,10 +7,10 @@ import numpy as np
 from pinnkan.errors import SolverError
 from pinnkan.problem.registry import load_problem
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.family import ErrorEstimate, Measured
-from pinnkan.solver.levels import begun, solve_levels
+from pinnkan.solver.level_family import ErrorEstimate, LossMinimum
+from pinnkan.solver.level_loop import initial_levels_state, solve_levels
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature
+from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature
 from pinnkan.verdict.records import Evidence
 
 TOLERANCE = 1e-4
@@ -63,7 +63,7 @@ class Recital:
         assert state.at_minimum
         n = state.number
         change = self.changes[n] if n < len(self.changes) else {}
-        return replace(Measured(f"u{n}", (2**n,), (3,), 2**n + 3, 9, 4.0**-n, 4.0**-n), **change)
+        return replace(LossMinimum(f"u{n}", (2**n,), (3,), 2**n + 3, 9, 4.0**-n, 4.0**-n), **change)
 
     def estimate(self, state, measured, before):
         assert self.other is not None or len(before.levels) == state.number
@@ -101,7 +101,7 @@ class Asked:
 
 
 def solved(family, asked=None, monitor=None, state=None, **leave):
-    start = begun(family) if state is None else state
+    start = initial_levels_state(family) if state is None else state
     return solve_levels(family, asked or Asked(), monitor or Monitor(None, None), start, **leave)
 
 

@@ -19,9 +19,9 @@ def test_the_estimate_of_a_random_problem_is_honest(number):
 
 
 def test_an_estimate_a_tenth_as_large_would_fail(monkeypatch):
-    from pinnkan.solver.families.product import judging
+    from pinnkan.solver.families.product import level_estimate
 
-    monkeypatch.setattr(judging, "SAFETY", 0.1)
+    monkeypatch.setattr(level_estimate, "SAFETY", 0.1)
     assert measured(draw(4)).effectivity < 0.8
 
 

@@ -20,13 +20,14 @@ def test_the_same_answers_at_another_cost_are_no_difference(capsys):
 )
 def test_every_part_of_an_answer_counts(change, capsys):
     assert not compare([ROW], [replace(ROW, **change)])
-    assert "1 of 1 answers differ" in capsys.readouterr().out
+    assert "1 of 1 answers differ;" in capsys.readouterr().out
 
 
-def test_a_solve_that_time_ended_is_compared_by_its_verdict_alone():
+def test_a_solve_that_time_ended_is_counted_apart(capsys):
     ended = replace(ROW, verdict="not_converged", reason="max_time")
     assert compare([ended], [replace(ended, estimate=(1.0).hex(), knots="16 def", sentence="Another time.")])
-    assert not compare([ended], [ROW])
+    assert compare([ended], [ROW])
+    assert "1 ended by time, 1 in one of the two" in capsys.readouterr().out
 
 
 def test_a_problem_that_is_missing_is_a_difference():

@@ -19,7 +19,7 @@ from pinnkan.problem.statement import Condition, Problem, Side
 
 #: Data jump at an end where they differ by the first share of the largest value from those the second share of an
 #: interval inwards. Heuristic.
-JUMP, INWARDS = 1e-6, 1e-9
+JUMP_SHARE, INWARD_SHARE = 1e-6, 1e-9
 
 
 @dataclass(frozen=True)
@@ -80,42 +80,43 @@ def _as_boundary_value(condition: Condition, problem: Problem) -> BoundaryValue 
     return BoundaryValue(side, jet.unknown, normal, Tape([value], list(problem.coordinates)))
 
 
-def face_samples(given: BoundaryValue, space: Space) -> Array:
+def face_samples(boundary_value: BoundaryValue, space: Space) -> Array:
     """The prescribed data at the samples of the other coordinates: one index per coordinate, of length one across.
 
     Where they jump at an end of the space, as a source that stops with a slab of time: the limit from inside.
     """
-    across = given.side.axis
+    across = boundary_value.side.axis
     samples = [axis.samples() for axis in space.axes]
-    samples[across] = space.axes[across].breaks[[0 if given.side.end == 0 else -1]]
+    samples[across] = space.axes[across].breaks[[0 if boundary_value.side.end == 0 else -1]]
     inside = [
-        x if i == across else _inside(axis, x) for i, (axis, x) in enumerate(zip(space.axes, samples, strict=True))
+        x if i == across else _inward_samples(axis, x)
+        for i, (axis, x) in enumerate(zip(space.axes, samples, strict=True))
     ]
-    values, beside = _on_grid(given, samples), _on_grid(given, inside)
-    return np.where(np.abs(values - beside) > JUMP * np.abs(beside).max(initial=0.0), beside, values)
+    values, beside = _on_grid(boundary_value, samples), _on_grid(boundary_value, inside)
+    return np.where(np.abs(values - beside) > JUMP_SHARE * np.abs(beside).max(initial=0.0), beside, values)
 
 
-def _inside(axis: Axis, samples: Array) -> Array:
+def _inward_samples(axis: Axis, samples: Array) -> Array:
     """The samples of a coordinate with its ends moved slightly inwards."""
     moved = samples.copy()
     if not axis.periodic:
-        steps = np.maximum(INWARDS * np.diff(axis.breaks), 4.0 * np.spacing(np.abs(axis.breaks).max()))
+        steps = np.maximum(INWARD_SHARE * np.diff(axis.breaks), 4.0 * np.spacing(np.abs(axis.breaks).max()))
         moved[0], moved[-1] = samples[0] + steps[0], samples[-1] - steps[-1]
     return moved
 
 
-def _on_grid(given: BoundaryValue, samples: Sequence[Array]) -> Array:
+def _on_grid(boundary_value: BoundaryValue, samples: Sequence[Array]) -> Array:
     """The prescribed data on a tensor grid: one index per coordinate."""
-    (values,) = given.value(np.meshgrid(*samples, indexing="ij", sparse=True))
+    (values,) = boundary_value.value(np.meshgrid(*samples, indexing="ij", sparse=True))
     return np.asarray(np.broadcast_to(values, [len(x) for x in samples]), dtype=np.float64)
 
 
-def face_values(given: BoundaryValue, space: Space) -> Array:
+def face_coefficients(boundary_value: BoundaryValue, space: Space) -> Array:
     """The prescribed data as spline coefficients of the face: one index per other coordinate."""
-    return projected(space, given.side.axis, face_samples(given, space))
+    return project_face(space, boundary_value.side.axis, face_samples(boundary_value, space))
 
 
-def projected(space: Space, axis: int, values: Array) -> Array:
+def project_face(space: Space, axis: int, values: Array) -> Array:
     """Spline coefficients of a face across ``axis``, from its values at samples, of which there is one across."""
     values = np.moveaxis(values, axis, 0)[0]
     for i, other in enumerate(a for j, a in enumerate(space.axes) if j != axis):
@@ -123,7 +124,7 @@ def projected(space: Space, axis: int, values: Array) -> Array:
     return values
 
 
-def fix(
+def fix_coefficients(
     space: Space, prescribed: Sequence[tuple[BoundaryValue, Array]], start: Array, fixed: np.ndarray
 ) -> tuple[Array, np.ndarray]:
     """Write prescribed face coefficients into copies of ``start`` and ``fixed`` (mask); later ones win at edges."""
@@ -146,7 +147,7 @@ def zero_conditions(conditions: Conditions, space: Space) -> tuple[Array, np.nda
     prescribed = (*conditions.initial, *conditions.boundary)
     faces = [np.delete(np.array(space.shape[:-1]), given.side.axis) for given in prescribed]
     zeros = [(given, np.zeros(tuple(face))) for given, face in zip(prescribed, faces, strict=True)]
-    return fix(space, zeros, np.zeros(space.shape), np.zeros(space.shape, dtype=bool))
+    return fix_coefficients(space, zeros, np.zeros(space.shape), np.zeros(space.shape, dtype=bool))
 
 
 def end_trace(axis: Axis, coefficients: Array, order: int, index: int) -> Array:

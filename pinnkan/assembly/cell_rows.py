@@ -10,9 +10,9 @@ from pinnkan.assembly.ordering import Ordering
 #: Entries of the lower half of a matrix: band indices (:class:`pinnkan.assembly.ordering.Ordering`), and values.
 Entries = tuple[torch.Tensor, torch.Tensor]
 #: Entries whose band indices are computed at once, so that they stay in the cache.
-PLACED = 2**18
+INDEX_BATCH = 2**18
 #: Entries that are multiplied at once, so that they fit into memory.
-MULTIPLIED = 2**24
+PRODUCT_BATCH = 2**24
 
 
 def cell_entries(ordering: Ordering, index: torch.Tensor, blocks: torch.Tensor) -> Iterator[Entries]:
@@ -21,7 +21,7 @@ def cell_entries(ordering: Ordering, index: torch.Tensor, blocks: torch.Tensor) 
     ``index`` (cell, column): coefficient of a column; two columns may share one. Entries of the upper half and of fixed
     coefficients get the band index 0 of ignored values, in a quarter of the time of removing them.
     """
-    few = max(1, PLACED // index.shape[1] ** 2)
+    few = max(1, INDEX_BATCH // index.shape[1] ** 2)
     for start in range(0, len(index), few):
         row = ordering.position[index[start : start + few]]
         column = row.masked_fill(row < 0, ordering.size)
@@ -47,7 +47,7 @@ class CellRows:
         return max(0, int((position.amax(1) - lowest).max()))
 
     def gram(self, ordering: Ordering) -> Iterator[Entries]:
-        many = max(1, MULTIPLIED // self.index.shape[1] ** 2)
+        many = max(1, PRODUCT_BATCH // self.index.shape[1] ** 2)
         for part, index in zip(self.jacobian.split(many), self.index.split(many), strict=True):
             yield from cell_entries(ordering, index, torch.bmm(part.transpose(1, 2), part))
 

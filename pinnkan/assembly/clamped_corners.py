@@ -19,9 +19,9 @@ from pinnkan.problem.corners import Corner, equations_on, meetings
 from pinnkan.problem.statement import Equation, Jet, Problem, Side
 
 #: The number of polynomials in the angle (13, 17 and 21 agree to three decimals), and the largest exponent sought.
-FUNCTIONS, LARGEST = 16, 12.0
+POLYNOMIALS, MAX_EXPONENT = 16, 12.0
 #: Exponents this close to an integer belong to polynomials.
-WHOLE = 1e-3
+INTEGER_TOLERANCE = 1e-3
 
 #: A term c d^a u_j of an equation next to a corner, along axes that lead away from it.
 Term = tuple[Jet, float]
@@ -32,7 +32,7 @@ def clamped_corners(problem: Problem) -> tuple[Corner, ...]:
     weights = offsets(problem)
     if weights is None or problem.dimension != 2 or problem.time_axis is not None or any(problem.box.periodic):
         return ()
-    if not _leaves_open(problem, weights) or not is_elliptic(problem):
+    if not _has_mixed_term(problem, weights) or not is_elliptic(problem):
         return ()
     every = frozenset(range(len(problem.unknowns)))
     found = [
@@ -70,24 +70,27 @@ def _principal(
 
 
 def least_exponent(
-    inside: Sequence[Sequence[Term]], held: Sequence[Sequence[Sequence[Term]]], weights: Weights
+    equation_terms: Sequence[Sequence[Term]], condition_terms: Sequence[Sequence[Sequence[Term]]], weights: Weights
 ) -> float:
     """The least real part of noninteger s in solutions r^(s - d + d_j) f_j(angle) of finite energy for x, y > 0.
 
-    d_j are the offsets of the unknowns, d the largest; ``held``: the conditions for x = 0, and those for y = 0. The
-    method is rectangular collocation (Driscoll and Hale 2016, IMA J. Numer. Anal. 36). Exponents above 12 are cut.
+    d_j are the offsets of the unknowns, d the largest; ``condition_terms``: the conditions for x = 0, and those for y =
+    0. The method is rectangular collocation (Driscoll and Hale 2016, IMA J. Numer. Anal. 36). Exponents above 12 are
+    cut.
     """
     collocation = _Collocation(weights)
-    rows = [collocation.equation(terms, c) for terms, c in zip(inside, weights.equations, strict=True)]
-    rows += [collocation.condition(terms, end) for end, side in zip((-1, 0), held, strict=True) for terms in side]
+    rows = [collocation.equation(terms, c) for terms, c in zip(equation_terms, weights.equations, strict=True)]
+    rows += [
+        collocation.condition(terms, end) for end, side in zip((-1, 0), condition_terms, strict=True) for terms in side
+    ]
     powers = np.concatenate([row / np.abs(row).max() for row in rows], 1)
     degree, size = len(powers) - 1, powers.shape[1]
     left, right = np.eye(degree * size, k=size), np.eye(degree * size)
     left[-size:], right[-size:, -size:] = -np.concatenate(powers[:-1], 1), powers[-1]
     values = scipy.linalg.eigvals(left, right)
-    values = values[np.isfinite(values) & (values.real > 0.5 * max(weights.unknowns) - 1.0 + WHOLE)]
-    values = values[np.abs(values - np.round(values.real)) > WHOLE]
-    return float(min([LARGEST, *values.real]))
+    values = values[np.isfinite(values) & (values.real > 0.5 * max(weights.unknowns) - 1.0 + INTEGER_TOLERANCE)]
+    values = values[np.abs(values - np.round(values.real)) > INTEGER_TOLERANCE]
+    return float(min([MAX_EXPONENT, *values.real]))
 
 
 class _Collocation:
@@ -96,26 +99,26 @@ class _Collocation:
     def __init__(self, weights: Weights) -> None:
         self.largest = max(weights.unknowns)
         self.surplus = [d - self.largest for d in weights.unknowns]
-        self.ends = np.cumsum([0, *(FUNCTIONS + k for k in self.surplus)])
-        places = chebyshev.chebpts2(FUNCTIONS)
+        self.ends = np.cumsum([0, *(POLYNOMIALS + k for k in self.surplus)])
+        places = chebyshev.chebpts2(POLYNOMIALS)
         angle = 0.25 * np.pi * (1.0 + places)
-        self.values = np.asarray(chebyshev.chebvander(places, FUNCTIONS - 1), dtype=np.float64)
+        self.values = np.asarray(chebyshev.chebvander(places, POLYNOMIALS - 1), dtype=np.float64)
         self.nodal = np.linalg.inv(self.values)
-        slopes = np.vstack([chebyshev.chebder(np.eye(FUNCTIONS)), np.zeros(FUNCTIONS)])
+        slopes = np.vstack([chebyshev.chebder(np.eye(POLYNOMIALS)), np.zeros(POLYNOMIALS)])
         self.slopes = 4.0 / np.pi * self.values @ slopes @ self.nodal
         cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
         self.gradient = ((cos, -sin), (sin, cos))
 
     def equation(self, terms: Sequence[Term], offset: int) -> Array:
         """The rows of an equation, at as many fewer points as its order."""
-        points = chebyshev.chebpts1(FUNCTIONS - self.largest + offset)
-        return chebyshev.chebvander(points, FUNCTIONS - 1) @ self.nodal @ self._rows(terms)
+        points = chebyshev.chebpts1(POLYNOMIALS - self.largest + offset)
+        return chebyshev.chebvander(points, POLYNOMIALS - 1) @ self.nodal @ self._rows(terms)
 
     def condition(self, terms: Sequence[Term], end: int) -> Array:
         return self._rows(terms)[:, [end]]
 
     def _rows(self, terms: Sequence[Term]) -> Array:
-        out = np.zeros((self.largest + 1, FUNCTIONS, self.ends[-1]))
+        out = np.zeros((self.largest + 1, POLYNOMIALS, self.ends[-1]))
         for jet, factor in terms:
             start, stop = self.ends[jet.unknown : jet.unknown + 2]
             part: Array = factor * self.values[None, :, : stop - start]
@@ -134,7 +137,7 @@ class _Collocation:
         return out
 
 
-def _leaves_open(problem: Problem, weights: Weights) -> bool:
+def _has_mixed_term(problem: Problem, weights: Weights) -> bool:
     """Whether a principal term is mixed, or has an unknown that no side determines, such as a pressure."""
     held = {j for j, d in enumerate(weights.unknowns) if d == max(weights.unknowns)}
     pairs = ((k, jet) for k, equation in enumerate(problem.equations) for jet in equation.jets.values())

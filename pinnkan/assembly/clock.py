@@ -13,11 +13,11 @@ import numpy as np
 import scipy.linalg
 
 #: Until there is a first result, a solve may take this multiple of the limit plus so many seconds. Heuristic.
-FIRST, MORE = 1.2, 2.0
+FIRST_RESULT_FACTOR, FIRST_RESULT_SECONDS = 1.2, 2.0
 #: Multiplications that start without a check: about half a second.
-FEW = 1e10
+UNCHECKED_WORK = 1e10
 #: Order of the matrix that is factored to measure the speed, and the number of runs, of which the best counts.
-SAMPLE, TIMES = 768, 3
+SAMPLE_ORDER, SAMPLE_RUNS = 768, 3
 
 
 class OutOfTimeError(Exception):
@@ -50,13 +50,15 @@ class Clock:
 
     def check(self, seconds: float = 0.0) -> None:
         """Raise OutOfTimeError where so many further seconds would exceed the allowed time."""
-        if self.elapsed() + seconds > (self.limit if self.shows else FIRST * self.limit + MORE):
+        if self.elapsed() + seconds > (
+            self.limit if self.shows else FIRST_RESULT_FACTOR * self.limit + FIRST_RESULT_SECONDS
+        ):
             raise OutOfTimeError
 
     def factor(self, work: float) -> None:
         """Raise OutOfTimeError where so many multiplications of a factorisation could not end in time."""
-        if work > FEW and self.limit < float("inf"):
-            self.check(work / speed())
+        if work > UNCHECKED_WORK and self.limit < float("inf"):
+            self.check(work / multiplications_per_second())
 
     @contextmanager
     def working(self, kind: str, work: float) -> Iterator[None]:
@@ -71,11 +73,11 @@ class Clock:
 
 
 @lru_cache(maxsize=1)
-def speed() -> float:
+def multiplications_per_second() -> float:
     """Multiplications per second of a Cholesky factorisation on this machine under its present load."""
-    matrix, best = np.eye(SAMPLE) + 1.0 / SAMPLE, float("inf")
-    for _ in range(TIMES):
+    matrix, best = np.eye(SAMPLE_ORDER) + 1.0 / SAMPLE_ORDER, float("inf")
+    for _ in range(SAMPLE_RUNS):
         began = time.perf_counter()
         scipy.linalg.cholesky(matrix, check_finite=False)
         best = min(best, time.perf_counter() - began)
-    return SAMPLE**3 / 3.0 / max(best, 1e-9)
+    return SAMPLE_ORDER**3 / 3.0 / max(best, 1e-9)

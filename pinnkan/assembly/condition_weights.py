@@ -26,16 +26,16 @@ from pinnkan.problem.statement import Jet, Place, Point, Side
 from pinnkan.problem.units.term_sizes import WAVELENGTH, root_mean_square
 
 #: Points at which coefficients are sampled.
-LOOKED_AT = 64
+SAMPLE_POINTS = 64
 #: The least share of the typical size of terms of a condition, and the share of random jets that remains in them.
-LEAST = 1e-3
+LEAST_SHARE = 1e-3
 #: The largest ratio of the two costs above for a linear condition with derivatives. Without a limit that of a turbulent
 #: channel weighs 1e6 times as much, and an error of 5e-7 is reported as 1e-9.
-LAYERED = 1e3
+MAX_LAYER_RATIO = 1e3
 #: Newton steps to jets that satisfy a condition, one for linear conditions, and the damping factors tried for each.
-MEETING, SHARES = 8, (1.0, 0.3, 0.1, 0.03, 0.0)
+NEWTON_STEPS, STEP_SHARES = 8, (1.0, 0.3, 0.1, 0.03, 0.0)
 #: A function of an equation, points and a sign for values of unknown sign: its jets (point, jet).
-Solution: TypeAlias = Callable[[CompiledEquation, Array, float], Array]
+JetFunction: TypeAlias = Callable[[CompiledEquation, Array, float], Array]
 
 
 def condition_weight(model: Model, condition: CompiledEquation, points: Array, widths: Sequence[float | None]) -> float:
@@ -45,33 +45,33 @@ def condition_weight(model: Model, condition: CompiledEquation, points: Array, w
     functions vary over a tenth of the domain.
     """
     scale = _scale(model, widths)
-    near = points[np.linspace(0, len(points) - 1, min(LOOKED_AT, len(points))).astype(int)]
-    layer = _layer(model, scale) if condition.is_linear else _meeting(model, condition, near, scale)
+    near = points[np.linspace(0, len(points) - 1, min(SAMPLE_POINTS, len(points))).astype(int)]
+    layer = _random_layer(model, scale) if condition.is_linear else _satisfying_layer(model, condition, near, scale)
     found = [_cost(model, condition, near, scale, layer)]
     if not model.is_linear:
-        meeting = _meeting(model, condition, near, _scale(model, [None] * len(widths)))
+        meeting = _satisfying_layer(model, condition, near, _scale(model, [None] * len(widths)))
         found.append(_cost(model, condition, near, scale, meeting))
         if found[0] and found[1] and condition.is_linear and any(j.total > 0 for j in condition.jets):
-            found[0] = min(found[0], LAYERED * found[1])
+            found[0] = min(found[0], MAX_LAYER_RATIO * found[1])
     root = float(np.prod([h**0.5 for h in widths if h is not None]))
     return root * max((cost for cost in found if cost is not None), default=1.0)
 
 
 def _cost(
-    model: Model, condition: CompiledEquation, near: Array, scale: Sequence[float], solution: Solution
+    model: Model, condition: CompiledEquation, side_points: Array, scale: Sequence[float], jet_function: JetFunction
 ) -> float | None:
     """The cost of a unit mismatch with coefficients at a given solution; None where it is not known."""
-    own = _largest(_terms(model, [condition], near, scale, solution))
-    inside = _largest(_terms(model, model.equations, near, scale, solution))
+    own = _largest(_terms(model, [condition], side_points, scale, jet_function))
+    inside = _largest(_terms(model, model.equations, side_points, scale, jet_function))
     if not any(inside.get(unknown) for unknown in own):  # the equations degenerate at these points
         rng = np.random.default_rng(0)
-        somewhere = model.problem.domain.sample(LOOKED_AT, lambda *shape: rng.random(shape))
-        inside = _largest(_terms(model, model.equations, somewhere, scale, _layer(model, scale)))
+        somewhere = model.problem.domain.sample(SAMPLE_POINTS, lambda *shape: rng.random(shape))
+        inside = _largest(_terms(model, model.equations, somewhere, scale, _random_layer(model, scale)))
     costs = [inside[unknown] / size for unknown, size in own.items() if size > 0.0 and inside.get(unknown)]
     return (max if model.corner_weights is None else min)(costs, default=None)
 
 
-def near_corners(
+def corner_factors(
     model: Model, condition: CompiledEquation, points: Array, widths: Sequence[float | None]
 ) -> Array | None:
     """The factor on :func:`condition_weight` at each point, (point), where conditions change; else None.
@@ -91,7 +91,7 @@ def near_corners(
     ]
     sizes = np.abs(slopes * np.array(rates)).max(-1)
     typical = float(np.sqrt((sizes**2).mean()))
-    return np.asarray(weights * typical / np.maximum(sizes, LEAST * typical))
+    return np.asarray(weights * typical / np.maximum(sizes, LEAST_SHARE * typical))
 
 
 def _scale(model: Model, widths: Sequence[float | None]) -> list[float]:
@@ -109,16 +109,20 @@ def _largest(terms: Iterator[tuple[Jet, float]]) -> dict[int, float]:
 
 
 def _terms(
-    model: Model, equations: Sequence[CompiledEquation], points: Array, scale: Sequence[float], solution: Solution
+    model: Model,
+    equations: Sequence[CompiledEquation],
+    points: Array,
+    scale: Sequence[float],
+    jet_function: JetFunction,
 ) -> Iterator[tuple[Jet, float]]:
     """Iterate over the terms of equations and their root mean square, for functions that vary over ``scale``.
 
-    ``scale``: by coordinate, infinite for no variation; ``solution``: where coefficients are taken.
+    ``scale``: by coordinate, infinite for no variation; ``jet_function``: where coefficients are taken.
     """
     for equation in equations:
         rates = _rates(equation.jets, scale)
         signs = SIGNS[: 1 if equation.is_linear else None]
-        slopes = [equation.linearise_numpy(points, solution(equation, points, sign))[1] for sign in signs]
+        slopes = [equation.linearise_numpy(points, jet_function(equation, points, sign))[1] for sign in signs]
         found = [[root_mean_square(s) for s in each.T] for each in slopes]
         yield from zip(equation.jets, rates * np.min(found, axis=0), strict=True)
 
@@ -128,7 +132,7 @@ def _rates(jets: Sequence[Jet], scale: Sequence[float]) -> Array:
     return np.array([float(np.prod(np.array(scale) ** -np.array(j.order, dtype=np.float64))) for j in jets])
 
 
-def _layer(model: Model, scale: Sequence[float]) -> Solution:
+def _random_layer(model: Model, scale: Sequence[float]) -> JetFunction:
     """Random functions of the natural sizes of unknowns that vary over ``scale``."""
 
     def jets(equation: CompiledEquation, points: Array, sign: float) -> Array:
@@ -140,87 +144,91 @@ def _layer(model: Model, scale: Sequence[float]) -> Solution:
     return jets
 
 
-def _meeting(model: Model, condition: CompiledEquation, near: Array, scale: Sequence[float]) -> Solution:
-    """Random functions as :func:`_layer`, whose jets satisfy a condition at the points ``near`` a side.
+def _satisfying_layer(
+    model: Model, condition: CompiledEquation, side_points: Array, scale: Sequence[float]
+) -> JetFunction:
+    """Random functions as :func:`_random_layer`, whose jets satisfy a condition at the points ``side_points`` a side.
 
     A small share of their deviation remains: |u_x|^(-1/2) would be rounding where all slopes are zero.
     """
-    free = _layer(model, scale)
+    free = _random_layer(model, scale)
     is_slope = np.array([j.total > 0 for j in condition.jets])
     squares = (_rates(condition.jets, scale) * [model.sizes[j.unknown] for j in condition.jets] * is_slope) ** 2
 
     @cache
     def known(sign: float) -> Array:
         """Jets that satisfy the condition, from the random ones or from zero slopes, whichever leaves less."""
-        starts = free(condition, near, sign), np.where(is_slope, 0.0, free(condition, near, sign))
-        return _nearer(condition, near, [_newton(condition, near, start, squares) for start in starts])
+        starts = free(condition, side_points, sign), np.where(is_slope, 0.0, free(condition, side_points, sign))
+        return _best_candidate(
+            condition, side_points, [_newton(condition, side_points, start, squares) for start in starts]
+        )
 
     def jets(equation: CompiledEquation, points: Array, sign: float) -> Array:
         values = free(equation, points, sign)
         for k, jet in enumerate(condition.jets):
             if jet in equation.jets:
                 own = equation.jets.index(jet)
-                values[:, own] = known(sign)[:, k] + LEAST * (values[:, own] - known(sign)[:, k])
+                values[:, own] = known(sign)[:, k] + LEAST_SHARE * (values[:, own] - known(sign)[:, k])
         return values
 
     return jets
 
 
-def _newton(condition: CompiledEquation, near: Array, jets: Array, squares: Array) -> Array:
-    """Jets after damped Newton steps towards a condition; ``squares``: the squared size of each, as a metric.
+def _newton(condition: CompiledEquation, side_points: Array, jets: Array, squared_sizes: Array) -> Array:
+    """Jets after damped Newton steps towards a condition; ``squared_sizes``: the squared size of each, as a metric.
 
     Full steps diverge for h_x / sqrt(1 + h_x^2) = 0.6: from h_x = 10 to -385.
     """
-    for _ in range(1 if condition.is_linear else MEETING):
-        left, slopes = condition.linearise_numpy(near, jets)
+    for _ in range(1 if condition.is_linear else NEWTON_STEPS):
+        left, slopes = condition.linearise_numpy(side_points, jets)
         with np.errstate(all="ignore"):
-            step = slopes * squares * (left / (slopes**2 * squares).sum(-1))[:, None]
+            step = slopes * squared_sizes * (left / (slopes**2 * squared_sizes).sum(-1))[:, None]
         step = np.where(np.isfinite(step), step, 0.0)
-        jets = _nearer(condition, near, [jets - share * step for share in SHARES])
+        jets = _best_candidate(condition, side_points, [jets - share * step for share in STEP_SHARES])
     return jets
 
 
-def _nearer(condition: CompiledEquation, near: Array, tried: Sequence[Array]) -> Array:
-    """At each point the jets, among those ``tried``, with the least residual of a condition."""
-    left = np.abs([condition.linearise_numpy(near, jets)[0] for jets in tried])
+def _best_candidate(condition: CompiledEquation, side_points: Array, candidates: Sequence[Array]) -> Array:
+    """At each point the jets, among those ``candidates``, with the least residual of a condition."""
+    left = np.abs([condition.linearise_numpy(side_points, jets)[0] for jets in candidates])
     best = np.argmin(np.where(np.isfinite(left), left, np.inf), axis=0)
-    return np.asarray(np.array(tried)[best, np.arange(len(near))])
+    return np.asarray(np.array(candidates)[best, np.arange(len(side_points))])
 
 
-def growth_rate(model: Model, length: float) -> float:
+def growth_residual(model: Model, length: float) -> float:
     """The largest term of the equations for a function that grows from zero to one over a slab of some length."""
-    return max((size for _, size in _in_time(model, length)), default=0.0)
+    return max((size for _, size in _growth_terms(model, length)), default=0.0)
 
 
-def slowest_rate(model: Model, length: float) -> float:
+def least_growth_residual(model: Model, length: float) -> float:
     """The smallest, over all unknowns, of their largest term with a derivative in time for such a function.
 
     For an unknown without any, such as m = w_xx beside w_tt, its largest other term counts.
     """
     in_time: dict[int, float] = {}
     at_once: dict[int, float] = {}
-    for jet, size in _in_time(model, length):
+    for jet, size in _growth_terms(model, length):
         found = in_time if jet.order[-1] > 0 else at_once
         found[jet.unknown] = max(found.get(jet.unknown, 0.0), size)
     held = [size for unknown, size in at_once.items() if unknown not in in_time and size > 0.0]
     return min([*in_time.values(), *held], default=0.0)
 
 
-def _in_time(model: Model, length: float) -> Iterator[tuple[Jet, float]]:
+def _growth_terms(model: Model, length: float) -> Iterator[tuple[Jet, float]]:
     """The terms of functions that vary in time over ``length`` and, in general, not in space.
 
     If all derivatives in time are mixed (w_xt = p_xx) functions vary over the box, and terms without them are left out.
     """
-    points = model.problem.domain.sample(LOOKED_AT, lambda *shape: np.random.default_rng(0).random(shape))
+    points = model.problem.domain.sample(SAMPLE_POINTS, lambda *shape: np.random.default_rng(0).random(shape))
     rates = [j.order for e in model.equations for j in e.jets if j.order[-1]]
     still = not rates or any(not any(order[:-1]) for order in rates)
     across = [np.inf] * (len(model.problem.coordinates) - 1) if still else list(model.problem.box.lengths[:-1])
     scale = [*across, length]
-    found = _terms(model, model.equations, points, scale, _layer(model, scale))
+    found = _terms(model, model.equations, points, scale, _random_layer(model, scale))
     return (term for term in found if still or term[0].order[-1])
 
 
-def held_by(place: Place, space: Space, model: Model) -> tuple[float | None, ...]:
+def fixed_coordinates(place: Place, space: Space, model: Model) -> tuple[float | None, ...]:
     """The value of each coordinate that a place fixes, None along it; for an integral the midpoint in space."""
     if isinstance(place, Point):
         return place.position
@@ -231,7 +239,7 @@ def held_by(place: Place, space: Space, model: Model) -> tuple[float | None, ...
     return tuple(None if i == time else float(np.mean(a.breaks[[0, -1]])) for i, a in enumerate(space.axes))
 
 
-def width_at(axis: Axis, x: float) -> float:
+def width_over_degree(axis: Axis, x: float) -> float:
     """The width of the interval that contains x, over the degree."""
     k = int(np.clip(np.searchsorted(axis.breaks, x) - 1, 0, axis.intervals - 1))
     return float(np.diff(axis.breaks)[k]) / axis.degree

@@ -2,16 +2,16 @@
 
 import torch
 
-from pinnkan.assembly.device import at_once
+from pinnkan.assembly.device import batch_size
 from pinnkan.kan.table import Pairs, Table
 
 #: Products in memory at once, 8 MB. Without a limit rows of coarse functions on 640 x 640 fine intervals take 126 MB.
-SUMMED = 2**20
+BATCH_PRODUCTS = 2**20
 #: The orders of two derivatives in the coordinates that remain.
 Orders = tuple[tuple[int, ...], tuple[int, ...]]
 
 
-def contract_one(table: Table, parts: dict[Orders, torch.Tensor], pairs: Pairs) -> dict[Orders, torch.Tensor]:
+def contract_coordinate(table: Table, parts: dict[Orders, torch.Tensor], pairs: Pairs) -> dict[Orders, torch.Tensor]:
     """Contract the points and intervals of one coordinate.
 
     ``parts``, by the orders of both factors in the remaining coordinates: (pairs done, interval, point, ..) to (pairs
@@ -35,7 +35,7 @@ def contract_one(table: Table, parts: dict[Orders, torch.Tensor], pairs: Pairs) 
                 factor.addcmul_(left[a], right[b])
         values = torch.cat([p.movedim(0, 2).reshape(count, points, -1) for _, p in members], 1)
         summed = values.new_zeros((len(pairs.row), values.shape[2]))
-        few = max(1, at_once(SUMMED, values.device) // (factors.shape[2] * values.shape[2]))
+        few = max(1, batch_size(BATCH_PRODUCTS, values.device) // (factors.shape[2] * values.shape[2]))
         for start in range(0, count, few):
             some = slice(start, start + few)
             local = torch.bmm(factors[some].transpose(1, 2), values[some]).flatten(0, 1)

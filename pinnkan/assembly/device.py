@@ -3,7 +3,7 @@
 import torch
 
 #: The factor on chunk sizes on other devices, whose kernels take some microseconds to start. Heuristic, not measured.
-LARGER = 32
+DEVICE_FACTOR = 32
 
 
 def is_host(device: torch.device) -> bool:
@@ -11,6 +11,6 @@ def is_host(device: torch.device) -> bool:
     return device.type == "cpu"
 
 
-def at_once(count: int, device: torch.device) -> int:
+def batch_size(count: int, device: torch.device) -> int:
     """The size of a chunk on a device that is ``count`` on the host."""
-    return count if is_host(device) else LARGER * count
+    return count if is_host(device) else DEVICE_FACTOR * count

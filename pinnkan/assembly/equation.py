@@ -12,18 +12,18 @@ import numpy as np
 import sympy
 import torch
 
-from pinnkan.assembly.device import at_once
-from pinnkan.assembly.limits import may_be_undefined, with_limits
-from pinnkan.assembly.tensor_rows import within
+from pinnkan.assembly.device import batch_size
+from pinnkan.assembly.indeterminate_forms import fill_limits, may_be_undefined
+from pinnkan.assembly.tensor_rows import interval_index
 from pinnkan.kan.table import Table
 from pinnkan.problem.expressions.functions import Signum, UnitStep
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Interface, Jet, Problem
 
 #: Points at which formulas are evaluated at once; long ones leave dozens of intermediate values at each.
-AT_ONCE = 2**16
+BATCH_POINTS = 2**16
 #: The offset of derivative orders below an interface: one more than the highest order across it.
-SHIFT = 2
+BELOW_SHIFT = 2
 
 
 class CompiledEquation:
@@ -91,7 +91,7 @@ class CompiledEquation:
 
         Formulas of one coordinate are then evaluated once per line of a grid.
         """
-        shape, most = jets.shape[:-1], at_once(AT_ONCE, jets.device)
+        shape, most = jets.shape[:-1], batch_size(BATCH_POINTS, jets.device)
         few = max(1, most * len(jets) // max(jets[..., 0:1].numel(), 1))
         if jets.ndim == 1 or few >= len(jets):
             return self._linearised(coordinates, jets)
@@ -107,7 +107,7 @@ class CompiledEquation:
         """F at points, with ``coordinates`` and each of the ``jets`` as arrays that broadcast to the points."""
         shape = np.broadcast_shapes(*(x.shape for x in (*coordinates, *jets)))
         value = _filled(self.value([*coordinates, *jets], torch)[0], shape, coordinates[0])
-        return with_limits(self.value, coordinates, jets, [value])[0] if self._is_undefined_somewhere else value
+        return fill_limits(self.value, coordinates, jets, [value])[0] if self._is_undefined_somewhere else value
 
     def slopes_on(self, coordinates: Sequence[torch.Tensor]) -> list[Any]:
         """dF/djet for each jet of a linear equation: numbers, or arrays that broadcast to the points."""
@@ -119,8 +119,8 @@ class CompiledEquation:
         shape = jets.shape[:-1]
         full = [_filled(o, shape, jets) for o in outputs]
         if self._is_undefined_somewhere:
-            full = with_limits(self._tape, coordinates, jets.unbind(-1), full)
-        weights = last(full[1:]) if len(full) > 1 else jets.new_zeros((*shape, 0))
+            full = fill_limits(self._tape, coordinates, jets.unbind(-1), full)
+        weights = stack_last(full[1:]) if len(full) > 1 else jets.new_zeros((*shape, 0))
         return full[0], weights
 
     def terms_numpy(self, points: np.ndarray, jets: np.ndarray) -> np.ndarray:
@@ -148,26 +148,26 @@ def where_not_finite(problem: Problem, patches: Iterable[tuple[CompiledEquation,
     return "in a sum of squares"
 
 
-def last(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+def stack_last(parts: Sequence[torch.Tensor]) -> torch.Tensor:
     """Stack arrays along a new last index, each part contiguous in memory."""
     return torch.stack(tuple(parts)).movedim(0, -1)
 
 
-def coordinates_on(tables: Sequence[Table]) -> list[torch.Tensor]:
+def grid_coordinates(tables: Sequence[Table]) -> list[torch.Tensor]:
     """The points of each coordinate, as arrays that broadcast to (interval, point, interval, ..)."""
-    return [on_grid(t.nodes, i, len(tables)) for i, t in enumerate(tables)]
+    return [broadcast_to_grid(t.nodes, i, len(tables)) for i, t in enumerate(tables)]
 
 
-def on_grid(values: torch.Tensor, index: int, coordinates: int) -> torch.Tensor:
+def broadcast_to_grid(values: torch.Tensor, index: int, coordinates: int) -> torch.Tensor:
     """Reshape (interval, point) of coordinate ``index`` to broadcast to (interval, point, interval, ..)."""
     return values.reshape([1] * (2 * index) + list(values.shape) + [1] * (2 * (coordinates - 1 - index)))
 
 
-def in_part(scale: float | torch.Tensor, part: slice, along: int) -> float | torch.Tensor:
+def scale_part(scale: float | torch.Tensor, part: slice, coordinate: int) -> float | torch.Tensor:
     """The part of a scale, a number or (interval, 1, interval, ..), in some intervals of a coordinate."""
-    if isinstance(scale, float) or scale.ndim == 0 or scale.shape[2 * along] == 1:
+    if isinstance(scale, float) or scale.ndim == 0 or scale.shape[2 * coordinate] == 1:
         return scale
-    return scale[within(part, along)]
+    return scale[interval_index(part, coordinate)]
 
 
 def _filled(value: Any, shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
@@ -176,15 +176,15 @@ def _filled(value: Any, shape: tuple[int, ...], like: torch.Tensor) -> torch.Ten
     return like.new_full(shape, float(value))
 
 
-def on_plane(interface: Interface, text: str, coordinates: Sequence[sympy.Symbol]) -> CompiledEquation:
+def interface_equation(interface: Interface, text: str, coordinates: Sequence[sympy.Symbol]) -> CompiledEquation:
     """The condition on a plane across which the slope may jump, as an equation of one-sided derivatives.
 
-    A derivative of order k across the plane is the one above, of order k + :data:`SHIFT` that of order k below, so the
-    rows are those of any equation on a table of two-sided derivatives (:func:`pinnkan.kan.table.joint_table`).
+    A derivative of order k across the plane is the one above, of order k + :data:`BELOW_SHIFT` that of order k below,
+    so the rows are those of any equation on a table of two-sided derivatives (:func:`pinnkan.kan.table.joint_table`).
     """
-    jets = {**interface.above, **{s: _beneath(j, interface.axis) for s, j in interface.below.items()}}
+    jets = {**interface.above, **{s: _jet_below(j, interface.axis) for s, j in interface.below.items()}}
     return CompiledEquation(Equation(interface.residual, jets, f"the flux of {text}"), coordinates)
 
 
-def _beneath(jet: Jet, axis: int) -> Jet:
-    return Jet(jet.unknown, tuple(n + SHIFT * (i == axis) for i, n in enumerate(jet.order)))
+def _jet_below(jet: Jet, axis: int) -> Jet:
+    return Jet(jet.unknown, tuple(n + BELOW_SHIFT * (i == axis) for i, n in enumerate(jet.order)))

@@ -2,10 +2,10 @@
 
 The integral couples all coefficients, so its row is never squared. J^T J contains a surrogate row instead: the same
 condition at the midpoint of the domain, times its measure, which is equivalent on constants. Each step is then
-corrected until the integral conditions hold and the surrogate rows have no effect (:func:`settled`).
+corrected until the integral conditions hold and the surrogate rows have no effect (:func:`enforce_integrals`).
 
-In the checks a condition at a point of the plane is replaced by the integral (:func:`as_seen`). On ever finer knots
-there are functions of size one that vanish at a point and that no equation detects.
+In the checks a condition at a point of the plane is replaced by the integral (:func:`integral_form`). On ever finer
+knots there are functions of size one that vanish at a point and that no equation detects.
 """
 
 from collections.abc import Callable, Sequence
@@ -43,59 +43,59 @@ class IntegralRows:
 
 
 @dataclass(frozen=True, eq=False)
-class ValueRows(TensorRows):
+class PointValueRows(TensorRows):
     """Rows of a condition at a point; ``integral``: the mean of the same condition over the domain."""
 
     integral: IntegralRows
 
 
 @dataclass(frozen=True, eq=False)
-class MiddleRows(ValueRows):
+class SurrogateRows(PointValueRows):
     """Surrogate rows at the midpoint that stand for an integral condition and carry its residual."""
 
 
-def as_seen(rows: Rows | IntegralRows) -> Rows | IntegralRows:
+def integral_form(rows: Rows | IntegralRows) -> Rows | IntegralRows:
     """Replace rows at a point by the rows of the integral, for checks; other rows are returned unchanged.
 
     The residual of the integral is zero where the condition itself is one at a point.
     """
-    if not isinstance(rows, ValueRows):
+    if not isinstance(rows, PointValueRows):
         return rows
-    if isinstance(rows, MiddleRows):
+    if isinstance(rows, SurrogateRows):
         return rows.integral
     grid = rows.integral.grid
     return replace(rows.integral, grid=replace(grid, residual=torch.zeros_like(grid.residual)))
 
 
-class ValuePatch(Patch):
+class PointValuePatch(Patch):
     """A condition at a point; ``whole``: the same condition as an integral."""
 
     def __init__(
-        self, equation: CompiledEquation, space: Space, tables: Sequence[Table], whole: "IntegralPatch"
+        self, equation: CompiledEquation, space: Space, tables: Sequence[Table], integral_patch: "IntegralPatch"
     ) -> None:
         super().__init__(equation, space, tables)
-        self.whole = whole
+        self.whole = integral_patch
 
-    def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> ValueRows:
-        at = super().tensor_rows(self.jets(coefficients), moves)
-        integral = self.whole.rows(coefficients, moves).integral
-        return ValueRows(at.space, at.tables, at.jets, at.weights, at.residual, integral)
+    def rows(self, coefficients: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]) -> PointValueRows:
+        at = super().tensor_rows(self.jets(coefficients), prescribed_steps)
+        integral = self.whole.rows(coefficients, prescribed_steps).integral
+        return PointValueRows(at.space, at.tables, at.jets, at.weights, at.residual, integral)
 
 
 class IntegralPatch(Patch):
     """The integrand of a condition on all cells, to be summed over space; ``middle``: tables of the midpoint there."""
 
     def __init__(
-        self, equation: CompiledEquation, space: Space, tables: Sequence[Table], middle: Sequence[Table]
+        self, equation: CompiledEquation, space: Space, tables: Sequence[Table], middle_tables: Sequence[Table]
     ) -> None:
-        over = [i for i, (t, m) in enumerate(zip(tables, middle, strict=True)) if t is not m]
+        over = [i for i, (t, m) in enumerate(zip(tables, middle_tables, strict=True)) if t is not m]
         measure = float(np.prod([float(tables[i].weights.sum()) for i in over]))
         super().__init__(equation, space, tables, measure**-0.5)
-        self.middle = tuple(middle)
+        self.middle = tuple(middle_tables)
         self.summed = tuple(2 * i + k for i in over for k in (0, 1))
         for i in over:
             self.roots[i] = self.roots[i].square()
-        self.count = int(np.prod([t.nodes.numel() for t, m in zip(tables, middle, strict=True) if t is m]))
+        self.count = int(np.prod([t.nodes.numel() for t, m in zip(tables, middle_tables, strict=True) if t is m]))
 
     def loss(self, coefficients: torch.Tensor) -> float:
         return float(self.residual(coefficients).square().sum())
@@ -104,16 +104,16 @@ class IntegralPatch(Patch):
         """The residual of the mean at every time, times the root of the quadrature weight in time."""
         return super().residual(coefficients).sum(self.summed)
 
-    def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> MiddleRows:
-        return self.rows_at(self.jets(coefficients), moves)
+    def rows(self, coefficients: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]) -> SurrogateRows:
+        return self.rows_at(self.jets(coefficients), prescribed_steps)
 
-    def rows_at(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> MiddleRows:
-        whole = IntegralRows(self.tensor_rows(jets, moves), self.summed)
+    def rows_at(self, jets: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]) -> SurrogateRows:
+        whole = IntegralRows(self.tensor_rows(jets, prescribed_steps), self.summed)
         weights = whole.grid.weights.sum(self.summed, keepdim=True)
-        return MiddleRows(self.space, self.middle, whole.grid.jets, weights, whole.residual, whole)
+        return SurrogateRows(self.space, self.middle, whole.grid.jets, weights, whole.residual, whole)
 
 
-def settled(
+def enforce_integrals(
     rows: Sequence[Rows],
     ordering: Ordering,
     step: Array,
@@ -127,7 +127,7 @@ def settled(
     d = step + A^-1 m^T a + A^-1 g^T b. It ignores m where a = rho + m d, and b are then the multipliers of g d = -rho,
     zero where the integral alone determines a free constant, such as that of a pressure.
     """
-    placed = [r for r in rows if isinstance(r, MiddleRows)]
+    placed = [r for r in rows if isinstance(r, SurrogateRows)]
     counts = [r.residual.shape[:-1].numel() for r in placed]
     total, first = sum(counts), 0
     units = [r.residual.new_zeros((*r.residual.shape[:-1], total)) for r in placed]
@@ -136,17 +136,19 @@ def settled(
         first += size
     own = iter(units)
     zero = [r.residual.new_zeros((*r.residual.shape[:-1], total)) for r in rows]
-    residuals = [-next(own) if isinstance(r, MiddleRows) else z for r, z in zip(rows, zero, strict=True)]
+    residuals = [-next(own) if isinstance(r, SurrogateRows) else z for r, z in zip(rows, zero, strict=True)]
     gradients = (r.integral.transpose(ordering, unit).cpu().numpy() for r, unit in zip(placed, units, strict=True))
     moves = np.concatenate([solve(residuals), backsolve(sum(gradients, np.zeros((ordering.size, total))))], 1)
-    at_points, integrals = _seen(placed, ordering, moves), _integrals(placed, ordering, moves)
+    at_points, integrals = _surrogate_images(placed, ordering, moves), _integral_images(placed, ordering, moves)
     at_points[:, :total] -= np.eye(total)
-    rho = stacked([r.residual for r in placed])
-    lacking = np.concatenate([rho + _seen(placed, ordering, step), rho + _integrals(placed, ordering, step)])
-    return step - moves @ _balanced(np.concatenate([at_points, integrals]), lacking)
+    rho = stack_rows([r.residual for r in placed])
+    lacking = np.concatenate(
+        [rho + _surrogate_images(placed, ordering, step), rho + _integral_images(placed, ordering, step)]
+    )
+    return step - moves @ _equilibrated_solution(np.concatenate([at_points, integrals]), lacking)
 
 
-def _balanced(matrix: Array, right: Array) -> Array:
+def _equilibrated_solution(matrix: Array, right: Array) -> Array:
     """The least-squares solution of ``matrix`` x = ``right`` after scaling columns, and then rows, to norm one.
 
     Without scaling the columns may differ by 1e7, and the rank decision takes small singular values for rounding.
@@ -159,20 +161,20 @@ def _balanced(matrix: Array, right: Array) -> Array:
     return np.asarray(found / columns[:, None])
 
 
-def _seen(placed: Sequence[MiddleRows], ordering: Ordering, step: Array) -> Array:
+def _surrogate_images(placed: Sequence[SurrogateRows], ordering: Ordering, step: Array) -> Array:
     """The surrogate rows applied to steps: (row, rhs)."""
-    return stacked([r.apply(ordering, _tensor(step, r)) for r in placed])
+    return stack_rows([r.apply(ordering, _tensor(step, r)) for r in placed])
 
 
-def _integrals(placed: Sequence[MiddleRows], ordering: Ordering, step: Array) -> Array:
+def _integral_images(placed: Sequence[SurrogateRows], ordering: Ordering, step: Array) -> Array:
     """The integral rows applied to steps: (row, rhs)."""
-    return stacked([r.integral.apply(ordering, _tensor(step, r)) for r in placed])
+    return stack_rows([r.integral.apply(ordering, _tensor(step, r)) for r in placed])
 
 
-def _tensor(step: Array, like: MiddleRows) -> torch.Tensor:
+def _tensor(step: Array, like: SurrogateRows) -> torch.Tensor:
     return torch.from_numpy(step).to(like.residual)
 
 
-def stacked(rows: Sequence[torch.Tensor]) -> Array:
+def stack_rows(rows: Sequence[torch.Tensor]) -> Array:
     """Concatenate the rows of all blocks: (row, rhs)."""
     return np.concatenate([r.reshape(-1, r.shape[-1]).cpu().numpy() for r in rows])

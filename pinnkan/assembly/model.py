@@ -10,17 +10,17 @@ import torch
 
 from pinnkan.assembly.boundary_values import BoundaryValue, Conditions
 from pinnkan.assembly.clock import Clock
-from pinnkan.assembly.equation import CompiledEquation, on_plane
-from pinnkan.assembly.roots import continued
+from pinnkan.assembly.equation import CompiledEquation, interface_equation
+from pinnkan.assembly.odd_powers import odd_continuation
 from pinnkan.assembly.row_weights import (
     CornerWeights,
-    bent_weights,
-    closing_weight,
-    closures,
+    algebraic_equations,
+    algebraic_weight,
+    cell_weights,
     corner_weights,
-    finer,
-    local_weight,
-    surpluses,
+    deficit_weights,
+    incompatible_corner_weights,
+    offset_deficits,
 )
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
@@ -31,7 +31,7 @@ from pinnkan.problem.units.natural_units import natural_sizes
 
 #: The weight, in norms of functions of an evolving system, of an unknown without derivatives in time. With weight one,
 #: Taylor-Green vortices at 1e-5 failed on the pressure (degree 10 in time): 1.8e-3.
-FOLLOWING = 1e-3
+NO_RATE_WEIGHT = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class Model:
 
     @cached_property
     def counted(self) -> tuple[float, ...]:
-        """The weight of each unknown in norms of functions: one, or :data:`FOLLOWING`.
+        """The weight of each unknown in norms of functions: one, or :data:`NO_RATE_WEIGHT`.
 
         The latter where an unknown has no finite norm, or no derivative in time although others have, as a pressure.
         """
@@ -78,7 +78,7 @@ class Model:
         evolving = {j.unknown for e in self.equations for j in e.jets if in_time and j.order[-1]}
         little = {i for i in range(len(self.problem.unknowns)) if evolving and i not in evolving}
         little |= self.problem.unbounded
-        return tuple(FOLLOWING if i in little else 1.0 for i in range(len(self.problem.unknowns)))
+        return tuple(NO_RATE_WEIGHT if i in little else 1.0 for i in range(len(self.problem.unknowns)))
 
     @cached_property
     def after_start(self) -> "Model":
@@ -106,27 +106,27 @@ class Model:
 
     @cached_property
     def bent_weights(self) -> CornerWeights | None:
-        """The weights near incompatible corners (:func:`pinnkan.assembly.row_weights.bent_weights`), or None."""
-        return bent_weights(self.problem)
+        """Weights near incompatible corners; None: no such corner."""
+        return incompatible_corner_weights(self.problem)
 
     @cached_property
     def surpluses(self) -> tuple[int, ...]:
-        """The deficit of each equation's offset (:func:`pinnkan.assembly.row_weights.surpluses`)."""
-        return surpluses(self.problem)
+        """The deficit of each equation's offset (:func:`pinnkan.assembly.row_weights.offset_deficits`)."""
+        return offset_deficits(self.problem)
 
     @cached_property
     def closures(self) -> tuple[bool, ...]:
-        """Whether each equation is algebraic (:func:`pinnkan.assembly.row_weights.closures`)."""
-        return closures(self.problem)
+        """Whether each equation is algebraic (:func:`pinnkan.assembly.row_weights.algebraic_equations`)."""
+        return algebraic_equations(self.problem)
 
     def weights(self, space: Space, tables: Sequence[Table]) -> list[float | torch.Tensor]:
         """The weight of the rows of each equation: a number, or (interval, 1 or point, interval, ..)."""
-        closing = closing_weight(self.problem, space) if any(self.closures) else 1.0
+        closing = algebraic_weight(self.problem, space) if any(self.closures) else 1.0
         scales: list[float | torch.Tensor] = [
-            f * (closing if c else 1.0) for f, c in zip(finer(self.surpluses), self.closures, strict=True)
+            f * (closing if c else 1.0) for f, c in zip(deficit_weights(self.surpluses), self.closures, strict=True)
         ]
         if self.corner_weights is None:
-            local = [local_weight(space, s) for s in self.surpluses]
+            local = [cell_weights(space, s) for s in self.surpluses]
             scales = [f if w is None else f * w.to(self.device) for f, w in zip(scales, local, strict=True)]
         near = self.corner_weights or self.bent_weights
         return scales if near is None else [near.on(tables, k) * s for k, s in enumerate(scales)]
@@ -153,11 +153,13 @@ class DividedModel(Model):
 
 def compile_model(problem: Problem, conditions: Conditions, device: torch.device, clock: Clock | None = None) -> Model:
     """Compile the equations, interfaces and conditions that become rows; ``clock``: None for no time limit."""
-    equations = tuple(CompiledEquation(continued(e), problem.coordinates) for e in problem.equations)
+    equations = tuple(CompiledEquation(odd_continuation(e), problem.coordinates) for e in problem.equations)
     rows = tuple(
         (c, CompiledEquation(c.equation, problem.coordinates)) for c in conditions.rows if c.equation is not None
     )
     orders = tuple(max(e.orders[i] for e in problem.equations) for i in range(problem.dimension))
-    planes = tuple((i, on_plane(i, e.text, problem.coordinates)) for e in problem.equations for i in e.interfaces)
+    planes = tuple(
+        (i, interface_equation(i, e.text, problem.coordinates)) for e in problem.equations for i in e.interfaces
+    )
     linear = all(e.is_linear for e in (*equations, *(r for _, r in rows), *(i for _, i in planes)))
     return Model(problem, conditions, device, equations, rows, orders, linear, planes, clock or Clock())

@@ -11,7 +11,7 @@ from pinnkan.kan.product import Space
 from pinnkan.kan.table import Pairs, Table
 
 #: Below this number of coefficients hundreds of patterns are cached: slabs of four ordinary equations need ten.
-SMALL = 1000
+SMALL_SIZE = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ def outermost_first(shape: Sequence[int]) -> list[int]:
 
 
 @dataclass(frozen=True, eq=False)
-class Pattern:
+class BandPattern:
     """The band index of each contracted value, 0 for those of the upper half and of fixed coefficients.
 
     ``twice``: values that stand for both halves and lie on the diagonal, across the seam of a few periodic intervals.
@@ -108,27 +108,31 @@ class Pattern:
 
 
 @dataclass(frozen=True)
-class _Places:
+class _TableIndex:
     """The coefficient indices of a table without its knots: equal if these indices are equal."""
 
     index: bytes
     table: Table = field(compare=False)
 
 
-def find_pattern(shape: tuple[int, ...], tables: Sequence[Table], ordering: Ordering, u: int, v: int) -> Pattern:
+def find_band_pattern(
+    shape: tuple[int, ...], tables: Sequence[Table], ordering: Ordering, u: int, v: int
+) -> BandPattern:
     """The pattern of products of functions of unknowns ``u`` and ``v``, contracted with the longest coordinate last.
 
     Cached for tables with equal coefficient indices, whatever the knots.
     """
-    places = tuple(_Places(t.index.cpu().numpy().tobytes(), t) for t in tables)
-    return (_small if np.prod(shape) < SMALL else _large)(shape, places, ordering, u, v)
+    places = tuple(_TableIndex(t.index.cpu().numpy().tobytes(), t) for t in tables)
+    return (_small if np.prod(shape) < SMALL_SIZE else _large)(shape, places, ordering, u, v)
 
 
-def _pattern(shape: tuple[int, ...], places: tuple[_Places, ...], ordering: Ordering, u: int, v: int) -> Pattern:
+def _pattern(
+    shape: tuple[int, ...], places: tuple[_TableIndex, ...], ordering: Ordering, u: int, v: int
+) -> BandPattern:
     work = outermost_first(shape)
     pairs = [places[i].table.half_pairs if u == v and i == work[0] else places[i].table.pairs for i in work]
     itself = pairs[0].itself
-    summed = _summed(work, pairs, ordering, u) if u == v else None
+    summed = _product_pattern(work, pairs, ordering, u) if u == v else None
     if summed is not None:
         return summed
     row = torch.full((1,), u, device=ordering.position.device)
@@ -146,13 +150,13 @@ def _pattern(shape: tuple[int, ...], places: tuple[_Places, ...], ordering: Orde
         twice = (first == second).logical_and_(~itself).logical_and_(first >= 0).reshape(-1)
         twice = twice if bool(twice.any()) else None
     place, reach = ordering.place(first.reshape(-1), second.reshape(-1))
-    return Pattern(place, twice, reach)
+    return BandPattern(place, twice, reach)
 
 
 _small, _large = lru_cache(maxsize=256)(_pattern), lru_cache(maxsize=6)(_pattern)
 
 
-def _summed(work: Sequence[int], pairs: Sequence[Pairs], ordering: Ordering, u: int) -> Pattern | None:
+def _product_pattern(work: Sequence[int], pairs: Sequence[Pairs], ordering: Ordering, u: int) -> BandPattern | None:
     """The pattern of an unknown with itself where band indices are sums over coordinates, else None.
 
     They are where positions are, and where the outermost coordinate decides which of two functions comes first.
@@ -177,4 +181,4 @@ def _summed(work: Sequence[int], pairs: Sequence[Pairs], ordering: Ordering, u: 
     itself = outer.itself.nonzero().squeeze(1)
     place[:, itself] = place[:, itself].masked_fill(upper.unsqueeze(1), 0)
     reach = max(0, int(place.max()) - 1) // ordering.size if place.numel() else 0
-    return Pattern(place.reshape(-1), None, reach)
+    return BandPattern(place.reshape(-1), None, reach)

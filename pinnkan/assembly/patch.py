@@ -6,23 +6,23 @@ from functools import cached_property, reduce
 import numpy as np
 import torch
 
-from pinnkan.assembly.combined import Combined, Derivative
-from pinnkan.assembly.equation import CompiledEquation, coordinates_on, in_part, last, on_grid
+from pinnkan.assembly.derivative_sums import DerivativeKey, DerivativeSums
+from pinnkan.assembly.equation import CompiledEquation, broadcast_to_grid, grid_coordinates, scale_part, stack_last
 from pinnkan.assembly.ordering import Ordering
-from pinnkan.assembly.tensor_rows import Rows, TensorRows, grid_jets, parts, within
+from pinnkan.assembly.tensor_rows import Rows, TensorRows, grid_jets, interval_batches, interval_index
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table, gauss_table
 
 #: Rows of a linear equation with more weights than this are recomputed when needed; the second limit is for constant
 #: weights. Recomputing varying ones takes half as long as a product with J^T J, constant ones no time.
-KEPT, KEPT_OF_NUMBERS = 2**24, 2**20
+MAX_KEPT_WEIGHTS, MAX_KEPT_CONSTANTS = 2**24, 2**20
 #: Points per interval for means of weights over it: conjugate gradients take as many steps as with all points.
-FEW = 2
+FEW_POINTS = 2
 
 
-def are_fleeting(equation: CompiledEquation, points: float) -> bool:
+def are_recomputed(equation: CompiledEquation, points: float) -> bool:
     """Whether the rows of an equation at so many ``points`` are recomputed rather than stored."""
-    most = KEPT if equation.numbers is None else KEPT_OF_NUMBERS
+    most = MAX_KEPT_WEIGHTS if equation.numbers is None else MAX_KEPT_CONSTANTS
     return equation.is_linear and points * len(equation.jets) > most
 
 
@@ -38,7 +38,7 @@ class Patch:
         self.equation, self.space, self.tables = equation, space, tuple(tables)
         self.shape = tuple(n for t in tables for n in t.nodes.shape)
         self.scale = scale
-        self.roots = [on_grid(t.weights, i, len(tables)).sqrt() for i, t in enumerate(tables)]
+        self.roots = [broadcast_to_grid(t.weights, i, len(tables)).sqrt() for i, t in enumerate(tables)]
         self.count = int(np.prod(self.shape))
         self.volume = float(np.prod([float(t.weights.sum()) for t in tables]))
 
@@ -47,12 +47,15 @@ class Patch:
         """The device of the tables."""
         return self.tables[0].nodes.device
 
-    def on_few(self, along: int | None) -> "Patch":
-        """The patch on few points per interval except in coordinate ``along``; unchanged if scales vary by point."""
+    def on_few(self, coordinate: int | None) -> "Patch":
+        """The patch on few points per interval except in coordinate ``coordinate``.
+
+        Unchanged if scales vary by point.
+        """
         tables = list(self.tables)
         for i, (axis, t) in enumerate(zip(self.space.axes, tables, strict=True)):
-            if i != along and len(t.nodes) == axis.intervals and t.nodes.shape[1] > FEW:
-                tables[i] = gauss_table(axis, FEW, len(t.values) - 1, self.device)
+            if i != coordinate and len(t.nodes) == axis.intervals and t.nodes.shape[1] > FEW_POINTS:
+                tables[i] = gauss_table(axis, FEW_POINTS, len(t.values) - 1, self.device)
         same = all(a is b for a, b in zip(tables, self.tables, strict=True))
         return self if same or not self.weighs_cells else self.on(tables)
 
@@ -70,15 +73,15 @@ class Patch:
         """The roots of the weights of all rows: (interval, point, interval, ..)."""
         return self.root_weight_in(slice(None))
 
-    def root_weight_in(self, part: slice, along: int = 0) -> torch.Tensor:
-        """The roots of the weights in the intervals ``part`` of the coordinate ``along``."""
-        roots = [r[within(part, along)] if i == along else r for i, r in enumerate(self.roots)]
-        return reduce(torch.mul, roots) * in_part(self.scale, part, along)
+    def root_weight_in(self, part: slice, coordinate: int = 0) -> torch.Tensor:
+        """The roots of the weights in the intervals ``part`` of the coordinate ``coordinate``."""
+        roots = [r[interval_index(part, coordinate)] if i == coordinate else r for i, r in enumerate(self.roots)]
+        return reduce(torch.mul, roots) * scale_part(self.scale, part, coordinate)
 
     @cached_property
     def points(self) -> torch.Tensor:
         """The points of the rows: (interval, point, interval, .., coordinate)."""
-        return last([x.expand(self.shape) for x in coordinates_on(self.tables)])
+        return stack_last([x.expand(self.shape) for x in grid_coordinates(self.tables)])
 
     def jets(self, coefficients: torch.Tensor) -> torch.Tensor:
         """The jets of the equation at the points for given coefficients: (interval, point, interval, .., jet)."""
@@ -97,13 +100,13 @@ class Patch:
 
     def residuals(self, coefficients: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
         """Iterate over the residual in consecutive ranges of intervals of the first coordinate."""
-        for part, tables in parts(self.tables):
+        for part, tables in interval_batches(self.tables):
             yield part, self._value(tables, coefficients) * self.root_weight_in(part)
 
-    def by_cell(self, coefficients: torch.Tensor, smooth: Sequence[torch.Tensor]) -> torch.Tensor:
-        """The squared residual by cell, projected on ``smooth`` in all coordinates but one: (coordinate, interval, ..).
+    def by_cell(self, coefficients: torch.Tensor, smooth_basis: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The squared residual by cell, projected on ``smooth_basis`` in all coordinates but one.
 
-        ``smooth``: for each coordinate orthonormal functions on an interval, (function, point).
+        ``smooth_basis``: for each coordinate orthonormal functions on an interval, (function, point).
         """
         count, points = len(self.tables), tuple(range(1, 2 * len(self.tables), 2))
         total = coefficients.new_zeros((count, *self.shape[::2]))
@@ -112,38 +115,38 @@ class Patch:
                 part = residual
                 for j in range(count):
                     if j != i:  # the number of values falls with each projection
-                        part = torch.tensordot(part, smooth[j], dims=([2 * j + 1], [1])).movedim(-1, 2 * j + 1)
+                        part = torch.tensordot(part, smooth_basis[j], dims=([2 * j + 1], [1])).movedim(-1, 2 * j + 1)
                 total[i, place] += part.square().sum(points)
         return total
 
-    def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> Rows:
+    def rows(self, coefficients: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]) -> Rows:
         """Rows at ``coefficients``, with a right-hand side F + J move for each prescribed step of fixed ones."""
-        if are_fleeting(self.equation, self.count):
-            return FleetingRows(self, coefficients, moves)
-        return self._at_best(self._rows(lambda part, tables: self._jets(tables, coefficients), moves))
+        if are_recomputed(self.equation, self.count):
+            return RecomputedRows(self, coefficients, prescribed_steps)
+        return self._at_best(self._rows(lambda part, tables: self._jets(tables, coefficients), prescribed_steps))
 
-    def rows_at(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> Rows:
+    def rows_at(self, jets: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]) -> Rows:
         """The rows linearised at a function given by its ``jets`` at the points."""
-        return self._at_best(self.tensor_rows(jets, moves))
+        return self._at_best(self.tensor_rows(jets, prescribed_steps))
 
     def _at_best(self, rows: TensorRows) -> Rows:
         """The rows written out where there is one coordinate with a single interval, else unchanged."""
         return rows.written() if len(self.tables) == 1 and self.tables[0].is_whole else rows
 
-    def tensor_rows(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> TensorRows:
+    def tensor_rows(self, jets: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]) -> TensorRows:
         """The rows linearised at ``jets``, always as tensor rows."""
-        return self._rows(lambda part, tables: jets[part], moves)
+        return self._rows(lambda part, tables: jets[part], prescribed_steps)
 
     def _rows(
-        self, jets: Callable[[slice, tuple[Table, ...]], torch.Tensor], moves: Sequence[torch.Tensor]
+        self, jets: Callable[[slice, tuple[Table, ...]], torch.Tensor], prescribed_steps: Sequence[torch.Tensor]
     ) -> TensorRows:
         """Tensor rows, computed for some intervals of the first coordinate at a time to save memory."""
-        sides, given = max(1, len(moves)), moved(moves)
+        sides, given = max(1, len(prescribed_steps)), nonzero_steps(prescribed_steps)
         weights, residual = (
             self.roots[0].new_empty((n, *self.shape)).movedim(0, -1) for n in (len(self.equation.jets), sides)
         )
-        for part, tables in parts(self.tables):
-            f, slopes = self.equation.linearise_on(coordinates_on(tables), jets(part, tables))
+        for part, tables in interval_batches(self.tables):
+            f, slopes = self.equation.linearise_on(grid_coordinates(tables), jets(part, tables))
             root = self.root_weight_in(part).unsqueeze(-1)
             torch.mul(self._moved(tables, f, slopes, given), root, out=residual[part])
             torch.mul(slopes, root, out=weights[part])
@@ -153,42 +156,50 @@ class Patch:
         )
 
     def sided(
-        self, part: slice, tables: tuple[Table, ...], coefficients: torch.Tensor, moves: Sequence[torch.Tensor | None]
+        self,
+        part: slice,
+        tables: tuple[Table, ...],
+        coefficients: torch.Tensor,
+        prescribed_steps: Sequence[torch.Tensor | None],
     ) -> torch.Tensor:
         """Weighted F + J move in the intervals ``part`` of the first coordinate, by move: (interval, .., rhs)."""
         root = self.root_weight_in(part).unsqueeze(-1)
-        if all(m is None for m in moves):
+        if all(m is None for m in prescribed_steps):
             value = self._value(tables, coefficients).unsqueeze(-1) * root
-            return value.expand(*value.shape[:-1], max(1, len(moves)))
-        f, slopes = self.equation.linearise_on(coordinates_on(tables), self._jets(tables, coefficients))
-        return self._moved(tables, f, slopes, moves) * root
+            return value.expand(*value.shape[:-1], max(1, len(prescribed_steps)))
+        f, slopes = self.equation.linearise_on(grid_coordinates(tables), self._jets(tables, coefficients))
+        return self._moved(tables, f, slopes, prescribed_steps) * root
 
     def _moved(
-        self, tables: tuple[Table, ...], f: torch.Tensor, slopes: torch.Tensor, moves: Sequence[torch.Tensor | None]
+        self,
+        tables: tuple[Table, ...],
+        f: torch.Tensor,
+        slopes: torch.Tensor,
+        prescribed_steps: Sequence[torch.Tensor | None],
     ) -> torch.Tensor:
-        """F + J move for each of ``moves``: (interval, point, .., rhs); F alone without any."""
-        changed = (f if m is None else f + (slopes * self._jets(tables, m)).sum(-1) for m in moves)
-        return last(list(changed) or [f])
+        """F + J move for each of ``prescribed_steps``: (interval, point, .., rhs); F alone without any."""
+        changed = (f if m is None else f + (slopes * self._jets(tables, m)).sum(-1) for m in prescribed_steps)
+        return stack_last(list(changed) or [f])
 
     def _value(self, tables: tuple[Table, ...], coefficients: torch.Tensor) -> torch.Tensor:
         """F at the points of the tables."""
-        return self.equation.value_on(coordinates_on(tables), grid_jets(tables, coefficients, self.equation.jets))
+        return self.equation.value_on(grid_coordinates(tables), grid_jets(tables, coefficients, self.equation.jets))
 
     def _jets(self, tables: tuple[Table, ...], coefficients: torch.Tensor) -> torch.Tensor:
-        return last(grid_jets(tables, coefficients, self.equation.jets))
+        return stack_last(grid_jets(tables, coefficients, self.equation.jets))
 
 
-def moved(moves: Sequence[torch.Tensor]) -> list[torch.Tensor | None]:
+def nonzero_steps(prescribed_steps: Sequence[torch.Tensor]) -> list[torch.Tensor | None]:
     """The moves, with None in place of those that are zero."""
-    return [m if bool(m.any()) else None for m in moves]
+    return [m if bool(m.any()) else None for m in prescribed_steps]
 
 
-def on_few(rows: TensorRows, along: int | None = None) -> TensorRows:
-    """The rows with few points per interval of all coordinates except ``along``; stored rows are unchanged."""
-    return rows.on_few(along) if isinstance(rows, FleetingRows) else rows
+def with_few_points(rows: TensorRows, coordinate: int | None = None) -> TensorRows:
+    """The rows with few points per interval of all coordinates except ``coordinate``; stored rows are unchanged."""
+    return rows.on_few(coordinate) if isinstance(rows, RecomputedRows) else rows
 
 
-class FleetingRows(TensorRows):
+class RecomputedRows(TensorRows):
     """The rows of a linear equation on a :class:`Patch`, recomputed when needed, some intervals at a time.
 
     ``weights`` and ``residual`` compute all at once. ``at``: coefficients of the linearisation, and prescribed moves.
@@ -197,9 +208,9 @@ class FleetingRows(TensorRows):
     patch: Patch
     at: tuple[torch.Tensor, Sequence[torch.Tensor]]
 
-    def __init__(self, patch: Patch, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> None:
+    def __init__(self, patch: Patch, coefficients: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]) -> None:
         own = {"space": patch.space, "tables": patch.tables, "jets": patch.equation.jets, "scale": patch.scale}
-        vars(self).update(own, constants=patch.equation.constants, patch=patch, at=(coefficients, moves))
+        vars(self).update(own, constants=patch.equation.constants, patch=patch, at=(coefficients, prescribed_steps))
 
     @property
     def numbers(self) -> tuple[float, ...] | None:
@@ -207,31 +218,32 @@ class FleetingRows(TensorRows):
         return self.patch.equation.numbers if isinstance(self.patch.scale, float) and self.patch.scale == 1.0 else None
 
     @cached_property
-    def _total(self) -> Combined | None:
+    def _total(self) -> DerivativeSums | None:
         """The operator as one sum of derivatives, where its slopes are constant; None if not, or if it is zero."""
         pairs = zip(self.jets, self.numbers or [0.0] * len(self.jets), strict=True)
-        found: dict[Derivative, float] = {((j.unknown, ()), j.order): number for j, number in pairs if number}
-        return Combined((found,)) if found else None
+        found: dict[DerivativeKey, float] = {((j.unknown, ()), j.order): number for j, number in pairs if number}
+        return DerivativeSums((found,)) if found else None
 
-    def factors_in(self, part: slice, along: int) -> list[torch.Tensor]:
-        """The quadrature weights in the intervals ``part`` of ``along``, one factor for each coordinate."""
-        return [(r[within(part, i)] if i == along else r).square() for i, r in enumerate(self.patch.roots)]
+    def factors_in(self, part: slice, coordinate: int) -> list[torch.Tensor]:
+        """The quadrature weights in the intervals ``part`` of ``coordinate``, one factor for each coordinate."""
+        return [(r[interval_index(part, i)] if i == coordinate else r).square() for i, r in enumerate(self.patch.roots)]
 
-    def squares_summed(self, over: Sequence[int]) -> torch.Tensor:
-        """Quadrature weights summed over the grid indices ``over``, which keep length one: (interval, point, ..)."""
-        sums = [t.weights.sum([n for n in (0, 1) if 2 * i + n in over], keepdim=True) if {2 * i, 2 * i + 1} & {*over}
-                else t.weights for i, t in enumerate(self.tables)]  # fmt: skip
-        return reduce(torch.mul, [on_grid(s, i, len(sums)) for i, s in enumerate(sums)])
+    def squares_summed(self, indices: Sequence[int]) -> torch.Tensor:
+        """Quadrature weights summed over the grid indices ``indices``, which keep length one: (interval, point, ..)."""
+        summed = [[n for n in (0, 1) if 2 * i + n in indices] for i in range(len(self.tables))]
+        pairs = zip(self.tables, summed, strict=True)
+        sums = [t.weights.sum(dims, keepdim=True) if dims else t.weights for t, dims in pairs]
+        return reduce(torch.mul, [broadcast_to_grid(s, i, len(sums)) for i, s in enumerate(sums)])
 
-    def on_few(self, along: int | None) -> "FleetingRows":
-        """The rows with few points per interval (:func:`on_few`); rows with constant slopes are unchanged."""
-        patch = self.patch if self.numbers is not None else self.patch.on_few(along)
-        return self if patch is self.patch else FleetingRows(patch, *self.at)
+    def on_few(self, coordinate: int | None) -> "RecomputedRows":
+        """The rows with few points per interval (:func:`with_few_points`); rows with constant slopes are unchanged."""
+        patch = self.patch if self.numbers is not None else self.patch.on_few(coordinate)
+        return self if patch is self.patch else RecomputedRows(patch, *self.at)
 
     @cached_property
     def _moves(self) -> list[torch.Tensor | None]:
         """The prescribed moves, None where zero; computed once."""
-        return moved(self.at[1])
+        return nonzero_steps(self.at[1])
 
     @property
     def weights(self) -> torch.Tensor:
@@ -239,13 +251,13 @@ class FleetingRows(TensorRows):
 
     @property
     def residual(self) -> torch.Tensor:
-        return torch.cat([self.residual_in(part) for part, _ in parts(self.tables)])
+        return torch.cat([self.residual_in(part) for part, _ in interval_batches(self.tables)])
 
-    def weights_in(self, part: slice, along: int = 0) -> torch.Tensor:
-        root = self.patch.root_weight_in(part, along)
-        tables = [t.part(part) if i == along else t for i, t in enumerate(self.tables)]
-        slopes = self.patch.equation.slopes_on(coordinates_on(tables))
-        return last([slope * root for slope in slopes])
+    def weights_in(self, part: slice, coordinate: int = 0) -> torch.Tensor:
+        root = self.patch.root_weight_in(part, coordinate)
+        tables = [t.part(part) if i == coordinate else t for i, t in enumerate(self.tables)]
+        slopes = self.patch.equation.slopes_on(grid_coordinates(tables))
+        return stack_last([slope * root for slope in slopes])
 
     def residual_in(self, part: slice) -> torch.Tensor:
         first, *others = self.tables
@@ -276,7 +288,7 @@ class FleetingRows(TensorRows):
         """J^T (r + J d) for ``values`` d of all coefficients: (coefficient, .., unknown, rhs); None: d = 0."""
         sides = max(1, len(self.at[1]))
         out = self.at[0].new_zeros((*(t.count for t in self.tables), self.space.unknowns, sides))
-        for part, tables in parts(self.tables):
+        for part, tables in interval_batches(self.tables):
             left = self.residual_in(part)  # unlike F after the step, always with the same rounding
             left = left if values is None else left + self.image(part, tables, values)
             self.add_transposed(part, tables, left, out)

@@ -13,7 +13,7 @@ from pinnkan.problem.statement import Jet, Place, Point, Problem, Whole, positio
 CONDITION_WEIGHT = 10.0
 
 
-def sobol(seed: int) -> UnitPoints:
+def sobol_generator(seed: int) -> UnitPoints:
     """A generator of scrambled Sobol points of the unit cube: (count, dimension) to (point, coordinate)."""
 
     from scipy.stats import qmc  # takes a third of a second; many coordinates only
@@ -27,12 +27,12 @@ def sobol(seed: int) -> UnitPoints:
     return points
 
 
-def pseudo_random(seed: int) -> UnitPoints:
+def uniform_generator(seed: int) -> UnitPoints:
     """A generator of independent uniform points of the unit cube, reproducible by seed."""
     return lambda count, dimension: np.random.default_rng(seed).random((count, dimension))
 
 
-def points_of(problem: Problem, place: Place | None, count: int, draw: UnitPoints) -> Array:
+def draw_points(problem: Problem, place: Place | None, count: int, draw: UnitPoints) -> Array:
     """Draw ``count`` points of a place, (point, coordinate), None for the domain; a point or integral has one."""
     if isinstance(place, Point | Whole):
         return np.array([position_of(place)])

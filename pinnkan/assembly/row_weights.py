@@ -31,7 +31,7 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.clamped_corners import clamped_corners
-from pinnkan.assembly.equation import coordinates_on
+from pinnkan.assembly.equation import grid_coordinates
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
@@ -41,14 +41,14 @@ from pinnkan.problem.corners import Corner, bent_corners, corners
 from pinnkan.problem.statement import Equation, Problem
 
 #: The order of equations for which the powers at changes of conditions lie between the bounds.
-ORDER = 2
+CORNER_ORDER = 2
 #: The orders of equations for which the power at clamped corners does.
-CLAMPED = (2, 4)
+CLAMPED_ORDERS = (2, 4)
 #: The radius of weights, over the shortest side of the box; the second one where only curvatures contradict, for which
 #: the first took three times as long on a resonance of five waves.
-REACH, NEAR = 0.5, 0.2
+CHANGE_RADIUS, CURVATURE_RADIUS = 0.5, 0.2
 #: Powers: added to the order where values jump and where only curvatures contradict, else to half the order.
-JUMPING, HELD, FREE, BENT = -0.5, 0.25, -0.5, -0.5
+JUMP_POWER, PRESCRIBED_POWER, FREE_POWER, CURVATURE_POWER = -0.5, 0.25, -0.5, -0.5
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class CornerWeights:
 
     def on(self, tables: Sequence[Table], equation: int) -> torch.Tensor:
         """The weights of an equation on a grid: (interval, point, interval, ..)."""
-        return self._product(coordinates_on(tables), [own[equation] for own in self.powers])
+        return self._product(grid_coordinates(tables), [own[equation] for own in self.powers])
 
     def at(self, points: Array, equation: int | None = None) -> Array:
         """The weights of an equation at ``points`` (.., coordinate); None: of conditions, with the largest powers."""
@@ -74,13 +74,13 @@ class CornerWeights:
         out = torch.ones(shape, dtype=torch.float64, device=places[0].device)
         for corner, power in zip(self.corners, powers, strict=True):
             squares = [((x - c) / self.reach) ** 2 for x, c in zip(places, corner.position, strict=True)]
-            part = tuple(_near(squares, k, n) for k, n in enumerate(shape))
+            part = tuple(_nonunit_range(squares, k, n) for k, n in enumerate(shape))
             own = [s[tuple(p if n > 1 else slice(None) for p, n in zip(part, s.shape, strict=True))] for s in squares]
             out[part] *= reduce(torch.add, own).clamp(max=1.0) ** (0.5 * power)
         return out
 
 
-def _near(squares: Sequence[torch.Tensor], index: int, count: int) -> slice:
+def _nonunit_range(squares: Sequence[torch.Tensor], index: int, count: int) -> slice:
     """The range of an array index in which every array of ``squares`` has values below one."""
     found = torch.ones(count, dtype=torch.bool, device=squares[0].device)
     for square in (s for s in squares if s.shape[index] > 1):
@@ -91,52 +91,61 @@ def _near(squares: Sequence[torch.Tensor], index: int, count: int) -> slice:
 
 def corner_weights(problem: Problem) -> CornerWeights | None:
     """The weights around all places where conditions change; None where there are none or the powers are not known."""
-    found, half = corners(problem), 0.5 * ORDER
+    found, half = corners(problem), 0.5 * CORNER_ORDER
     weights = offsets(problem) if found else None
     if weights is None:
         return None
     leading = {j for j, d in enumerate(weights.unknowns) if d == max(weights.unknowns)}
-    added = [JUMPING if c.jumps else HELD - half if leading <= c.held else FREE - half for c in found]
-    return _weights(problem, found, added, REACH)
+    added = [
+        JUMP_POWER if c.jumps else PRESCRIBED_POWER - half if leading <= c.held else FREE_POWER - half for c in found
+    ]
+    return _weights(problem, found, added, CHANGE_RADIUS)
 
 
-def bent_weights(problem: Problem) -> CornerWeights | None:
+def incompatible_corner_weights(problem: Problem) -> CornerWeights | None:
     """Weights around incompatible corners: clamped, else where curvatures contradict an equation; None without."""
     clamped, bent, weights = clamped_corners(problem), bent_corners(problem), offsets(problem)
     if clamped and weights is not None:
         middle = 0.5 * (1 - max(weights.unknowns))
-        return _weights(problem, clamped, [middle] * len(clamped), REACH, CLAMPED)
-    return _weights(problem, bent, [BENT] * len(bent), NEAR)
+        return _weights(problem, clamped, [middle] * len(clamped), CHANGE_RADIUS, CLAMPED_ORDERS)
+    return _weights(problem, bent, [CURVATURE_POWER] * len(bent), CURVATURE_RADIUS)
 
 
 def _weights(
-    problem: Problem, found: tuple[Corner, ...], added: Sequence[float], reach: float, known: tuple[int, ...] = (ORDER,)
+    problem: Problem,
+    weighted_corners: tuple[Corner, ...],
+    power_offsets: Sequence[float],
+    radius_share: float,
+    known_orders: tuple[int, ...] = (CORNER_ORDER,),
 ) -> CornerWeights | None:
-    """The weights with powers ``added`` to the order of each equation, within ``reach`` times the shortest side.
+    """The weights with powers ``power_offsets``, within ``radius_share`` times the shortest side.
 
-    None without corners, with real characteristics, or where the highest order is not ``known`` to allow the powers.
+    None without corners, with real characteristics, or where the highest order is not ``known_orders`` to allow the
+    powers.
     """
-    weights = offsets(problem) if found else None
+    weights = offsets(problem) if weighted_corners else None
     if weights is None or has_characteristics(problem):  # an incompatibility propagates along these
         return None
-    orders = [_order(e, c, weights.unknowns) for e, c in zip(problem.equations, weights.equations, strict=True)]
-    if max(orders) not in known:
+    orders = [
+        _principal_order(e, c, weights.unknowns) for e, c in zip(problem.equations, weights.equations, strict=True)
+    ]
+    if max(orders) not in known_orders:
         return None
-    powers = tuple(tuple(max(0.0, order + a) for order in orders) for a in added)
-    return CornerWeights(found, powers, reach * float(problem.box.lengths.min()))
+    powers = tuple(tuple(max(0.0, order + a) for order in orders) for a in power_offsets)
+    return CornerWeights(weighted_corners, powers, radius_share * float(problem.box.lengths.min()))
 
 
-def _order(equation: Equation, offset: int, unknowns: Sequence[int]) -> int:
+def _principal_order(equation: Equation, offset: int, unknowns: Sequence[int]) -> int:
     """The highest order of the leading derivatives of an equation; for s = u_x beside lap(u) = f it is that of s."""
     return max(j.total for j in equation.jets.values() if j.total == unknowns[j.unknown] - offset)
 
 
 #: Orders of equations are balanced on functions that vary over a tenth of the domain. A flow in a cube has 2.2e-4 as
 #: error of its pressure with 1, 8.8e-5 with 10, 1.1e-4 with 30.
-FINER = 10.0
+RESOLVED_LENGTHS = 10.0
 
 
-def surpluses(problem: Problem) -> tuple[int, ...]:
+def offset_deficits(problem: Problem) -> tuple[int, ...]:
     """The deficit of the offset of each equation against the largest offset; zeros where there are no offsets."""
     weights = offsets(problem)
     if weights is None:
@@ -144,18 +153,18 @@ def surpluses(problem: Problem) -> tuple[int, ...]:
     return tuple(max(weights.equations) - c for c in weights.equations)
 
 
-def finer(surpluses: Sequence[int]) -> tuple[float, ...]:
+def deficit_weights(deficits: Sequence[int]) -> tuple[float, ...]:
     """The weight of each equation by its deficit, so that orders balance on the lengths that splines resolve."""
-    return tuple(FINER ** (max(surpluses) - s) for s in surpluses)
+    return tuple(RESOLVED_LENGTHS ** (max(deficits) - s) for s in deficits)
 
 
 #: The least weight of an algebraic equation such as w = u^2 beside u_t = u_xx - w; else it is the length of time over
 #: that of the slab. A residual of u_t over a slab of length h is an error of only h times as much in u, but moves w by
 #: all of it. With 30 instead, w + q = u, w q = 0.05 does not converge.
-CLOSING = 100.0
+ALGEBRAIC_WEIGHT = 100.0
 
 
-def closures(problem: Problem) -> tuple[bool, ...]:
+def algebraic_equations(problem: Problem) -> tuple[bool, ...]:
     """Whether each equation in time and space is algebraic.
 
     It has no derivatives, and contains an unknown of which no equation has a derivative.
@@ -167,17 +176,17 @@ def closures(problem: Problem) -> tuple[bool, ...]:
     return tuple(in_time and not any(j.total for j in e) and any(j.unknown in plain for j in e) for e in own)
 
 
-def closing_weight(problem: Problem, space: Space) -> float:
+def algebraic_weight(problem: Problem, space: Space) -> float:
     """The weight of algebraic equations in a slab."""
-    return max(CLOSING, float(problem.box.lengths[-1] / np.ptp(space.axes[-1].breaks)))
+    return max(ALGEBRAIC_WEIGHT, float(problem.box.lengths[-1] / np.ptp(space.axes[-1].breaks)))
 
 
-def local_weight(space: Space, surplus: int) -> torch.Tensor | None:
+def cell_weights(space: Space, deficit: int) -> torch.Tensor | None:
     """The weight of an equation by cell, (interval, 1, interval, 1, ..); None where it is one, as in one coordinate."""
-    if surplus == 0 or len(space.axes) == 1:
+    if deficit == 0 or len(space.axes) == 1:
         return None
     widths = [np.diff(a.breaks) for a in space.axes]
     largest = reduce(np.maximum.outer, [w / w.max() for w in widths])
     if largest.min() == 1.0:
         return None
-    return torch.from_numpy(largest**surplus).reshape([n for w in largest.shape for n in (w, 1)])
+    return torch.from_numpy(largest**deficit).reshape([n for w in largest.shape for n in (w, 1)])

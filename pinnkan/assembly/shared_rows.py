@@ -14,29 +14,29 @@ import torch
 
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.ordering import Ordering
-from pinnkan.assembly.patch import FleetingRows, Patch, are_fleeting
+from pinnkan.assembly.patch import Patch, RecomputedRows, are_recomputed
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
 from pinnkan.processes.team import Shared, Team, team
 
 #: The number of weights from which on rows are shared; below, messages take longer than the work.
-SHARED_FROM = 2**18
+MIN_SHARED_WEIGHTS = 2**18
 
 Scale = float | torch.Tensor
 #: The fields of a table or an equation as plain data, for messages.
-Data = Sequence[Any]
+PlainData = Sequence[Any]
 
 
-def patches_of(
+def equation_patches(
     equations: Sequence[CompiledEquation], space: Space, tables: Sequence[Table], scales: Sequence[Scale]
 ) -> list[Patch]:
     """The patch of each equation on all cells, with its scale; shared where there is a team and many points."""
     pairs, there = list(zip(equations, scales, strict=True)), team()
-    many = sum(len(e.jets) for e in equations) * float(np.prod([t.nodes.numel() for t in tables])) >= SHARED_FROM
+    many = sum(len(e.jets) for e in equations) * float(np.prod([t.nodes.numel() for t in tables])) >= MIN_SHARED_WEIGHTS
     if there is None or not many or max(a.intervals for a in space.axes) == 1:
         return [Patch(e, space, tables, s) for e, s in pairs]
-    cells, written = Spread(space, there, tables), [e.written() for e in equations]
+    cells, written = CellPartition(space, there, tables), [e.written() for e in equations]
     made = []
     for c, places in zip(cells.ranges, cells.places, strict=True):
         own = [s if isinstance(s, float) or s.shape[2 * cells.along] == 1 else cells.cut(s, c) for s in scales]
@@ -45,24 +45,29 @@ def patches_of(
     return [SharedPatch(cells, shared, k, space, tables, *pair) for k, pair in enumerate(pairs)]
 
 
-class Spread:
+class CellPartition:
     """The distribution of cells: ``ranges`` of intervals ``along`` the longest coordinate of a space.
 
     ``places``: the coefficients in that coordinate of each range, its halo included.
     """
 
-    def __init__(self, space: Space, there: Team, tables: Sequence[Table]) -> None:
+    def __init__(self, space: Space, process_team: Team, tables: Sequence[Table]) -> None:
         self.along = max(range(len(space.axes)), key=lambda i: space.axes[i].intervals)
-        self.ranges = ranges(space.axes[self.along].intervals, there.count)
+        self.ranges = split_evenly(space.axes[self.along].intervals, process_team.count)
         self.places = [torch.unique(tables[self.along].index[slice(*cells)]) for cells in self.ranges]
 
-    def cut(self, values: torch.Tensor, cells: tuple[int, int]) -> torch.Tensor:
+    def cut(self, values: torch.Tensor, interval_range: tuple[int, int]) -> torch.Tensor:
         """The part of an array (interval, point, ..) in a range of intervals."""
-        return values.narrow(2 * self.along, cells[0], cells[1] - cells[0])
+        return values.narrow(2 * self.along, interval_range[0], interval_range[1] - interval_range[0])
 
-    def tables(self, tables: Sequence[Table], cells: tuple[int, int], places: torch.Tensor) -> tuple[Table, ...]:
-        """The tables of a range of intervals, with coefficients renumbered among ``places``."""
-        return tuple(numbered(t.part(slice(*cells)), places) if i == self.along else t for i, t in enumerate(tables))
+    def tables(
+        self, tables: Sequence[Table], interval_range: tuple[int, int], coefficients: torch.Tensor
+    ) -> tuple[Table, ...]:
+        """The tables of a range of intervals, with coefficients renumbered among ``coefficients``."""
+        return tuple(
+            renumber_table(t.part(slice(*interval_range)), coefficients) if i == self.along else t
+            for i, t in enumerate(tables)
+        )
 
     def halos(self, values: torch.Tensor) -> list[torch.Tensor]:
         """The parts of coefficients (coefficient, .., rest) that each range needs."""
@@ -74,28 +79,30 @@ class Spread:
             out.index_add_(self.along, places, part)
         return out
 
-    def joined(self, parts: Sequence[torch.Tensor], before: int = 0) -> torch.Tensor:
-        """Concatenate arrays of each range, (.., interval, point, ..), with ``before`` indices in front of the grid."""
-        return torch.cat(list(parts), 2 * self.along + before)
+    def joined(self, parts: Sequence[torch.Tensor], leading_indices: int = 0) -> torch.Tensor:
+        """Concatenate arrays of each range, with ``leading_indices`` indices in front of the grid."""
+        return torch.cat(list(parts), 2 * self.along + leading_indices)
 
 
-def ranges(count: int, parts: int) -> list[tuple[int, int]]:
+def split_evenly(count: int, parts: int) -> list[tuple[int, int]]:
     """Split the numbers below ``count`` into at most so many ``parts``, nonempty and of similar length."""
     ends = np.linspace(0, count, min(parts, count) + 1).round().astype(int).tolist()
     return list(pairwise(ends))
 
 
-def numbered(table: Table, places: torch.Tensor) -> Table:
-    """The table with its coefficients renumbered by their position among ``places``."""
-    return Table(table.nodes, table.weights, table.values, torch.searchsorted(places, table.index), len(places))
+def renumber_table(table: Table, coefficients: torch.Tensor) -> Table:
+    """The table with its coefficients renumbered by their position among ``coefficients``."""
+    return Table(
+        table.nodes, table.weights, table.values, torch.searchsorted(coefficients, table.index), len(coefficients)
+    )
 
 
-def table_data(table: Table) -> Data:
+def table_data(table: Table) -> PlainData:
     """The fields of a table, in order."""
     return table.nodes, table.weights, table.values, table.index, table.count
 
 
-class PatchParts:
+class LocalPatches:
     """The patches of all equations on the cells of one process; equations are addressed by number."""
 
     def __init__(
@@ -115,19 +122,21 @@ class PatchParts:
     def residual(self, number: int, coefficients: torch.Tensor) -> torch.Tensor:
         return self.patches[number].residual(coefficients)
 
-    def by_cell(self, number: int, coefficients: torch.Tensor, smooth: Sequence[torch.Tensor]) -> torch.Tensor:
-        return self.patches[number].by_cell(coefficients, smooth)
+    def by_cell(self, number: int, coefficients: torch.Tensor, smooth_basis: Sequence[torch.Tensor]) -> torch.Tensor:
+        return self.patches[number].by_cell(coefficients, smooth_basis)
 
-    def rows(self, number: int, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> "RowsPart":
+    def rows(self, number: int, coefficients: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]) -> "LocalRows":
         patch = self.patches[number]
-        r = patch.tensor_rows(patch.jets(coefficients), moves)
-        return RowsPart(r.space, r.tables, r.jets, r.weights, r.residual, constants=r.constants)
+        r = patch.tensor_rows(patch.jets(coefficients), prescribed_steps)
+        return LocalRows(r.space, r.tables, r.jets, r.weights, r.residual, constants=r.constants)
 
-    def fleeting(self, number: int, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> FleetingRows:
-        return FleetingRows(self.patches[number], coefficients, moves)
+    def fleeting(
+        self, number: int, coefficients: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]
+    ) -> RecomputedRows:
+        return RecomputedRows(self.patches[number], coefficients, prescribed_steps)
 
 
-class RowsPart(TensorRows):
+class LocalRows(TensorRows):
     """The rows on the cells of one process."""
 
     def read(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -136,10 +145,10 @@ class RowsPart(TensorRows):
 
 
 @dataclass(frozen=True, eq=False)
-class InParts:
+class DistributedParts:
     """The distributed parts of rows; ``weights``: those of the whole rows, None where these are not stored."""
 
-    cells: Spread
+    cells: CellPartition
     shared: Shared
     weights: torch.Tensor | None = None
 
@@ -161,7 +170,7 @@ class InParts:
 class SharedRows(TensorRows):
     """Stored rows of which each process also keeps its part."""
 
-    kept: InParts
+    kept: DistributedParts
 
     @property
     def are_kept(self) -> bool:
@@ -179,16 +188,20 @@ class SharedRows(TensorRows):
         return self.kept.apply(self.space, ordering, step) if self.are_kept else super().apply(ordering, step)
 
 
-class SharedFleetingRows(FleetingRows):
+class SharedRecomputedRows(RecomputedRows):
     """Rows that each process recomputes on its cells."""
 
-    kept: InParts
+    kept: DistributedParts
 
     def __init__(
-        self, patch: Patch, coefficients: torch.Tensor, moves: Sequence[torch.Tensor], kept: InParts
-    ) -> None:  # fmt: skip
-        super().__init__(patch, coefficients, moves)
-        vars(self).update(kept=kept)
+        self,
+        patch: Patch,
+        coefficients: torch.Tensor,
+        prescribed_steps: Sequence[torch.Tensor],
+        distributed: DistributedParts,
+    ) -> None:
+        super().__init__(patch, coefficients, prescribed_steps)
+        vars(self).update(kept=distributed)
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
         return self.kept.transpose(self.space, ordering, residual)
@@ -219,9 +232,9 @@ class SharedFleetingRows(FleetingRows):
         return sum(square for square, _ in found), torch.stack([part for _, part in found]).sum(0)
 
 
-def parts_of(rows: TensorRows) -> InParts | None:
+def distributed_parts(rows: TensorRows) -> DistributedParts | None:
     """The distributed parts of the rows; None if there are none."""
-    if isinstance(rows, SharedFleetingRows):
+    if isinstance(rows, SharedRecomputedRows):
         return rows.kept
     return rows.kept if isinstance(rows, SharedRows) and rows.are_kept else None
 
@@ -230,11 +243,11 @@ class SharedPatch(Patch):
     """The equation with index ``number`` among the ``shared`` ones, on all cells."""
 
     def __init__(
-        self, cells: Spread, shared: Shared, number: int,
+        self, partition: CellPartition, shared: Shared, number: int,
         space: Space, tables: Sequence[Table], equation: CompiledEquation, scale: Scale,
     ) -> None:  # fmt: skip
         super().__init__(equation, space, tables, scale)
-        self._cells, self._shared, self._number = cells, shared, number
+        self._cells, self._shared, self._number = partition, shared, number
 
     def loss(self, coefficients: torch.Tensor) -> float:
         return float(sum(self._shared.call("loss", self._given(coefficients))))
@@ -245,25 +258,27 @@ class SharedPatch(Patch):
     def residuals(self, coefficients: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
         yield slice(None), self.residual(coefficients)
 
-    def by_cell(self, coefficients: torch.Tensor, smooth: Sequence[torch.Tensor]) -> torch.Tensor:
-        given = [(*g, list(smooth)) for g in self._given(coefficients)]
+    def by_cell(self, coefficients: torch.Tensor, smooth_basis: Sequence[torch.Tensor]) -> torch.Tensor:
+        given = [(*g, list(smooth_basis)) for g in self._given(coefficients)]
         return torch.cat(self._shared.call("by_cell", given), 1 + self._cells.along)
 
-    def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> SharedRows | SharedFleetingRows:
-        moved = [self._cells.halos(m) for m in moves]
+    def rows(
+        self, coefficients: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]
+    ) -> SharedRows | SharedRecomputedRows:
+        moved = [self._cells.halos(m) for m in prescribed_steps]
         given = [(*g, [m[k] for m in moved]) for k, g in enumerate(self._given(coefficients))]
         if (
             self.equation.numbers is not None
             and isinstance(self.scale, float)
             and self.scale == 1.0
-            and are_fleeting(self.equation, self.count)
+            and are_recomputed(self.equation, self.count)
         ):
             kept = self._shared.keep("fleeting", given)
-            return SharedFleetingRows(self, coefficients, moves, InParts(self._cells, kept))
+            return SharedRecomputedRows(self, coefficients, prescribed_steps, DistributedParts(self._cells, kept))
         kept = self._shared.keep("rows", given)
         read = zip(*kept.call("read", [()] * len(given)), strict=True)
         weights, residual = (self._cells.joined(parts, 1).movedim(0, -1) for parts in read)
-        in_parts = InParts(self._cells, kept, weights)
+        in_parts = DistributedParts(self._cells, kept, weights)
         return SharedRows(self.space, self.tables, self.equation.jets, weights, residual, in_parts)
 
     def _given(self, coefficients: torch.Tensor) -> list[tuple[int, torch.Tensor]]:

@@ -16,19 +16,19 @@ from typing import Protocol
 import torch
 
 from pinnkan.assembly.cell_rows import CellRows, Entries
-from pinnkan.assembly.contraction import Orders, contract_one
-from pinnkan.assembly.device import at_once
-from pinnkan.assembly.looks import Looks
-from pinnkan.assembly.ordering import Ordering, Pattern, find_pattern, outermost_first
+from pinnkan.assembly.contraction import Orders, contract_coordinate
+from pinnkan.assembly.device import batch_size
+from pinnkan.assembly.ordering import BandPattern, Ordering, find_band_pattern, outermost_first
+from pinnkan.assembly.row_reductions import RowReductions
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Intervals, Pairs, Table
 from pinnkan.problem.statement import Jet
 
 #: Points of rows that are processed at once.
-AT_ONCE = 2**17
+BATCH_POINTS = 2**17
 #: The number of coefficients from which on band indices are not computed for a full matrix
 #: (``normal_matrix.full_matrix``): with 1758 of four unknowns this takes a fourth of the time.
-JOINED = 1750
+MIN_FULL_SIZE = 1750
 
 
 class Rows(Protocol):
@@ -51,7 +51,7 @@ class Rows(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class TensorRows(Looks):
+class TensorRows(RowReductions):
     """:class:`Rows` on a grid, (interval, point) per coordinate.
 
     ``weights`` (grid, jet): derivative of the equation by each jet times the root of the row's weight; ``residual``
@@ -72,16 +72,16 @@ class TensorRows(Looks):
         """The number of rows."""
         return prod(t.nodes.numel() for t in self.tables)
 
-    def weights_in(self, part: slice, along: int = 0) -> torch.Tensor:
+    def weights_in(self, part: slice, coordinate: int = 0) -> torch.Tensor:
         """The weights in the intervals ``part`` of a coordinate."""
-        return self.weights[within(part, along)]
+        return self.weights[interval_index(part, coordinate)]
 
     def residual_in(self, part: slice) -> torch.Tensor:
         """The residual in the intervals ``part`` of the first coordinate."""
         return self.residual[part]
 
     def reach(self, ordering: Ordering) -> int:
-        if ordering.size >= JOINED:
+        if ordering.size >= MIN_FULL_SIZE:
             return self._reach(ordering)
         return max((self._pattern(ordering, u, v).reach for u, v in self._unknown_pairs()), default=0)
 
@@ -111,7 +111,7 @@ class TensorRows(Looks):
     def transposed(self, residual: torch.Tensor) -> torch.Tensor:
         """J^T r of all coefficients: (coefficient, .., unknown, rhs)."""
         out = residual.new_zeros((*(t.count for t in self.tables), self.space.unknowns, residual.shape[-1]))
-        for part, tables in parts(self.tables):
+        for part, tables in interval_batches(self.tables):
             self.add_transposed(part, tables, residual[part], out)
         return out
 
@@ -136,7 +136,7 @@ class TensorRows(Looks):
 
     def images(self, values: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
         """Iterate over J d in consecutive ranges of intervals of the first coordinate."""
-        for part, tables in parts(self.tables):
+        for part, tables in interval_batches(self.tables):
             yield part, self.image(part, tables, values)
 
     def image(self, part: slice, tables: tuple[Table, ...], values: torch.Tensor) -> torch.Tensor:
@@ -156,8 +156,8 @@ class TensorRows(Looks):
             jacobian[..., jet.unknown].addcmul_(weight.unsqueeze(-1), table.values[jet.order[0]])
         return CellRows(jacobian.flatten(2), self.residual, index.flatten(1))
 
-    def _pattern(self, ordering: Ordering, u: int, v: int) -> Pattern:
-        return find_pattern(self.space.shape, self.tables, ordering, u, v)
+    def _pattern(self, ordering: Ordering, u: int, v: int) -> BandPattern:
+        return find_band_pattern(self.space.shape, self.tables, ordering, u, v)
 
     def _unknown_pairs(self) -> list[tuple[int, int]]:
         present = sorted({j.unknown for j in self.jets})
@@ -171,12 +171,12 @@ class TensorRows(Looks):
         order_of_work = outermost_first(self.space.shape)
         first, *others = order_of_work
         found: dict[Orders, torch.Tensor] = {}
-        for part, table in parts_along(self.tables, first):
+        for part, table in coordinate_batches(self.tables, first):
             some = replace(pairs[first], place=pairs[first].place.reshape(len(self.tables[first].index), -1)[part])
-            for key, value in contract_one(table, self._products(part, order_of_work, u, v), some).items():
+            for key, value in contract_coordinate(table, self._products(part, order_of_work, u, v), some).items():
                 found[key] = found[key].add_(value) if key in found else value
         for i in others:
-            found = contract_one(self.tables[i], found, pairs[i])
+            found = contract_coordinate(self.tables[i], found, pairs[i])
         return next(iter(found.values()))
 
     def _products(self, part: slice, order_of_work: Sequence[int], u: int, v: int) -> dict[Orders, torch.Tensor]:
@@ -193,21 +193,21 @@ class TensorRows(Looks):
         return out
 
 
-def within(part: Intervals, along: int) -> tuple[Intervals, ...]:
+def interval_index(part: Intervals, coordinate: int) -> tuple[Intervals, ...]:
     """The index tuple of some intervals of a coordinate, for arrays (interval, point, interval, ..)."""
-    return (*[slice(None)] * (2 * along), part)
+    return (*[slice(None)] * (2 * coordinate), part)
 
 
-def parts(tables: Sequence[Table]) -> Iterator[tuple[slice, tuple[Table, ...]]]:
+def interval_batches(tables: Sequence[Table]) -> Iterator[tuple[slice, tuple[Table, ...]]]:
     """Iterate over ranges of intervals of the first coordinate, and the tables there, to limit memory."""
-    for part, first in parts_along(tables, 0):
+    for part, first in coordinate_batches(tables, 0):
         yield part, (first, *tables[1:])
 
 
-def parts_along(tables: Sequence[Table], index: int) -> Iterator[tuple[slice, Table]]:
+def coordinate_batches(tables: Sequence[Table], index: int) -> Iterator[tuple[slice, Table]]:
     """Iterate over ranges of intervals of a coordinate, and its table there."""
     own, points = tables[index], prod(t.nodes.numel() for t in tables)
-    few = max(1, at_once(AT_ONCE, own.nodes.device) * len(own.index) // points)
+    few = max(1, batch_size(BATCH_POINTS, own.nodes.device) * len(own.index) // points)
     for start in range(0, len(own.index), few):
         part = slice(start, start + few)
         yield part, (own if few >= len(own.index) else own.part(part))

@@ -22,32 +22,43 @@ from pinnkan.kan.product import ProductField, Space
 from pinnkan.kan.separable import Separable
 from pinnkan.kan.spline import Basis
 from pinnkan.kan.turned import TurnedField
+from pinnkan.solver.error_growth import LocalTolerance
 from pinnkan.solver.families.blocks.levels import BlocksState
-from pinnkan.solver.families.deep.composed import ComposedState
-from pinnkan.solver.families.deep.state import DeepState, Descent, Minimised, Trained
+from pinnkan.solver.families.deep.composition import CompositionState
+from pinnkan.solver.families.deep.state import DeepState, MinimisationRestart, MinimisationResult, SlabTraining
 from pinnkan.solver.families.fitted.levels import FittedState
 from pinnkan.solver.families.fitted.slabs import FittedAim
-from pinnkan.solver.families.product.closing import Halved
 from pinnkan.solver.families.product.levels import ProductState
-from pinnkan.solver.families.product.pace import Aim
+from pinnkan.solver.families.product.refinement_choice import MarkedPiece
 from pinnkan.solver.families.product.slab_start import SlabStart
+from pinnkan.solver.families.product.step_control import Aim
 from pinnkan.solver.families.separable.state import SeparableState
-from pinnkan.solver.growth import LocalTolerance
-from pinnkan.solver.march_state import MarchState
-from pinnkan.solver.slab_family import Run
-from pinnkan.solver.state import Best, LevelsState, Newton, Step
+from pinnkan.solver.slab_family import SlabHistory
+from pinnkan.solver.slab_loop_state import MarchState
+from pinnkan.solver.solver_state import BestLevel, LevelsState, NewtonState, Step
 from pinnkan.verdict.records import Iteration, Level
 
 _CLASSES: dict[str, Callable[..., Any]] = {
     kind.__name__: kind
     for kind in (
-        Activation, Affine, Aim, Axis, Basis, Best, BlockField, BlocksState, BlockSum, ComposedState,
-        Coordinates, DeepField, DeepState, Descent, Edge, FittedAim, FittedField, FittedPiece, FittedState,
-        Halved, Inputs, Iteration, Level, LevelsState, LocalTolerance, MarchState, Minimised, Network, Newton,
-        Piece, ProductField, ProductState, Run, Separable, SeparableState, SlabStart, Space, Spline, Step,
-        Trained, TurnedField,
+        Activation, Affine, Aim, Axis, Basis, BestLevel, BlockField, BlocksState, BlockSum, CompositionState,
+        Coordinates, DeepField, DeepState, Edge, FittedAim, FittedField, FittedPiece, FittedState, Inputs,
+        Iteration, Level, LevelsState, LocalTolerance, MarchState, MarkedPiece, MinimisationRestart,
+        MinimisationResult, Network, NewtonState, Piece, ProductField, ProductState, Separable, SeparableState,
+        SlabHistory, SlabStart, SlabTraining, Space, Spline, Step, TurnedField,
     )
 }  # fmt: skip
+#: Names under which earlier versions stored a class, and the name that it has now.
+_EARLIER_NAMES = {
+    "Best": "BestLevel",
+    "ComposedState": "CompositionState",
+    "Descent": "MinimisationRestart",
+    "Halved": "MarkedPiece",
+    "Minimised": "MinimisationResult",
+    "Newton": "NewtonState",
+    "Run": "SlabHistory",
+    "Trained": "SlabTraining",
+}
 
 
 def encode(value: Any, store: Callable[[Array], str]) -> Any:
@@ -84,4 +95,6 @@ def decode(data: Any, load: Callable[[str], Array], device: str = "cpu") -> Any:
         return load(content)
     if kind == "tensor":
         return torch.from_numpy(load(content)).to(device)
-    return _CLASSES[kind](**{name: decode(part, load, device) for name, part in content.items()})
+    return _CLASSES[_EARLIER_NAMES.get(str(kind), str(kind))](
+        **{name: decode(part, load, device) for name, part in content.items()}
+    )

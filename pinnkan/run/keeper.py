@@ -21,7 +21,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.run.checkpoint import UNREADABLE, read_arrays, read_signed, write_arrays, write_signed
 from pinnkan.run.codec import decode, encode
 from pinnkan.run.folder import CHECKPOINT, RESUME, disk_errors, has_state, interrupted_place
-from pinnkan.solver.state import State
+from pinnkan.solver.solver_state import SolverState
 from pinnkan.version import __version__
 
 #: A state is written when that takes at most this share of the time since the last one was: a slab of Burgers takes
@@ -43,13 +43,13 @@ class Keeper:
     def __init__(self, folder: Path, header: Mapping[str, Any]) -> None:
         self.folder, self.header = folder, header
         self.written = True
-        self._offered: tuple[State, float] | None = None
+        self._offered: tuple[SolverState, float] | None = None
         self._known: dict[int, tuple[Array, str, str]] = {}  # by identity: the array, its name, its file
         self._files: dict[str, str] = {}  # checksum of each file
         self._count = 0
         self._due = time.perf_counter() + FIRST
 
-    def keep(self, state: State, seconds: float) -> None:
+    def keep(self, state: SolverState, seconds: float) -> None:
         """Takes a state; writes it if it is time to."""
         self._offered, self.written = (state, seconds), False
         if time.perf_counter() >= self._due:
@@ -70,7 +70,7 @@ class Keeper:
         now = time.perf_counter()
         self._due = now + min((now - begun) / SHARE, LONGEST)
 
-    def _write(self, state: State, seconds: float) -> None:
+    def _write(self, state: SolverState, seconds: float) -> None:
         known = self._known if len(self._files) < MOST_FILES else {}
         used: dict[int, tuple[Array, str, str]] = {}
         fresh: dict[str, Array] = {}
@@ -104,7 +104,7 @@ class Keeper:
             old.unlink()
 
 
-def read_state(folder: Path, header: Mapping[str, Any], device: str) -> tuple[State, float]:
+def read_state(folder: Path, header: Mapping[str, Any], device: str) -> tuple[SolverState, float]:
     """The state and the seconds that led to it. Raises RunFolderError: a file is missing or damaged."""
     try:
         return _read(folder, header, device)
@@ -112,7 +112,7 @@ def read_state(folder: Path, header: Mapping[str, Any], device: str) -> tuple[St
         raise RunFolderError(f"{folder / RESUME}: not a state of this version; solve again without --resume") from error
 
 
-def _read(folder: Path, header: Mapping[str, Any], device: str) -> tuple[State, float]:
+def _read(folder: Path, header: Mapping[str, Any], device: str) -> tuple[SolverState, float]:
     arrays: dict[str, Array] = {}
     for name, checksum in header["arrays"].items():
         arrays |= read_arrays(folder / Path(name).name, checksum, "solve again without --resume")
@@ -137,7 +137,7 @@ def header_of(problem: Problem, device: str) -> dict[str, Any]:
     }
 
 
-def resumable(target: Path, problem: Problem, device: str) -> tuple[State, float]:
+def resumable(target: Path, problem: Problem, device: str) -> tuple[SolverState, float]:
     """The state from which a run into ``target`` can go on, and the seconds that led to it.
 
     Raises RunFolderError: there is none, it is damaged, or it belongs to another problem, setting or version.
@@ -149,7 +149,7 @@ def resumable(target: Path, problem: Problem, device: str) -> tuple[State, float
     raise RunFolderError(f"{target}: nothing to resume, {found}; solve without --resume")
 
 
-def read_checked(folder: Path, problem: Problem, device: str) -> tuple[State, float]:
+def read_checked(folder: Path, problem: Problem, device: str) -> tuple[SolverState, float]:
     """The state in a folder, if it belongs to this problem; see :func:`resumable`."""
     header = read_signed(folder / RESUME)
     try:

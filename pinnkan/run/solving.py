@@ -83,7 +83,7 @@ def _check_kinds(problem: object, callback: object) -> None:
 
 
 def solve_monitored(problem: Problem, monitor: "Monitor", device: str) -> Solution:
-    """:func:`solve` under a monitor, which keeps its states and may hold one to go on from."""
+    """:func:`solve_scaled` under a monitor, which keeps its states and may hold one to go on from."""
     require_device(device)
     from pinnkan.solver.driver import solve as solve_problem
 

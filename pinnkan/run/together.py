@@ -22,7 +22,7 @@ def run_serving(device: str | None) -> int:
     The leader says what there is to say. An interrupt reaches all processes of a terminal: the leader ends the others.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    memory.keep_freed()
+    memory.keep_freed_memory()
     try:
         require_device(device or "cpu")
     except PinnkanError:

@@ -7,7 +7,7 @@ from itertools import groupby
 from pinnkan.problem.statement import Problem
 
 #: Consecutive slabs with such a residual that make a contradiction: a front may leave one in a single slab.
-LASTING = 3
+LASTING_SLABS = 3
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,16 @@ class Contradiction:
         )
 
 
-def contradiction(standing: Sequence[float], ends: Sequence[float], has_ended: bool) -> Contradiction:
+def contradiction(persistent_errors: Sequence[float], ends: Sequence[float], is_complete: bool) -> Contradiction:
     """Find the contradiction that consecutive slabs show.
 
-    ``standing``: relative error (slab,) that a residual which no knots lower may hide, or 0; ``ends``: slab ends, the
-    start first; ``has_ended``: whether the march is over, so that all of fewer than LASTING slabs are enough.
+    ``persistent_errors``: relative error (slab,) that a residual which no knots lower may hide, or 0; ``ends``: slab
+    ends, the start first; ``is_complete``: whether the march is over, so that all of fewer than LASTING_SLABS slabs are
+    enough.
     """
-    fewest = min(LASTING, len(standing)) if has_ended else LASTING
-    rows = ([i for i, _ in row] for stands, row in groupby(enumerate(standing), lambda s: s[1] > 0.0) if stands)
+    fewest = min(LASTING_SLABS, len(persistent_errors)) if is_complete else LASTING_SLABS
+    rows = (
+        [i for i, _ in row] for stands, row in groupby(enumerate(persistent_errors), lambda s: s[1] > 0.0) if stands
+    )
     found = [i for row in rows if len(row) >= fewest for i in row]
-    return Contradiction(sum(standing[i] for i in found), ends[found[0]]) if found else Contradiction()
+    return Contradiction(sum(persistent_errors[i] for i in found), ends[found[0]]) if found else Contradiction()

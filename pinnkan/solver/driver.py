@@ -21,45 +21,51 @@ from pinnkan.problem.features.penalty import penalties
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
 from pinnkan.solver import memory
-from pinnkan.solver.closures import without_closures
-from pinnkan.solver.estimate.bounds import bound_of
-from pinnkan.solver.estimate.quantities import read_off
+from pinnkan.solver.algebraic_unknowns import eliminate_algebraic_unknowns
+from pinnkan.solver.estimate.bounds import error_bound
+from pinnkan.solver.estimate.quantities import evaluate_quantities
 from pinnkan.solver.families.deep.settings import choose_settings
-from pinnkan.solver.families.fitted.choice import can_turn, slabs_fitted, solve_axes_or_fitted
-from pinnkan.solver.families.product.coarser import coarser
-from pinnkan.solver.families.product.degrees import CUBE_DEGREES, DEGREES, degree_in_space, degree_of, is_walled
+from pinnkan.solver.families.fitted.choice import can_rotate, choose_slab_family, solve_axes_or_fitted
+from pinnkan.solver.families.product import degrees
+from pinnkan.solver.families.product.coarser_solution import solve_coarser
+from pinnkan.solver.families.product.degrees import degree_in_space, degree_of, is_bounded_space_system
 from pinnkan.solver.families.product.levels import ProductLevels
 from pinnkan.solver.families.product.slabs import ProductSlabs
-from pinnkan.solver.learned_sizes import InUnits, counted_for_itself
-from pinnkan.solver.levels import Among, begun, solve_levels
-from pinnkan.solver.march import march
+from pinnkan.solver.level_loop import SubspaceSolver, initial_levels_state, solve_levels
 from pinnkan.solver.monitor import Monitor, OutOfTimeError, Progress
-from pinnkan.solver.others import ambiguous, another, connected
+from pinnkan.solver.observed_sizes import ScaledSolve, solve_in_observed_sizes
+from pinnkan.solver.other_solutions import describe_ambiguity, find_other_solution, prefer_continued_solution
 from pinnkan.solver.outcome import Outcome
-from pinnkan.solver.reduced import Halves, Reduced, held_by_symmetry, reduced
+from pinnkan.solver.problem_reduction import ReducedProblem, SymmetricSolve, prefer_symmetric_outcome, reduce_problem
 from pinnkan.solver.slab_family import SlabFamily
-from pinnkan.solver.state import LevelsState
+from pinnkan.solver.slab_loop import march_in_time
+from pinnkan.solver.solver_state import LevelsState
+from pinnkan.solver.verify.failure_reasons import (
+    CONTRADICTION_TEXT,
+    explain_failure,
+    is_residual_constant,
+    undetermined_reason,
+)
 from pinnkan.solver.verify.uniqueness.uniqueness import Uniqueness
-from pinnkan.solver.verify.unsettled import CONTRADICTED, explained, is_contradicted, undetermined
-from pinnkan.solver.verify.verify import Verifier
+from pinnkan.solver.verify.verifier import Verifier
 from pinnkan.verdict.advice import along, remedy
 from pinnkan.verdict.records import Level, Reason
 from pinnkan.verdict.verdict import Verdict, judge
 
-#: First knot intervals per coordinate, by dimension: steady, in slabs, and in slabs of ``is_walled`` problems.
-INTERVALS = {1: 3, 2: 3, 3: 3}
-SLAB_INTERVALS, CUBE_INTERVALS = {1: 1, 2: 8, 3: 4, 4: 3}, 1
+#: First knot intervals per coordinate, by dimension: steady, in slabs, and in slabs of flows between walls.
+FIRST_INTERVALS = {1: 3, 2: 3, 3: 3}
+SLAB_FIRST_INTERVALS, CUBE_FIRST_INTERVALS = {1: 1, 2: 8, 3: 4, 4: 3}, 1
 #: The first slab of the latter, over the whole time; in a shorter one a pressure is determined worse. In a cube of
 #: length two its error is 1.6e-5 with 0.05 and 0.8e-5 with 0.1.
-CUBE_SLAB = 0.1
+CUBE_FIRST_SLAB = 0.1
 #: Levels by dimension, and passes through time, if the file names none. A layer of 1e-7 takes twenty levels on a line.
-LEVELS, PASSES = {1: 40, 2: 14, 3: 14}, 4
+MAX_LEVELS, MAX_PASSES = {1: 40, 2: 14, 3: 14}, 4
 
-#: Quantities are read off until READING time limits and GRACE seconds are over: files are written after that.
-READING, GRACE = 1.1, 1.5
+#: Quantities are read off until so many time limits and seconds are over: files are written after that.
+READOUT_LIMITS, READOUT_GRACE = 1.1, 1.5
 
 #: Advice after first-order methods: poisson2d, deep: 9e-2 in 20 s with Adam, 1e-5 in 3 s with Levenberg-Marquardt.
-SECOND_ORDER = "Or leave `method` out: Gauss-Newton reaches smaller errors in less time."
+SECOND_ORDER_ADVICE = "Or leave `method` out: Gauss-Newton reaches smaller errors in less time."
 
 
 def solve(
@@ -71,12 +77,15 @@ def solve(
     are not finite, before any usable state; ResourceError if memory or a device is lacking.
     """
     monitor = monitor or Monitor(problem.solver.max_time, progress)
-    memory.keep_freed()
-    marched = without_closures(in_time(problem))
+    memory.keep_freed_memory()
+    marched = eliminate_algebraic_unknowns(in_time(problem))
     # Many small factorisations: a second BLAS thread costs a hundredfold on a busy machine (measured).
-    with threadpool_limits(limits=None if is_many(problem) else 1, user_api="blas"), _torch_threads(problem):
+    with (
+        threadpool_limits(limits=None if has_many_coordinates(problem) else 1, user_api="blas"),
+        _torch_threads(problem),
+    ):
         try:
-            found = _in_units(problem, monitor, device)
+            found = _solve_in_natural_units(problem, monitor, device)
             part, model, outcome = found.part, found.model, found.outcome
         except OutOfTimeError:
             return result_so_far(problem, monitor, Reason.MAX_TIME, monitor.ahead_of_limit())
@@ -87,41 +96,46 @@ def solve(
             detail = "; ".join(filter(None, (str(error), several_starts(marched), contradicted_start(marched))))
             return result_so_far(problem, monitor, Reason(reason), detail)
         except ResourceError:
-            if monitor.state is None or not is_contradicted(monitor.state.levels):
+            if monitor.state is None or not is_residual_constant(monitor.state.levels):
                 raise
-            return result_so_far(problem, monitor, Reason.STALLED, CONTRADICTED)
-        open_ended = undetermined(part.problem, None if model.is_linear else outcome.field) or free_start(marched)
+            return result_so_far(problem, monitor, Reason.STALLED, CONTRADICTION_TEXT)
+        open_ended = undetermined_reason(part.problem, None if model.is_linear else outcome.field)
+        open_ended = open_ended or free_start(marched)
         if open_ended:
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
         elif model.may_have_others and outcome.reason == Reason.CONVERGED and not outcome.detail:
             told = several_starts(marched) or several_values(marched)
-            if not told:
-                other = None if outcome.other is None else part.whole(outcome.other)
-                told = ambiguous(problem, part.whole(outcome.field), other)
-                told = told or Uniqueness(model).several(outcome.field, part.sizes)
-            outcome = replace(outcome, detail=told)
+            outcome = replace(outcome, detail=told or _describe_other_solutions(problem, found))
         if not outcome.detail:
             outcome = replace(outcome, detail=contradicted_start(marched))
         if outcome.reason == Reason.MAX_TIME and not outcome.detail:
             outcome = replace(outcome, detail=monitor.ahead_of_limit())
-        return _of_file(problem, _result(model, outcome, monitor), part, monitor, outcome.coarser)
+        return _restore_solution(problem, _make_solution(model, outcome, monitor), part, monitor, outcome.coarser)
 
 
-def _in_units(problem: Problem, monitor: Monitor, device: str) -> InUnits:
+def _describe_other_solutions(problem: Problem, found: ScaledSolve) -> str:
+    """Describe what else solves the problem beside a solution; "" where nothing does."""
+    part, outcome = found.part, found.outcome
+    other = None if outcome.other is None else part.whole(outcome.other)
+    told = describe_ambiguity(problem, part.whole(outcome.field), other)
+    return told or Uniqueness(found.model).several(outcome.field, part.sizes)
+
+
+def _solve_in_natural_units(problem: Problem, monitor: Monitor, device: str) -> ScaledSolve:
     """Reduce a problem and solve it in natural units; again in observed sizes of unknowns where those were far off."""
-    part = reduced(problem)
+    part = reduce_problem(problem)
     model = compile_model(part.problem, sort_conditions(part.problem), torch.device(device), monitor.clock)
-    first = InUnits(part, model, _outcome(model, monitor, device))
-    return counted_for_itself(problem, first, lambda other: _outcome(other, monitor.aside(), device))
+    first = ScaledSolve(part, model, _solve_model(model, monitor, device))
+    return solve_in_observed_sizes(problem, first, lambda other: _solve_model(other, monitor.aside(), device))
 
 
-def _outcome(model: Model, monitor: Monitor, device: str) -> Outcome:
+def _solve_model(model: Model, monitor: Monitor, device: str) -> Outcome:
     """Solve a model by the family of networks that fits its problem."""
     problem = model.problem
-    if problem.interfaces and (is_many(problem) or _is_deep(problem)):
+    if problem.interfaces and (has_many_coordinates(problem) or _is_deep(problem)):
         raise UsageError("a flux that jumps is solved for by `network: product`, in up to three coordinates of space")
-    if is_many(problem):
-        from pinnkan.solver.families.many import solve_many
+    if has_many_coordinates(problem):
+        from pinnkan.solver.families.high_dimensions import solve_many
 
         return solve_many(model, monitor)
     if _is_deep(problem):
@@ -136,49 +150,59 @@ def solve_product(model: Model, monitor: Monitor) -> Outcome:
     problem, verify = model.problem, Verifier(model)
     settings, d = problem.solver, problem.dimension
     degree = degree_of(problem, max(model.orders))
-    most = 1 if undetermined(problem) else settings.max_levels  # more would not help
-    may_turn = settings.network == "auto" and can_turn(problem)
+    most = 1 if undetermined_reason(problem) else settings.max_levels  # more would not help
+    may_turn = settings.network == "auto" and can_rotate(problem)
     if problem.time_axis is None:
-        axes = ProductLevels(model, degree, settings.knots or INTERVALS[d], most or LEVELS[d], describe(problem))
+        axes = ProductLevels(
+            model, degree, settings.knots or FIRST_INTERVALS[d], most or MAX_LEVELS[d], describe_network(problem)
+        )
 
         def on_axes(other: Model) -> Outcome:
-            return _on_axes(replace(axes, model=other), Verifier(other), monitor.aside())
+            return _solve_on_axes(replace(axes, model=other), Verifier(other), monitor.aside())
 
-        halves = Halves(model, on_axes, monitor)
+        halves = SymmetricSolve(model, on_axes, monitor)
         if may_turn:
             found = solve_axes_or_fitted(axes, verify, monitor)
         else:
-            found = _on_axes(axes, verify, monitor, lambda: halves.outcome)
-        outcome = connected(axes, explained(model, held_by_symmetry(found, halves)), monitor)
-        return replace(outcome, other=another(axes, outcome, monitor), coarser=coarser(axes, outcome, monitor))
-    intervals = settings.knots or (CUBE_INTERVALS if is_walled(problem) else SLAB_INTERVALS[d])
-    slabs = ProductSlabs(
-        model, (degree_in_space(problem, degree), degree), intervals, most or PASSES, describe(problem)
+            found = _solve_on_axes(axes, verify, monitor, lambda: halves.outcome)
+        outcome = prefer_continued_solution(
+            axes, explain_failure(model, prefer_symmetric_outcome(found, halves)), monitor
+        )
+        return replace(
+            outcome, other=find_other_solution(axes, outcome, monitor), coarser=solve_coarser(axes, outcome, monitor)
+        )
+    intervals = settings.knots or (
+        CUBE_FIRST_INTERVALS if is_bounded_space_system(problem) else SLAB_FIRST_INTERVALS[d]
     )
-    if is_walled(problem) and not (settings.degree or settings.knots):
-        slabs = replace(slabs, highest=CUBE_DEGREES[1], first_slab=CUBE_SLAB)
-    family: SlabFamily[Any, Any] = slabs_fitted(slabs) if may_turn else slabs
-    return march(family, verify, monitor)
+    slabs = ProductSlabs(
+        model, (degree_in_space(problem, degree), degree), intervals, most or MAX_PASSES, describe_network(problem)
+    )
+    if is_bounded_space_system(problem) and not (settings.degree or settings.knots):
+        slabs = replace(slabs, highest=degrees.BOUNDED_SPACE_DEGREES[1], first_slab=CUBE_FIRST_SLAB)
+    family: SlabFamily[Any, Any] = choose_slab_family(slabs) if may_turn else slabs
+    return march_in_time(family, verify, monitor)
 
 
-def _on_axes(axes: ProductLevels, verify: Verifier, monitor: Monitor, among: Among = lambda: None) -> Outcome:
-    state = monitor.resumed(LevelsState) or begun(axes)
-    return solve_levels(axes, verify, monitor, state, among=among)[0]
+def _solve_on_axes(
+    axes: ProductLevels, verify: Verifier, monitor: Monitor, solve_subspace: SubspaceSolver = lambda: None
+) -> Outcome:
+    state = monitor.resumed(LevelsState) or initial_levels_state(axes)
+    return solve_levels(axes, verify, monitor, state, solve_subspace=solve_subspace)[0]
 
 
-def _result(model: Model, outcome: Outcome, monitor: Monitor) -> Solution:
+def _make_solution(model: Model, outcome: Outcome, monitor: Monitor) -> Solution:
     problem = model.problem
     reason = Reason.CONVERGED if outcome.reason is None else outcome.reason
     if reason == Reason.RANK_DEFICIENT:  # the error of an undetermined function is unknown
         unknown = tuple(replace(level, estimate=float("inf")) for level in outcome.levels)
         outcome = replace(outcome, levels=unknown)
-    verdict, levels = _judged(problem, outcome.levels, reason, outcome.detail)
-    bound = None if is_many(problem) or monitor.expired() else bound_of(model, outcome.field)
+    verdict, levels = _draw_verdict(problem, outcome.levels, reason, outcome.detail)
+    bound = None if has_many_coordinates(problem) or monitor.expired() else error_bound(model, outcome.field)
     if bound is not None:
         verdict = replace(verdict, bound=bound.value, bound_sentence=bound.sentence)
     if not verdict.converged and problem.solver.method != "gauss_newton":
-        verdict = replace(verdict, remedy=f"{verdict.remedy} {SECOND_ORDER}")
-    records = levels, outcome.history, monitor.elapsed(), outcome.network or describe(problem)
+        verdict = replace(verdict, remedy=f"{verdict.remedy} {SECOND_ORDER_ADVICE}")
+    records = levels, outcome.history, monitor.elapsed(), outcome.network or describe_network(problem)
     return Solution(problem, outcome.field, outcome.error, verdict, *records)
 
 
@@ -187,13 +211,13 @@ def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: st
     state = monitor.state
     if state is None or state.field is None:
         raise SolverError(detail or f"the solve ended ({reason}) before there was anything to show", reason)
-    verdict, levels = _judged(in_time(problem), state.levels, reason, detail)
-    network = state.network or describe(problem)
+    verdict, levels = _draw_verdict(in_time(problem), state.levels, reason, detail)
+    network = state.network or describe_network(problem)
     found = Solution(problem, state.field, state.error, verdict, levels, state.history, monitor.elapsed(), network)
-    return _of_file(problem, found, reduced(problem), monitor)
+    return _restore_solution(problem, found, reduce_problem(problem), monitor)
 
 
-def _judged(
+def _draw_verdict(
     problem: Problem, levels: tuple[Level, ...], reason: Reason, detail: str
 ) -> tuple[Verdict, tuple[Level, ...]]:
     """Draw the verdict; return it with the levels, the last error infinite if an unknown has no finite norm.
@@ -208,12 +232,12 @@ def _judged(
         advice = verdict.remedy if end is None else along(problem.coordinates[-1].name, verdict.remedy)
         return replace(verdict, remedy=" ".join([*instead, advice])), levels
     reason = reason or Reason.NO_FINITE_NORM
-    detail = "; ".join(filter(None, (detail, _without_norm(problem, levels))))
+    detail = "; ".join(filter(None, (detail, _describe_missing_norms(problem, levels))))
     worst = (*levels[:-1], replace(levels[-1], estimate=float("inf")))
     return replace(judge(worst, tolerance, reason, detail, end), remedy=remedy(reason, levels, tolerance, end)), worst
 
 
-def _without_norm(problem: Problem, levels: tuple[Level, ...]) -> str:
+def _describe_missing_norms(problem: Problem, levels: tuple[Level, ...]) -> str:
     """Describe which unknowns have no finite norm and where, and the estimated error of the others."""
     names = ", ".join(problem.unknowns[j] for j in sorted(problem.unbounded))
     known = max((e for e in levels[-1].estimates if np.isfinite(e)), default=np.inf)
@@ -223,25 +247,29 @@ def _without_norm(problem: Problem, levels: tuple[Level, ...]) -> str:
     return f"{names} grows without bound at {at}, where values jump: no finite L2 norm{within}"
 
 
-def _of_file(
-    problem: Problem, found: Solution, part: Reduced, monitor: Monitor, coarser: Field | None = None
+def _restore_solution(
+    problem: Problem,
+    solution: Solution,
+    reduced_problem: ReducedProblem,
+    monitor: Monitor,
+    coarser_field: Field | None = None,
 ) -> Solution:
-    """Return the solution of the file's problem, with quantities, from the one found for the reduced problem ``part``.
-
-    ``coarser``: the field of the level before, which shows how fast quantities converge.
-    """
-    error, network = None if found.error is None else part.whole(found.error), part.described(found.network)
-    shown = replace(found, problem=problem, field=part.whole(found.field), error=error, network=network)
-    clock = Clock(READING * monitor.limit + GRACE, monitor.elapsed())
-    before = None if coarser is None else part.whole(coarser)
-    is_known = np.isfinite(found.verdict.estimate) or found.verdict.reason == Reason.NO_FINITE_NORM
-    read = read_off(problem, shown.field, error if is_known else None, shown.times(), clock, before)
+    """The solution of the file's problem, with quantities; ``coarser_field``: of the level before, for their errors."""
+    error = None if solution.error is None else reduced_problem.whole(solution.error)
+    network = reduced_problem.described(solution.network)
+    shown = replace(
+        solution, problem=problem, field=reduced_problem.whole(solution.field), error=error, network=network
+    )
+    clock = Clock(READOUT_LIMITS * monitor.limit + READOUT_GRACE, monitor.elapsed())
+    before = None if coarser_field is None else reduced_problem.whole(coarser_field)
+    is_known = np.isfinite(solution.verdict.estimate) or solution.verdict.reason == Reason.NO_FINITE_NORM
+    read = evaluate_quantities(problem, shown.field, error if is_known else None, shown.times(), clock, before)
     return replace(shown, quantities=read)
 
 
-def is_many(problem: Problem) -> bool:
+def has_many_coordinates(problem: Problem) -> bool:
     """Whether there are more coordinates of space than one block of splines can have."""
-    return problem.space_dimension > max(DEGREES)
+    return problem.space_dimension > max(degrees.DEGREES)
 
 
 def _is_deep(problem: Problem) -> bool:
@@ -262,12 +290,10 @@ def _torch_threads(problem: Problem) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def describe(problem: Problem) -> str:
+def describe_network(problem: Problem) -> str:
     """Describe the network, and why it was chosen."""
     if _is_deep(problem):
         return choose_settings(problem).described()
-    d = problem.dimension
-    why = (
-        "asked for" if problem.solver.network == "product" else f"chosen because it has {d} coordinates, three at most"
-    )
+    asked, d = problem.solver.network == "product", problem.dimension
+    why = "asked for" if asked else f"chosen because it has {d} coordinates, three at most"
     return f"product: one block of multiplying nodes on all coordinates, the tensor-product spline space ({why})"

@@ -6,15 +6,15 @@ from typing import TypeVar
 
 from pinnkan.assembly.clock import Clock, OutOfTimeError
 from pinnkan.errors import RunFolderError
-from pinnkan.solver.state import LevelsState, Newton, State, Step
+from pinnkan.solver.solver_state import LevelsState, NewtonState, SolverState, Step
 from pinnkan.verdict.records import Iteration, Level
 
 Progress = Callable[[Level | Iteration], None]
 #: Called with every state and the seconds of the solve so far.
-Keep = Callable[[State, float], None]
+KeepState = Callable[[SolverState, float], None]
 _State = TypeVar("_State")
 #: A solve that ends before this share of its time limit has predicted that the next step would exceed it.
-EARLY = 0.9
+EARLY_SHARE = 0.9
 
 
 class Monitor:
@@ -27,8 +27,8 @@ class Monitor:
         self,
         limit: float | None,
         progress: Progress | None,
-        keep: Keep | None = None,
-        resumed: State | None = None,
+        keep: KeepState | None = None,
+        resumed: SolverState | None = None,
         spent: float = 0.0,
     ) -> None:
         self.clock = Clock(limit, spent)
@@ -36,7 +36,7 @@ class Monitor:
         self._keep = keep
         self._resumed = resumed
         self._newton = getattr(resumed, "newton", None)
-        self.state: State | None = resumed
+        self.state: SolverState | None = resumed
 
     @property
     def limit(self) -> float:
@@ -69,7 +69,7 @@ class Monitor:
     def ahead_of_limit(self) -> str:
         """Why the solve ends before its time limit, in words; "" if it does not."""
         passed, limit = self.elapsed(), self.clock.limit
-        if not passed < EARLY * limit < math.inf:
+        if not passed < EARLY_SHARE * limit < math.inf:
             return ""
         return f"after {passed:.2g} of {limit:g} s what comes next was predicted to end beyond it"
 
@@ -85,7 +85,7 @@ class Monitor:
             raise RunFolderError("the state to resume from belongs to another solver; solve again without --resume")
         return state
 
-    def keep(self, state: State) -> None:
+    def keep(self, state: SolverState) -> None:
         """Record a state to continue from; a first one with nothing to show is not written."""
         begins = self.state is None and state.field is None
         self.state = state
@@ -93,17 +93,17 @@ class Monitor:
         if self._keep is not None and not begins:
             self._keep(state, self.elapsed())
 
-    def progressed(self, own: object) -> None:
-        """Record that the family's state within a level is ``own``."""
+    def progressed(self, family_state: object) -> None:
+        """Record that the family's state within a level is ``family_state``."""
         if isinstance(self.state, LevelsState):
-            self.keep(self.state.having(own))
+            self.keep(self.state.having(family_state))
 
-    def newton(self) -> Newton | None:
+    def newton(self) -> NewtonState | None:
         """Return the Gauss-Newton state to continue from, once; None if there is none."""
         newton, self._newton = self._newton, None
         return newton
 
-    def stepping(self, newton: Newton) -> None:
+    def stepping(self, newton: NewtonState) -> None:
         """Record the state before a Gauss-Newton step, and check the time as :meth:`check_step` does."""
         if self.state is not None:
             self.keep(self.state.within(newton))

@@ -8,10 +8,10 @@ from pinnkan.verdict.records import Iteration, Level, Reason
 #: Factor on a correction, which is the error less what the refined space misses: effectivities are 0.78 to 1.1.
 SAFETY = 1.25
 #: The first level, which has no predecessor, must be below this share of the tolerance. Heuristic.
-FIRST_MARGIN = 0.5
+FIRST_LEVEL_MARGIN = 0.5
 #: A level is resolved if its mean squared residual is below this share of that of the lifted data alone, which a layer
 #: between the points does not lower: -1e-5 u'' + u' = 1 had an estimate of 0.08 at an error of 1.
-RESOLVED = 1e-2
+RESOLVED_SHARE = 1e-2
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,14 +10,14 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.scaled import SlabPiece
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.contradiction import Contradiction, contradiction
-from pinnkan.solver.estimate.norms import Samples, relative_roots, squared_sizes
-from pinnkan.solver.family import Measured
-from pinnkan.solver.growth import Growth
+from pinnkan.solver.error_growth import ErrorGrowth
+from pinnkan.solver.estimate.norms import Samples, norm_ratios, reference_squares
+from pinnkan.solver.level_family import LossMinimum
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
-from pinnkan.solver.state import Step
-from pinnkan.solver.verify.missed.hidden_feature import NO_LATER, HiddenFeature
-from pinnkan.solver.verify.objection import Spaces
+from pinnkan.solver.solver_state import Step
+from pinnkan.solver.verify.hidden_errors.hidden_feature import CLOSEST_ENDS, HiddenFeature
+from pinnkan.solver.verify.objection import SpacePair
 
 #: A correction may be LOCAL_SHARE of the tolerance times the root of the slab's share of the time, at least of
 #: FLOOR_SHARE, for the tiny slabs of an initial layer. Heuristic; the estimate does not rest on it.
@@ -25,27 +25,28 @@ LOCAL_SHARE = 0.3
 FLOOR_SHARE = 0.02
 #: The same in the plane and in space, where conjugate gradients keep slabs short and errors hardly add up.
 FLOOR_SHARE_PLANE = 0.2
-#: If a slab keeps the share q of a squared error, the square of a correction may be 1 - q of that of the tolerance less
-#: SAFETY, since no more than 1 / (1 - q) errors are there at once, and the correction at most MOST of the tolerance.
-#: The last RECENT slabs show q, FEW at least. Heat2d-LT keeps 0.5 to 0.9.
-MOST, RECENT, FEW = 0.5, 8, 3
+#: If a slab keeps the share q of a squared error, no more than 1 / (1 - q) errors are there at once: the square of a
+#: correction may be 1 - q of that of the tolerance less SAFETY, and the correction this share of the tolerance at most.
+#: The last RECENT_SLABS show q, MIN_SLABS at least.
+MAX_TOLERANCE_SHARE, RECENT_SLABS, MIN_SLABS = 0.5, 8, 3
 #: The smallest correction asked for, relative to the solution: coefficients are rounded.
 LEAST_ALLOWED = 1e-15
-#: Shortest slabs, over the whole time: with space, in time alone, and the first one in time alone. At a jump of data
-#: the time in which it widens to NARROW; later OF_PAST of the time since then; ROUNDED_TIME of the time, against
-#: rounding.
-SMALLEST_SLAB, SMALLEST_ALONE, FIRST_ALONE, NARROW, OF_PAST, ROUNDED_TIME = 1e-7, 1e-9, 1e-13, 3e-7, 0.1, 1e-10
+#: Shortest slabs, over the whole time: with space, in time alone, and the first one in time alone.
+SMALLEST_SLAB, SMALLEST_SLAB_ODE, FIRST_SLAB_ODE = 1e-7, 1e-9, 1e-13
+#: The first slab after a jump of data lasts until it has this width; later ones at least this share of the time since
+#: then, and of the whole time (rounding).
+JUMP_WIDTH, PAST_TIME_SHARE, TIME_ROUNDING = 3e-7, 0.1, 1e-10
 #: Within so many of the shortest first slabs after a jump a slab may stay unresolved; the estimate says the cost.
-EARLY = 10.0
+EARLY_SLABS = 10.0
 #: Times that differ by this share of the whole time are the same.
-ROUNDING = 1e-12
+EQUAL_TIME_SHARE = 1e-12
 
 P = TypeVar("P", bound=SlabPiece)
 A = TypeVar("A")
 
 
 @dataclass(frozen=True, eq=False)
-class Run(Generic[P]):
+class SlabHistory(Generic[P]):
     """What accumulates over the slabs of a pass: functions, errors, ends (slab + 1,), squared norms (unknown,).
 
     ``true``: squared norms (2, unknown) of the true error and of ``exact``; ``rounding``: integral over time of the
@@ -69,30 +70,30 @@ class Run(Generic[P]):
     standing: tuple[float, ...] = ()
 
     @property
-    def growth(self) -> Growth:
+    def growth(self) -> ErrorGrowth:
         """The growth of the errors."""
-        return Growth(np.array(self.ends), np.array(self.roots), np.array(self.carried))
+        return ErrorGrowth(np.array(self.ends), np.array(self.roots), np.array(self.carried))
 
     @property
     def bending(self) -> float:
         """The largest share of an error that curvature of the equations has made."""
         return max(self.bendings, default=0.0)
 
-    def bent(self, root: float, carried: float, own: float) -> float:
-        """The share of curvature in the error ``root`` of the next slab: the last share, carried on, plus ``own``."""
+    def bent(self, error_rms: float, carried: float, slab_share: float) -> float:
+        """The share of curvature in ``error_rms`` of the next slab: the last share plus ``slab_share``."""
         before = self.bendings[-1] if self.bendings else 0.0
-        return before * min(carried / max(root, 1e-300), 1.0) + own
+        return before * min(carried / max(error_rms, 1e-300), 1.0) + slab_share
 
     def contradiction(self, problem: Problem) -> Contradiction:
         """The contradiction of equations and conditions in the slabs so far."""
         first, last = problem.box.ranges[-1]
-        return contradiction(self.standing, self.ends, self.ends[-1] >= last - ROUNDING * (last - first))
+        return contradiction(self.standing, self.ends, self.ends[-1] >= last - EQUAL_TIME_SHARE * (last - first))
 
     @property
     def forgotten(self) -> float:
-        """The share of a squared error that decays within a slab, by the last RECENT slabs; 0 if there are few."""
-        before, after = np.array(self.roots[:-1][-RECENT:]), np.array(self.carried[1:][-RECENT:])
-        if len(before) < FEW or not before.any():
+        """The share of a squared error that decays within a slab, by the last RECENT_SLABS; 0 if there are few."""
+        before, after = np.array(self.roots[:-1][-RECENT_SLABS:]), np.array(self.carried[1:][-RECENT_SLABS:])
+        if len(before) < MIN_SLABS or not before.any():
             return 0.0
         return max(0.0, 1.0 - float(after @ after) / float(before @ before))
 
@@ -112,15 +113,19 @@ class Run(Generic[P]):
     def estimates(self, problem: Problem) -> tuple[float, ...]:
         """The estimated relative error so far of each unknown and vector."""
         besides = self.rounded + self.contradiction(problem).size
-        return tuple(SAFETY * root + besides for root in relative_roots(problem, self.error_squares, self.squares))
+        return tuple(SAFETY * root + besides for root in norm_ratios(problem, self.error_squares, self.squares))
 
 
-def at_start(problem: Problem) -> float:
-    """The shortest first slab over the whole time: with space NARROW^(order in space / order in time)."""
+def shortest_first_slab(problem: Problem) -> float:
+    """The shortest first slab over the whole time: with space JUMP_WIDTH^(order in space / order in time)."""
     orders = [jet.order for equation in problem.equations for jet in equation.jets.values()]
     in_time = max((order[-1] for order in orders), default=0)
     in_space = max((sum(order[:-1]) for order in orders), default=0)
-    return float(min(NARROW ** (in_space / max(in_time, 1)), SMALLEST_SLAB)) if problem.space_dimension else FIRST_ALONE
+    return (
+        float(min(JUMP_WIDTH ** (in_space / max(in_time, 1)), SMALLEST_SLAB))
+        if problem.space_dimension
+        else FIRST_SLAB_ODE
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +152,7 @@ class SolvedSlab(Generic[P]):
 
 
 @dataclass(frozen=True, eq=False)
-class Pass(Generic[P]):
+class TimePass(Generic[P]):
     """The position of a pass before a slab: the slabs so far, the local tolerance, and what a family may ask.
 
     ``stops``: times at which formulas jump or have a kink, so that a slab has to end, and the end of time;
@@ -155,7 +160,7 @@ class Pass(Generic[P]):
     """
 
     problem: Problem
-    run: Run[P]
+    run: SlabHistory[P]
     local: float
     stops: tuple[float, ...]
     contraction: float
@@ -184,11 +189,11 @@ class Pass(Generic[P]):
     @property
     def until(self) -> float:
         """The time at which the next slab has to end at the latest."""
-        return next(stop for stop in self.stops if stop > self.time + ROUNDING * self.total)
+        return next(stop for stop in self.stops if stop > self.time + EQUAL_TIME_SHARE * self.total)
 
     def may_stop(self, time: float | None, length: float) -> bool:
         """Whether a slab of ``length`` may be cut at a time within it; None is no such time."""
-        least = NO_LATER * self.total
+        least = CLOSEST_ENDS * self.total
         return time is not None and self.time + least < time < self.time + length - least
 
     @property
@@ -199,22 +204,22 @@ class Pass(Generic[P]):
     @property
     def begun(self) -> float:
         """The last time at which a slab had to end, or the first of all: slabs may lengthen from there."""
-        return max([self.start, *(s for s in self.stops[:-1] if s <= self.time + ROUNDING * self.total)])
+        return max([self.start, *(s for s in self.stops[:-1] if s <= self.time + EQUAL_TIME_SHARE * self.total)])
 
     def shortest(self, time: float | None = None) -> float:
         """The shortest length of a slab that begins now, or at a later ``time`` before the next stop."""
-        least = SMALLEST_SLAB if self.problem.space_dimension else SMALLEST_ALONE
+        least = SMALLEST_SLAB if self.problem.space_dimension else SMALLEST_SLAB_ODE
         past = (self.time if time is None else time) - self.begun
-        return min(max(self._first, OF_PAST * past), least * self.total)
+        return min(max(self._first, PAST_TIME_SHARE * past), least * self.total)
 
     @property
     def _first(self) -> float:
         """The shortest length of a slab at a jump of the data."""
-        return max(at_start(self.problem) * self.total, ROUNDED_TIME * abs(self.time))
+        return max(shortest_first_slab(self.problem) * self.total, TIME_ROUNDING * abs(self.time))
 
     def is_early(self, time: float) -> bool:
         """Whether a time is one of the first instants, of all or after a jump."""
-        return time - self.begun < EARLY * self._first
+        return time - self.begun < EARLY_SLABS * self._first
 
     def allowed(self, length: float) -> float:
         """The largest local correction accepted for a slab of this length, relative to the solution."""
@@ -222,14 +227,14 @@ class Pass(Generic[P]):
             share = LOCAL_SHARE * max(length / self.total, FLOOR_SHARE) ** 0.5
         else:
             even = LOCAL_SHARE * max(length / self.total, FLOOR_SHARE_PLANE) ** 0.5
-            share = max(even, min(MOST, self.run.forgotten**0.5 / SAFETY))
+            share = max(even, min(MAX_TOLERANCE_SHARE, self.run.forgotten**0.5 / SAFETY))
         return max(share * self.local, LEAST_ALLOWED)
 
     def mean_square(self, squares: Array, length: float) -> Array:
         """Squared norms (unknown,) to divide a slab's errors by: means until its end, times ``length``."""
         past = self.time - self.start
         total = self.run.counting(self.run.squares + squares, past + length)
-        return squared_sizes(self.problem, total / (past + length) * length)
+        return reference_squares(self.problem, total / (past + length) * length)
 
     @property
     def before(self) -> Array:
@@ -237,7 +242,7 @@ class Pass(Generic[P]):
         if not self.run.squares.any():
             return np.zeros_like(self.run.squares)
         seen = self.problem.domain.measure * (self.time - self.start) / self.total
-        return np.asarray(np.sqrt(squared_sizes(self.problem, self.run.squares) / seen))
+        return np.asarray(np.sqrt(reference_squares(self.problem, self.run.squares) / seen))
 
 
 B = TypeVar("B", bound=SolvedSlab[SlabPiece])
@@ -254,37 +259,37 @@ class SlabFamily(Protocol[A, B]):
     def most_passes(self) -> int:
         """The number of passes after which the solve ends."""
 
-    def first(self, local: float) -> A:
+    def first(self, local_tolerance: float) -> A:
         """Return the aim of the first slab for a local tolerance."""
 
     def initial(self, aim: A) -> tuple[SlabPiece, float]:
         """Return the initial data, constant in time, and until when: what is shown before the first slab."""
 
-    def length(self, aim: A, at: Pass[Any]) -> float:
+    def length(self, aim: A, time_pass: TimePass[Any]) -> float:
         """The length of the next attempt."""
 
-    def attempt(self, aim: A, length: float, at: Pass[Any]) -> B:
+    def attempt(self, aim: A, length: float, time_pass: TimePass[Any]) -> B:
         """Solve a slab and correct it; raises SolverError if that fails."""
 
     def shortened(self, aim: A, length: float) -> A | None:
         """Return the aim at a shorter slab; None if the lengths are given."""
 
-    def passes(self, aim: A, slab: B, at: Pass[Any]) -> bool:
+    def passes(self, aim: A, slab: B, time_pass: TimePass[Any]) -> bool:
         """Whether the local correction is as small as allowed."""
 
-    def gathered(self, aim: A, slab: B, missed: HiddenFeature) -> A | None:
+    def gathered(self, aim: A, slab: B, feature: HiddenFeature) -> A | None:
         """Return the aim at the same slab with knots at a missed feature; None after too many attempts."""
 
-    def again(self, aim: A, slab: B, at: Pass[Any]) -> A | None:
+    def again(self, aim: A, slab: B, time_pass: TimePass[Any]) -> A | None:
         """Return the aim after a slab that is not accurate enough; None if that is accepted all the same."""
 
-    def following(self, aim: A, slab: B, at: Pass[Any]) -> A:
+    def following(self, aim: A, slab: B, time_pass: TimePass[Any]) -> A:
         """Return the aim after an accepted slab."""
 
-    def measured(self, slab: B, at: Pass[Any]) -> Measured:
+    def measured(self, slab: B, time_pass: TimePass[Any]) -> LossMinimum:
         """Return the function of the slab and the figures for its record."""
 
-    def spaces(self, slab: B) -> Spaces | None:
+    def spaces(self, slab: B) -> SpacePair | None:
         """The spaces of the solution and of its correction, if in splines on all coordinates."""
 
     def samples(self, slab: B) -> Samples:

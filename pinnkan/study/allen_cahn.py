@@ -16,7 +16,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.layers.deep_field import Inputs
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.problem.registry import load_problem
-from pinnkan.solver.minimise.first_order import ramp
+from pinnkan.solver.minimise.first_order import linear_ramp
 from pinnkan.study import contest, references
 from pinnkan.study.chunked import perceptrons, splines
 from pinnkan.study.contest import FIRST_SEED, Contender, ContestOutcome, Say, median
@@ -107,7 +107,7 @@ def residual(jets: JetSet, u: torch.Tensor) -> torch.Tensor:
 def contenders(share: int, quick: bool) -> list[Contender]:
     """Everyone who takes part, with 1/share of the paper's steps."""
     schedules = {"coarse": COARSE, "fine": FINE, "multilevel": LEVELS}
-    climb = ramp(LOW, HIGH, CLIMB)  # begun anew on every level
+    climb = linear_ramp(LOW, HIGH, CLIMB)  # begun anew on every level
     shorter = {kind: contest.shortened(steps, share) for kind, steps in schedules.items()}
     both = contest.in_both_bases(lambda _, powers: splines(WIDTHS, INTERVALS, powers), shorter, {})
     found = [replace(c, rate=lambda _: climb) for c in both]

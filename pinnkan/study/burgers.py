@@ -12,7 +12,7 @@ import torch
 from pinnkan.kan.layers.deep_field import Inputs
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.minimise.first_order import Rate, cycles, ramp
+from pinnkan.solver.minimise.first_order import RateSchedule, cyclic_rate, linear_ramp
 from pinnkan.study import references
 from pinnkan.study.chunked import perceptrons, ridges
 from pinnkan.study.contest import FIRST_SEED, Contender, Say, compete, in_both_bases, median, shortened
@@ -124,9 +124,9 @@ def contenders(share: int, quick: bool) -> list[Contender]:
                             method="gauss_newton", paper=None)]  # fmt: skip
 
 
-def rates(low: float, high: float) -> Callable[[int], Rate]:
+def rates(low: float, high: float) -> Callable[[int], RateSchedule]:
     """The cycles between two rates, begun anew on every level."""
-    climb, wave = ramp(0.1, 1.0, CLIMB), cycles(low, high, HALF, DECAY)
+    climb, wave = linear_ramp(0.1, 1.0, CLIMB), cyclic_rate(low, high, HALF, DECAY)
     return lambda level: lambda n: climb(n) * wave(n)
 
 

@@ -15,7 +15,7 @@ from itertools import product
 import torch
 
 from pinnkan.solver.minimise import levenberg_marquardt as lm
-from pinnkan.solver.minimise.first_order import INNER, Optimised, Rate, adam, lbfgs
+from pinnkan.solver.minimise.first_order import LBFGS_ITERATIONS, FirstOrderResult, RateSchedule, adam, lbfgs
 from pinnkan.study.chunked import Start
 from pinnkan.study.task import Attention, StudyNetwork, Task
 
@@ -44,10 +44,10 @@ class Contender:
     start: Start
     schedule: tuple[int, ...]
     method: str = "adam"
-    rate: Callable[[int], Rate] = lambda level: lambda n: 1.0
+    rate: Callable[[int], RateSchedule] = lambda level: lambda n: 1.0
     paper: float | None = None
     first: int = 0
-    inner: int = INNER
+    inner: int = LBFGS_ITERATIONS
 
     @property
     def kind(self) -> str:
@@ -208,10 +208,10 @@ def _by_gauss_newton(task: Task, network: StudyNetwork, contender: Contender, le
     def evaluate(x: torch.Tensor) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
         return task.evaluate(alone.with_flat(x))
 
-    state = lm.init(evaluate, alone.flat())
+    state = lm.initial_state(evaluate, alone.flat())
     book.write(alone, torch.tensor(state.loss))
     while state.iteration < contender.schedule[level] and not state.stuck:
-        state = lm.step(evaluate, state)
+        state = lm.next_state(evaluate, state)
         book.evaluated()
         book.write(alone.with_flat(state.x), torch.tensor(state.loss))
     return network.with_flat(state.x.unsqueeze(0))
@@ -240,7 +240,7 @@ class _Watched:
         self.start = None
         return False
 
-    def ended(self, trained: Optimised) -> StudyNetwork:
+    def ended(self, trained: FirstOrderResult) -> StudyNetwork:
         final = self.network.with_flat(trained.x)
         self.book.write(final, trained.losses[-1])
         return final

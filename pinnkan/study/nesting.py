@@ -28,7 +28,7 @@ class Change:
     """Largest change of a random function on [-1, 1] by a refinement, relative to its largest value.
 
     ``rounding``: the rounding of one evaluation in powers of ReLU, the largest sum of its terms' sizes times
-    :data:`ROUNDING`.
+    :data:`EQUAL_TIME_SHARE`.
     """
 
     spline: float

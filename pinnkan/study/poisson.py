@@ -14,7 +14,7 @@ import torch
 
 from pinnkan.kan.field import Array
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.solver.minimise.first_order import ramp
+from pinnkan.solver.minimise.first_order import linear_ramp
 from pinnkan.study.chunked import perceptrons, splines
 from pinnkan.study.contest import FIRST, FIRST_SEED, Contender, ContestOutcome, Say, compete, in_both_bases, median
 from pinnkan.study.curves import attach_outcomes, outcomes_markdown
@@ -114,7 +114,7 @@ def error(network: StudyNetwork) -> torch.Tensor:
 
 def contenders(share: int) -> list[Contender]:
     """Everyone who takes part, with 1/share of the paper's steps: as many for each, whatever its level."""
-    steps, climb = STEPS // share, ramp(LOW, HIGH, CLIMB)  # begun anew after every change of level
+    steps, climb = STEPS // share, linear_ramp(LOW, HIGH, CLIMB)  # begun anew after every change of level
     schedules = {"coarse": (steps, 0, 0, 0), "fine": (0, 0, 0, steps), "multilevel": (steps // 4,) * 4}
     both = in_both_bases(lambda halved, powers: splines(WIDTHS, INTERVALS * 2**halved, powers), schedules, FIRST)
     found = [replace(c, rate=lambda _: climb) for c in both]

@@ -26,15 +26,15 @@ def test_no_adversary_is_converged_and_wrong(number):
 
 
 def test_without_the_check_of_stability_one_is_converged_and_wrong(monkeypatch):
-    from pinnkan.solver.families.product import judging
-    from pinnkan.solver.verify.verify import Verifier
+    from pinnkan.solver.families.product import level_estimate
+    from pinnkan.solver.verify.verifier import Verifier
 
     near = resonance(Draw([0]))
     text = near.text("near", ["tolerance: 1e-4"])
     adversary = Adversary(0, near.kind, "", "", "", "right", text, near.truth, ((),))
     assert not measured(adversary).is_wrong
     monkeypatch.setattr(Verifier, "__call__", lambda *_: None)
-    monkeypatch.setattr(judging, "RESOLVING", 2.0)  # a look with more knots finds it as well
+    monkeypatch.setattr(level_estimate, "RESOLVED_RATIO", 2.0)  # a look with more knots finds it as well
     assert measured(adversary).is_wrong
 
 

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import sympy
 
-from pinnkan.assembly.boundary_values import BoundaryValue, end_trace, face_samples, face_values, fix, sort_conditions
+from pinnkan.assembly.boundary_values import (
+    BoundaryValue,
+    end_trace,
+    face_coefficients,
+    face_samples,
+    fix_coefficients,
+    sort_conditions,
+)
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.problem.expressions.functions import UnitStep
@@ -51,9 +58,9 @@ def space(degree=6):
 
 
 def filled(problem, of):
-    layers = [(x, face_values(x, of)) for x in sort_conditions(problem).boundary]
+    layers = [(x, face_coefficients(x, of)) for x in sort_conditions(problem).boundary]
     noise = np.random.default_rng(0).standard_normal(of.shape)
-    return noise, *fix(of, layers, noise, np.zeros(of.shape, dtype=bool))
+    return noise, *fix_coefficients(of, layers, noise, np.zeros(of.shape, dtype=bool))
 
 
 def test_a_value_and_a_slope_on_one_side_are_exact_and_a_mixture_is_a_row():
@@ -96,7 +103,9 @@ def test_fixed_layers_impose_value_slope_and_curvature_exactly(side):
     of = space()
     layers = [BoundaryValue(side, 0, k, Tape([g], [x, y])) for k, g in enumerate(data)]
     noise = np.random.default_rng(0).standard_normal(of.shape)
-    c, fixed = fix(of, [(q, face_values(q, of)) for q in layers], noise, np.zeros(of.shape, dtype=bool))
+    c, fixed = fix_coefficients(
+        of, [(q, face_coefficients(q, of)) for q in layers], noise, np.zeros(of.shape, dtype=bool)
+    )
     s = np.linspace(0.0, 1.0, 40)
     for k, g in enumerate(data):
         axes = [np.array([of.axes[0].breaks[-side.end]]), np.array([of.axes[1].breaks[-side.end]])]
@@ -131,8 +140,8 @@ def test_initial_value_and_velocity_leave_the_trace_at_the_end_free():
     of = Space((Axis(np.linspace(0, 1, 4), 8), Axis(np.array([0.0, 2.0]), 6)))
     found = sort_conditions(problem)
     noise = np.random.default_rng(0).standard_normal(of.shape)
-    layers = [(x, face_values(x, of)) for x in found.initial]
-    c, fixed = fix(of, layers, noise, np.zeros(of.shape, dtype=bool))
+    layers = [(x, face_coefficients(x, of)) for x in found.initial]
+    c, fixed = fix_coefficients(of, layers, noise, np.zeros(of.shape, dtype=bool))
     x = np.linspace(0, 1, 30)
     value, slope = (of.evaluate_grid(c, [x, np.zeros(1)], (0, k)).ravel() for k in (0, 1))
     assert np.abs(value - np.sin(2 * x)).max() < 1e-9  # projection of a sine, degree 8 on thirds: 3^-9 * 2^9 / 9! / 2^8
@@ -163,7 +172,7 @@ def test_a_formula_on_a_face_is_worked_out_on_the_lines_of_its_grid():
 
     x, y = sympy.symbols("x y")
     of, axis = space(), space().axes[0]
-    found = face_values(BoundaryValue(Side(1, 0), 0, 0, Recorded([sympy.sin(x) + y], [x, y])), of)
+    found = face_coefficients(BoundaryValue(Side(1, 0), 0, 0, Recorded([sympy.sin(x) + y], [x, y])), of)
     assert seen == [len(axis.samples()), 1] * 2  # at the ends, and from inside
     np.testing.assert_allclose(axis.matrix(np.array([0.7])) @ found, np.sin(0.7) - 1.0, atol=1e-6)
     assert abs((axis.matrix(np.array([0.7])) @ found)[0] - np.sin(0.7)) > 0.9

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pinnkan.assembly import clock as module
-from pinnkan.assembly.clock import FIRST, MORE, Clock, OutOfTimeError
+from pinnkan.assembly.clock import FIRST_RESULT_FACTOR, FIRST_RESULT_SECONDS, Clock, OutOfTimeError
 from pinnkan.problem.registry import load_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.monitor import Monitor
@@ -60,13 +60,13 @@ def test_the_pace_is_the_best_so_far_and_that_of_its_kind(hands):
 
 
 def test_the_first_result_has_a_little_longer(hands):
-    clock, hands.now = Clock(10.0), 10.0 * FIRST + 0.5 * MORE
+    clock, hands.now = Clock(10.0), 10.0 * FIRST_RESULT_FACTOR + 0.5 * FIRST_RESULT_SECONDS
     assert clock.expired()
     worked(clock, hands, 1.0, 0.0)
     clock.shows = True
     with pytest.raises(OutOfTimeError):
         clock.check()
-    clock.shows, hands.now = False, 10.0 * FIRST + 2.0 * MORE
+    clock.shows, hands.now = False, 10.0 * FIRST_RESULT_FACTOR + 2.0 * FIRST_RESULT_SECONDS
     with pytest.raises(OutOfTimeError):
         clock.check()
 

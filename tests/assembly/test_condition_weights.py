@@ -8,7 +8,7 @@ from scipy.integrate import solve_bvp, solve_ivp
 import pinnkan
 from pinnkan.assembly import condition_weights
 from pinnkan.assembly.boundary_values import sort_conditions
-from pinnkan.assembly.condition_weights import condition_weight, growth_rate, slowest_rate
+from pinnkan.assembly.condition_weights import condition_weight, growth_residual, least_growth_residual
 from pinnkan.assembly.model import compile_model
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.units import term_sizes
@@ -54,18 +54,18 @@ conditions: [{where: initial, equation: a = 1}, {where: initial, equation: b = 1
 def test_what_grows_in_a_slab_is_told_from_what_reacts_there():
     problem = parse_problem(STIFF.encode(), "a.yaml")
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
-    assert growth_rate(model, 2.0) == pytest.approx(1e4)
-    assert slowest_rate(model, 2.0) == pytest.approx(0.5e-2)
+    assert growth_residual(model, 2.0) == pytest.approx(1e4)
+    assert least_growth_residual(model, 2.0) == pytest.approx(0.5e-2)
 
 
 def test_what_has_no_derivative_in_time_is_held_however_short_a_slab_is():
     """A moment w_xx beside w_tt was taken for something that nothing holds."""
     problem = parse_problem(STIFF.encode(), "a.yaml")
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
-    assert slowest_rate(model, 1e-6) == pytest.approx(1.0)
+    assert least_growth_residual(model, 1e-6) == pytest.approx(1.0)
     without = replace(problem, unknowns=problem.unknowns[:2], equations=problem.equations[:2])
     model = compile_model(without, sort_conditions(without), torch.device("cpu"))
-    assert slowest_rate(model, 1e-6) == pytest.approx(1e4)
+    assert least_growth_residual(model, 1e-6) == pytest.approx(1e4)
 
 
 HOT = """

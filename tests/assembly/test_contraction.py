@@ -14,7 +14,7 @@ def test_an_interval_after_the_other_sums_to_the_same(case, monkeypatch):
     rows = p.rows(coefficients(p.space), [])
     ordering = order_coefficients(p.space, torch.zeros(p.space.shape, dtype=bool).numpy(), CPU)
     whole = [value for _, value in rows.gram(ordering)]
-    monkeypatch.setattr(contraction, "SUMMED", 1)
+    monkeypatch.setattr(contraction, "BATCH_PRODUCTS", 1)
     for (_, value), expected in zip(rows.gram(ordering), whole, strict=True):
         assert torch.allclose(value, expected, rtol=1e-13, atol=1e-14 * float(expected.abs().max()))
 
@@ -30,7 +30,7 @@ def test_no_more_products_than_said_lie_side_by_side(monkeypatch):
         return out
 
     ordering = order_coefficients(p.space, torch.zeros(p.space.shape, dtype=bool).numpy(), CPU)
-    monkeypatch.setattr(contraction, "SUMMED", most)
+    monkeypatch.setattr(contraction, "BATCH_PRODUCTS", most)
     monkeypatch.setattr(torch, "bmm", bmm)
     list(rows.gram(ordering))
     assert sizes

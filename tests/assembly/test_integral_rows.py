@@ -4,7 +4,7 @@ import sympy
 import torch
 
 from pinnkan.assembly.equation import CompiledEquation
-from pinnkan.assembly.integral_rows import IntegralPatch, MiddleRows, settled
+from pinnkan.assembly.integral_rows import IntegralPatch, SurrogateRows, enforce_integrals
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.assembly.patch import Patch
 from pinnkan.kan.axis import Axis
@@ -13,7 +13,7 @@ from pinnkan.kan.table import gauss_table, point_table
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.statement import Equation, Jet
 from pinnkan.solver.driver import solve
-from pinnkan.solver.linear.band import NormalEquations
+from pinnkan.solver.linear.normal_equations import NormalEquations
 
 CPU = torch.device("cpu")
 X, T = sympy.symbols("x t")
@@ -49,7 +49,7 @@ def function(ordering, step):
 
 def test_the_integral_is_right_at_every_time_and_the_equation_as_good_as_before():
     rows, ordering, step, equations = solved()
-    done = function(ordering, settled(rows, ordering, step, equations.solve, equations.backsolve))
+    done = function(ordering, enforce_integrals(rows, ordering, step, equations.solve, equations.backsolve))
     nodes, weights = SPACE.axes[0].gauss(5)
     for t in (0.0, 0.3, 1.0):
         values = SPACE.evaluate_grid(done, [nodes.ravel(), np.array([t])], (0, 0))[:, 0, 0]
@@ -67,7 +67,7 @@ def dense(equations, rows, ordering):
 
 def test_an_integral_that_contradicts_the_equation_is_held_and_costs_it_as_little_as_may_be():
     rows, ordering, step, equations = solved(VALUE)
-    done = settled(rows, ordering, step, equations.solve, equations.backsolve)[:, 0]
+    done = enforce_integrals(rows, ordering, step, equations.solve, equations.backsolve)[:, 0]
     j, g = dense(equations, rows[:1], ordering), dense(equations, [rows[1].integral], ordering)
     r, rho = (x.residual.numpy().reshape(-1) for x in (rows[0], rows[1].integral))
     n, k = ordering.size, len(rho)
@@ -77,7 +77,7 @@ def test_an_integral_that_contradicts_the_equation_is_held_and_costs_it_as_littl
     least = np.linalg.norm(j @ best + r)
     assert np.linalg.norm(j @ done + r) == pytest.approx(least, rel=1e-8)
     assert np.linalg.norm(j @ step[:, 0] + r) < 0.99 * least
-    alone = settled(rows, ordering, step, equations.solve, np.zeros_like)[:, 0]
+    alone = enforce_integrals(rows, ordering, step, equations.solve, np.zeros_like)[:, 0]
     assert np.linalg.norm(j @ alone + r) > 1.001 * least
 
 
@@ -95,7 +95,7 @@ def test_the_residual_is_that_of_the_integral():
     )
     assert MEAN.loss(one) == pytest.approx(expected)
     rows = MEAN.rows(one, [])
-    assert isinstance(rows, MiddleRows)
+    assert isinstance(rows, SurrogateRows)
     assert float((rows.residual**2).sum()) == pytest.approx(expected)
 
 

@@ -3,7 +3,7 @@
 import pytest
 from small_models import model_of
 
-from pinnkan.assembly.model import FOLLOWING
+from pinnkan.assembly.model import NO_RATE_WEIGHT
 
 FLOW = """
 name: flow
@@ -18,6 +18,6 @@ conditions:
 STEADY = FLOW.replace(", t: [0, 1]", "").replace("u_t", "u").replace("  - {where: initial, equation: u = 0}\n", "")
 
 
-@pytest.mark.parametrize(("text", "counted"), [(FLOW, (1.0, FOLLOWING)), (STEADY, (1.0, 1.0))])
+@pytest.mark.parametrize(("text", "counted"), [(FLOW, (1.0, NO_RATE_WEIGHT)), (STEADY, (1.0, 1.0))])
 def test_unknowns_count_that_evolve_and_all_where_none_does(text, counted):
     assert model_of(text).counted == counted

@@ -10,14 +10,14 @@ from pinnkan.assembly.cell_rows import CellRows
 from pinnkan.assembly.normal_matrix import matrix_free
 from pinnkan.assembly.normal_matrix.matrix_free import MatrixFree
 from pinnkan.assembly.ordering import order_coefficients
-from pinnkan.assembly.patch import FleetingRows, on_few
+from pinnkan.assembly.patch import RecomputedRows, with_few_points
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.linear.conjugate_gradients import ConjugateGradients
-from pinnkan.solver.linear.scaling import OperatorSizes, divided
+from pinnkan.solver.linear.row_scaling import OperatorSizes, divide_by_size
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.verify.stability import least_determined
+from pinnkan.solver.verify.stability import find_near_null
 
 POISSON = """
 name: varying
@@ -44,17 +44,17 @@ AXES = tuple(
 def both(request, monkeypatch):
     """Rows of a linear equation, kept and fleeting, a model, a space, coefficients and which of these are fixed."""
     model, space = model_of(request.param), Space(AXES)
-    monkeypatch.setattr("pinnkan.assembly.tensor_rows.AT_ONCE", 900)  # some intervals at once
-    monkeypatch.setattr(matrix_free, "AT_ONCE", 9000)
-    monkeypatch.setattr(matrix_free, "MOST_KEPT", 0)
+    monkeypatch.setattr("pinnkan.assembly.tensor_rows.BATCH_POINTS", 900)  # some intervals at once
+    monkeypatch.setattr(matrix_free, "BATCH_WEIGHTS", 9000)
+    monkeypatch.setattr(matrix_free, "MAX_WEIGHTS_PER_COEFFICIENT", 0)
     start, fixed = with_conditions(model, space, np.random.default_rng(3).standard_normal(space.shape))
     move = torch.from_numpy(np.where(fixed, 0.3, 0.0))
     found = []
     for most in (10**9, 0):
-        monkeypatch.setattr(module, "KEPT", most)
-        monkeypatch.setattr(module, "KEPT_OF_NUMBERS", most)
+        monkeypatch.setattr(module, "MAX_KEPT_WEIGHTS", most)
+        monkeypatch.setattr(module, "MAX_KEPT_CONSTANTS", most)
         rows = System(model, space).patches[0].rows(torch.from_numpy(start), [move, torch.zeros_like(move)])
-        assert isinstance(rows, FleetingRows) == (most == 0)
+        assert isinstance(rows, RecomputedRows) == (most == 0)
         found.append(rows)
     return *found, model, space, start, fixed
 
@@ -87,20 +87,22 @@ def test_the_matrix_its_diagonal_and_the_sizes_of_the_operator_are_the_same(both
     rtol = 1e-12 if fleeting.numbers is not None else 2e-3  # by means on few points
     close(ours.whole, sizes.whole, rtol)
     close(ours.range(), [float(sizes.whole.min()), float(sizes.whole.max())], 20 * rtol)
-    close(divided(ours).weights, divided(sizes).weights, rtol)
+    close(divide_by_size(ours).weights, divide_by_size(sizes).weights, rtol)
 
 
 @pytest.mark.parametrize("along", [None, 0, 1, 2])
 def test_means_of_weights_are_taken_on_few_points(both, along):
     kept, fleeting, *_ = both
-    few = on_few(fleeting, along)
-    assert on_few(kept, along) is kept
-    assert on_few(few, along) is few
+    few = with_few_points(fleeting, along)
+    assert with_few_points(kept, along) is kept
+    assert with_few_points(few, along) is few
     if fleeting.numbers is not None:
         assert few is fleeting
         return
     points = [t.nodes.shape[1] for t in few.tables]
-    assert points == [own if i == along else module.FEW for i, own in enumerate(t.nodes.shape[1] for t in kept.tables)]
+    assert points == [
+        own if i == along else module.FEW_POINTS for i, own in enumerate(t.nodes.shape[1] for t in kept.tables)
+    ]
     over = [n for i in range(3) if i != along for n in (2 * i + 1,)]
     for k in range(len(kept.jets)):
         sums = [r.weights[..., k].square().sum(over) for r in (few, kept)]
@@ -123,7 +125,7 @@ def test_a_small_step_from_a_large_function_is_not_rounded_anew(both):
     _, fleeting, model, space, _, fixed = both
     large, none = torch.full(space.shape, 1e8, dtype=torch.float64), torch.zeros(space.shape, dtype=torch.float64)
     rows = fleeting.patch.rows(large, [none])
-    assert isinstance(rows, FleetingRows)
+    assert isinstance(rows, RecomputedRows)
     ordering = order_coefficients(space, fixed, model.device)
     step = 1e-9 * torch.from_numpy(np.random.default_rng(6).standard_normal((ordering.size, 1)))
     found = rows.gradient_after(ordering, step) - rows.gradient_after(ordering, None)
@@ -144,7 +146,7 @@ def test_conjugate_gradients_solve_for_them_and_the_least_determined_function_is
     found = []
     for rows in (kept, fleeting):
         equations = ConjugateGradients([rows], ordering)
-        null = least_determined(equations, space, start, np.where(fixed, 0.0, 0.1))
+        null = find_near_null(equations, space, start, np.where(fixed, 0.0, 0.1))
         found.append((equations.solve_rows([rows], 1e-10), null))
     (step, null), (again, other) = found
     close(again, step, 1e-7)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from many_problems import VARIANTS
 
-from pinnkan.assembly.quasi_random import largest_term, points_of, pseudo_random
+from pinnkan.assembly.quasi_random import draw_points, largest_term, uniform_generator
 from pinnkan.problem.statement import Jet, Point
 
 WIDE = VARIANTS["wide"]  # four coordinates of length 800
@@ -17,6 +17,8 @@ def test_the_largest_term_counts_in_lengths_of_the_box():
 
 
 def test_a_place_that_is_a_point_has_one():
-    assert np.array_equal(points_of(WIDE, Point((1.0, 2.0, 3.0, 4.0)), 9, pseudo_random(0)), [[1.0, 2.0, 3.0, 4.0]])
+    assert np.array_equal(
+        draw_points(WIDE, Point((1.0, 2.0, 3.0, 4.0)), 9, uniform_generator(0)), [[1.0, 2.0, 3.0, 4.0]]
+    )
     side = WIDE.conditions[0].place
-    assert (points_of(WIDE, side, 9, pseudo_random(0))[:, side.axis] == (-300, 500)[side.end]).all()
+    assert (draw_points(WIDE, side, 9, uniform_generator(0))[:, side.axis] == (-300, 500)[side.end]).all()

@@ -9,14 +9,14 @@ from small_models import CPU, model_of
 import pinnkan
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
-from pinnkan.assembly.row_weights import bent_weights, corner_weights
+from pinnkan.assembly.row_weights import corner_weights, incompatible_corner_weights
 from pinnkan.kan.product import ProductField
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve_product
 from pinnkan.solver.families.product.start import initial_space, with_conditions
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.reduced import reduced
+from pinnkan.solver.problem_reduction import reduce_problem
 from pinnkan.verdict.records import Reason
 
 LAPLACE = """
@@ -109,7 +109,7 @@ def test_waves_have_none():
 
 @pytest.fixture(scope="module")
 def cantilever():
-    return reduced(parse_problem(CLAMPED, "t.yaml"))
+    return reduce_problem(parse_problem(CLAMPED, "t.yaml"))
 
 
 def deflection(cantilever, free):
@@ -150,8 +150,8 @@ BENT += "conditions: [{where: boundary, equation: u = 0}]\n"
 def test_a_bent_corner_has_half_a_power_less_than_the_order():
     problem = model_of(BENT).problem
     assert corner_weights(problem) is None
-    assert bent_weights(problem).powers == ((1.5,),) * 4
-    assert bent_weights(model_of(LAPLACE.format(equation="lap(u) = 0")).problem) is None
+    assert incompatible_corner_weights(problem).powers == ((1.5,),) * 4
+    assert incompatible_corner_weights(model_of(LAPLACE.format(equation="lap(u) = 0")).problem) is None
 
 
 def left_by_halving(model):
@@ -187,8 +187,8 @@ conditions: [{where: boundary, equation: u = 0}, {where: boundary, equation: v =
 
 def test_a_clamped_corner_has_the_middle_between_both_bounds():
     """Between order - 1 - s and 1 + s."""
-    assert bent_weights(model_of(PLATE).problem).powers == ((2.5,),) * 4
-    assert bent_weights(model_of(SHEET).problem).powers == ((1.5, 1.5),) * 4
+    assert incompatible_corner_weights(model_of(PLATE).problem).powers == ((2.5,),) * 4
+    assert incompatible_corner_weights(model_of(SHEET).problem).powers == ((1.5, 1.5),) * 4
 
 
 @pytest.mark.parametrize("text", [PLATE, SHEET])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import pinnkan
-from pinnkan.assembly.row_weights import bent_weights
+from pinnkan.assembly.row_weights import incompatible_corner_weights
 from pinnkan.problem.registry import parse_problem
 
 TEXT = """
@@ -60,4 +60,4 @@ def test_shear_of_a_sheet_is_determined():
 
 
 def test_such_equations_have_no_power():
-    assert bent_weights(twisted("s = u_x")).powers == ((1.5, 0.0),) * 2
+    assert incompatible_corner_weights(twisted("s = u_x")).powers == ((1.5, 0.0),) * 2

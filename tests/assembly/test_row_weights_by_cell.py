@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small_models import model_of
 
-from pinnkan.assembly.row_weights import finer, local_weight
+from pinnkan.assembly.row_weights import cell_weights, deficit_weights
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 
@@ -41,19 +41,19 @@ def graded():
 
 
 def test_cells_that_are_small_in_all_coordinates_weigh_less(graded):
-    weight = local_weight(Space((graded, graded), 3), 1)
+    weight = cell_weights(Space((graded, graded), 3), 1)
     sizes = np.array([0.25, 0.25, 0.5, 1.0])
     np.testing.assert_allclose(weight[:, 0, :, 0], np.maximum.outer(sizes, sizes))
-    np.testing.assert_allclose(local_weight(Space((graded, graded), 3), 2), weight**2)
+    np.testing.assert_allclose(cell_weights(Space((graded, graded), 3), 2), weight**2)
 
 
 def test_layers_lines_and_equations_of_the_largest_offset_weigh_what_they_did(graded):
     even = Axis(np.linspace(0, 1, 5), 4)
-    assert local_weight(Space((graded, even), 3), 1) is None
-    assert local_weight(Space((graded,), 3), 1) is None
-    assert local_weight(Space((graded, graded), 3), 0) is None
+    assert cell_weights(Space((graded, even), 3), 1) is None
+    assert cell_weights(Space((graded,), 3), 1) is None
+    assert cell_weights(Space((graded, graded), 3), 0) is None
 
 
 def test_equations_of_lower_order_weigh_more_and_those_of_one_order_the_same():
-    assert finer((1, 1, 0)) == (1.0, 1.0, 10.0)
-    assert finer((0, 0)) == (1.0, 1.0)
+    assert deficit_weights((1, 1, 0)) == (1.0, 1.0, 10.0)
+    assert deficit_weights((0, 0)) == (1.0, 1.0)

@@ -6,7 +6,7 @@ from scipy.integrate import solve_ivp
 from small_models import model_of
 
 import pinnkan
-from pinnkan.assembly.row_weights import CLOSING, closing_weight, closures
+from pinnkan.assembly.row_weights import ALGEBRAIC_WEIGHT, algebraic_equations, algebraic_weight
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
@@ -37,20 +37,20 @@ def text(first="u_t = 0.1*u_xx - w", second="w = u**2", start="1"):
 )
 def test_what_has_no_derivatives_and_tells_what_has_none_closes(first, second, closes):
     problem = model_of(text(first, second)).problem
-    assert closures(problem) == (False, closes)
+    assert algebraic_equations(problem) == (False, closes)
 
 
 def test_ordinary_equations_have_none():
     line = "name: a\ndomain: {t: [0, 1]}\nunknowns: [u, w]\nequations: [u_t = -w, w = u**2]\n"
     problem = model_of(line + "conditions: [{where: initial, equation: u = 1}]\n").problem
-    assert closures(problem) == (False, False)
+    assert algebraic_equations(problem) == (False, False)
 
 
-@pytest.mark.parametrize(("length", "weight"), [(2.0, CLOSING), (0.2, CLOSING), (2e-6, 1e6)])
+@pytest.mark.parametrize(("length", "weight"), [(2.0, ALGEBRAIC_WEIGHT), (0.2, ALGEBRAIC_WEIGHT), (2e-6, 1e6)])
 def test_it_weighs_the_time_over_the_length_of_the_slab(length, weight):
     problem = model_of(text()).problem
     space = Space((Axis(np.array([0.0, 1.0]), 3), Axis(np.array([0.5, 0.5 + length]), 3)), 2)
-    assert closing_weight(problem, space) == pytest.approx(weight)
+    assert algebraic_weight(problem, space) == pytest.approx(weight)
 
 
 @pytest.mark.parametrize(

@@ -11,19 +11,19 @@ from teams import team_of
 from pinnkan.assembly import shared_rows
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.assembly.patch import Patch
-from pinnkan.assembly.shared_rows import SharedPatch, SharedRows, patches_of, ranges
+from pinnkan.assembly.shared_rows import SharedPatch, SharedRows, equation_patches, split_evenly
 
 SPREAD = [c for c in CASES if c != "one cell"]
 
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
-    monkeypatch.setattr(shared_rows, "SHARED_FROM", 0)
+    monkeypatch.setattr(shared_rows, "MIN_SHARED_WEIGHTS", 0)
 
 
 def shared(case, scale=1.3):
     alone = patch(case)
-    return patches_of([alone.equation], alone.space, alone.tables, [scale])[0]
+    return equation_patches([alone.equation], alone.space, alone.tables, [scale])[0]
 
 
 def same(a, b):
@@ -83,13 +83,13 @@ def test_alone_or_with_little_to_do_an_equation_stays_in_one_process(monkeypatch
     assert type(shared("2-D")) is Patch
     with team_of(2):
         assert type(shared("one cell")) is Patch
-        monkeypatch.setattr(shared_rows, "SHARED_FROM", 10**6)
+        monkeypatch.setattr(shared_rows, "MIN_SHARED_WEIGHTS", 10**6)
         assert type(shared("2-D")) is Patch
 
 
 @pytest.mark.parametrize(("count", "parts"), [(3, 2), (7, 3), (2, 4), (1, 2), (96, 5)])
 def test_ranges_cover_everything_once_and_none_is_empty_or_much_larger(count, parts):
-    found = ranges(count, parts)
+    found = split_evenly(count, parts)
     assert [n for low, high in found for n in range(low, high)] == list(range(count))
     sizes = [high - low for low, high in found]
     assert min(sizes) >= 1

@@ -157,7 +157,7 @@ def test_rows_are_the_same_interval_by_interval(case, monkeypatch):
         return [rows.weights, rows.residual, ours.residual(c), image, back]
 
     whole = everything()
-    monkeypatch.setattr(tensor_rows, "AT_ONCE", 1)
+    monkeypatch.setattr(tensor_rows, "BATCH_POINTS", 1)
     for part, expected in zip(everything(), whole, strict=True):
         assert part.shape == expected.shape
         assert float((part - expected).abs().max()) <= 1e-13 * float(expected.abs().max())

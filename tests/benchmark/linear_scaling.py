@@ -32,8 +32,8 @@ from pinnkan.assembly.ordering import order_coefficients  # noqa: E402
 from pinnkan.problem.registry import load_problem  # noqa: E402
 from pinnkan.solver import memory  # noqa: E402
 from pinnkan.solver.families.product.start import initial_space, with_conditions  # noqa: E402
-from pinnkan.solver.linear.band import NormalEquations  # noqa: E402
 from pinnkan.solver.linear.conjugate_gradients import ConjugateGradients  # noqa: E402
+from pinnkan.solver.linear.normal_equations import NormalEquations  # noqa: E402
 from pinnkan.solver.linear.system import System  # noqa: E402
 
 #: Problem, degree, intervals per coordinate.
@@ -70,7 +70,7 @@ def step(name: str, solver: str, intervals: int) -> Step:
     torch.set_num_threads(1)
     problem = load_problem(name)
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
-    memory.keep_freed()
+    memory.keep_freed_memory()
     for count in (3, intervals):  # the first one loads the libraries
         space = initial_space(model, SIZES[name][0], count)
         start, fixed = with_conditions(model, space, np.zeros(space.shape))

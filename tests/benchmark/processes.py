@@ -78,7 +78,7 @@ def step(team, intervals):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    memory.keep_freed()
+    memory.keep_freed_memory()
     makers, job = {**MAKERS, "processor": Processor}, this_job()
     wire = Wire(job, torch.device("cpu")) if job.count > 1 else None
     if wire and not job.leads:

@@ -26,10 +26,10 @@ from pinnkan.assembly.boundary_values import sort_conditions  # noqa: E402
 from pinnkan.assembly.model import compile_model  # noqa: E402
 from pinnkan.kan.layers.network import Network, random_network  # noqa: E402
 from pinnkan.solver.estimate.norms import true_errors  # noqa: E402
-from pinnkan.solver.families.blocks.levels import first_space, richer  # noqa: E402
-from pinnkan.solver.families.blocks.system import samples_of  # noqa: E402
+from pinnkan.solver.families.blocks.levels import enriched_sum, first_space  # noqa: E402
+from pinnkan.solver.families.blocks.system import sobol_samples  # noqa: E402
 from pinnkan.solver.families.deep import variable_projection as vp  # noqa: E402
-from pinnkan.solver.families.deep.composed import SPREAD, Composed  # noqa: E402
+from pinnkan.solver.families.deep.composition import EDGE_NOISE, CompositionLevels  # noqa: E402
 from pinnkan.solver.minimise import levenberg_marquardt as lm  # noqa: E402
 
 STEPS = 60
@@ -52,13 +52,13 @@ class Trial:
 
 def descended(evaluate: lm.Evaluate, start: torch.Tensor) -> torch.Tensor:
     """Where STEPS steps of Levenberg-Marquardt lead."""
-    reached = lm.init(evaluate, start)
+    reached = lm.initial_state(evaluate, start)
     while reached.iteration < STEPS and not reached.stuck:
-        reached = lm.step(evaluate, reached)
+        reached = lm.next_state(evaluate, reached)
     return reached.x
 
 
-def joint(family: Composed, network: Network) -> Network:
+def joint(family: CompositionLevels, network: Network) -> Network:
     """The network with all coefficients trained together."""
     system = family.system(family.count(network, 1.0), family.seed, network)
 
@@ -68,29 +68,31 @@ def joint(family: Composed, network: Network) -> Network:
     return network.with_flat(descended(evaluate, network.flat()))
 
 
-def projected(family: Composed, network: Network) -> Network:
+def projected(family: CompositionLevels, network: Network) -> Network:
     """The same with the outer layer solved for in every step."""
     system, is_linear = family.system(family.count(network, 1.0), family.seed, network), family.model.is_linear
 
     def evaluate(vector: torch.Tensor) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
-        return vp.projected(system, vp.with_inner(network, vector), is_linear)[:2]
+        return vp.project_outer_layer(system, vp.with_inner(network, vector), is_linear)[:2]
 
-    return vp.projected(system, vp.with_inner(network, descended(evaluate, vp.inner(network))), is_linear)[2]
+    return vp.project_outer_layer(
+        system, vp.with_inner(network, descended(evaluate, vp.inner_coefficients(network))), is_linear
+    )[2]
 
 
 def trials() -> Iterator[Trial]:
     """All of them, in pairs."""
     problem = pinnkan.load_problem("poisson5d_gaussian")
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
-    family = Composed(model, richer(first_space(model, None)), None, "a trial")
+    family = CompositionLevels(model, enriched_sum(first_space(model, None)), None, "a trial")
     for degree, intervals in EDGES:
         for seed in SEEDS:
-            start = random_network((5, 1, 1), degree, intervals, SPREAD, seed)
+            start = random_network((5, 1, 1), degree, intervals, EDGE_NOISE, seed)
             for name, train in (("all coefficients", joint), ("outer layer projected", projected)):
                 cpu = time.process_time()
                 network = train(family, start)
                 cpu = time.process_time() - cpu
-                error = max(true_errors(problem, samples_of(problem, family.function(network))), default=0.0)
+                error = max(true_errors(problem, sobol_samples(problem, family.function(network))), default=0.0)
                 print(f"degree {degree}, {intervals} intervals, seed {seed}: {name:22} {error:8.1e} in {cpu:.2f} s")
                 yield Trial(degree, intervals, start.parameters, seed, name, error, cpu)
 

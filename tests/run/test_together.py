@@ -77,7 +77,7 @@ def values(solution: pinnkan.Solution) -> np.ndarray:
 @pytest.mark.parametrize("count", [2, 4])
 def test_the_answer_is_that_of_one_process(count, monkeypatch):
     """Nonlinear, with a side of rows; conjugate gradients are told by the words of the levels."""
-    monkeypatch.setattr(shared_rows, "SHARED_FROM", 1000)
+    monkeypatch.setattr(shared_rows, "MIN_SHARED_WEIGHTS", 1000)
     alone = pinnkan.solve(cube())
     with team_of(count) as team:
         shared = pinnkan.solve(cube())

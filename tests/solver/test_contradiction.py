@@ -3,7 +3,7 @@
 import pytest
 
 import pinnkan
-from pinnkan.solver.contradiction import LASTING, contradiction
+from pinnkan.solver.contradiction import LASTING_SLABS, contradiction
 from pinnkan.verdict.records import Reason
 
 HEAT = pinnkan.load_problem("heat1d")
@@ -11,13 +11,13 @@ ENDS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 
 
 def test_what_stands_in_a_row_of_slabs_is_a_contradiction_since_the_first_of_them():
-    assert contradiction((0.0, 1.0, 2.0, 0.0, 3.0, 4.0), ENDS, has_ended=False).size == 0.0
-    found = contradiction((9.0, 0.0, 1.0, 2.0, 3.0, 0.0), ENDS, has_ended=False)
+    assert contradiction((0.0, 1.0, 2.0, 0.0, 3.0, 4.0), ENDS, is_complete=False).size == 0.0
+    found = contradiction((9.0, 0.0, 1.0, 2.0, 3.0, 0.0), ENDS, is_complete=False)
     assert (found.size, found.since) == (6.0, 0.2)
     assert found.words(HEAT).startswith("from t = 0.2 on a residual that hides 6e+00")
-    assert contradiction((1.0,) * (LASTING - 1), ENDS, has_ended=False).words(HEAT) == ""
-    assert contradiction((1.0,) * (LASTING - 1), ENDS, has_ended=True).size == LASTING - 1
-    assert contradiction((), ENDS, has_ended=False).size == 0.0
+    assert contradiction((1.0,) * (LASTING_SLABS - 1), ENDS, is_complete=False).words(HEAT) == ""
+    assert contradiction((1.0,) * (LASTING_SLABS - 1), ENDS, is_complete=True).size == LASTING_SLABS - 1
+    assert contradiction((), ENDS, is_complete=False).size == 0.0
 
 
 def heat(integral, right="u_x = 0", left="u_x = 0", tolerance=1e-4, source="0"):

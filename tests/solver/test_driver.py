@@ -15,8 +15,8 @@ from pinnkan.solver.driver import result_so_far, solve
 from pinnkan.solver.families.deep.comparison import Comparison
 from pinnkan.solver.families.deep.state import DeepState
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.state import LevelsState
-from pinnkan.solver.verify.missed.feature_check import FeatureCheck
+from pinnkan.solver.solver_state import LevelsState
+from pinnkan.solver.verify.hidden_errors.feature_check import FeatureCheck
 from pinnkan.verdict.records import Evidence, Reason
 
 
@@ -85,7 +85,7 @@ def test_a_solution_known_up_to_a_constant_is_not_converged():
 
 def test_the_allocator_is_told_before_anything_is_solved(monkeypatch):
     told = []
-    monkeypatch.setattr(memory, "keep_freed", lambda: told.append(1))
+    monkeypatch.setattr(memory, "keep_freed_memory", lambda: told.append(1))
     solve(stated())
     assert told == [1]
 

@@ -4,7 +4,7 @@ import numpy as np
 
 import pinnkan
 from pinnkan.solver.slab_family import LEAST_ALLOWED
-from pinnkan.solver.verify.verify import Verifier
+from pinnkan.solver.verify.verifier import Verifier
 
 
 def test_errors_of_slabs_that_are_past_take_half_of_the_memory(monkeypatch):

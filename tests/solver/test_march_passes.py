@@ -8,12 +8,21 @@ from reciting import TOLERANCE, Growing, Looking, Recital, marched
 
 from pinnkan.errors import SolverError
 from pinnkan.problem.units.natural_units import natural_sizes
-from pinnkan.solver.growth import AIM_SHARE, LocalTolerance
-from pinnkan.solver.march import AT_ONCE, BENT, GIVEN_UP, LEAST, LESS, _begun, _outgrown, _straighter
-from pinnkan.solver.march_state import INSTANTS
+from pinnkan.solver.error_growth import TARGET_SHARE, LocalTolerance
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
-from pinnkan.solver.slab_family import Run
+from pinnkan.solver.slab_family import SlabHistory
+from pinnkan.solver.slab_loop import (
+    GIVE_UP_FACTOR,
+    LARGE_SLAB_CURVATURE,
+    MAX_CURVATURE_SHARE,
+    MIN_SIZE_SHARE,
+    TIGHTENING,
+    _curvature_tightening,
+    _exceeds_tolerance,
+    _first_state,
+)
+from pinnkan.solver.slab_loop_state import FIRST_INSTANTS
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Reason
 from pinnkan.verdict.verdict import judge
@@ -22,7 +31,7 @@ from pinnkan.verdict.verdict import judge
 def test_the_first_instants_are_a_share_of_the_whole_time():
     """Slabs of 0.8 of them from t = 2 to 4: the second one ends beyond them."""
     looking = Looking(falls=lambda number: True)
-    marched(Recital(first=0.8 * 2.0 * INSTANTS, begins=2.0, total=2.0), looking)
+    marched(Recital(first=0.8 * 2.0 * FIRST_INSTANTS, begins=2.0, total=2.0), looking)
     assert looking.asked[0] == 1
 
 
@@ -42,22 +51,24 @@ def test_time_may_begin_anywhere_and_have_any_unit():
 def test_a_pass_is_given_up_where_its_error_over_all_of_time_is_so_many_tolerances(kind, until, times):
     """From 2 to 4; the root mean square is that so far times the root of the share of time seen, if much is."""
     family, past = Recital(begins=2.0, total=2.0), until - 2.0
-    bound = GIVEN_UP * TOLERANCE / (times or 1.0)
+    bound = GIVE_UP_FACTOR * TOLERANCE / (times or 1.0)
     for share, expected in ((0.99, False), (1.01, times is not None)):
         error = share * bound
         correction, rounding = (0.0, error) if kind == "rounded" else (error / SAFETY, 0.0)
         size, least = (1e-9, 1.0) if kind == "of what counts" else (1.0, 0.0)
         squares, errors = np.array([size * past]), np.array([correction**2 * past])
-        run = Run((), (), (2.0, until), squares, errors, rounding=rounding**2 * past, least=least)
-        assert _outgrown(family, replace(_begun(family, 0, LocalTolerance.even(1e-3)), run=run)) == expected
+        run = SlabHistory((), (), (2.0, until), squares, errors, rounding=rounding**2 * past, least=least)
+        assert (
+            _exceeds_tolerance(family, replace(_first_state(family, 0, LocalTolerance.even(1e-3)), run=run)) == expected
+        )
 
 
 def test_what_counts_is_a_share_of_the_natural_size_per_time():
     family, states = Recital(begins=2.0, total=2.0), []
     marched(family, monitor=Monitor(None, None, lambda state, _: states.append(state)))
-    assert states[0].run.least == pytest.approx(np.square(LEAST * np.array(natural_sizes(family.problem)[0])))
+    assert states[0].run.least == pytest.approx(np.square(MIN_SIZE_SHARE * np.array(natural_sizes(family.problem)[0])))
     small = Recital(begins=2.0, total=2.0, error=20.0)
-    small.size = 1e-2 * LEAST
+    small.size = 1e-2 * MIN_SIZE_SHARE
     marched(small, monitor=Monitor(None, None, lambda state, _: states.append(state)))
     assert states[-1].number > 0
     assert states[-1].run.least == pytest.approx([small.size**2])
@@ -66,25 +77,29 @@ def test_what_counts_is_a_share_of_the_natural_size_per_time():
 def test_where_equations_bend_or_stability_falls_the_next_pass_aims_less_far():
     class Bent(Recital):
         def attempt(self, aim, length, at):
-            return replace(super().attempt(aim, length, at), bending=1.1 * BENT)
+            return replace(super().attempt(aim, length, at), bending=1.1 * MAX_CURVATURE_SHARE)
 
     for family, looking in ((Bent(), Looking()), (Recital(), Looking(falls=lambda number: True))):
         out = marched(family, looking)
         assert not judge(out.levels, TOLERANCE, out.reason).converged
-        assert family.locals[:2] == pytest.approx([TOLERANCE, TOLERANCE * AIM_SHARE * LESS])
+        assert family.locals[:2] == pytest.approx([TOLERANCE, TOLERANCE * TARGET_SHARE * TIGHTENING])
 
 
 def test_what_many_slabs_bend_together_is_in_proportion_to_the_error():
     """Heat2d-LT at 1e-2 took three times as long as at 1e-3: 52 slabs of 0.02 at most, 0.33 in all."""
-    assert _straighter(bent(0.08, 0.16, 0.24)) == 1.0
-    assert _straighter(bent(*np.linspace(0.0, 2.0 * BENT, 11))) == pytest.approx(0.5)
-    assert _straighter(bent(0.02, 0.02 + 1.1 * AT_ONCE, BENT + 0.01)) == LESS
-    assert _straighter(bent(0.02, 0.02 + 1.1 * AT_ONCE)) == 1.0  # a negative control: no more than may be
+    assert _curvature_tightening(bent(0.08, 0.16, 0.24)) == 1.0
+    assert _curvature_tightening(bent(*np.linspace(0.0, 2.0 * MAX_CURVATURE_SHARE, 11))) == pytest.approx(0.5)
+    assert (
+        _curvature_tightening(bent(0.02, 0.02 + 1.1 * LARGE_SLAB_CURVATURE, MAX_CURVATURE_SHARE + 0.01)) == TIGHTENING
+    )
+    assert (
+        _curvature_tightening(bent(0.02, 0.02 + 1.1 * LARGE_SLAB_CURVATURE)) == 1.0
+    )  # a negative control: no more than may be
 
 
 def bent(*bendings):
     none = np.zeros(1)
-    return Run((), (), (0.0,), none, none, bendings=bendings)
+    return SlabHistory((), (), (0.0,), none, none, bendings=bendings)
 
 
 def test_a_pass_that_was_given_up_is_not_the_end(monkeypatch):
@@ -96,7 +111,7 @@ def test_a_pass_that_was_given_up_is_not_the_end(monkeypatch):
         given_up.append(state.number == 0 and bool(state.run.slabs))
         return given_up[-1]
 
-    monkeypatch.setattr("pinnkan.solver.march._outgrown", gives_up)
+    monkeypatch.setattr("pinnkan.solver.slab_loop._exceeds_tolerance", gives_up)
     assert marched(Recital(begins=2.0)).levels[-1].time == whole
     assert any(given_up)
 
@@ -145,12 +160,12 @@ def test_what_is_switched_within_the_error_asks_for_tighter_passes_and_is_then_u
     family = Recital(most_passes=3)
     out = marched(family, Switching(2 * TOLERANCE))
     assert (out.reason, out.detail) == (Reason.UNDECIDED, "a threshold")
-    assert family.locals[1] <= LESS * family.locals[0] * 1.01
+    assert family.locals[1] <= TIGHTENING * family.locals[0] * 1.01
     assert marched(Recital(), Switching(0.5 * TOLERANCE)).reason == Reason.CONVERGED  # a negative control
 
 
 def test_what_was_switched_grows_as_errors_do():
-    state = _begun(Recital(), 0, LocalTolerance.even(TOLERANCE))
+    state = _first_state(Recital(), 0, LocalTolerance.even(TOLERANCE))
     grown = state.switching(1.0, 1e-4, "here").switching(20.0).switching(0.1, 1e-4, "there")
     assert grown.switched[:2] == pytest.approx((3e-4, 2e-3))
     assert grown.switched[2] == "here"

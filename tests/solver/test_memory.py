@@ -88,7 +88,7 @@ def test_more_points_and_more_derivatives_need_at_least_their_columns() -> None:
 def test_a_factor_needs_its_band_or_the_whole_matrix(intervals, degree, unknowns, numbers) -> None:
     space = square(intervals, degree, unknowns=unknowns)
     width = min(memory.bandwidth(space), space.size)
-    assert memory.bytes_of_factor(space) == pytest.approx(memory.LEAST + 8.0 * numbers(float(space.size), width))
+    assert memory.bytes_of_factor(space) == pytest.approx(memory.BASE_BYTES + 8.0 * numbers(float(space.size), width))
     assert memory.bytes_of_factor(space, 10) < memory.bytes_of_factor(space)
 
 
@@ -106,7 +106,7 @@ def test_rows_that_are_not_kept_need_a_few_vectors_for_each_coefficient() -> Non
 
 def test_the_eigenfunctions_of_a_long_coordinate_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fast diagonalisation holds matrices of every coordinate, which for a long one are most of it."""
-    monkeypatch.setattr(memory, "is_factored", lambda *given: False)
+    monkeypatch.setattr(memory, "is_factor_cheaper", lambda *given: False)
     long, even = (Space((Axis(np.linspace(0.0, 1.0, n + 1), 1),) * 2) for n in (2047, 127))
     short = Space((long.axes[0], Axis(np.linspace(0.0, 1.0, 8), 1)))
     assert short.size == even.size
@@ -123,30 +123,30 @@ def test_a_descent_needs_its_jacobian_and_two_matrices_and_a_forward_pass_less()
 
 
 def test_too_much_is_refused_with_both_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "available", lambda _: 2.5e9)
-    memory.require(2.4e9, "a step")
+    monkeypatch.setattr(memory, "available_bytes", lambda _: 2.5e9)
+    memory.require_bytes(2.4e9, "a step")
     with pytest.raises(ResourceError, match=r"a step needs about 3.2 TB, 2.5 GB are available"):
-        memory.require(3.2e12, "a step")
+        memory.require_bytes(3.2e12, "a step")
 
 
 def test_the_limit_of_a_control_group_counts(tmp_path: Path) -> None:
     (tmp_path / "memory.max").write_text("1000000000\n")
     (tmp_path / "memory.current").write_text("700000000\n")
     (tmp_path / "memory.stat").write_text("anon 500000000\ninactive_file 100000000\n")
-    assert memory._left(tmp_path, "memory.max", "memory.current") == 4e8
+    assert memory._bytes_in_group(tmp_path, "memory.max", "memory.current") == 4e8
     (tmp_path / "memory.max").write_text("max\n")
-    assert memory._left(tmp_path, "memory.max", "memory.current") == float("inf")
+    assert memory._bytes_in_group(tmp_path, "memory.max", "memory.current") == float("inf")
     (tmp_path / "memory.max").write_text(str(2**63 - 4096))
-    assert memory._left(tmp_path, "memory.max", "memory.current") == float("inf")
-    assert memory._left(tmp_path / "gone", "memory.max", "memory.current") == float("inf")
+    assert memory._bytes_in_group(tmp_path, "memory.max", "memory.current") == float("inf")
+    assert memory._bytes_in_group(tmp_path / "gone", "memory.max", "memory.current") == float("inf")
 
 
 def test_the_limit_of_the_process_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil.Process, "rlimit", lambda *_: (4e9, 4e9))
-    assert 0.0 <= memory._of_process() < 4e9
-    assert memory.available(torch.device("cpu")) <= memory._of_process()
+    assert 0.0 <= memory._address_space_bytes() < 4e9
+    assert memory.available_bytes(torch.device("cpu")) <= memory._address_space_bytes()
     monkeypatch.setattr(psutil.Process, "rlimit", lambda *_: (-1, -1))
-    assert memory._of_process() == float("inf")
+    assert memory._address_space_bytes() == float("inf")
 
 
 def test_the_allocator_is_told_once_and_where_it_cannot_be_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,11 +159,11 @@ def test_the_allocator_is_told_once_and_where_it_cannot_be_nothing_happens(monke
             return 1
 
     library = Glibc()
-    memory.keep_freed.cache_clear()
+    memory.keep_freed_memory.cache_clear()
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: library)
-    memory.keep_freed()
-    memory.keep_freed()
-    assert library.told == list(memory.MALLOC.items())
-    memory.keep_freed.cache_clear()
+    memory.keep_freed_memory()
+    memory.keep_freed_memory()
+    assert library.told == list(memory.MALLOC_OPTIONS.items())
+    memory.keep_freed_memory.cache_clear()
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: object())
-    memory.keep_freed()
+    memory.keep_freed_memory()

@@ -8,7 +8,7 @@ from scipy.integrate import solve_ivp
 
 from pinnkan.problem.registry import parse_problem
 from pinnkan.run.codec import decode, encode
-from pinnkan.solver import reduced
+from pinnkan.solver import problem_reduction
 from pinnkan.solver.driver import solve
 from pinnkan.verdict.records import Reason
 
@@ -97,7 +97,7 @@ def test_parametric_growth_along_x_is_followed(monkeypatch):
     solution = solve(parse_problem(MATHIEU, "t.yaml"))
     assert solution.verdict.converged
     assert mathieu_error(solution) < 1e-2
-    monkeypatch.setattr(reduced, "evolution", lambda problem: None)
+    monkeypatch.setattr(problem_reduction, "evolution", lambda problem: None)
     assert mathieu_error(solve(parse_problem(MATHIEU, "t.yaml"))) > 0.5
 
 

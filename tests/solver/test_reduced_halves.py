@@ -11,7 +11,7 @@ from edited import edited, problem
 from pinnkan.assembly.model import Model
 from pinnkan.kan.product import Space
 from pinnkan.solver.driver import solve
-from pinnkan.solver.families.product import stationary
+from pinnkan.solver.families.product import stationary_start
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.verdict.records import Iteration, Level
 
@@ -56,7 +56,7 @@ def test_a_correction_that_is_rounding_asks_what_holds_the_solution(monkeypatch:
     def zero(model: Model, space: Space) -> np.ndarray:
         return with_conditions(model, space, np.zeros(space.shape))[0]
 
-    monkeypatch.setattr(stationary, "smooth_start", zero)
+    monkeypatch.setattr(stationary_start, "smooth_start", zero)
     seen: list[Level | Iteration] = []
     assert solve(problem(LAYER), progress=seen.append).verdict.converged
     assert max(x.intervals[0] for x in seen if isinstance(x, Level)) < 3000

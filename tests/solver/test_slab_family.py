@@ -9,21 +9,21 @@ from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.slab_family import (
-    EARLY,
-    FEW,
-    FIRST_ALONE,
+    EARLY_SLABS,
+    FIRST_SLAB_ODE,
     FLOOR_SHARE,
     FLOOR_SHARE_PLANE,
+    JUMP_WIDTH,
     LEAST_ALLOWED,
     LOCAL_SHARE,
-    MOST,
-    NARROW,
-    RECENT,
-    SMALLEST_ALONE,
+    MAX_TOLERANCE_SHARE,
+    MIN_SLABS,
+    RECENT_SLABS,
     SMALLEST_SLAB,
-    Pass,
-    Run,
-    at_start,
+    SMALLEST_SLAB_ODE,
+    SlabHistory,
+    TimePass,
+    shortest_first_slab,
 )
 
 HEAT = """
@@ -51,11 +51,11 @@ def problem_of(space=LINE, equation="u_t = lap(u) + 1", more=""):
 
 
 def run_until(*ends, squares=0.0, **more):
-    return Run((), (), (1.0, *ends), np.array([squares]), np.zeros(1), **more)
+    return SlabHistory((), (), (1.0, *ends), np.array([squares]), np.zeros(1), **more)
 
 
 def passing(run, space=LINE, stops=(3.0,), local=1e-3):
-    return Pass(problem_of(space), run, local, stops, 0.1, Monitor(None, None))
+    return TimePass(problem_of(space), run, local, stops, 0.1, Monitor(None, None))
 
 
 @pytest.mark.parametrize(("length", "share"), [(0.5, 0.5), (2.0, 1.0), (1e-3, FLOOR_SHARE**0.5)])
@@ -71,7 +71,7 @@ def test_in_the_plane_a_slab_may_make_what_later_ones_forget():
     """Of errors that lose three quarters of their square from one to the next; of such that lose none, as ever."""
     ends = tuple(1.0 + 0.1 * np.arange(1, 6))
     even = LOCAL_SHARE * FLOOR_SHARE_PLANE**0.5 * 1e-3
-    for kept, expected in ((0.5, min(MOST, 0.75**0.5 / SAFETY) * 1e-3), (1.0, even), (0.97, None)):
+    for kept, expected in ((0.5, min(MAX_TOLERANCE_SHARE, 0.75**0.5 / SAFETY) * 1e-3), (1.0, even), (0.97, None)):
         roots = tuple(kept ** np.arange(5))
         run = run_until(*ends, roots=roots, carried=(0.0, *(kept * r for r in roots[:-1])))
         assert run.forgotten == pytest.approx(1.0 - kept**2)
@@ -82,12 +82,12 @@ def test_in_the_plane_a_slab_may_make_what_later_ones_forget():
 
 
 def test_of_few_slabs_nothing_is_forgotten_and_of_many_the_last_ones_count():
-    roots = (1.0,) * FEW
-    assert run_until(roots=roots, carried=(0.0,) * FEW).forgotten == 0.0
-    assert run_until(roots=(*roots, 1.0), carried=(0.0,) * (FEW + 1)).forgotten == 1.0
+    roots = (1.0,) * MIN_SLABS
+    assert run_until(roots=roots, carried=(0.0,) * MIN_SLABS).forgotten == 0.0
+    assert run_until(roots=(*roots, 1.0), carried=(0.0,) * (MIN_SLABS + 1)).forgotten == 1.0
     assert run_until(roots=(0.0,) * 9, carried=(0.0,) * 9).forgotten == 0.0
-    early, late = (0.0,) * 5, (0.5,) * RECENT
-    assert run_until(roots=(1.0,) * (6 + RECENT), carried=(0.0, *early, *late)).forgotten == pytest.approx(0.75)
+    early, late = (0.0,) * 5, (0.5,) * RECENT_SLABS
+    assert run_until(roots=(1.0,) * (6 + RECENT_SLABS), carried=(0.0, *early, *late)).forgotten == pytest.approx(0.75)
 
 
 def test_the_next_slab_ends_at_the_next_stop_and_began_at_the_last_one():
@@ -104,20 +104,22 @@ def test_the_next_slab_ends_at_the_next_stop_and_began_at_the_last_one():
     [("u_t = lap(u)", "", 2.0), ("u_t + u_xxx = 1", "", 3.0), ("u_tt + u_xxxx = 1", AT_REST, 2.0)],
 )
 def test_the_first_slab_may_be_as_short_as_a_step_takes_to_widen(equation, more, power):
-    assert np.log(at_start(problem_of(equation=equation, more=more))) == pytest.approx(power * np.log(NARROW))
-    assert at_start(problem_of(equation="u_t + u_x = 1")) == SMALLEST_SLAB < NARROW
+    assert np.log(shortest_first_slab(problem_of(equation=equation, more=more))) == pytest.approx(
+        power * np.log(JUMP_WIDTH)
+    )
+    assert shortest_first_slab(problem_of(equation="u_t + u_x = 1")) == SMALLEST_SLAB < JUMP_WIDTH
 
 
 def test_slabs_are_shortest_and_early_relative_to_the_whole_time():
     assert passing(run_until(2.0)).shortest() == pytest.approx(2.0 * SMALLEST_SLAB)
     at = replace(passing(run_until()), problem=problem_of(equation="u_t + u_x = 1"))
-    instants = 2.0 * EARLY * SMALLEST_SLAB
+    instants = 2.0 * EARLY_SLABS * SMALLEST_SLAB
     assert [at.is_early(1.0 + share * instants) for share in (0.9, 1.1)] == [True, False]
 
 
 def test_slabs_that_begin_later_may_be_longer_at_least_also_at_time_zero():
     at = replace(passing(run_until()), problem=problem_of(equation="u_t = lap(u)"))
-    run = Run((), (), (-1.0, -1.0), np.zeros(1), np.zeros(1))
+    run = SlabHistory((), (), (-1.0, -1.0), np.zeros(1), np.zeros(1))
     at = replace(at, problem=replace(at.problem, domain=at.problem.domain.during(-1.0, 1.0)), run=run, stops=(1.0,))
     assert at.shortest(0.0) == at.shortest(0.5) > at.shortest()
 
@@ -125,10 +127,10 @@ def test_slabs_that_begin_later_may_be_longer_at_least_also_at_time_zero():
 def test_in_time_alone_they_may_be_much_shorter_at_the_start_most_of_all():
     """An enzyme takes up what it can in 1e-9 of the time that its substrate takes."""
     alone = parse_problem(ALONE, "a.yaml")
-    first, later = (Run((), (), (0.0, *ends), np.zeros(1), np.zeros(1)) for ends in ((), (1.0,)))
+    first, later = (SlabHistory((), (), (0.0, *ends), np.zeros(1), np.zeros(1)) for ends in ((), (1.0,)))
     at = replace(passing(first), problem=alone)
-    assert at.shortest() == pytest.approx(2.0 * FIRST_ALONE)
-    assert replace(at, run=later).shortest() == pytest.approx(2.0 * SMALLEST_ALONE)
+    assert at.shortest() == pytest.approx(2.0 * FIRST_SLAB_ODE)
+    assert replace(at, run=later).shortest() == pytest.approx(2.0 * SMALLEST_SLAB_ODE)
 
 
 def test_norms_over_a_slab_are_those_of_all_that_was_seen():
@@ -149,7 +151,7 @@ def test_the_size_until_now_is_a_root_mean_square_over_space_and_time():
 def test_rounding_is_a_root_mean_square_over_the_time_so_far():
     run = run_until(1.5, squares=8.0, rounding=0.5 * 1e-6)
     assert run.rounded == pytest.approx(1e-3)
-    errors = Run((), (), run.ends, run.squares, np.array([2.0]), rounding=run.rounding)
+    errors = SlabHistory((), (), run.ends, run.squares, np.array([2.0]), rounding=run.rounding)
     assert errors.estimate(problem_of()) == pytest.approx(SAFETY * 0.5 + 1e-3)
 
 

@@ -7,7 +7,7 @@ import torch
 
 from pinnkan.export.tables import csv_text
 from pinnkan.kan.layers.spline_layer import SplineTrace
-from pinnkan.solver.minimise.first_order import adam, ramp
+from pinnkan.solver.minimise.first_order import adam, linear_ramp
 from pinnkan.study import allen_cahn, burgers, chunked, references, space_time
 from pinnkan.study.chunked import Chunked, KnownTrace, perceptrons, ridges, splines
 from pinnkan.study.contest import ContestOutcome, Record
@@ -117,7 +117,9 @@ def test_a_first_layer_whose_points_stay_trains_as_one_whose_points_could_move(p
 
     def trained(network, high, steps=100):
         attention = Attention(task.terms)
-        found = adam(lambda x: task.descend(network.with_flat(x), attention), start.flat(), steps, ramp(1e-4, high, 10))
+        found = adam(
+            lambda x: task.descend(network.with_flat(x), attention), start.flat(), steps, linear_ramp(1e-4, high, 10)
+        )
         return found.losses
 
     ours, plain = trained(start, 1e-2), trained(start.network, 1e-2)

@@ -13,19 +13,19 @@ from itertools import product
 
 import torch
 
-from pinnkan.assembly.device import at_once
-from pinnkan.assembly.tensor_rows import TensorRows, parts
+from pinnkan.assembly.device import batch_size
+from pinnkan.assembly.tensor_rows import TensorRows, interval_batches
 from pinnkan.kan.table import Table
 
 #: The largest number of functions of one coordinate for the weights of derivatives of an order. Heuristic.
-MOST = 4
+MAX_FUNCTIONS = 4
 #: The tolerance on weights, over the largest of a derivative, and the least weight of a point over that, so that
 #: coefficients of the equation change by at most 1e-9.
-LEFT, LEAST = 1e-12, 1e-3
+TOLERANCE, LEAST_SHARE = 1e-12, 1e-3
 #: Rows of a block of a banded matrix, and numbers between the two coordinates that are processed at once.
-BLOCK, AT_ONCE = 8, 2**18
+BLOCK_ROWS, BATCH_NUMBERS = 8, 2**18
 #: Points from which on the form is tried; with fewer a product takes hardly longer than the test.
-FEWEST = 2**12
+MIN_POINTS = 2**12
 
 
 class BandedProducts:
@@ -73,7 +73,7 @@ class BandedProducts:
 
     def _add(self, values: torch.Tensor, out: torch.Tensor) -> None:
         across, sides = values.shape[1], values.shape[3]
-        most = at_once(AT_ONCE, values.device)
+        most = batch_size(BATCH_NUMBERS, values.device)
         step = max(1, most // (self._terms * self._first.size * across * sides))
         for j, v in enumerate(self._unknowns):
             windows = self._first.windows(values[:, :, v], 1)
@@ -92,12 +92,12 @@ class BandedProducts:
 def banded_products(rows: Sequence[TensorRows]) -> BandedProducts | None:
     """J^T J of rows at the same points; None outside the plane, or where weights are not sums of few products."""
     tables = rows[0].tables
-    if len(tables) != 2 or min(len(t.index) for t in tables) == 1 or rows[0].count < FEWEST:
+    if len(tables) != 2 or min(len(t.index) for t in tables) == 1 or rows[0].count < MIN_POINTS:
         return None
     bases = _Bases(), _Bases()
     found = []
     for r in rows:
-        columns = _sums(r, bases[1])
+        columns = _separate_weights(r, bases[1])
         if columns is None:
             return None
         for jet, column in zip(r.jets, columns, strict=True):
@@ -108,10 +108,12 @@ def banded_products(rows: Sequence[TensorRows]) -> BandedProducts | None:
         return None
     unknowns = sorted({j.unknown for r in rows for j in r.jets})
     own = list(zip(rows, found, strict=True))
-    return BandedProducts(rows, bases, {u: [_core(r, columns, u, bases) for r, columns in own] for u in unknowns})
+    return BandedProducts(
+        rows, bases, {u: [_coefficient_matrix(r, columns, u, bases) for r, columns in own] for u in unknowns}
+    )
 
 
-def _core(
+def _coefficient_matrix(
     rows: TensorRows, columns: Sequence[torch.Tensor], unknown: int, bases: tuple["_Bases", "_Bases"]
 ) -> torch.Tensor:
     """The weights of the derivatives of an unknown: (function of the first coordinate, function of the second)."""
@@ -157,25 +159,25 @@ class _Bases:
         self.known[order] = known
         if not values.numel():  # of a derivative with zero weights, as at a zero start
             return True
-        allowed, left = LEFT * max(largest, float(values.abs().max())), values - (values @ known) @ known.T
+        allowed, left = TOLERANCE * max(largest, float(values.abs().max())), values - (values @ known) @ known.T
         if float(left.abs().max()) > allowed:
             random = torch.Generator(device=left.device).manual_seed(0)
-            some = torch.randn((MOST + 1, len(left)), generator=random, dtype=left.dtype, device=left.device)
+            some = torch.randn((MAX_FUNCTIONS + 1, len(left)), generator=random, dtype=left.dtype, device=left.device)
             found, sizes, _ = torch.linalg.svd((some @ left).T, full_matrices=False)
             new = found[:, sizes > allowed * left.numel() ** 0.5]
             new = torch.linalg.qr(new - known @ (known.T @ new))[0]
             known = torch.cat([known, new], 1)
             left = values - (values @ known) @ known.T
         self.known[order] = known
-        return known.shape[1] <= MOST and float(left.abs().max()) <= allowed
+        return known.shape[1] <= MAX_FUNCTIONS and float(left.abs().max()) <= allowed
 
 
-def _sums(rows: TensorRows, bases: _Bases) -> list[torch.Tensor] | None:
+def _separate_weights(rows: TensorRows, bases: _Bases) -> list[torch.Tensor] | None:
     """Weights, but for quadrature, in ``bases`` of the second coordinate, (point, function) by jet, or None."""
     roots = [t.weights.reshape(-1).sqrt() for t in rows.tables]
     found: list[list[torch.Tensor]] = [[] for _ in rows.jets]
     largest, smallest, done = [0.0] * len(rows.jets), torch.inf, 0
-    for part, _ in parts(rows.tables):
+    for part, _ in interval_batches(rows.tables):
         weights = rows.weights_in(part)
         whole = weights.movedim(-1, 0).reshape(len(rows.jets), -1, len(roots[1])) / roots[1]
         whole /= roots[0][done : done + whole.shape[1], None]
@@ -183,7 +185,7 @@ def _sums(rows: TensorRows, bases: _Bases) -> list[torch.Tensor] | None:
         largest = [max(m, float(w.abs().max())) for m, w in zip(largest, whole, strict=True)]
         scale = torch.tensor(largest).clamp_min(1e-300).to(whole)
         smallest = min(smallest, float((whole.abs() / scale[:, None, None]).amax(0).min()))
-        if not bool(torch.isfinite(whole).all()) or smallest < LEAST:
+        if not bool(torch.isfinite(whole).all()) or smallest < LEAST_SHARE:
             return None
         for k, (jet, values) in enumerate(zip(rows.jets, whole, strict=True)):
             if not bases.hold(jet.order[1], values, largest[k]):
@@ -199,7 +201,7 @@ def _is_worth_while(rows: Sequence[TensorRows], bases: Sequence[_Bases]) -> bool
     unknowns = len({j.unknown for r in rows for j in r.jets})
     jets = len({j for r in rows for j in r.jets})
     first, second = (t.alone()[0] for t in rows[0].tables)
-    widths = [2 * t.index.shape[1] + BLOCK for t in (first, second)]
+    widths = [2 * t.index.shape[1] + BLOCK_ROWS for t in (first, second)]
     ours = bases[0].size ** 2 * (widths[0] + unknowns * widths[1]) * unknowns * first.count * second.count
     theirs = rows[0].count * 2 * (jets * second.index.shape[1] + sum(len(r.jets) for r in rows))
     return ours < 2 * theirs
@@ -219,13 +221,13 @@ class _Banded:
             self.entries[a, b].index_add_(0, self.pairs.place, local)
         apart = (self.pairs.column - self.pairs.row + count // 2) % count - count // 2
         reach = int(apart.abs().max())
-        self._is_whole = 2 * reach + BLOCK >= count
-        self.size = count if self._is_whole else BLOCK
+        self._is_whole = 2 * reach + BLOCK_ROWS >= count
+        self.size = count if self._is_whole else BLOCK_ROWS
         self._number = -(-count // self.size)
-        self._width = count if self._is_whole else BLOCK + 2 * reach
+        self._width = count if self._is_whole else BLOCK_ROWS + 2 * reach
         along = torch.arange((self._number - 1) * self.size + self._width, device=apart.device)
         self._places = (along if self._is_whole else along - reach) % count
-        self._columns = self.pairs.column if self._is_whole else self.pairs.row % BLOCK + apart + reach
+        self._columns = self.pairs.column if self._is_whole else self.pairs.row % BLOCK_ROWS + apart + reach
         self.count = count
 
     def blocks(self, entries: torch.Tensor) -> torch.Tensor:

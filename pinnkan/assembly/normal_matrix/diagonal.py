@@ -10,8 +10,8 @@ from itertools import combinations_with_replacement, product
 
 import torch
 
-from pinnkan.assembly.patch import FleetingRows, on_few
-from pinnkan.assembly.tensor_rows import TensorRows, integrate, parts
+from pinnkan.assembly.patch import RecomputedRows, with_few_points
+from pinnkan.assembly.tensor_rows import TensorRows, integrate, interval_batches
 from pinnkan.kan.table import Table
 
 
@@ -32,21 +32,21 @@ def diagonal_by_cells(rows: Sequence[TensorRows]) -> torch.Tensor:
     """The diagonal for weights that are smooth in intervals, (coefficient, .., unknown); exact for stored rows."""
     out = empty_diagonal(rows)
     for r in rows:
-        few = on_few(r)
-        add_by_points([r], out) if few is r else _add(few, r.tables, out)
+        few = with_few_points(r)
+        add_by_points([r], out) if few is r else _add_sampled_rows(few, r.tables, out)
     return out
 
 
 def add_by_points(rows: Sequence[TensorRows], out: torch.Tensor) -> None:
     """Add the diagonal of J^T J, from all points, to ``out``."""
     for r in rows:
-        if isinstance(r, FleetingRows) and r.numbers is not None:
-            _add_product(r, r.numbers, out)
+        if isinstance(r, RecomputedRows) and r.numbers is not None:
+            _add_constant_rows(r, r.numbers, out)
         else:
-            _add(r, r.tables, out)
+            _add_sampled_rows(r, r.tables, out)
 
 
-def _add_product(rows: TensorRows, numbers: Sequence[float], out: torch.Tensor) -> None:
+def _add_constant_rows(rows: TensorRows, numbers: Sequence[float], out: torch.Tensor) -> None:
     """Add the diagonal for rows with constant slopes ``numbers``: a sum of products of one-dimensional diagonals."""
     for (k, first), (m, second) in product(enumerate(rows.jets), repeat=2):
         if first.unknown != second.unknown:
@@ -59,7 +59,7 @@ def _add_product(rows: TensorRows, numbers: Sequence[float], out: torch.Tensor) 
         out[..., first.unknown] += whole
 
 
-def _add(rows: TensorRows, tables: Sequence[Table], out: torch.Tensor) -> None:
+def _add_sampled_rows(rows: TensorRows, tables: Sequence[Table], out: torch.Tensor) -> None:
     """Add the diagonal of rows sampled at their points, for functions of the ``tables``.
 
     Where these have other points than the rows, squares of functions are means over intervals.
@@ -67,13 +67,13 @@ def _add(rows: TensorRows, tables: Sequence[Table], out: torch.Tensor) -> None:
     others = [t is not seen for t, seen in zip(tables, rows.tables, strict=True)]
     over = [2 * i + 1 for i, is_other in enumerate(others) if is_other]
     squares = [_squares(t, is_other) for t, is_other in zip(tables, others, strict=True)]
-    for part, _ in parts(rows.tables):
+    for part, _ in interval_batches(rows.tables):
         weights, (own, places) = rows.weights_in(part), squares[0].part(part).alone()
         for u in sorted({j.unknown for j in rows.jets}):
             jets = [(k, j.order) for k, j in enumerate(rows.jets) if j.unknown == u]
             seen: dict[tuple[int, ...], torch.Tensor] = {}
             for (k, first), (m, second) in combinations_with_replacement(jets, 2):
-                key = tuple(_pair(a, b) for a, b in zip(first, second, strict=True))
+                key = tuple(_pair_number(a, b) for a, b in zip(first, second, strict=True))
                 weight = weights[..., k] * weights[..., m] * (1.0 if k == m else 2.0)
                 weight = (weight.sum(over, keepdim=True) if over else weight).unsqueeze(-1)
                 seen[key] = seen[key].add_(weight) if key in seen else weight
@@ -81,7 +81,7 @@ def _add(rows: TensorRows, tables: Sequence[Table], out: torch.Tensor) -> None:
 
 
 def _squares(table: Table, are_means: bool) -> Table:
-    """The table of products of two derivatives of each function (:func:`_pair`), or of their means over intervals."""
+    """Products of two derivatives of each function (:func:`_pair_number`), or their means over intervals."""
     orders = range(len(table.values))
     values = torch.stack([table.values[a] * table.values[b] for b in orders for a in range(b + 1)])
     if not are_means:
@@ -91,6 +91,6 @@ def _squares(table: Table, are_means: bool) -> Table:
     return replace(table, nodes=table.nodes.mean(1, keepdim=True), weights=table.weights[:, :1], values=means)
 
 
-def _pair(a: int, b: int) -> int:
+def _pair_number(a: int, b: int) -> int:
     """The number of an unordered pair of orders."""
     return max(a, b) * (max(a, b) + 1) // 2 + min(a, b)

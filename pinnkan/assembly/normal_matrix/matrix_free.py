@@ -12,23 +12,23 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from pinnkan.assembly.combined import Combined, Derivative, Sum
-from pinnkan.assembly.device import at_once
+from pinnkan.assembly.derivative_sums import DerivativeFactors, DerivativeKey, DerivativeSums
+from pinnkan.assembly.device import batch_size
 from pinnkan.assembly.normal_matrix.banded_products import BandedProducts
-from pinnkan.assembly.normal_matrix.boxes import boxes
 from pinnkan.assembly.normal_matrix.diagonal import add_by_points, empty_diagonal
-from pinnkan.assembly.normal_matrix.grouped import grouped
-from pinnkan.assembly.patch import FleetingRows
+from pinnkan.assembly.normal_matrix.grouped_tables import group_table
+from pinnkan.assembly.normal_matrix.separable_boxes import split_separable_boxes
+from pinnkan.assembly.patch import RecomputedRows
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.table import Table
 from pinnkan.problem.statement import Jet
 
 #: Weights that are processed at once: a product of degree 8 on 192 x 192 intervals takes 48 ms, with 2^18 73 ms.
-AT_ONCE = 2**20
+BATCH_WEIGHTS = 2**20
 #: Weights per coefficient up to which they are stored (2 kB); recomputing takes half as long as a product.
-MOST_KEPT = 256
+MAX_WEIGHTS_PER_COEFFICIENT = 256
 #: For a block of rows: the numbers of its sums of derivatives, each with the derivative whose weight it has.
-_Own = list[tuple[int, int]]
+_SumNumbers = list[tuple[int, int]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class MatrixFree:
         """The rows in groups at the same points, as banded products or by points; built for the first product."""
         out: list[_Group | BandedProducts] = []
         for some in self._together:
-            found, left = ([], [some]) if self._by_points else boxes(some)
+            found, left = ([], [some]) if self._by_points else split_separable_boxes(some)
             out += [*found, *map(_Group, left)]
         return out
 
@@ -107,20 +107,27 @@ class _Group:
         many = [i for i, t in enumerate(self.tables) if len(t.index) > 1]
         self.outer = many[::-1] or [0]
         self.inner = [i for i in range(len(self.tables)) if i not in self.outer]
-        self.grouped = [grouped(self.tables[i]) for i in self.outer]
-        sums, self.own = min((self._sums(alike) for alike in (_singly, _together)), key=lambda found: len(found[0]))
-        self.carried = Combined(sums)
+        self.grouped = [group_table(self.tables[i]) for i in self.outer]
+        sums, self.own = min(
+            (self._sums(alike) for alike in (_separate_derivatives, _merged_derivatives)),
+            key=lambda found: len(found[0]),
+        )
+        self.carried = DerivativeSums(sums)
 
-    def _sums(self, alike: Callable[[TensorRows], list[dict[int, float]]]) -> tuple[tuple[Sum, ...], list[_Own]]:
-        """The distinct sums of derivatives that blocks weigh ``alike``, and the sums of each block."""
-        sums: dict[frozenset[tuple[Derivative, float]], int] = {}
-        out: list[_Own] = []
+    def _sums(
+        self, partition: Callable[[TensorRows], list[dict[int, float]]]
+    ) -> tuple[tuple[DerivativeFactors, ...], list[_SumNumbers]]:
+        """The distinct sums of derivatives that blocks weigh ``partition``, and the sums of each block."""
+        sums: dict[frozenset[tuple[DerivativeKey, float]], int] = {}
+        out: list[_SumNumbers] = []
         for r in self.rows:
-            found = [({self._derivative(r.jets[k]): f for k, f in part.items()}, next(iter(part))) for part in alike(r)]
+            found = [
+                ({self._derivative(r.jets[k]): f for k, f in part.items()}, next(iter(part))) for part in partition(r)
+            ]
             out.append([(sums.setdefault(frozenset(s.items()), len(sums)), k) for s, k in found])
         return tuple(dict(s) for s in sums), out
 
-    def _derivative(self, jet: Jet) -> Derivative:
+    def _derivative(self, jet: Jet) -> DerivativeKey:
         """A jet as a function, by unknown and inner orders, and its orders in the outer coordinates."""
         return (jet.unknown, tuple(jet.order[i] for i in self.inner)), tuple(jet.order[i] for i in self.outer)
 
@@ -132,7 +139,7 @@ class _Group:
             found = self.carried.there(chunk.there, seen)
             images: dict[int, torch.Tensor] = {}
             for r, own, kept in zip(self.rows, self.own, chunk.weights, strict=True):
-                if isinstance(r, FleetingRows) and r.numbers is not None:
+                if isinstance(r, RecomputedRows) and r.numbers is not None:
                     self._add_images_of_numbers(r, r.numbers, own, chunk.part, found, images)
                     continue
                 weights = self._worked_out(r, own, chunk.part) if kept is None else kept
@@ -151,18 +158,18 @@ class _Group:
             self._given(total, *key, out)
 
     def _add_images_of_numbers(
-        self, rows: FleetingRows, numbers: Sequence[float], own: _Own, part: slice,
-        found: Sequence[torch.Tensor], images: dict[int, torch.Tensor],
+        self, rows: RecomputedRows, slopes: Sequence[float], sum_numbers: _SumNumbers, part: slice,
+        derivatives: Sequence[torch.Tensor], images: dict[int, torch.Tensor],
     ) -> None:  # fmt: skip
-        """Add the contribution to ``images`` of rows with constant slopes ``numbers`` in some intervals."""
-        (first, k), *others = own
-        image = numbers[k] * found[first]
+        """Add the contribution to ``images`` of rows with constant slopes ``slopes`` in some intervals."""
+        (first, k), *others = sum_numbers
+        image = slopes[k] * derivatives[first]
         for n, k in others:
-            image.add_(found[n], alpha=numbers[k])
+            image.add_(derivatives[n], alpha=slopes[k])
         for factor in rows.factors_in(part, self.outer[0]):
             image.mul_(self._laid_out(factor))
-        for n, k in own:
-            images[n] = images[n].add_(image, alpha=numbers[k]) if n in images else numbers[k] * image
+        for n, k in sum_numbers:
+            images[n] = images[n].add_(image, alpha=slopes[k]) if n in images else slopes[k] * image
 
     def _taken(self, values: torch.Tensor, unknown: int, orders: Sequence[int]) -> torch.Tensor:
         """An unknown at the points of the inner coordinates: (coefficient of outer .., point of inner .., rhs)."""
@@ -192,19 +199,19 @@ class _Group:
         first, *others = (known.table for known in self.grouped)
         pairs = list(zip(self.rows, self.own, strict=True))
         points = max(1, max(r.count * len(own) for r, own in pairs) // len(first.index))
-        size, out = max(1, at_once(AT_ONCE, first.nodes.device) // points), []
+        size, out = max(1, batch_size(BATCH_WEIGHTS, first.nodes.device) // points), []
         for start in range(0, len(first.index), size):
             there = first.part(slice(start, start + size))
             back, places = there.alone()
             part = self.grouped[0].inside(slice(start, start + size), len(self.tables[self.outer[0]].index))
-            some = tuple(None if _is_fleeting(r, own) else self._worked_out(r, own, part) for r, own in pairs)
+            some = tuple(None if _is_recomputed(r, own) else self._worked_out(r, own, part) for r, own in pairs)
             out.append(_Chunk((there, *others), (back, *others), places, some, part))
         return out
 
-    def _worked_out(self, rows: TensorRows, own: _Own, part: slice) -> tuple[torch.Tensor, ...]:
-        """The weights of the sums ``own`` in some intervals of the first outer coordinate."""
+    def _worked_out(self, rows: TensorRows, sum_numbers: _SumNumbers, part: slice) -> tuple[torch.Tensor, ...]:
+        """The weights of the sums ``sum_numbers`` in some intervals of the first outer coordinate."""
         weights = rows.weights_in(part, self.outer[0])
-        return tuple(_in_place(self._laid_out(weights[..., k])) for _, k in own)
+        return tuple(_in_product_order(self._laid_out(weights[..., k])) for _, k in sum_numbers)
 
     def _laid_out(self, weight: torch.Tensor) -> torch.Tensor:
         """Permute (interval, point, ..) to (point of inner .., 1, group of intervals, point of outer, ..)."""
@@ -218,12 +225,12 @@ class _Group:
         return moved.unsqueeze(len(self.inner))
 
 
-def _singly(rows: TensorRows) -> list[dict[int, float]]:
+def _separate_derivatives(rows: TensorRows) -> list[dict[int, float]]:
     """Each derivative as a sum by itself."""
     return [{k: 1.0} for k in range(len(rows.jets))]
 
 
-def _together(rows: TensorRows) -> list[dict[int, float]]:
+def _merged_derivatives(rows: TensorRows) -> list[dict[int, float]]:
     """Derivatives with constant slopes as one sum, over the first of these slopes, and each other one by itself."""
     known = {k: c for k, c in enumerate(rows.constants) if c}
     first = next(iter(known.values()), 1.0)
@@ -231,13 +238,13 @@ def _together(rows: TensorRows) -> list[dict[int, float]]:
     return ([{k: c / first for k, c in known.items()}] if known else []) + others
 
 
-def _is_fleeting(rows: TensorRows, own: _Own) -> bool:
+def _is_recomputed(rows: TensorRows, sum_numbers: _SumNumbers) -> bool:
     """Whether weights are recomputed for every product; else a copy is stored in the memory order of products."""
-    return isinstance(rows, FleetingRows) and (
-        rows.numbers is not None or rows.count * len(own) > MOST_KEPT * rows.space.size
+    return isinstance(rows, RecomputedRows) and (
+        rows.numbers is not None or rows.count * len(sum_numbers) > MAX_WEIGHTS_PER_COEFFICIENT * rows.space.size
     )
 
 
-def _in_place(weight: torch.Tensor) -> torch.Tensor:
+def _in_product_order(weight: torch.Tensor) -> torch.Tensor:
     """A copy in the memory order of :func:`pinnkan.assembly.tensor_rows.evaluate`: last coordinate first."""
     return weight.movedim((-2, -1), (0, 1)).contiguous().movedim((0, 1), (-2, -1))

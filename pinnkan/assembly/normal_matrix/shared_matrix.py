@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 
 from pinnkan.assembly.normal_matrix.matrix_free import MatrixFree
-from pinnkan.assembly.shared_rows import Data, PatchParts, numbered, parts_of, table_data
+from pinnkan.assembly.shared_rows import LocalPatches, PlainData, distributed_parts, renumber_table, table_data
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
@@ -22,7 +22,7 @@ _Block = tuple[list[int], list[tuple[int, tuple[int, ...]]], torch.Tensor]
 def normal_matrix(rows: Sequence[TensorRows]) -> "MatrixFree | SharedMatrix":
     """The matrix-free J^T J of the rows, in this process or, where rows are distributed, in all of them."""
     there = team()
-    if there is None or not any(parts_of(r) for r in rows):
+    if there is None or not any(distributed_parts(r) for r in rows):
         return MatrixFree(rows)
     return SharedMatrix(rows, there)
 
@@ -30,13 +30,13 @@ def normal_matrix(rows: Sequence[TensorRows]) -> "MatrixFree | SharedMatrix":
 class SharedMatrix:
     """The distributed form of :class:`pinnkan.assembly.normal_matrix.matrix_free.MatrixFree`."""
 
-    def __init__(self, rows: Sequence[TensorRows], there: Team) -> None:
-        kept = [k for k in map(parts_of, rows) if k is not None]
-        others = [r for r in rows if parts_of(r) is None]
+    def __init__(self, rows: Sequence[TensorRows], process_team: Team) -> None:
+        kept = [k for k in map(distributed_parts, rows) if k is not None]
+        others = [r for r in rows if distributed_parts(r) is None]
         self._shape, self._cells = rows[0].space.shape, kept[0].cells
         parts = zip(self._cells.ranges, self._cells.places, strict=True)
         blocks = [_blocks(others, self._cells.along, *c, p) for c, p in parts]
-        self._shared = there.share("matrix", blocks, of=[k.shared for k in kept])
+        self._shared = process_team.share("matrix", blocks, of=[k.shared for k in kept])
 
     def __call__(self, values: torch.Tensor) -> torch.Tensor:
         """J^T J of coefficients (coefficient, .., unknown, rhs), of the same shape."""
@@ -54,8 +54,8 @@ class SharedMatrix:
 
 
 def _blocks(
-    rows: Sequence[TensorRows], along: int, low: int, high: int, places: torch.Tensor
-) -> tuple[list[Data], list[_Block]]:
+    rows: Sequence[TensorRows], coordinate: int, low: int, high: int, places: torch.Tensor
+) -> tuple[list[PlainData], list[_Block]]:
     """The part of undistributed rows, mostly of conditions, in a range of intervals, and their tables, each once.
 
     Coefficients are numbered among ``places``. The number of an interval is that of its first function.
@@ -63,22 +63,22 @@ def _blocks(
     tables: dict[tuple[int, bool], Table] = {}
     blocks: list[_Block] = []
     for r in rows:
-        first = r.tables[along].index[:, 0]
+        first = r.tables[coordinate].index[:, 0]
         inside = torch.nonzero((first >= low) & (first < high))[:, 0]
         if not len(inside):
             continue
         start, count = int(inside[0]), len(inside)
         for i, t in enumerate(r.tables):
-            own = t.part(slice(start, start + count)) if i == along else t
-            tables.setdefault((id(t), i == along), numbered(own, places) if i == along else own)
+            own = t.part(slice(start, start + count)) if i == coordinate else t
+            tables.setdefault((id(t), i == coordinate), renumber_table(own, places) if i == coordinate else own)
         names = list(tables)
-        numbers = [names.index((id(t), i == along)) for i, t in enumerate(r.tables)]
-        weights = r.weights.movedim(-1, 0).narrow(2 * along + 1, start, count)
+        numbers = [names.index((id(t), i == coordinate)) for i, t in enumerate(r.tables)]
+        weights = r.weights.movedim(-1, 0).narrow(2 * coordinate + 1, start, count)
         blocks.append((numbers, [(j.unknown, j.order) for j in r.jets], weights))
     return [table_data(t) for t in tables.values()], blocks
 
 
-def made(tables: Sequence[Data], blocks: Sequence[_Block], *parts: TensorRows) -> MatrixFree:
+def make_local_matrix(tables: Sequence[PlainData], blocks: Sequence[_Block], *parts: TensorRows) -> MatrixFree:
     """The matrix-free J^T J, in one process, of its ``parts`` and of other rows (``blocks``)."""
     space, own, rows = Space((), parts[0].space.unknowns), [Table(*t) for t in tables], list(parts)
     for numbers, jets, weights in blocks:
@@ -89,4 +89,4 @@ def made(tables: Sequence[Data], blocks: Sequence[_Block], *parts: TensorRows) -
 
 
 #: Constructors that a process of a job calls by name.
-MAKERS: Makers = {"cells": PatchParts, "matrix": made}
+MAKERS: Makers = {"cells": LocalPatches, "matrix": make_local_matrix}

@@ -10,10 +10,10 @@ import sympy
 
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
-from pinnkan.assembly.quasi_random import CONDITION_WEIGHT, largest_term, points_of, pseudo_random
-from pinnkan.assembly.separable.integrals import Integrals, gauss_rule
-from pinnkan.assembly.separable.points import PointRows, graded
-from pinnkan.assembly.separable.products import Products, linearised
+from pinnkan.assembly.quasi_random import CONDITION_WEIGHT, draw_points, largest_term, uniform_generator
+from pinnkan.assembly.separable.point_rows import PointRows, graded_points
+from pinnkan.assembly.separable.separated_equation import SeparatedEquation, separated_linearisation
+from pinnkan.assembly.separable.separated_rows import SeparatedRows, gauss_rule
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Jets, jets_at
 from pinnkan.kan.separable import Separable
@@ -21,13 +21,13 @@ from pinnkan.kan.waves import Waves
 from pinnkan.problem.statement import Equation, Place, Point, Problem, Side, Whole, position_of
 
 #: Points at which the sizes of equations are sampled.
-SIZED = 256
+SIZE_SAMPLES = 256
 #: Data below this share of the factor of u count as zero, which a clamped spline satisfies exactly.
-ZERO = 1e-14
+ZERO_SHARE = 1e-14
 #: Points per coefficient, and the fewest points, for rows that do not separate. Heuristic.
-ROWS, FEWEST = 3.0, 2000
+POINTS_PER_COEFFICIENT, MIN_POINTS = 3.0, 2000
 #: For each coordinate a flag of its lower and upper end.
-Ends = tuple[tuple[bool, bool], ...]
+EndFlags = tuple[tuple[bool, bool], ...]
 
 
 class SeparableRows(Protocol):
@@ -47,12 +47,12 @@ class SeparableRows(Protocol):
     def joint(self, edges: Sequence[Array]) -> tuple[Array, Array]:
         """J^T J and J^T (f - J u) by all edges, coordinate by coordinate."""
 
-    def match(self, edges: Sequence[Array], start: Sequence[Array], k: int) -> Array:
-        """Mean of f - J u times the product ``start`` with its factor in coordinate ``k`` left open: (function)."""
+    def match(self, edges: Sequence[Array], test_edges: Sequence[Array], k: int) -> Array:
+        """Mean of f - J u times the product ``test_edges``, its factor in coordinate ``k`` open: (function)."""
 
 
 @dataclass(frozen=True, eq=False)
-class PlacedRows:
+class PlacedEquation:
     """An equation, its place (None: the domain) and the ``weight`` of its rows."""
 
     equation: Equation
@@ -104,10 +104,10 @@ class SeparableSystem:
         parts = [r.joint(edges) for r in self.rows]
         return _sum([p[0] for p in parts]), _sum([p[1] for p in parts])
 
-    def trained(self, terms: int, singles: Sequence[int] = ()) -> tuple[np.ndarray, ...]:
+    def trained(self, terms: int, single_coordinates: Sequence[int] = ()) -> tuple[np.ndarray, ...]:
         """Masks of trained coefficients, (term, function) by coordinate; the first terms depend on one coordinate."""
         masks = [np.ones((terms, w.count), dtype=bool) for w in self.waves]
-        for term, coordinate in enumerate(singles):
+        for term, coordinate in enumerate(single_coordinates):
             for i, mask in enumerate(masks):
                 mask[term] = i == coordinate
         return tuple(masks)
@@ -125,14 +125,14 @@ class SeparableModel:
         return self.model.problem
 
     @cached_property
-    def placed(self) -> tuple[PlacedRows, ...]:
+    def placed(self) -> tuple[PlacedEquation, ...]:
         """Equations with weight one; conditions with CONDITION_WEIGHT times the ratio of largest terms to theirs."""
         problem, model = self.problem, self.model
         inside = [(e, c, None) for e, c in zip(problem.equations, model.equations, strict=True)]
         given = [(c.equation, e, c.place) for c, e in model.conditions_as_rows if c.equation is not None]
         largest = max(_size(problem, c) for _, c, _ in inside)
-        around = [PlacedRows(e, c, p, CONDITION_WEIGHT * largest / (_size(problem, c) or 1.0)) for e, c, p in given]
-        return (*(PlacedRows(e, c, p, 1.0) for e, c, p in inside), *around)
+        around = [PlacedEquation(e, c, p, CONDITION_WEIGHT * largest / (_size(problem, c) or 1.0)) for e, c, p in given]
+        return (*(PlacedEquation(e, c, p, 1.0) for e, c, p in inside), *around)
 
     @property
     def is_linear(self) -> bool:
@@ -140,28 +140,30 @@ class SeparableModel:
         return all(p.compiled.is_linear for p in self.placed)
 
     @cached_property
-    def products(self) -> tuple[Products | None, ...]:
+    def products(self) -> tuple[SeparatedEquation | None, ...]:
         """The separated form of each equation and condition that is linear and separates, else None."""
-        made: dict[sympy.Expr, Products | None] = {}
+        made: dict[sympy.Expr, SeparatedEquation | None] = {}
         for p in self.placed:
             if p.equation.residual not in made:
                 made[p.equation.residual] = self._products(p, None) if p.compiled.is_linear else None
         return tuple(made[p.equation.residual] for p in self.placed)
 
-    def _products(self, placed: PlacedRows, at: Separable | None) -> Products | None:
-        return linearised(placed.equation, self.problem.coordinates, self.problem.box.ranges, at)
+    def _products(self, placed: PlacedEquation, base_function: Separable | None) -> SeparatedEquation | None:
+        return separated_linearisation(
+            placed.equation, self.problem.coordinates, self.problem.box.ranges, base_function
+        )
 
     @cached_property
-    def clamped(self) -> Ends:
+    def clamped(self) -> EndFlags:
         """The ends of each coordinate with u = 0, which a clamped spline satisfies exactly."""
         return self._ends(True)
 
     @cached_property
-    def held(self) -> Ends:
+    def held(self) -> EndFlags:
         """The ends of each coordinate with a prescribed value of u, where the error is zero."""
         return self._ends(False)
 
-    def _ends(self, zero: bool) -> Ends:
+    def _ends(self, zero: bool) -> EndFlags:
         out = [[False, False] for _ in self.problem.coordinates]
         for placed in self.placed:
             place = placed.place
@@ -169,15 +171,15 @@ class SeparableModel:
                 out[place.axis][place.end] = True
         return tuple((low, high) for low, high in out)
 
-    def _holds(self, placed: PlacedRows, zero: bool) -> bool:
+    def _holds(self, placed: PlacedEquation, zero: bool) -> bool:
         """Whether a condition prescribes u (as ``zero``), sampled at points of its side."""
         compiled = placed.compiled
         if [jet.total for jet in compiled.jets] != [0] or not compiled.is_linear:
             return False
-        points = points_of(self.problem, placed.place, SIZED, pseudo_random(0))
+        points = draw_points(self.problem, placed.place, SIZE_SAMPLES, uniform_generator(0))
         data, slopes = compiled.linearise_numpy(points, np.zeros((len(points), 1)))
         least = float(np.abs(slopes).min())
-        return least > 0.0 and (not zero or float(np.abs(data).max()) <= ZERO * least)
+        return least > 0.0 and (not zero or float(np.abs(data).max()) <= ZERO_SHARE * least)
 
     @property
     def singles(self) -> tuple[int, ...]:
@@ -185,22 +187,24 @@ class SeparableModel:
         fixed = {i for i, ends in enumerate(self.clamped) if any(ends)}
         return tuple(i for i in range(self.problem.dimension) if fixed <= {i})
 
-    def system(self, axes: Sequence[Axis], at: Jets | None, terms: int, seed: int) -> SeparableSystem:
+    def system(self, axes: Sequence[Axis], base_function: Jets | None, terms: int, seed: int) -> SeparableSystem:
         """The rows on knots ``axes`` for a sum of ``terms`` products; nonlinear ones linearised at a function."""
-        return self._system(self.clamped, axes, at, terms, seed)
+        return self._system(self.clamped, axes, base_function, terms, seed)
 
-    def homogeneous(self, axes: Sequence[Axis], at: Jets | None, seed: int) -> SeparableSystem:
+    def homogeneous(self, axes: Sequence[Axis], base_function: Jets | None, seed: int) -> SeparableSystem:
         """The rows of one product to add to a function; it vanishes where values are prescribed."""
-        return self._system(self.held, axes, at, 1, seed)
+        return self._system(self.held, axes, base_function, 1, seed)
 
-    def _system(self, ends: Ends, axes: Sequence[Axis], at: Jets | None, terms: int, seed: int) -> SeparableSystem:
+    def _system(
+        self, ends: EndFlags, axes: Sequence[Axis], base_function: Jets | None, terms: int, seed: int
+    ) -> SeparableSystem:
         waves = tuple(Waves.of(a, e) for a, e in zip(axes, ends, strict=True))
         rows: list[SeparableRows] = []
         for numbers in self._alike(ends):
-            rows += self._rows(numbers, waves, at, terms, seed)
+            rows += self._rows(numbers, waves, base_function, terms, seed)
         return SeparableSystem(waves, tuple(rows))
 
-    def _alike(self, ends: Ends) -> list[list[int]]:
+    def _alike(self, ends: EndFlags) -> list[list[int]]:
         """Numbers of equations and conditions that become rows; conditions on both ends of a coordinate together."""
         groups: dict[tuple[object, ...], list[int]] = {}
         for number, placed in enumerate(self.placed):
@@ -212,24 +216,26 @@ class SeparableModel:
         return list(groups.values())
 
     def _rows(
-        self, numbers: Sequence[int], waves: Sequence[Waves], at: Jets | None, terms: int, seed: int
+        self, numbers: Sequence[int], waves: Sequence[Waves], base_function: Jets | None, terms: int, seed: int
     ) -> list[SeparableRows]:
         placed = self.placed[numbers[0]]
         products = self.products[numbers[0]]
-        if products is None and isinstance(at, Separable) and not placed.compiled.is_linear:
-            products = self._products(placed, at)
+        if products is None and isinstance(base_function, Separable) and not placed.compiled.is_linear:
+            products = self._products(placed, base_function)
         if products is None or isinstance(placed.place, Point | Whole):
-            return [self._at_points(n, waves, at, terms, seed) for n in numbers]
+            return [self._at_points(n, waves, base_function, terms, seed) for n in numbers]
         places = [self.placed[n].place for n in numbers]
         axis = placed.place.axis if isinstance(placed.place, Side) else None
         rule = gauss_rule([w.axis for w in waves], axis, [p.end for p in places if isinstance(p, Side)])
-        return [Integrals(products, waves, rule, placed.weight)]
+        return [SeparatedRows(products, waves, rule, placed.weight)]
 
-    def _at_points(self, number: int, waves: Sequence[Waves], at: Jets | None, terms: int, seed: int) -> PointRows:
+    def _at_points(
+        self, number: int, waves: Sequence[Waves], base_function: Jets | None, terms: int, seed: int
+    ) -> PointRows:
         placed, axes = self.placed[number], [w.axis for w in waves]
-        count = max(FEWEST, int(ROWS * terms * sum(w.count for w in waves)))
-        points, weights = points_at(placed.place, axes, count, seed + number)
-        residual, slopes, jets = linearised_at(placed.compiled, points, at)
+        count = max(MIN_POINTS, int(POINTS_PER_COEFFICIENT * terms * sum(w.count for w in waves)))
+        points, weights = graded_place_points(placed.place, axes, count, seed + number)
+        residual, slopes, jets = linearise_at_points(placed.compiled, points, base_function)
         root = placed.weight * np.sqrt(weights)
         terms_: dict[tuple[int, ...], Array] = {}
         for k, jet in enumerate(placed.compiled.jets):
@@ -238,7 +244,7 @@ class SeparableModel:
 
 
 @lru_cache(maxsize=2)
-def rows_of(model: Model) -> SeparableModel:
+def separable_model(model: Model) -> SeparableModel:
     """The separable model of a model, cached: separating equations may take seconds."""
     return SeparableModel(model)
 
@@ -247,26 +253,28 @@ def _sum(parts: Sequence[Array]) -> Array:
     return np.asarray(sum(parts[1:], parts[0]))
 
 
-def points_at(place: Place | None, axes: Sequence[Axis], count: int, seed: int) -> tuple[Array, Array]:
+def graded_place_points(place: Place | None, axes: Sequence[Axis], count: int, seed: int) -> tuple[Array, Array]:
     """Quasi-random points graded towards the knots, (point, coordinate), and weights of a mean over the place."""
     if place is None:
-        return graded(axes, count, seed)
+        return graded_points(axes, count, seed)
     if not isinstance(place, Side):
         return np.array([position_of(place)]), np.ones(1)
     others = [a for i, a in enumerate(axes) if i != place.axis]
-    points, weights = graded(others, count, seed)
+    points, weights = graded_points(others, count, seed)
     return np.insert(points, place.axis, axes[place.axis].breaks[-place.end], axis=1), weights
 
 
-def linearised_at(compiled: CompiledEquation, points: Array, at: Jets | None) -> tuple[Array, Array, Array]:
+def linearise_at_points(
+    compiled: CompiledEquation, points: Array, base_function: Jets | None
+) -> tuple[Array, Array, Array]:
     """F (point), its slopes and the jets, both (point, jet), at a function."""
-    jets = jets_at(at, points, compiled.jets)
+    jets = jets_at(base_function, points, compiled.jets)
     residual, slopes = compiled.linearise_numpy(points, jets)
     return residual, slopes, jets
 
 
 def _size(problem: Problem, compiled: CompiledEquation) -> float:
     """The largest root mean square term of an equation."""
-    points = points_of(problem, None, SIZED, pseudo_random(0))
+    points = draw_points(problem, None, SIZE_SAMPLES, uniform_generator(0))
     _, slopes = compiled.linearise_numpy(points, np.zeros((len(points), len(compiled.jets))))
     return largest_term(problem, compiled.jets, np.sqrt((slopes**2).mean(0)))

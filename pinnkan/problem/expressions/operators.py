@@ -134,7 +134,7 @@ class JetSpace:
 
         Raises:
             JumpError: the expression jumps in the domain, or may, across a surface that is not parallel to the axis; if
-                this is :meth:`joining`, where that is no plane of the coordinate.
+                this is :meth:`find_coupled_side_rows`, where that is no plane of the coordinate.
             OperatorError: the result would be too large, or its order too high.
         """
         for _, _, error in self.deltas_of(expression).values():

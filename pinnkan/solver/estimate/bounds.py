@@ -42,16 +42,16 @@ from pinnkan.problem.statement import Problem, Side
 
 #: Gauss points in each half of a knot interval, by number of coordinates of space (ten in an interval are exact for
 #: squares of degree 9); the least with which there is a bound; the most in all, for splines and other fields.
-NODES, FEWEST = {1: 12, 2: 5, 3: 4}, 4
-MOST_NODES = {True: 3_000_000, False: 100_000}
+GAUSS_POINTS, MIN_GAUSS_POINTS = {1: 12, 2: 5, 3: 4}, 4
+MAX_POINTS = {True: 3_000_000, False: 100_000}
 #: A mismatch on the sides below this share of the solution is rounding.
 ROUNDING = 1e-11
 #: Half the number of Gauss points in time of each slab. Heuristic.
-STEPS = 6
+HALF_TIME_POINTS = 6
 
 
 @dataclass(frozen=True)
-class Bound:
+class ErrorBound:
     """A bound of the relative error: its ``value``, the ``norm`` (L2, L1 or max), the proof in ``words``."""
 
     value: float
@@ -67,7 +67,7 @@ class Bound:
         )
 
 
-def bound_of(model: Model, field: Field) -> Bound | None:
+def error_bound(model: Model, field: Field) -> ErrorBound | None:
     """The bound of the error of a field; None where the equation or its conditions have another form."""
     problem = model.problem
     form = form_of(problem)
@@ -75,7 +75,7 @@ def bound_of(model: Model, field: Field) -> Bound | None:
         problem.domain != problem.box
         or form is None
         or not problem.space_dimension
-        or _points(field, problem) < FEWEST
+        or _affordable_points(field, problem) < MIN_GAUSS_POINTS
         or not _all_values_given(problem, model.conditions)
     ):
         return None
@@ -102,7 +102,7 @@ def _first_eigenvalue(problem: Problem, form: Form) -> float:
     )
 
 
-def _gap(problem: Problem, form: Form, c: float) -> float:
+def _spectral_gap(problem: Problem, form: Form, c: float) -> float:
     """min |sum_i a_i k_i^2 + c|, k_i = n pi / L (n = 1, 2, ..), or 2 n pi / L (n = 0, 1, ..) when periodic."""
     sums = np.zeros(1)
     for a, (low, high), periodic in zip(form.diffusion, problem.box.ranges, problem.box.periodic, strict=True):
@@ -112,7 +112,7 @@ def _gap(problem: Problem, form: Form, c: float) -> float:
     return float(np.abs(sums + c).min())
 
 
-def _steady(problem: Problem, form: Form, model: Model, field: Field) -> Bound | None:
+def _steady(problem: Problem, form: Form, model: Model, field: Field) -> ErrorBound | None:
     limits = range_of_slope(problem, form.slope)
     if limits is None or form.flux is not None:
         return None
@@ -126,15 +126,19 @@ def _steady(problem: Problem, form: Form, model: Model, field: Field) -> Bound |
     if rate > 0.0:
         words = "the energy inequality, |e| <= |r|/(lambda_1 + min c)"
     elif limits[0] == limits[1] and not any(form.convection):
-        rate, words = _gap(problem, form, limits[0]), "the spectral gap, |e| <= |r|/min|lambda_k - k^2|"
+        rate, words = _spectral_gap(problem, form, limits[0]), "the spectral gap, |e| <= |r|/min|lambda_k - k^2|"
     else:
         return None
     if limits[0] < 0.0 and edge > ROUNDING * float(np.abs(u).max()):
         return None
-    return Bound(_over(norm / rate + edge * np.sqrt(total.sum()), size), "L2", words) if rate > 0.0 else None
+    return (
+        ErrorBound(_relative_bound(norm / rate + edge * np.sqrt(total.sum()), size), "L2", words)
+        if rate > 0.0
+        else None
+    )
 
 
-def _in_time(problem: Problem, form: Form, model: Model, field: Field) -> Bound | None:
+def _in_time(problem: Problem, form: Form, model: Model, field: Field) -> ErrorBound | None:
     limits = (0.0, 0.0) if form.flux is not None else range_of_slope(problem, form.slope)
     if limits is None or not np.isfinite(limits[0]):
         return None
@@ -153,7 +157,7 @@ def _in_time(problem: Problem, form: Form, model: Model, field: Field) -> Bound 
         nodes, weights = _quadrature(field, problem, range(time), 0.5 * (low + high))
         total = reduce(np.multiply.outer, weights)
         error += _jump(problem, model, field, nodes, total, power, float(low), low == ends[0])
-        t, w = gauss_cells(np.array([low, high]), STEPS * 2)
+        t, w = gauss_cells(np.array([low, high]), HALF_TIME_POINTS * 2)
         u = field.grid([*nodes, t], (0,) * problem.dimension)[..., 0]
         residual = _residual(model, field, [*nodes, t]) / form.scale
         norms, size = _norms(residual, total, power), _norms(u, total, power)
@@ -165,15 +169,17 @@ def _in_time(problem: Problem, form: Form, model: Model, field: Field) -> Bound 
         error = float(np.exp(-rate * (high - low)) * error + (np.exp(-rate * (high - t)) * norms * w).sum())
     if power == np.inf:
         words = f"Gronwall in the sup norm, growth of errors at most exp({-rate:.3g} t)"
-        return Bound(_over(error, largest), "max", words)
+        return ErrorBound(_relative_bound(error, largest), "max", words)
     if power == 1.0:
-        return Bound(_over(squares, sizes), "L1", "L1 contraction")
+        return ErrorBound(_relative_bound(squares, sizes), "L1", "L1 contraction")
     change = "decay of errors at least" if rate > 0.0 else "growth of errors at most"
     words = f"the energy inequality, {change} exp({-rate:.3g} t)"
-    return Bound(_over(np.sqrt(squares) + edge * np.sqrt(problem.domain.measure), np.sqrt(sizes)), "L2", words)
+    return ErrorBound(
+        _relative_bound(np.sqrt(squares) + edge * np.sqrt(problem.domain.measure), np.sqrt(sizes)), "L2", words
+    )
 
 
-def _over(error: float, size: float) -> float:
+def _relative_bound(error: float, size: float) -> float:
     """The bound over the norm of the exact solution, at least |u_h| - error; inf where that is not positive."""
     return float(error / (size - error)) if size > error else np.inf
 
@@ -229,12 +235,14 @@ def _largest_mismatch(
     return worst
 
 
-def _points(field: Field, problem: Problem) -> int:
+def _affordable_points(field: Field, problem: Problem) -> int:
     """The number of Gauss points per half interval and coordinate of space that the work allows."""
     space = [i for i in range(problem.dimension) if i != problem.time_axis]
     halves = float(np.prod([2.0 * (len(field.breaks(i)) - 1) for i in space]))
-    most = MOST_NODES[isinstance(field, ProductField)] / (halves * (1 if problem.time_axis is None else 2 * STEPS))
-    return min(NODES[len(space)], int(most ** (1.0 / len(space))))
+    most = MAX_POINTS[isinstance(field, ProductField)] / (
+        halves * (1 if problem.time_axis is None else 2 * HALF_TIME_POINTS)
+    )
+    return min(GAUSS_POINTS[len(space)], int(most ** (1.0 / len(space))))
 
 
 def _quadrature(
@@ -245,7 +253,7 @@ def _quadrature(
     for i in axes:
         breaks = field.breaks(i, time)
         halves = np.sort(np.concatenate([breaks, 0.5 * (breaks[1:] + breaks[:-1])]))
-        x, w = gauss_cells(halves, _points(field, problem))
+        x, w = gauss_cells(halves, _affordable_points(field, problem))
         nodes.append(x)
         weights.append(w)
     return nodes, weights

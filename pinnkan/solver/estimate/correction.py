@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from pinnkan.assembly.boundary_values import BoundaryValue, face_values, fix, projected
+from pinnkan.assembly.boundary_values import BoundaryValue, face_coefficients, fix_coefficients, project_face
 from pinnkan.assembly.clock import OutOfTimeError
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.patch import Patch
@@ -19,15 +19,15 @@ from pinnkan.kan.field import Array, Field, jets_on
 from pinnkan.kan.matrices import along
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.statement import Side
-from pinnkan.solver.estimate.norms import relative_root
+from pinnkan.solver.estimate.norms import largest_norm_ratio
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.monitor import Monitor
 
 #: The norm has settled when two halvings change it by less than this share each. A front may still be missed;
 #: :mod:`pinnkan.solver.families.deep.comparison` comes first.
-SETTLED = 0.1
+SETTLING_TOLERANCE = 0.1
 #: The most coefficients of the correction of one slab. Heuristic.
-LARGEST = 20_000
+MAX_COEFFICIENTS = 20_000
 #: Degree of the correction above the order of the equations.
 EXTRA_DEGREE = 4
 
@@ -44,18 +44,18 @@ def estimate_by_correction(model: Model, field: Field, monitor: Monitor) -> tupl
                 raise
             return np.inf, error
         sizes.append(size)
-        settled = len(sizes) > 2 and max(abs(a - b) for a, b in pairwise(sizes[-3:])) <= SETTLED * size
+        settled = len(sizes) > 2 and max(abs(a - b) for a, b in pairwise(sizes[-3:])) <= SETTLING_TOLERANCE * size
         best = max(sizes[-3:]) if settled else size, error
         intervals *= 2
         width = intervals + max(model.orders) + EXTRA_DEGREE
-        too_large = width ** (model.problem.dimension - (model.problem.time_axis is not None)) * 8 > LARGEST
+        too_large = width ** (model.problem.dimension - (model.problem.time_axis is not None)) * 8 > MAX_COEFFICIENTS
         if settled or too_large:
             return best
         if monitor.expired():
             return best if len(sizes) > 2 else (np.inf, error)
 
 
-def jets_of(field: Field | None, patch: Patch) -> torch.Tensor:
+def jets_on_patch(field: Field | None, patch: Patch) -> torch.Tensor:
     """The derivatives of a field at the points of a patch, as its equation needs them: (interval, point, .., jet)."""
     nodes = [t.nodes.reshape(-1).cpu().numpy() for t in patch.tables]
     jets = jets_on(field, nodes, patch.equation.jets)
@@ -72,29 +72,31 @@ def _correct(model: Model, field: Field, intervals: int) -> tuple[float, Product
     ]
     if problem.time_axis is None:
         space = Space(tuple(space_axes), len(problem.unknowns))
-        error, squares = _piece(model, field, space, None)
-        return relative_root(problem, *squares), ProductField(((space, error),))
+        error, squares = _correct_on_box(model, field, space, None)
+        return largest_norm_ratio(problem, *squares), ProductField(((space, error),))
     ends = field.breaks(problem.time_axis)
     pieces, total, before = [], np.zeros((2, len(problem.unknowns))), None
     for k in range(len(ends) - 1):
         time = Axis(np.linspace(ends[k], ends[k + 1], max(2, intervals // 4) + 1), degree)
         space = Space((*space_axes, time), len(problem.unknowns))
-        error, squares = _piece(model if before is None else model.after_start, field, space, before)
+        error, squares = _correct_on_box(model if before is None else model.after_start, field, space, before)
         pieces.append((space, error))
         total = total + squares
         before = space, error
-    return relative_root(problem, *total), ProductField(tuple(pieces), ends)
+    return largest_norm_ratio(problem, *total), ProductField(tuple(pieces), ends)
 
 
-def _piece(model: Model, field: Field, space: Space, before: tuple[Space, Array] | None) -> tuple[Array, Array]:
+def _correct_on_box(
+    model: Model, field: Field, space: Space, previous_error: tuple[Space, Array] | None
+) -> tuple[Array, Array]:
     """Return the correction on one box, and the squared norms (2, unknown) of it and of the field."""
     system = System(model, space)
     built_in = [*model.conditions.initial, *model.conditions.boundary]
-    prescribed = [(given, _mismatch(model, field, space, given, before)) for given in built_in]
-    moves, fixed = fix(space, prescribed, np.zeros(space.shape), np.zeros(space.shape, dtype=bool))
+    prescribed = [(given, _mismatch(model, field, space, given, previous_error)) for given in built_in]
+    moves, fixed = fix_coefficients(space, prescribed, np.zeros(space.shape), np.zeros(space.shape, dtype=bool))
     rows = []
     for patch in system.patches:
-        rows.append(patch.rows_at(jets_of(field, patch), [torch.from_numpy(moves).to(model.device)]))
+        rows.append(patch.rows_at(jets_on_patch(field, patch), [torch.from_numpy(moves).to(model.device)]))
     with system.timed():
         error = system.solve_rows(rows, [moves], fixed)[0]
     nodes = [axis.gauss(axis.degree + 1)[0].ravel() for axis in space.axes]
@@ -105,9 +107,12 @@ def _piece(model: Model, field: Field, space: Space, before: tuple[Space, Array]
 
 
 def _mismatch(
-    model: Model, field: Field, space: Space, given: BoundaryValue, before: tuple[Space, Array] | None
+    model: Model, field: Field, space: Space, given: BoundaryValue, previous_error: tuple[Space, Array] | None
 ) -> Array:
-    """Coefficients on a face: data less the field; at the start of a later slab the error ``before`` plus the jump."""
+    """Coefficients on a face: data less the field.
+
+    At the start of a later slab the error ``previous_error`` plus the jump.
+    """
     axis = given.side.axis
     order = tuple(given.order if i == axis else 0 for i in range(len(space.axes)))
     samples = [a.samples() for a in space.axes]
@@ -116,11 +121,11 @@ def _mismatch(
     if axis == model.problem.time_axis:  # the lower end belongs to the earlier slab
         width = np.ptp(space.axes[axis].breaks)
         inside[axis] = samples[axis] + 1e-12 * width
-    values = projected(space, axis, field.grid(inside, order)[..., given.unknown])
-    if before is None or given.side != Side(axis, 0) or axis != model.problem.time_axis:
-        return face_values(given, space) - values
-    old, error = before
+    values = project_face(space, axis, field.grid(inside, order)[..., given.unknown])
+    if previous_error is None or given.side != Side(axis, 0) or axis != model.problem.time_axis:
+        return face_coefficients(given, space) - values
+    old, error = previous_error
     end = old.axes[-1].breaks[-1:]
-    previous = projected(space, axis, field.grid([*inside[:-1], end], order)[..., given.unknown])
+    previous = project_face(space, axis, field.grid([*inside[:-1], end], order)[..., given.unknown])
     carried = along(old.axes[-1].matrix(end, given.order), error, axis)[..., given.unknown]
     return previous + np.moveaxis(carried, axis, 0)[0] - values

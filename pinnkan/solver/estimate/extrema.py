@@ -14,24 +14,24 @@ from itertools import pairwise, product
 import numpy as np
 
 from pinnkan.assembly.clock import Clock
-from pinnkan.assembly.quasi_random import sobol
+from pinnkan.assembly.quasi_random import sobol_generator
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Equation, Whole
-from pinnkan.solver.estimate.substituted import Substituted, cells, halved, held_at
+from pinnkan.solver.estimate.solution_expressions import SolutionExpressions, cell_ends, fixed_coordinates, halve_boxes
 
 #: The most coordinates with grids, and the number of Sobol points with more. Heuristic.
-MOST_AXES = 3
-SCATTERED = 8192
+MAX_GRID_AXES = 3
+SOBOL_POINTS = 8192
 #: Samples per knot interval, and in all at most; of the best of them so many are followed, by grids of so many points
 #: per axis, in rounds that shrink by four: 1e-12 of a parabola remains.
-_PER_INTERVAL, _MOST_SAMPLES = 4, 60_000
-_FOLLOWED, _ACROSS, _ROUNDS = 4, 9, 10
+_SAMPLES_PER_INTERVAL, _MOST_SAMPLES = 4, 60_000
+_CANDIDATES, _POINTS_PER_AXIS, _ROUNDS = 4, 9, 10
 #: Steps along axes from the best Sobol points. Heuristic.
-_CLIMBS = 300
+_MAX_STEPS = 300
 #: Branch and bound: first boxes of all moments, boxes in all, boxes of a round. A box is done below the best value and
 #: this share of it; none is cut below this share of the range.
-_FIRST, _MOST_BOXES, _AT_ONCE = 8192, 200_000, 20_000
-_DONE, _SMALLEST = 1e-12, 2.0**-44
+_FIRST_BOXES, _MOST_BOXES, _BOXES_PER_ROUND = 8192, 200_000, 20_000
+_VALUE_TOLERANCE, _SMALLEST_SIDE = 1e-12, 2.0**-44
 #: Slopes beyond this are set to it.
 _STEEPEST = 1e300
 
@@ -47,52 +47,53 @@ class Extrema:
 
 
 @dataclass(frozen=True, eq=False)
-class Extremum:
+class ExtremumSearch:
     """The search for the largest value of ``sign`` times an expression at each of the ``moments`` (times)."""
 
-    solution: Substituted
+    solution: SolutionExpressions
     equation: Equation
     moments: Sequence[float | None]
     sign: float
 
     def free(self) -> list[int]:
         """The coordinates that vary."""
-        held = held_at(self.solution.problem, Whole(), self.moments[0])
+        held = fixed_coordinates(self.solution.problem, Whole(), self.moments[0])
         return [axis for axis in range(self.solution.problem.dimension) if axis not in held]
 
     def knots(self, time: float | None) -> dict[int, Array]:
         """The knots of the coordinates that vary."""
         return {axis: self.solution.knots(axis, time) for axis in self.free()}
 
-    def values(self, places: Array, owner: np.ndarray) -> Array:
-        """Values at places (place, axis that varies) at the moments ``owner`` (place,)."""
-        return self.sign * self.solution.at(self.equation, self.points(places, owner))
+    def values(self, places: Array, moment_index: np.ndarray) -> Array:
+        """Values at places (place, axis that varies) at the moments ``moment_index`` (place,)."""
+        return self.sign * self.solution.at(self.equation, self.points(places, moment_index))
 
-    def points(self, places: Array, owner: np.ndarray) -> Array:
-        """All coordinates of places (place, axis that varies) at the moments ``owner`` (place,)."""
+    def points(self, places: Array, moment_index: np.ndarray) -> Array:
+        """All coordinates of places (place, axis that varies) at the moments ``moment_index`` (place,)."""
         points = np.empty((len(places), self.solution.problem.dimension))
         times = np.array([np.nan if time is None else time for time in self.moments])
-        points[:, -1] = times[owner]
+        points[:, -1] = times[moment_index]
         points[:, self.free()] = places
         return points
 
 
-def largest(task: Extremum, clock: Clock, like: Extrema | None = None) -> Extrema:
+def largest_values(task: ExtremumSearch, clock: Clock, initial_extrema: Extrema | None = None) -> Extrema:
     """Return the largest values over the domain. Raises OutOfTimeError.
 
-    ``like``: extrema of a nearby expression; their places are starts of the search too, and no bound is computed.
+    ``initial_extrema``: extrema of a nearby expression; their places are starts of the search too, and no bound is
+    computed.
     """
     starts, steps, owner = _starts(task, clock)
-    if like is not None:
-        starts = np.concatenate([starts, like.places])
-        steps = np.concatenate([steps, like.steps])
-        owner = np.concatenate([owner, np.arange(len(like.places))])
-    found = _searched(task, starts, steps, owner)
-    if like is not None or len(task.free()) > MOST_AXES:
+    if initial_extrema is not None:
+        starts = np.concatenate([starts, initial_extrema.places])
+        steps = np.concatenate([steps, initial_extrema.steps])
+        owner = np.concatenate([owner, np.arange(len(initial_extrema.places))])
+    found = _search(task, starts, steps, owner)
+    if initial_extrema is not None or len(task.free()) > MAX_GRID_AXES:
         return found
     bound = _Bound(task, found, clock)
     bound.run()
-    again = _searched(task, bound.places, bound.sizes, np.arange(len(task.moments)))
+    again = _search(task, bound.places, bound.sizes, np.arange(len(task.moments)))
     is_better = again.values > found.values
     pairs = [(getattr(again, name), getattr(found, name)) for name in ("values", "missed", "places", "steps")]
     best = Extrema(*(np.where(is_better.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in pairs))
@@ -104,7 +105,7 @@ def largest(task: Extremum, clock: Clock, like: Extrema | None = None) -> Extrem
 class _Bound:
     """Branch and bound at all moments at once: ``best`` values, their ``places``, and upper bounds ``above``."""
 
-    def __init__(self, task: Extremum, found: Extrema, clock: Clock) -> None:
+    def __init__(self, task: ExtremumSearch, found: Extrema, clock: Clock) -> None:
         self.task, self.clock = task, clock
         self.best, self.places = found.values.copy(), found.places.copy()
         self.sizes = found.steps.copy()
@@ -119,25 +120,25 @@ class _Bound:
             self.clock.check()
             looked += lo.shape[1]
             upper, axis = self._look(lo, hi, owner)
-            is_open = upper > self.best[owner] + _DONE * np.abs(self.best[owner])
-            tiny = (hi - lo)[axis, np.arange(len(axis))] <= _SMALLEST * np.abs(self.ranges).max(1)[axis]
+            is_open = upper > self.best[owner] + _VALUE_TOLERANCE * np.abs(self.best[owner])
+            tiny = (hi - lo)[axis, np.arange(len(axis))] <= _SMALLEST_SIDE * np.abs(self.ranges).max(1)[axis]
             keep = np.flatnonzero(is_open & ~tiny)
-            most = min(_AT_ONCE, max(_MOST_BOXES - looked, 0))
+            most = min(_BOXES_PER_ROUND, max(_MOST_BOXES - looked, 0))
             keep = keep[np.argsort(-upper[keep], kind="stable")[: most // 2]]
             left = np.ones(len(upper), dtype=bool)
             left[keep] = False
             np.maximum.at(self.above, owner[left], upper[left])
             owner = np.repeat(owner[keep], 2)
-            lo, hi = halved(lo[:, keep], hi[:, keep], axis[keep])
+            lo, hi = halve_boxes(lo[:, keep], hi[:, keep], axis[keep])
 
-    def _look(self, lo: Array, hi: Array, owner: np.ndarray) -> tuple[Array, np.ndarray]:
+    def _look(self, lo: Array, hi: Array, moment_index: np.ndarray) -> tuple[Array, np.ndarray]:
         """Upper ends over boxes, and the coordinate in which each may vary most; updates the best values."""
         free = self.task.free()
         look = self.task.solution.enclosed([self.task.equation], lo, hi, free)
         value, centre = (look.value.hi, look.centre) if self.task.sign > 0.0 else (-look.value.lo, -look.centre)
         upper = np.where(np.isnan(value[0]), -np.inf, value[0])
         order = np.argsort(np.where(np.isfinite(centre[0]), centre[0], -np.inf), kind="stable")
-        last = dict(zip(owner[order].tolist(), order.tolist(), strict=True))  # the highest box of each moment
+        last = dict(zip(moment_index[order].tolist(), order.tolist(), strict=True))  # the highest box of each moment
         for moment, box in last.items():
             if np.isfinite(centre[0, box]) and centre[0, box] > self.best[moment]:
                 self.best[moment] = centre[0, box]
@@ -151,11 +152,11 @@ class _Bound:
         """The first boxes (coordinate, box), as fine as knots and budget allow, and the moment of each."""
         free, owner = self.task.free(), list[int]()
         lows, highs = list[Array](), list[Array]()
-        most = max(2, int((_FIRST / len(self.task.moments)) ** (1.0 / len(free))))
+        most = max(2, int((_FIRST_BOXES / len(self.task.moments)) ** (1.0 / len(free))))
         for number, time in enumerate(self.task.moments):
             sides = []
             for knots in self.task.knots(time).values():
-                sides.append(cells(knots, max(1, most // (len(knots) - 1)), most))
+                sides.append(cell_ends(knots, max(1, most // (len(knots) - 1)), most))
             for out, of in ((lows, slice(None, -1)), (highs, slice(1, None))):
                 mesh = np.stack([x.ravel() for x in np.meshgrid(*(ends[of] for ends in sides), indexing="ij")])
                 whole = np.full((self.task.solution.problem.dimension, mesh.shape[1]), np.nan if time is None else time)
@@ -165,54 +166,57 @@ class _Bound:
         return np.concatenate(lows, 1), np.concatenate(highs, 1), np.array(owner)
 
 
-def _searched(task: Extremum, starts: Array, steps: Array, owner: np.ndarray) -> Extrema:
-    """The best values near places (start, axis) of the moments ``owner``; their error: the gain of the last round."""
+def _search(task: ExtremumSearch, starts: Array, steps: Array, moment_index: np.ndarray) -> Extrema:
+    """The best values near places (start, axis) of the moments ``moment_index``.
+
+    Their error: the gain of the last round.
+    """
     low, high = np.array([task.solution.problem.box.ranges[axis] for axis in task.free()]).T
-    search = _zoomed if len(low) <= MOST_AXES else _climbed
+    search = _search_by_grids if len(low) <= MAX_GRID_AXES else _search_by_steps
 
     def value(around: Array) -> Array:
         """Values (start, offset) at places (start, offset, axis of space)."""
         flat = around.reshape(-1, around.shape[-1])
-        return task.values(flat, np.repeat(owner, around.shape[1])).reshape(around.shape[:-1])
+        return task.values(flat, np.repeat(moment_index, around.shape[1])).reshape(around.shape[:-1])
 
     (before, best), places = search(value, starts, steps, low, high)
     order = np.argsort(np.where(np.isnan(best), -np.inf, best), kind="stable")
-    last = dict(zip(owner[order].tolist(), order.tolist(), strict=True))
+    last = dict(zip(moment_index[order].tolist(), order.tolist(), strict=True))
     chosen = np.array([last[number] for number in range(len(task.moments))])
     with np.errstate(invalid="ignore"):
-        earlier = np.array([before[owner == k].max() for k in range(len(task.moments))])
+        earlier = np.array([before[moment_index == k].max() for k in range(len(task.moments))])
         gained = np.where(np.isfinite(best[chosen]), best[chosen] - earlier, 0.0)
     return Extrema(best[chosen], gained, places[chosen], steps[chosen])
 
 
-def _zoomed(
+def _search_by_grids(
     value: Callable[[Array], Array], starts: Array, steps: Array, low: Array, high: Array
 ) -> tuple[list[Array], Array]:
     """Search by grids around the best point so far, which shrink by four.
 
     Returns the best values (start,) before and after the last round, and their places (start, axis).
     """
-    offsets = np.array(list(product(np.linspace(-1, 1, _ACROSS), repeat=starts.shape[1])))
+    offsets = np.array(list(product(np.linspace(-1, 1, _POINTS_PER_AXIS), repeat=starts.shape[1])))
     best = [np.full(len(starts), -math.inf)]
     for _ in range(_ROUNDS):
         around = np.clip(starts[:, None] + offsets * steps[:, None], low, high)
-        values = _known(value(around))
+        values = _undefined_as_lowest(value(around))
         starts = around[np.arange(len(around)), np.argmax(values, axis=1)]
         best.append(np.maximum(best[-1], values.max(axis=1)))
         steps = steps / 4
     return best[-2:], starts
 
 
-def _climbed(
+def _search_by_steps(
     value: Callable[[Array], Array], starts: Array, steps: Array, low: Array, high: Array
 ) -> tuple[list[Array], Array]:
-    """Search as :func:`_zoomed` in many coordinates, by steps along one axis at a time, halved where none is higher."""
+    """Search in many coordinates by steps along one axis at a time, halved where none is higher."""
     count = starts.shape[1]
     star = np.concatenate([np.zeros((1, count)), np.eye(count), -np.eye(count)])
     best = [np.full(len(starts), -math.inf)]
-    for _ in range(_CLIMBS):
+    for _ in range(_MAX_STEPS):
         around = np.clip(starts[:, None] + star * steps[:, None], low, high)
-        values = _known(value(around))
+        values = _undefined_as_lowest(value(around))
         chosen = np.argmax(values, axis=1)
         starts = around[np.arange(len(around)), chosen]
         steps = np.where((chosen == 0)[:, None], steps / 2, steps)
@@ -220,49 +224,49 @@ def _climbed(
     return best[-2:], starts
 
 
-def _known(values: Array) -> Array:
+def _undefined_as_lowest(values: Array) -> Array:
     """Values, with -inf where the expression is not defined."""
     return np.where(np.isnan(values), -np.inf, values)
 
 
-def _starts(task: Extremum, clock: Clock) -> tuple[Array, Array, np.ndarray]:
+def _starts(task: ExtremumSearch, clock: Clock) -> tuple[Array, Array, np.ndarray]:
     """Starting places (start, axis) of the search, steps, and their moments."""
     starts, steps, owner = [], [], []
     for number, time in enumerate(task.moments):
         clock.check()
-        knots, held = task.knots(time), held_at(task.solution.problem, Whole(), time)
-        found, step = (_peaks if len(knots) <= MOST_AXES else _highest)(task, held, knots)
+        knots, held = task.knots(time), fixed_coordinates(task.solution.problem, Whole(), time)
+        found, step = (_peaks if len(knots) <= MAX_GRID_AXES else _best_sobol_points)(task, held, knots)
         starts.append(found)
         steps.append(np.broadcast_to(step, found.shape))
         owner += [number] * len(found)
     return np.concatenate(starts), np.concatenate(steps), np.array(owner)
 
 
-def _peaks(task: Extremum, held: dict[int, float], knots: dict[int, Array]) -> tuple[Array, Array]:
+def _peaks(task: ExtremumSearch, held: dict[int, float], knots: dict[int, Array]) -> tuple[Array, Array]:
     """The highest local maxima (peak, axis) on a grid finer than the knots, and its steps (axis,)."""
     most = _MOST_SAMPLES ** (1 / len(knots))
     axes = {}
     for axis, ends in knots.items():
-        count = int(max(1, min(_PER_INTERVAL, most // (len(ends) - 1))))
+        count = int(max(1, min(_SAMPLES_PER_INTERVAL, most // (len(ends) - 1))))
         pieces = [np.linspace(a, b, count, endpoint=False) for a, b in pairwise(ends)]
         axes[axis] = np.concatenate([*pieces, ends[-1:]])
     grid = [axes[a] if a in axes else np.array([held[a]]) for a in range(task.solution.problem.dimension)]
-    values = _known(task.sign * task.solution.on_grid(task.equation, grid))
+    values = _undefined_as_lowest(task.sign * task.solution.on_grid(task.equation, grid))
     from scipy.ndimage import maximum_filter  # a tenth of a second to import
 
     peaks = np.argwhere(values == maximum_filter(values, size=3, mode="nearest"))
-    best = peaks[np.argsort(-values[tuple(peaks.T)], kind="stable")[:_FOLLOWED]]
+    best = peaks[np.argsort(-values[tuple(peaks.T)], kind="stable")[:_CANDIDATES]]
     starts = np.stack([axes[axis][best[:, axis]] for axis in axes], -1)
     return starts, np.array([float(np.diff(samples).max()) for samples in axes.values()])
 
 
-def _highest(task: Extremum, held: dict[int, float], knots: dict[int, Array]) -> tuple[Array, Array]:
+def _best_sobol_points(task: ExtremumSearch, held: dict[int, float], knots: dict[int, Array]) -> tuple[Array, Array]:
     """The best Sobol points (point, axis), and a sixteenth of the ranges (axis,)."""
     low, high = np.array([ends[[0, -1]] for ends in knots.values()]).T
-    points = np.empty((SCATTERED, task.solution.problem.dimension))
-    points[:, list(knots)] = low + (high - low) * sobol(0)(SCATTERED, len(knots))
+    points = np.empty((SOBOL_POINTS, task.solution.problem.dimension))
+    points[:, list(knots)] = low + (high - low) * sobol_generator(0)(SOBOL_POINTS, len(knots))
     for axis, value in held.items():
         points[:, axis] = value
-    values = _known(task.sign * task.solution.at(task.equation, points))
-    best = np.argsort(-values, kind="stable")[:_FOLLOWED]
+    values = _undefined_as_lowest(task.sign * task.solution.at(task.equation, points))
+    best = np.argsort(-values, kind="stable")[:_CANDIDATES]
     return points[best][:, list(knots)], (high - low) / 16

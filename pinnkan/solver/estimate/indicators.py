@@ -21,14 +21,14 @@ from pinnkan.kan.product import Space, alike
 from pinnkan.solver.linear.system import System
 
 #: Intervals with more than this share of the largest mass are marked (method.md, section 4). Heuristic.
-MARKING = 1e-3
+MARKING_SHARE = 1e-3
 #: All intervals around a circle are halved where more than this share of them is marked:
-#: :mod:`pinnkan.solver.linear.waves` takes 20 steps on 14 nearly even ones, 82 where five of seven were halved.
-ALL = 1.0 / 3.0
+#: :mod:`pinnkan.solver.linear.joint_modes` takes 20 steps on 14 nearly even ones, 82 where five of seven were halved.
+MARK_ALL_SHARE = 1.0 / 3.0
 
 
 @dataclass(frozen=True, eq=False)
-class Surplus:
+class CoordinateShares:
     """The share of each coordinate in a correction.
 
     ``size``: relative L2 norm of (I - Q_c) e by coordinate (worst unknown); ``mass``: its square by interval.
@@ -43,14 +43,14 @@ class Surplus:
         total = float(np.linalg.norm(before))
         return float(np.linalg.norm(before * decay)) / total if total > 0.0 else float(decay.max())
 
-    def raised_to(self, correction: float) -> "Surplus":
-        """The shares, scaled up to at least the norm of the whole ``correction``, part of which is in no share."""
+    def raised_to(self, correction_norm: float) -> "CoordinateShares":
+        """The shares, scaled up to at least the norm of the whole ``correction_norm``, part of which is in no share."""
         total = float(np.linalg.norm(self.size))
-        factor = max(1.0, correction / total) if total > 0.0 else 1.0
-        return Surplus(tuple(factor * s for s in self.size), tuple(factor**2 * m for m in self.mass))
+        factor = max(1.0, correction_norm / total) if total > 0.0 else 1.0
+        return CoordinateShares(tuple(factor * s for s in self.size), tuple(factor**2 * m for m in self.mass))
 
 
-def surplus(coarse: Space, fine: Space, correction: Array, scale: Array) -> Surplus:
+def coordinate_shares(coarse: Space, fine: Space, correction: Array, scale: Array) -> CoordinateShares:
     """The shares of the coordinates in a ``correction`` in the space ``fine``; ``scale``: the norm of each unknown."""
     sizes, masses = [], []
     for i, axis in enumerate(coarse.axes):
@@ -62,79 +62,85 @@ def surplus(coarse: Space, fine: Space, correction: Array, scale: Array) -> Surp
         mass = fine_mass.reshape(axis.intervals, ratio).sum(1)
         masses.append(mass)
         sizes.append(float(np.sqrt(mass.sum())))
-    return Surplus(tuple(sizes), tuple(masses))
+    return CoordinateShares(tuple(sizes), tuple(masses))
 
 
-def mark(mass: Array, largest: float, allowed: float) -> np.ndarray:
+def mark_intervals(mass: Array, largest: float, allowed: float) -> np.ndarray:
     """Mark intervals whose mass is above ``allowed`` and above a share of the ``largest``."""
-    return mass > max(MARKING * largest, allowed)
+    return mass > max(MARKING_SHARE * largest, allowed)
 
 
-def with_marked(axes: Sequence[Axis], marks: Sequence[np.ndarray], unknowns: int) -> tuple[Axis, ...]:
-    """The axes with marked intervals halved, see :func:`all_or_some`."""
-    return alike([a.inserted(m) for a, m in zip(axes, all_or_some(axes, marks, unknowns), strict=True)])
+def refine_marked(axes: Sequence[Axis], marks: Sequence[np.ndarray], unknowns: int) -> tuple[Axis, ...]:
+    """The axes with marked intervals halved, see :func:`complete_marks`."""
+    return alike([a.inserted(m) for a, m in zip(axes, complete_marks(axes, marks, unknowns), strict=True)])
 
 
-def all_or_some(axes: Sequence[Axis], marks: Sequence[np.ndarray], unknowns: int) -> list[np.ndarray]:
-    """The marks, but all intervals of an axis of even knots (:func:`are_even`) of which a large share is marked."""
-    even = are_even(axes, unknowns)
-    return [np.ones_like(m) if e and m.mean() > ALL else m for m, e in zip(marks, even, strict=True)]
+def complete_marks(axes: Sequence[Axis], marks: Sequence[np.ndarray], unknowns: int) -> list[np.ndarray]:
+    """The marks, with all intervals of an even axis of which a large share is marked."""
+    even = prefer_even_knots(axes, unknowns)
+    return [np.ones_like(m) if e and m.mean() > MARK_ALL_SHARE else m for m, e in zip(marks, even, strict=True)]
 
 
-def are_even(axes: Sequence[Axis], unknowns: int) -> list[bool]:
+def prefer_even_knots(axes: Sequence[Axis], unknowns: int) -> list[bool]:
     """Whether knots of each coordinate are best even: periodic, several unknowns, several coordinates."""
     return [a.periodic and unknowns > 1 and len(axes) > 1 for a in axes]
 
 
 #: A residual may fall by this factor more than the order of the splines, 2^-(degree + 1), says: just resolved waves of
 #: a coefficient lowered it 6000 times, the error 27,000 times, not 2048.
-LUCK = 4.0
+DECAY_MARGIN = 4.0
 #: Residuals of a cell below this share of the root mean square of all say nothing of their decay. Heuristic.
-NEXT_TO_NONE = 1e-3
+NEGLIGIBLE_SHARE = 1e-3
 
 
-def decay(before: System, coarse: Array, after: System, fine: Array, moved: Array) -> Array:
+def residual_decay(
+    coarse_system: System, coarse_coefficients: Array, fine_system: System, fine_coefficients: Array, correction: Array
+) -> Array:
     """Return the ratio of residuals after and before a correction, by coordinate, clipped to the order of the splines.
 
-    ``before``, ``coarse``: a system and its coefficients; ``after``, ``fine``: the refined ones; ``moved``: the
-    correction over the size of each unknown. The larger of two ratios: of the whole residuals, and the mean over cells
-    weighted by the squares of ``moved``, since the residual may fall mostly where the error is small.
+    ``coarse_system``, ``coarse_coefficients``: a system and its coefficients; ``fine_system``, ``fine_coefficients``:
+    the refined ones; ``correction``: the correction over the size of each unknown. The larger of two ratios: of the
+    whole residuals, and the mean over cells weighted by the squares of ``correction``, since the residual may fall
+    mostly where the error is small.
     """
-    cells = [axis.intervals for axis in before.space.axes]
-    old, new = _parts(before, coarse), _summed(_parts(after, fine), [len(cells), *cells])
-    least = np.array([0.5 ** (a.degree + 1) / LUCK for a in before.space.axes])
-    mass = _summed(_mass(after.space, moved), cells)
-    ratio = np.array([_ratio(*parts, mass) for parts in zip(old, new, strict=True)])
+    cells = [axis.intervals for axis in coarse_system.space.axes]
+    old, new = (
+        _residual_by_coordinate(coarse_system, coarse_coefficients),
+        _block_sums(_residual_by_coordinate(fine_system, fine_coefficients), [len(cells), *cells]),
+    )
+    least = np.array([0.5 ** (a.degree + 1) / DECAY_MARGIN for a in coarse_system.space.axes])
+    mass = _block_sums(_mass(fine_system.space, correction), cells)
+    ratio = np.array([_decay_ratio(*parts, mass) for parts in zip(old, new, strict=True)])
     return np.clip(ratio, least, 1.0)
 
 
-def _ratio(old: Array, new: Array, mass: Array) -> float:
+def _decay_ratio(old: Array, new: Array, mass: Array) -> float:
     """The root of the larger of two ratios of squared residuals by cell: of sums, and the mean weighted by ``mass``."""
     if not old.sum() > 0.0:
         return 1.0
-    whole, few = float(new.sum() / old.sum()), NEXT_TO_NONE**2 * float(old.mean())
+    whole, few = float(new.sum() / old.sum()), NEGLIGIBLE_SHARE**2 * float(old.mean())
     local = np.minimum((new + few * whole) / (old + few), 1.0)
     return max(whole, float((mass * local).sum() / max(mass.sum(), 1e-300))) ** 0.5
 
 
-def _summed(fine: Array, shape: Sequence[int]) -> Array:
+def _block_sums(fine: Array, shape: Sequence[int]) -> Array:
     """Sums over blocks of neighbours along each index, so that the ``shape`` remains."""
     for i, count in enumerate(shape):
         fine = fine.reshape(*fine.shape[:i], count, -1, *fine.shape[i + 1 :]).sum(i + 1)
     return fine
 
 
-def _mass(space: Space, moved: Array) -> Array:
+def _mass(space: Space, coefficients: Array) -> Array:
     """The squared norm of a function over each cell, all unknowns together, by two Gauss points an interval."""
     rules = [axis.gauss(2) for axis in space.axes]
-    squares = (space.evaluate_grid(moved, [x.ravel() for x, _ in rules], (0,) * len(rules)) ** 2).sum(-1)
+    squares = (space.evaluate_grid(coefficients, [x.ravel() for x, _ in rules], (0,) * len(rules)) ** 2).sum(-1)
     for i, (_, w) in enumerate(rules):
         shape = [*squares.shape[:i], *w.shape, *squares.shape[i + 1 :]]
         squares = (squares.reshape(shape) * w.reshape(*w.shape, *(1,) * (len(shape) - i - 2))).sum(i + 1)
     return np.asarray(squares)
 
 
-def _parts(system: System, coefficients: Array) -> Array:
+def _residual_by_coordinate(system: System, coefficients: Array) -> Array:
     """Squared norm of the residual over each cell, of the part that belongs to each coordinate: (coordinate, ..)."""
     axes, orders = system.space.axes, system.model.orders
     total = np.zeros((len(axes), *(axis.intervals for axis in axes)))

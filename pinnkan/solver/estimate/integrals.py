@@ -8,30 +8,30 @@ from typing import TypeAlias
 import numpy as np
 
 from pinnkan.assembly.clock import Clock
-from pinnkan.assembly.quasi_random import sobol
+from pinnkan.assembly.quasi_random import sobol_generator
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.gauss import gauss_cells
 from pinnkan.problem.statement import Equation, Place
-from pinnkan.solver.estimate.cells import IN_BOX, Boxes, Integrand, refined
-from pinnkan.solver.estimate.extrema import MOST_AXES, SCATTERED
-from pinnkan.solver.estimate.integrand_knots import along_line, bends, of_formulas
-from pinnkan.solver.estimate.substituted import Substituted, held_at
+from pinnkan.solver.estimate.adaptive_cubature import BOX_GAUSS_POINTS, Boxes, Integrand, refine_boxes
+from pinnkan.solver.estimate.extrema import MAX_GRID_AXES, SOBOL_POINTS
+from pinnkan.solver.estimate.integrand_knots import knots_of_formula, refine_line, switch_arguments
+from pinnkan.solver.estimate.solution_expressions import SolutionExpressions, fixed_coordinates
 from pinnkan.solver.outcome import SAFETY
 
 #: Gauss points per knot interval in the two rules: eleven are exact for squares of splines of degree 10; and Sobol
 #: sequences in many coordinates.
-IN_INTERVAL = 12, 8
-_SPREADS = 8
+GAUSS_POINTS = 12, 8
+_SOBOL_REPEATS = 8
 #: Points of a tensor grid that are evaluated at once: 16 MB for each derivative.
-_MOST_AT_ONCE = 2_000_000
+_MAX_BATCH_POINTS = 2_000_000
 ROUNDING = 4 * float(np.finfo(np.float64).eps)
 #: Two rules agree at this share of the integral of the absolute value, the second for curves over time; the most points
 #: of adaptive cubature. Heuristic.
-_FINE, _ROUGH, _MOST_POINTS = 1e-9, 1e-6, 1_000_000
+_TOLERANCE, _CURVE_TOLERANCE, _MOST_POINTS = 1e-9, 1e-6, 1_000_000
 #: An integral counts as divergent where over so many rounds the error fell more slowly than this power of two in each,
 #: and is above this share of the integral. Heuristic.
-_LOOKED_BACK, _SLOW, _SETTLED = 8, 0.1, 1e-7
+_DECAY_ROUNDS, _SLOWEST_POWER, _SETTLING_SHARE = 8, 0.1, 1e-7
 DIVERGES = "infinite or not known: it does not settle as intervals are halved"
 
 #: Points and weights by coordinate that varies.
@@ -52,28 +52,41 @@ class Integral:
 
 
 def integral(
-    solution: Substituted, place: Place, equation: Equation, time: float | None, clock: Clock, share: float = 1.0
+    solution: SolutionExpressions,
+    place: Place,
+    equation: Equation,
+    time: float | None,
+    clock: Clock,
+    points_share: float = 1.0,
 ) -> Integral:
-    """The integral over a place at one time, with a ``share`` of the points it may take. Raises OutOfTimeError."""
+    """The integral over a place at one time, with a ``points_share`` of the points it may take.
+
+    Raises OutOfTimeError.
+    """
     clock.check()
     problem = solution.problem
-    held = held_at(problem, place, time)
+    held = fixed_coordinates(problem, place, time)
     free = [axis for axis in range(problem.dimension) if axis not in held]
-    if len(free) > MOST_AXES:
-        return _scattered(solution, equation, held, free)
-    axes = of_formulas(problem, equation, held, {a: solution.knots(a, time) for a in free})
-    found = (_on_line if len(free) == 1 else _in_cells)(solution, equation, held, axes, clock, share)
+    if len(free) > MAX_GRID_AXES:
+        return _by_sobol_points(solution, equation, held, free)
+    axes = knots_of_formula(problem, equation, held, {a: solution.knots(a, time) for a in free})
+    found = (_on_line if len(free) == 1 else _over_cells)(solution, equation, held, axes, clock, points_share)
     return replace(found, axes=axes)
 
 
-def _in_cells(
-    solution: Substituted, equation: Equation, held: dict[int, float], axes: dict[int, Axis], clock: Clock, share: float
+def _over_cells(
+    solution: SolutionExpressions,
+    equation: Equation,
+    held: dict[int, float],
+    axes: dict[int, Axis],
+    clock: Clock,
+    share: float,
 ) -> Integral:
     free, dimension = list(axes), solution.problem.dimension
-    by_cell = [_by_gauss(solution, equation, held, axes, n, clock) for n in IN_INTERVAL]
+    by_cell = [_by_gauss(solution, equation, held, axes, n, clock) for n in GAUSS_POINTS]
     (value, size), (fewer, _) = ([float(part.sum()) for part in sums] for sums in by_cell)
-    integrand = Integrand(solution, equation, _surfaces(equation), free, clock)
-    fine = _FINE if share == 1.0 else _ROUGH
+    integrand = Integrand(solution, equation, _surface_arguments(equation), free, clock)
+    fine = _TOLERANCE if share == 1.0 else _CURVE_TOLERANCE
     if not free or (not integrand.bends and abs(value - fewer) <= fine * size):
         return Integral(value, abs(value - fewer) + ROUNDING * size)
     lo, hi = _cells(dimension, held, axes)
@@ -83,13 +96,18 @@ def _in_cells(
     boxes = boxes.picked(np.setdiff1d(np.arange(len(values)), again)).and_also(
         integrand.over(lo[:, again], hi[:, again])
     )
-    most = len(values) + int(share * _MOST_POINTS / IN_BOX[0] ** len(free))
-    boxes, history = refined(integrand, boxes, most, fine)
-    return _judged(float(boxes.value.sum()), float(np.abs(boxes.value).sum()), history, IN_BOX)
+    most = len(values) + int(share * _MOST_POINTS / BOX_GAUSS_POINTS[0] ** len(free))
+    boxes, history = refine_boxes(integrand, boxes, most, fine)
+    return _with_error_estimate(float(boxes.value.sum()), float(np.abs(boxes.value).sum()), history, BOX_GAUSS_POINTS)
 
 
 def _on_line(
-    solution: Substituted, equation: Equation, held: dict[int, float], axes: dict[int, Axis], clock: Clock, share: float
+    solution: SolutionExpressions,
+    equation: Equation,
+    held: dict[int, float],
+    axes: dict[int, Axis],
+    clock: Clock,
+    share: float,
 ) -> Integral:
     ((along, axis),) = axes.items()
 
@@ -99,13 +117,13 @@ def _on_line(
             other, [x if a == along else np.array([held[a]]) for a in range(solution.problem.dimension)]
         ).ravel()
 
-    axis, history = along_line(axis, equation, on_line, IN_INTERVAL)
-    found = [_by_gauss(solution, equation, held, {along: axis}, n, clock) for n in IN_INTERVAL]
+    axis, history = refine_line(axis, equation, on_line, GAUSS_POINTS)
+    found = [_by_gauss(solution, equation, held, {along: axis}, n, clock) for n in GAUSS_POINTS]
     (value, size), (fewer, _) = ([float(part.sum()) for part in sums] for sums in found)
-    return _judged(value, size, [*history[:-1], abs(value - fewer)], IN_INTERVAL)
+    return _with_error_estimate(value, size, [*history[:-1], abs(value - fewer)], GAUSS_POINTS)
 
 
-def _judged(value: float, size: float, history: Sequence[float], counts: Sequence[int]) -> Integral:
+def _with_error_estimate(value: float, size: float, history: Sequence[float], counts: Sequence[int]) -> Integral:
     """Return an integral with an error from ``history``, the disagreement of two rules after each round of halvings.
 
     At a pole x^(s-1) the disagreement falls by 2^s a round, and the rule of n points has an error of order (n +
@@ -114,19 +132,19 @@ def _judged(value: float, size: float, history: Sequence[float], counts: Sequenc
     missed = history[-1]
     if math.isinf(value):
         return Integral(math.nan, math.inf, DIVERGES)
-    if len(history) <= _LOOKED_BACK or missed <= _FINE * size or math.isnan(value):
+    if len(history) <= _DECAY_ROUNDS or missed <= _TOLERANCE * size or math.isnan(value):
         return Integral(value, missed + ROUNDING * size)
-    power = math.log2(history[-1 - _LOOKED_BACK] / missed) / _LOOKED_BACK if math.isfinite(missed) else 0.0
-    if power < _SLOW and not missed <= _SETTLED * size:
+    power = math.log2(history[-1 - _DECAY_ROUNDS] / missed) / _DECAY_ROUNDS if math.isfinite(missed) else 0.0
+    if power < _SLOWEST_POWER and not missed <= _SETTLING_SHARE * size:
         return Integral(math.nan, math.inf, DIVERGES)
     more, fewer = (count + 0.5 for count in counts)
-    unseen = SAFETY / ((more / fewer) ** (2.0 * max(power, _SLOW)) - 1.0)
+    unseen = SAFETY / ((more / fewer) ** (2.0 * max(power, _SLOWEST_POWER)) - 1.0)
     return Integral(value, missed * max(1.0, unseen) + ROUNDING * size)
 
 
-def _surfaces(equation: Equation) -> list[Equation]:
+def _surface_arguments(equation: Equation) -> list[Equation]:
     """The arguments of jumps and kinks that may vanish on curves or surfaces; planes have knots already."""
-    return [bend for bend in bends(equation) if bend.jets or len(bend.residual.free_symbols) > 1]
+    return [bend for bend in switch_arguments(equation) if bend.jets or len(bend.residual.free_symbols) > 1]
 
 
 def _cells(dimension: int, held: dict[int, float], axes: dict[int, Axis]) -> tuple[Array, Array]:
@@ -137,13 +155,18 @@ def _cells(dimension: int, held: dict[int, float], axes: dict[int, Axis]) -> tup
 
 
 def _by_gauss(
-    solution: Substituted, equation: Equation, held: dict[int, float], axes: dict[int, Axis], count: int, clock: Clock
+    solution: SolutionExpressions,
+    equation: Equation,
+    held: dict[int, float],
+    axes: dict[int, Axis],
+    count: int,
+    clock: Clock,
 ) -> tuple[Array, Array]:
     """The integrals of an expression and of its absolute value by cell of a tensor grid, by Gauss rules."""
     rules = {a: gauss_cells(axis.breaks, count) for a, axis in axes.items()}
     others = math.prod(len(x) for x, _ in list(rules.values())[1:])
     parts = []
-    for part in _parts(rules, max(1, _MOST_AT_ONCE // (others * count)) * count):
+    for part in _batches(rules, max(1, _MAX_BATCH_POINTS // (others * count)) * count):
         clock.check()
         at = [part[a][0] if a in part else np.array([held[a]]) for a in range(solution.problem.dimension)]
         values = solution.on_grid(equation, at)
@@ -158,7 +181,7 @@ def _by_gauss(
     return sums, sizes
 
 
-def _parts(rules: Rules, most: int) -> Iterator[Rules]:
+def _batches(rules: Rules, most: int) -> Iterator[Rules]:
     """Yield the rules with at most so many points of the first axis at a time."""
     if not rules:
         yield rules
@@ -168,15 +191,17 @@ def _parts(rules: Rules, most: int) -> Iterator[Rules]:
         yield {**rules, first: (x[begin : begin + most], w[begin : begin + most])}
 
 
-def _scattered(solution: Substituted, equation: Equation, held: dict[int, float], free: Sequence[int]) -> Integral:
+def _by_sobol_points(
+    solution: SolutionExpressions, equation: Equation, held: dict[int, float], free: Sequence[int]
+) -> Integral:
     """The mean over scrambled Sobol sequences times the volume, and its standard error."""
     low, high = np.array([solution.problem.box.ranges[axis] for axis in free]).T
     measure = float(np.prod(high - low))
     means = []
-    for seed in range(_SPREADS):
-        points = np.empty((SCATTERED, solution.problem.dimension))
-        points[:, free] = low + (high - low) * sobol(seed)(SCATTERED, len(free))
+    for seed in range(_SOBOL_REPEATS):
+        points = np.empty((SOBOL_POINTS, solution.problem.dimension))
+        points[:, free] = low + (high - low) * sobol_generator(seed)(SOBOL_POINTS, len(free))
         for axis, value in held.items():
             points[:, axis] = value
         means.append(measure * float(solution.at(equation, points).mean()))
-    return Integral(float(np.mean(means)), float(np.std(means, ddof=1)) / math.sqrt(_SPREADS))
+    return Integral(float(np.mean(means)), float(np.std(means, ddof=1)) / math.sqrt(_SOBOL_REPEATS))

@@ -18,32 +18,32 @@ from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.features.narrow import features
 from pinnkan.problem.features.subdivision import Feature
 from pinnkan.problem.statement import Equation, Problem
-from pinnkan.solver.estimate.cells import zeros_between
+from pinnkan.solver.estimate.adaptive_cubature import zeros_between
 
 #: Intervals at a narrow feature are at most this many of its widths long. Heuristic.
-WIDTHS = 4.0
+INTERVAL_WIDTHS = 4.0
 #: The narrowest interval, over the coordinate: 4000 units of its rounding.
-NARROWEST = 1e-12
+NARROWEST_INTERVAL = 1e-12
 #: Rounds of halving along a line; intervals are halved above this share of the largest disagreement and this share of
 #: the integral. Heuristic.
-ROUNDS, SHARE, MATTERS = 24, 0.05, 1e-12
+MAX_ROUNDS, HALVING_SHARE, NEGLIGIBLE_SHARE = 24, 0.05, 1e-12
 #: Rounds of halving before breakpoints are looked for. Heuristic.
 FIRST_ROUNDS = 4
 #: Points this share of the largest coordinate apart show the rounding of an integrand; in intervals below the inverse
 #: of the second, its multiple of the interval (poles).
-BESIDE, FINE = 2.0**-48, 2.0**32
+ROUNDING_STEP, FINE_INTERVAL_FACTOR = 2.0**-48, 2.0**32
 #: Points of an interval between which changes of sign are detected. Heuristic.
-SIGNS = 9
+SIGN_POINTS = 9
 
-Values = Callable[[Equation, Array], Array]
+LineEvaluation = Callable[[Equation, Array], Array]
 
 
-def narrowed(axes: Sequence[Axis], place: Array, width: Array) -> tuple[Axis, ...]:
+def refine_towards_place(axes: Sequence[Axis], place: Array, width: Array) -> tuple[Axis, ...]:
     """Halve the intervals of axes around a place until they are about as narrow as the ``width`` of a feature."""
     out = []
     for axis, centre, size in zip(axes, place, width, strict=False):
-        narrowest = max(1e-9 * float(np.ptp(axis.breaks)), NARROWEST * float(np.abs(axis.breaks).max()))
-        reach = WIDTHS * max(float(size), narrowest)
+        narrowest = max(1e-9 * float(np.ptp(axis.breaks)), NARROWEST_INTERVAL * float(np.abs(axis.breaks).max()))
+        reach = INTERVAL_WIDTHS * max(float(size), narrowest)
         marked = np.ones(1, dtype=bool)
         while marked.any():
             near = (axis.breaks[:-1] <= centre + reach) & (axis.breaks[1:] >= centre - reach)
@@ -53,25 +53,28 @@ def narrowed(axes: Sequence[Axis], place: Array, width: Array) -> tuple[Axis, ..
     return tuple(out)
 
 
-def of_formulas(
-    problem: Problem, equation: Equation, held: dict[int, float], knots: dict[int, Array]
+def knots_of_formula(
+    problem: Problem, equation: Equation, fixed: dict[int, float], solution_knots: dict[int, Array]
 ) -> dict[int, Axis]:
-    """The ``knots`` of coordinates that vary, and those that a formula needs; ``held``: the fixed coordinates."""
+    """The ``solution_knots`` of coordinates that vary, and those that a formula needs.
+
+    ``fixed``: the fixed coordinates.
+    """
     coordinates = problem.coordinates
-    formula = equation.residual.subs({coordinates[i]: x for i, x in held.items()})
-    free, box = [coordinates[i] for i in knots], [problem.box.ranges[i] for i in knots]
-    axes = [Axis(x, 1) for x in knots.values()]
+    formula = equation.residual.subs({coordinates[i]: x for i, x in fixed.items()})
+    free, box = [coordinates[i] for i in solution_knots], [problem.box.ranges[i] for i in solution_knots]
+    axes = [Axis(x, 1) for x in solution_knots.values()]
     if formula.free_symbols & set(free):
-        planes, narrow = _asked_for(formula, tuple(free), tuple(box))
+        planes, narrow = _formula_features(formula, tuple(free), tuple(box))
         axes = [_with_breaks(axis, places) for axis, places in zip(axes, planes, strict=True)]
         for feature in narrow:
             is_narrow = feature.width < np.ptp(box, axis=1)
-            axes = list(narrowed(axes, feature.place, np.where(is_narrow, feature.width, np.inf)))
-    return dict(zip(knots, axes, strict=True))
+            axes = list(refine_towards_place(axes, feature.place, np.where(is_narrow, feature.width, np.inf)))
+    return dict(zip(solution_knots, axes, strict=True))
 
 
 @lru_cache(maxsize=64)
-def _asked_for(
+def _formula_features(
     formula: sympy.Expr, free: tuple[sympy.Symbol, ...], box: tuple[tuple[float, float], ...]
 ) -> tuple[tuple[tuple[float, ...], ...], tuple[Feature, ...]]:
     """The planes of kinks and the narrow features of a formula, cached for formulas that do not contain time."""
@@ -83,21 +86,23 @@ def _with_breaks(axis: Axis, places: Sequence[float]) -> Axis:
     return Axis(np.union1d(axis.breaks, inside), 1) if inside else axis
 
 
-def along_line(axis: Axis, equation: Equation, values: Values, counts: Sequence[int]) -> tuple[Axis, list[float]]:
+def refine_line(
+    axis: Axis, equation: Equation, values: LineEvaluation, counts: Sequence[int]
+) -> tuple[Axis, list[float]]:
     """Return a line with the breakpoints and halvings that an integrand needs, and the disagreement before each.
 
     ``values``: an expression at points of the line; ``counts``: Gauss points of the two rules that are to agree.
     """
     for _ in range(FIRST_ROUNDS):  # else switches that outnumber the points are missed
-        axis, _ = _halved(axis, equation, values, counts)
+        axis, _ = _halve_intervals(axis, equation, values, counts)
     history: list[float] = []
-    arguments = [argument for argument in bends(equation) if argument.jets]
+    arguments = [argument for argument in switch_arguments(equation) if argument.jets]
     for _ in range(1 + bool(arguments)):  # finer intervals separate pairs of sign changes
         for argument in arguments:
-            axis = _with_breaks(axis, _changes(axis, argument, values))
+            axis = _with_breaks(axis, _sign_changes(axis, argument, values))
         history = []
-        for _ in range(ROUNDS):
-            finer, disagreement = _halved(axis, equation, values, counts)
+        for _ in range(MAX_ROUNDS):
+            finer, disagreement = _halve_intervals(axis, equation, values, counts)
             history.append(disagreement)
             if finer is axis:
                 break
@@ -105,7 +110,7 @@ def along_line(axis: Axis, equation: Equation, values: Values, counts: Sequence[
     return axis, history
 
 
-def bends(equation: Equation) -> list[Equation]:
+def switch_arguments(equation: Equation) -> list[Equation]:
     """The arguments of jumps and kinks in an integrand, as equations."""
     return [
         Equation(bend, {s: j for s, j in equation.jets.items() if s in bend.free_symbols}, str(bend))
@@ -113,7 +118,9 @@ def bends(equation: Equation) -> list[Equation]:
     ]
 
 
-def _halved(axis: Axis, equation: Equation, values: Values, counts: Sequence[int]) -> tuple[Axis, float]:
+def _halve_intervals(
+    axis: Axis, equation: Equation, values: LineEvaluation, counts: Sequence[int]
+) -> tuple[Axis, float]:
     """Return the axis with intervals halved where two rules disagree, itself where none do, and the disagreement.
 
     An interval is not halved where points that differ by rounding have values that differ as much.
@@ -124,17 +131,19 @@ def _halved(axis: Axis, equation: Equation, values: Values, counts: Sequence[int
         found = values(equation, x.ravel()).reshape(x.shape)
         sums.append((found * w).sum(1))
     difference, size = np.abs(sums[0] - sums[-1]), float((np.abs(found) * w).sum())
-    marked = difference > max(SHARE * float(difference.max()), MATTERS * size)
+    marked = difference > max(HALVING_SHARE * float(difference.max()), NEGLIGIBLE_SHARE * size)
     if marked.any():
-        steps = BESIDE * np.minimum(np.abs(axis.breaks).max(), FINE * np.diff(axis.breaks)[marked])
+        steps = ROUNDING_STEP * np.minimum(
+            np.abs(axis.breaks).max(), FINE_INTERVAL_FACTOR * np.diff(axis.breaks)[marked]
+        )
         beside = values(equation, (x[marked] + steps[:, None]).ravel()).reshape(-1, x.shape[1])
         marked[marked] = difference[marked] > (np.abs(beside - found[marked]) * w[marked]).sum(1)
     return axis.inserted(marked) if marked.any() else axis, float(difference.sum())
 
 
-def _changes(axis: Axis, argument: Equation, values: Values) -> list[float]:
+def _sign_changes(axis: Axis, argument: Equation, values: LineEvaluation) -> list[float]:
     """Where an expression changes its sign along a line."""
-    steps = np.linspace(0.0, 1.0, SIGNS)[:-1]
+    steps = np.linspace(0.0, 1.0, SIGN_POINTS)[:-1]
     x = np.append((axis.breaks[:-1, None] + np.diff(axis.breaks)[:, None] * steps).ravel(), axis.breaks[-1])
     signs = np.sign(values(argument, x))
     at = np.flatnonzero(signs[:-1] * signs[1:] < 0.0)

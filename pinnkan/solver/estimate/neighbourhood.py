@@ -22,14 +22,14 @@ from pinnkan.problem.features.subdivision import SAME, Feature
 
 #: Half-width of a neighbourhood, over the box; by number of coordinates in which a feature is narrow, the ratio of the
 #: grading towards it, the least number of intervals on either side, and Gauss points in each. Heuristic.
-REACH = 0.05
-CLOSER = {1: (0.5, 24, 4), 2: (0.3, 12, 2), 3: (0.2, 6, 2), 4: (0.1, 4, 1)}
+HALF_WIDTH = 0.05
+GRADING = {1: (0.5, 24, 4), 2: (0.3, 12, 2), 3: (0.2, 6, 2), 4: (0.1, 4, 1)}
 #: Innermost intervals are within this share of the width of a feature, but not below this share of its place.
-INSIDE, TOLD_APART = 0.5, 1e-15
+INNER_SHARE, ROUNDING_SHARE = 0.5, 1e-15
 #: Gauss points in coordinates in which a feature is not narrow, by their number. Heuristic.
-ACROSS = {0: 1, 1: 16, 2: 8, 3: 5}
+UNGRADED_POINTS = {0: 1, 1: 16, 2: 8, 3: 5}
 #: The least number of shells, and points in each. Heuristic.
-SHELLS, ON_SHELL = 24, 256
+SHELLS, POINTS_PER_SHELL = 24, 256
 
 
 class Neighbourhood(Protocol):
@@ -72,11 +72,11 @@ class LocalGrid:
     def width(self, mass: Array) -> Array:
         others = [tuple(j for j in range(mass.ndim) if j != i) for i in range(mass.ndim)]
         pairs = zip(self.nodes, self.place, others, strict=True)
-        return np.array([_half(np.abs(x - centre), mass.sum(axes)) for x, centre, axes in pairs])
+        return np.array([_half_mass_distance(np.abs(x - centre), mass.sum(axes)) for x, centre, axes in pairs])
 
 
 @dataclass(frozen=True, eq=False)
-class Scattered:
+class ScatteredNeighbourhood:
     """A :class:`Neighbourhood` of scattered points (point, coordinate)."""
 
     place: Array
@@ -87,12 +87,12 @@ class Scattered:
         return jets_at(field, self.points, equation.jets)
 
     def width(self, mass: Array) -> Array:
-        return np.array([_half(distance, mass) for distance in np.abs(self.points - self.place).T])
+        return np.array([_half_mass_distance(distance, mass) for distance in np.abs(self.points - self.place).T])
 
 
-def around(
+def neighbourhood_of(
     feature: Feature, narrow: np.ndarray, domain: Domain, fixed: Mapping[int, float]
-) -> LocalGrid | Scattered | None:
+) -> LocalGrid | ScatteredNeighbourhood | None:
     """Return the neighbourhood of a feature in a domain; None if it is outside or narrow in no coordinate that varies.
 
     ``narrow``: whether it is narrow, by coordinate; the others are covered from end to end. ``fixed``: values of
@@ -107,27 +107,29 @@ def around(
     place = np.mean(box, axis=1)
     place[graded] = nearest
     place[list(fixed)] = list(fixed.values())
-    found = (_grid if len(box) in CLOSER else _shells)(place, graded, box, fixed, _inmost(feature, graded, box))
+    found = (_grid if len(box) in GRADING else _shells)(
+        place, graded, box, fixed, _innermost_distance(feature, graded, box)
+    )
     return replace(found, weights=found.weights * domain.contains(found.points))
 
 
-def _inmost(feature: Feature, graded: Sequence[int], box: Ranges) -> float:
+def _innermost_distance(feature: Feature, graded: Sequence[int], box: Ranges) -> float:
     """The distance of the innermost points from the place, relative to that of the outermost."""
     low, high = np.array(box, dtype=np.float64)[list(graded)].T
-    width = np.maximum(INSIDE * feature.width[graded], TOLD_APART * np.abs(feature.place[graded]))
-    return float((width / (REACH * (high - low))).min())
+    width = np.maximum(INNER_SHARE * feature.width[graded], ROUNDING_SHARE * np.abs(feature.place[graded]))
+    return float((width / (HALF_WIDTH * (high - low))).min())
 
 
 def _grid(place: Array, graded: Sequence[int], box: Ranges, held: Collection[int], inmost: float) -> LocalGrid:
-    across = ACROSS[len(box) - len(graded) - len(held)]
+    across = UNGRADED_POINTS[len(box) - len(graded) - len(held)]
     nodes, weights = [], np.ones(())
     for i, (low, high) in enumerate(box):
         if i in held:
             x, w = place[i : i + 1], np.ones(1)
         elif i in graded:
-            closer, least, points = CLOSER[len(graded)]
+            closer, least, points = GRADING[len(graded)]
             times = max(least, math.ceil(math.log(inmost) / math.log(closer)))
-            arm = REACH * (high - low) * closer ** np.arange(times + 1.0)
+            arm = HALF_WIDTH * (high - low) * closer ** np.arange(times + 1.0)
             ends = np.concatenate([place[i] - arm, place[i : i + 1], place[i] + arm])
             x, w = gauss_cells(np.unique(np.clip(ends, low, high)), points)
         else:
@@ -137,12 +139,14 @@ def _grid(place: Array, graded: Sequence[int], box: Ranges, held: Collection[int
     return LocalGrid(place, nodes, weights)
 
 
-def _shells(place: Array, graded: Sequence[int], box: Ranges, held: Collection[int], inmost: float) -> Scattered:
+def _shells(
+    place: Array, graded: Sequence[int], box: Ranges, held: Collection[int], inmost: float
+) -> ScatteredNeighbourhood:
     low, high = np.array(box, dtype=np.float64).T
     on = list(held)
     low[on] = high[on] = place[on]
-    unit, parts, weights = kronecker(ON_SHELL, len(box)), [], []
-    arm = REACH * (high - low)
+    unit, parts, weights = kronecker(POINTS_PER_SHELL, len(box)), [], []
+    arm = HALF_WIDTH * (high - low)
     shells = max(SHELLS, math.ceil(-math.log2(inmost)))
     for number in range(shells):
         ends = np.array([low, high])
@@ -152,35 +156,35 @@ def _shells(place: Array, graded: Sequence[int], box: Ranges, held: Collection[i
         size = ends[1] - ends[0]
         volume = float(np.prod(np.delete(size, on)))
         parts.append(points[~inner])
-        weights.append(np.full(int((~inner).sum()), volume / ON_SHELL))
+        weights.append(np.full(int((~inner).sum()), volume / POINTS_PER_SHELL))
         arm = 0.5 * arm
-    return Scattered(place, np.concatenate(parts), np.concatenate(weights))
+    return ScatteredNeighbourhood(place, np.concatenate(parts), np.concatenate(weights))
 
 
-def _half(distance: Array, mass: Array) -> float:
+def _half_mass_distance(distance: Array, mass: Array) -> float:
     """The distance within which half of the mass lies."""
     order = np.argsort(distance)
     share = np.cumsum(mass[order])
     return float(distance[order][int(np.searchsorted(share, 0.5 * share[-1]))])
 
 
-def cells_of(field: Field, points: Array) -> Array:
+def cell_volumes(field: Field, points: Array) -> Array:
     """The volume of the cell of the knots that contains each of the points (.., coordinate), (..)."""
-    gaps = (gap(field.breaks(i), x) for i, x in enumerate(np.moveaxis(points, -1, 0)))
+    gaps = (interval_widths(field.breaks(i), x) for i, x in enumerate(np.moveaxis(points, -1, 0)))
     return np.asarray(reduce(np.multiply, gaps))
 
 
-def shares_of(field: Field, points: Array, domain: Domain) -> Array:
+def volume_shares(field: Field, points: Array, domain: Domain) -> Array:
     """The volume that each scattered point represents, over an even share: at most that of its cell, (point,).
 
     Else a point that hits a tiny cell by chance counts too much. A median cell below an even share replaces that.
     """
-    cells = cells_of(field, points)
+    cells = cell_volumes(field, points)
     usual = min(domain.measure / len(points), float(np.median(cells)))
     return np.asarray(np.minimum(1.0, cells / usual))
 
 
-def gap(breaks: Array, x: float | Array) -> Array:
+def interval_widths(breaks: Array, x: float | Array) -> Array:
     """The widths of the intervals of ``breaks`` that contain points."""
     k = np.clip(np.searchsorted(breaks, x), 1, len(breaks) - 1)
     return np.asarray(breaks[k] - breaks[k - 1])

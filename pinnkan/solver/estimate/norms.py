@@ -12,66 +12,73 @@ from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Problem
 
 #: Norms to divide by are at least this share of the largest one: an unknown that vanishes has none. Heuristic.
-LEAST = 1e-4
+RELATIVE_SIZE_FLOOR = 1e-4
 #: But not where the error is at most this share of the norm, however small: Robertson's b is 2e-5 of c.
-KNOWN = 0.1
+KNOWN_SHARE = 0.1
 #: The largest norm counts as at most this many natural sizes, so that one that has grown by e^60 hides no other.
-MOST = 1e3
+SIZE_CEILING = 1e3
 #: Squares below this are zero.
 UNDERFLOW = 1e-280
 
 
-def relative(problem: Problem, space: Space, function: Array, reference: Array) -> float:
+def relative_norm(problem: Problem, space: Space, function: Array, reference: Array) -> float:
     """The relative L2 norm of a function, of the worst unknown or vector; ``reference``: the solution."""
-    return relative_root(problem, space.norm(function) ** 2, space.norm(reference) ** 2)
+    return largest_norm_ratio(problem, space.norm(function) ** 2, space.norm(reference) ** 2)
 
 
-def relative_root(problem: Problem, squares: Array, reference: Array) -> float:
+def largest_norm_ratio(problem: Problem, squares: Array, reference: Array) -> float:
     """The largest relative norm of unknowns and vectors, from squared norms (unknown)."""
-    return max(relative_roots(problem, squares, reference))
+    return max(norm_ratios(problem, squares, reference))
 
 
-def relative_roots(problem: Problem, squares: Array, reference: Array) -> tuple[float, ...]:
+def norm_ratios(problem: Problem, squares: Array, reference: Array) -> tuple[float, ...]:
     """Relative norms by unknown or vector, in the order of first unknowns, from squared norms (unknown).
 
     A reference below a floor is raised to it, unless the function is small beside the reference itself.
     """
     error, size = (s @ _members(problem) for s in (squares, reference))
-    known = (error <= KNOWN**2 * size) & (size > UNDERFLOW)
-    return tuple(map(float, np.sqrt(error / np.where(known, size, floored(size, LEAST**2, _most(problem))))))
+    known = (error <= KNOWN_SHARE**2 * size) & (size > UNDERFLOW)
+    return tuple(
+        map(
+            float,
+            np.sqrt(
+                error / np.where(known, size, raise_to_floor(size, RELATIVE_SIZE_FLOOR**2, _largest_reference(problem)))
+            ),
+        )
+    )
 
 
-def squared_sizes(problem: Problem, squares: Array) -> Array:
+def reference_squares(problem: Problem, squares: Array) -> Array:
     """The squared norm to divide each unknown by, (unknown): that of its vector, with a floor; inf if it has none."""
     members = _members(problem)
-    found = floored(squares @ members, LEAST**2, _most(problem)) @ members.T
+    found = raise_to_floor(squares @ members, RELATIVE_SIZE_FLOOR**2, _largest_reference(problem)) @ members.T
     return np.where(members.any(1), found, np.inf)
 
 
-def have_no_norm(problem: Problem) -> tuple[bool, ...]:
+def groups_without_norm(problem: Problem) -> tuple[bool, ...]:
     """Whether all members of each unknown or vector are without a finite norm."""
     return tuple(not group.any() for group in _members(problem).T)
 
 
-def sizes(problem: Problem, space: Space, function: Array) -> Array:
-    """The roots of :func:`squared_sizes` of a function of a space, (unknown)."""
-    return np.asarray(np.sqrt(squared_sizes(problem, space.norm(function) ** 2)))
+def reference_norms(problem: Problem, space: Space, function: Array) -> Array:
+    """The roots of :func:`reference_squares` of a function of a space, (unknown)."""
+    return np.asarray(np.sqrt(reference_squares(problem, space.norm(function) ** 2)))
 
 
-def nonzero(scale: Array) -> Array:
+def safe_divisors(scale: Array) -> Array:
     """A scale (unknown) raised to a floor, so that it can be divided by."""
-    return floored(scale, LEAST)
+    return raise_to_floor(scale, RELATIVE_SIZE_FLOOR)
 
 
-def floored(scale: Array, least: float, most: float = np.inf) -> Array:
+def raise_to_floor(scale: Array, least: float, most: float = np.inf) -> Array:
     """Raise entries to ``least`` times the largest one, which counts at most ``most``; ones where all underflow."""
     largest = float(scale.max(initial=0.0))
     return np.maximum(scale, least * min(largest, most)) if largest > UNDERFLOW else np.ones_like(scale)
 
 
-def _most(problem: Problem) -> float:
+def _largest_reference(problem: Problem) -> float:
     """The largest squared norm by which the floor of others is raised."""
-    return MOST**2 * problem.domain.measure
+    return SIZE_CEILING**2 * problem.domain.measure
 
 
 def _members(problem: Problem) -> Array:
@@ -106,7 +113,7 @@ def samples_at(field: Callable[..., Array], points: Array) -> Samples:
     return Samples(list(points.T), np.full(len(points), 1.0 / len(points)), values)
 
 
-def squared_error(problem: Problem, samples: Samples) -> Array | None:
+def squared_error_and_size(problem: Problem, samples: Samples) -> Array | None:
     """Squared norms (2, unknown) of the error and of ``exact``; None where ``exact`` lacks an unknown."""
     if problem.exact is None or any(name not in problem.exact for name in problem.unknowns):
         return None
@@ -124,5 +131,5 @@ def _squares(exact: Tape, samples: Samples) -> Array:
 
 def true_errors(problem: Problem, samples: Samples) -> tuple[float, ...]:
     """The true relative L2 error of each unknown and vector; empty where ``exact`` lacks an unknown."""
-    squares = squared_error(problem, samples)
-    return () if squares is None else relative_roots(problem, squares[0], squares[1])
+    squares = squared_error_and_size(problem, samples)
+    return () if squares is None else norm_ratios(problem, squares[0], squares[1])

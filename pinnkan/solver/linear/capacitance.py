@@ -19,40 +19,43 @@ from math import prod
 import numpy as np
 import torch
 
-from pinnkan.assembly.one_coordinate import dense, flat, functions_on
+from pinnkan.assembly.coordinate_modes import derivative_matrix, flatten_grid, function_derivatives
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.product import Space
-from pinnkan.solver.linear.diagonalisation import FastDiagonalisation, Part, free_factors
+from pinnkan.solver.linear.diagonalisation import FastDiagonalisation, UnknownInverse, free_masks
 
 #: An inverse is indefinite where the cosine of a gradient and its image is below minus this.
-INDEFINITE = 1e-8
+INDEFINITE_COSINE = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
-class Joining:
+class CoupledSideRows:
     """The indices of side ``rows`` among all rows that contain derivatives of several orders along ``last``."""
 
     rows: tuple[int, ...]
     last: int
 
 
-def joining(rows: Sequence[TensorRows]) -> Joining | None:
+def find_coupled_side_rows(rows: Sequence[TensorRows]) -> CoupledSideRows | None:
     """Find side rows that couple derivatives along a coordinate, preferably the last; None of several unknowns."""
     if rows[0].space.unknowns > 1:
         return None
-    found = [_joins(r) for r in rows]
+    found = [_coupled_coordinates(r) for r in rows]
     along = [i for own in found for i in own]
     if not along:
         return None
     last = max(set(along), key=lambda i: (i == len(rows[0].tables) - 1, along.count(i)))
-    return Joining(tuple(n for n, own in enumerate(found) if last in own), last)
+    return CoupledSideRows(tuple(n for n, own in enumerate(found) if last in own), last)
 
 
-def capacity(rows: Sequence[TensorRows], joined: Joining) -> int:
+def capacitance_size(rows: Sequence[TensorRows], coupled: CoupledSideRows) -> int:
     """The size of the capacitance matrix, or more: how many numbers of all coefficients the rows depend on."""
     space = rows[0].space
-    return sum(len(_orders(rows[n])) * space.size // space.axes[_fixed(rows[n])[0]].count for n in joined.rows)
+    return sum(
+        len(_normal_orders(rows[n])) * space.size // space.axes[_point_coordinates(rows[n])[0]].count
+        for n in coupled.rows
+    )
 
 
 def capacitance_bytes(size: int) -> float:
@@ -65,7 +68,7 @@ def capacitance_work(space: Space, size: int) -> float:
     return size**3 / 1.5 + size * space.size
 
 
-class Capacitance:
+class CapacitanceInverse:
     """An approximate inverse of J^T J (1 + damping on its diagonal) for one unknown.
 
     ``kept``: multiple of the squares of the highest derivatives across that is added, since B is not exact and the sum
@@ -74,15 +77,20 @@ class Capacitance:
     """
 
     def __init__(
-        self, rows: Sequence[TensorRows], ordering: Ordering, joined: Joining, kept: float, damping: float = 0.0
+        self,
+        rows: Sequence[TensorRows],
+        ordering: Ordering,
+        coupled: CoupledSideRows,
+        added_share: float,
+        damping: float = 0.0,
     ) -> None:
-        space, last, self.kept = rows[0].space, joined.last, kept
+        space, last, self.kept = rows[0].space, coupled.last, added_share
         self.is_definite = True
-        simple = [_slopes(r) if n in joined.rows else r for n, r in enumerate(rows)]
-        self._part: Part = FastDiagonalisation(simple, ordering, damping, last=last).parts[0]
-        masks = free_factors(ordering, space.shape, 0)
+        simple = [_normal_derivative_rows(r) if n in coupled.rows else r for n, r in enumerate(rows)]
+        self._part: UnknownInverse = FastDiagonalisation(simple, ordering, damping, band_coordinate=last).parts[0]
+        masks = free_masks(ordering, space.shape, 0)
         free = [torch.from_numpy(m).to(ordering.position.device) for m in masks]
-        self._sides = [_Side(rows[n], last, self._part, free, kept) for n in joined.rows]
+        self._sides = [_Side(rows[n], last, self._part, free, added_share) for n in coupled.rows]
         self._factor = self._factored()
 
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
@@ -96,7 +104,7 @@ class Capacitance:
             back += s.spread(own.reshape(*s.shape, -1))
         out = torch.zeros_like(right)
         self._part.put(first - self._part.solved(back), out)
-        lowest = (right * out).sum(0) + INDEFINITE * right.norm(dim=0) * out.norm(dim=0)
+        lowest = (right * out).sum(0) + INDEFINITE_COSINE * right.norm(dim=0) * out.norm(dim=0)
         self.is_definite = self.is_definite and not bool((lowest < 0.0).any())
         return out
 
@@ -118,25 +126,36 @@ class Capacitance:
         return lu, pivots
 
 
-def is_refuted(inverse: Callable[[torch.Tensor], torch.Tensor]) -> bool:
-    """Whether an inverse is a :class:`Capacitance` that has proved to be indefinite."""
-    return isinstance(inverse, Capacitance) and not inverse.is_definite
+def is_known_indefinite(inverse: Callable[[torch.Tensor], torch.Tensor]) -> bool:
+    """Whether an inverse is a :class:`CapacitanceInverse` that has proved to be indefinite."""
+    return isinstance(inverse, CapacitanceInverse) and not inverse.is_definite
 
 
 class _Side:
     """The numbers that a side's rows depend on; ``shape``: (function along, .., order of derivative across, last)."""
 
-    def __init__(self, rows: TensorRows, last: int, part: Part, free: Sequence[torch.Tensor], kept: float) -> None:
-        (self.across,) = _fixed(rows)
-        self._others = [i for i in range(len(rows.tables)) if i != last]
+    def __init__(
+        self,
+        rows: TensorRows,
+        band_coordinate: int,
+        unknown_inverse: UnknownInverse,
+        free: Sequence[torch.Tensor],
+        added_share: float,
+    ) -> None:
+        (self.across,) = _point_coordinates(rows)
+        self._others = [i for i in range(len(rows.tables)) if i != band_coordinate]
         self.index = self._others.index(self.across)
-        self.orders = _orders(rows)
-        of_side = part.modes[self.index].vectors
-        found = [functions_on(rows.tables[self.across], b, of_side, free[self.across])[0] for b in self.orders]
+        self.orders = _normal_orders(rows)
+        of_side = unknown_inverse.modes[self.index].vectors
+        found = [function_derivatives(rows.tables[self.across], b, of_side, free[self.across])[0] for b in self.orders]
         self.functions = torch.stack(found)
         self.along = [i for i in range(len(self._others)) if i != self.index]
-        self._forms = self._made(rows, last, part, free, kept)
-        self.shape = (*(part.modes[i].vectors.shape[1] for i in self.along), len(self.orders), len(part.places))
+        self._forms = self._made(rows, band_coordinate, unknown_inverse, free, added_share)
+        self.shape = (
+            *(unknown_inverse.modes[i].vectors.shape[1] for i in self.along),
+            len(self.orders),
+            len(unknown_inverse.places),
+        )
 
     def seen(self, x: torch.Tensor) -> torch.Tensor:
         """Return U^T x, numbers (function along, .., order, last, rhs), for x (mode, .., last, rhs)."""
@@ -152,21 +171,22 @@ class _Side:
         together = numbers.reshape(*self.shape[:-2], prod(self.shape[-2:]), -1)
         return (self._forms @ together).reshape(*self.shape, *numbers.shape[n:])
 
-    def responses(self, other: "_Side", blocks: torch.Tensor) -> torch.Tensor:
+    def responses(self, other_side: "_Side", mode_inverses: torch.Tensor) -> torch.Tensor:
         """Return U^T B^-1 U between this side and another: (shape of this side .., number of the other).
 
-        ``blocks``: B^-1 by mode, (mode, .., last, last); it is diagonal in the modes of coordinates along both sides.
+        ``mode_inverses``: B^-1 by mode, (mode, .., last, last); it is diagonal in the modes of coordinates along both
+        sides.
         """
-        letters = "abcdef"[: blocks.ndim - 2]
-        mine, its = ([letters[i] for i in side.along] for side in (self, other))
+        letters = "abcdef"[: mode_inverses.ndim - 2]
+        mine, its = ([letters[i] for i in side.along] for side in (self, other_side))
         shared = [x for x in mine if x in its]
         alone, other_alone = ("".join(x for x in own if x not in shared) for own in (mine, its))
-        seen, given = f"p{letters[self.index]}", f"q{letters[other.index]}"
+        seen, given = f"p{letters[self.index]}", f"q{letters[other_side.index]}"
         found = torch.einsum(
             f"{seen},{given},{letters}yz->{alone}py{other_alone}qz{''.join(shared)}",
-            self.functions, other.functions, blocks,
+            self.functions, other_side.functions, mode_inverses,
         )  # fmt: skip
-        out = view = blocks.new_zeros((*self.shape, *other.shape))
+        out = view = mode_inverses.new_zeros((*self.shape, *other_side.shape))
         names, others = [*mine, "p", "y"], [*its, "q", "z"]
         for x in shared:
             view = view.diagonal(dim1=names.index(x), dim2=len(names) + others.index(x))
@@ -175,53 +195,71 @@ class _Side:
         view.copy_(found)
         return out.flatten(len(self.shape))
 
-    def _made(self, rows: TensorRows, last: int, part: Part, free: Sequence[torch.Tensor], kept: float) -> torch.Tensor:
-        """Return K, with the share ``kept`` of the highest derivatives: (function along, .., number, number)."""
-        place, slopes = {b: n for n, b in enumerate(self.orders)}, set(_highest(rows))
-        count = len(part.places)
-        shape = [part.modes[i].vectors.shape[1] for i in self.along]
+    def _made(
+        self,
+        rows: TensorRows,
+        band_coordinate: int,
+        unknown_inverse: UnknownInverse,
+        free: Sequence[torch.Tensor],
+        added_share: float,
+    ) -> torch.Tensor:
+        """Return K, with the share ``added_share`` of the highest derivatives: (function along, .., number, number)."""
+        place, slopes = {b: n for n, b in enumerate(self.orders)}, set(_highest_normal_jets(rows))
+        count = len(unknown_inverse.places)
+        shape = [unknown_inverse.modes[i].vectors.shape[1] for i in self.along]
         out = rows.weights.new_zeros((*shape, len(place), count, len(place), count))
         for k, m in product(range(len(rows.jets)), repeat=2):
-            share = kept if k in slopes and m in slopes else 1.0
+            share = added_share if k in slopes and m in slopes else 1.0
             one, two = rows.jets[k].order, rows.jets[m].order
-            total = share * flat(rows.weights[..., k] * rows.weights[..., m]).movedim((self.across, last), (0, 1))[0]
+            total = (
+                share
+                * flatten_grid(rows.weights[..., k] * rows.weights[..., m]).movedim(
+                    (self.across, band_coordinate), (0, 1)
+                )[0]
+            )
             for i in self.along:
                 axis = self._others[i]
-                own = [functions_on(rows.tables[axis], o[axis], part.modes[i].vectors, free[axis]) for o in (one, two)]
+                own = [
+                    function_derivatives(rows.tables[axis], o[axis], unknown_inverse.modes[i].vectors, free[axis])
+                    for o in (one, two)
+                ]
                 total = torch.tensordot(total, own[0] * own[1], dims=([1], [0]))
-            left, right = (dense(rows.tables[last], o[last])[:, part.places] for o in (one, two))
+            left, right = (
+                derivative_matrix(rows.tables[band_coordinate], o[band_coordinate])[:, unknown_inverse.places]
+                for o in (one, two)
+            )
             out[..., place[one[self.across]], :, place[two[self.across]], :] += torch.einsum(
                 "q...,qy,qz->...yz", total, left, right
             )
         return out.reshape(*shape, len(place) * count, len(place) * count)
 
 
-def _fixed(rows: TensorRows) -> list[int]:
+def _point_coordinates(rows: TensorRows) -> list[int]:
     """The coordinates of which the rows have a single point."""
     return [i for i, t in enumerate(rows.tables) if t.nodes.numel() == 1]
 
 
-def _orders(rows: TensorRows) -> list[int]:
+def _normal_orders(rows: TensorRows) -> list[int]:
     """The orders of derivatives across the side of the rows."""
-    return sorted({j.order[_fixed(rows)[0]] for j in rows.jets})
+    return sorted({j.order[_point_coordinates(rows)[0]] for j in rows.jets})
 
 
-def _joins(rows: TensorRows) -> list[int]:
+def _coupled_coordinates(rows: TensorRows) -> list[int]:
     """The coordinates along a side in which its rows have derivatives of several orders."""
-    if len(_fixed(rows)) != 1 or not _highest(rows):
+    if len(_point_coordinates(rows)) != 1 or not _highest_normal_jets(rows):
         return []
-    along = [i for i in range(len(rows.tables)) if i != _fixed(rows)[0]]
+    along = [i for i in range(len(rows.tables)) if i != _point_coordinates(rows)[0]]
     return [i for i in along if len({j.order[i] for j in rows.jets}) > 1]
 
 
-def _highest(rows: TensorRows) -> list[int]:
+def _highest_normal_jets(rows: TensorRows) -> list[int]:
     """The indices of jets that are derivatives across the side alone, of the highest order."""
-    across = _fixed(rows)[0]
-    return [k for k, j in enumerate(rows.jets) if j.total == j.order[across] == _orders(rows)[-1]]
+    across = _point_coordinates(rows)[0]
+    return [k for k, j in enumerate(rows.jets) if j.total == j.order[across] == _normal_orders(rows)[-1]]
 
 
-def _slopes(rows: TensorRows) -> TensorRows:
+def _normal_derivative_rows(rows: TensorRows) -> TensorRows:
     """Return the rows with the jets of :func:`_highest` alone."""
-    kept = _highest(rows)
+    kept = _highest_normal_jets(rows)
     jets, weights = tuple(rows.jets[k] for k in kept), rows.weights[..., kept]
     return TensorRows(rows.space, rows.tables, jets, weights, rows.residual)

@@ -2,7 +2,7 @@
 
 Each step takes one product with J^T J (:mod:`pinnkan.assembly.normal_matrix.matrix_free`), and memory for the rows and
 some vectors. Two to ten steps where the operator separates; about twenty for a coefficient that varies by a factor 19,
-on 48 to 192 intervals (:mod:`pinnkan.solver.linear.ladder`). Hestenes, Stiefel 1952; Bjorck 1996, section 7.4.
+on 48 to 192 intervals (:mod:`pinnkan.solver.linear.preconditioners`). Hestenes, Stiefel 1952; Bjorck 1996, section 7.4.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,50 +11,48 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.clock import Clock
-from pinnkan.assembly.integral_rows import MiddleRows, as_seen
+from pinnkan.assembly.integral_rows import SurrogateRows, integral_form
 from pinnkan.assembly.normal_matrix.shared_matrix import normal_matrix
 from pinnkan.assembly.ordering import Ordering
-from pinnkan.assembly.patch import FleetingRows
+from pinnkan.assembly.patch import RecomputedRows
 from pinnkan.assembly.tensor_rows import Rows, TensorRows
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
-from pinnkan.solver.linear.capacitance import is_refuted
-from pinnkan.solver.linear.falls import have_rested, promise, rate_of, ratio, stand_still
-from pinnkan.solver.linear.ladder import Inverse, Varying, rungs, step_work
-from pinnkan.solver.linear.mass import FunctionSizes
-from pinnkan.solver.linear.nested import Factored
-from pinnkan.solver.linear.solver import NotFiniteError, Seen
+from pinnkan.solver.linear.capacitance import is_known_indefinite
+from pinnkan.solver.linear.coarse_space import FactoredSpace
+from pinnkan.solver.linear.convergence import convergence_rate, is_at_rounding, is_stagnant, reaches_target, safe_ratio
+from pinnkan.solver.linear.mass_matrix import FunctionSizes
+from pinnkan.solver.linear.preconditioners import Inverse, TwoLevelInverse, preconditioner_options, step_work
+from pinnkan.solver.linear.solver import NotFiniteError, RowProducts
 from pinnkan.verdict.records import Reason
 
-#: Most steps with one preconditioner. Later rounds take FEW at least, or the share AGAIN of those so far: after one
-#: step alone an error of 1.2e-4 was estimated as 3e-6.
-MOST, FEW, AGAIN = 300, 10, 0.125
+#: Most steps with one preconditioner. Later rounds take at least so many, or that share of those so far: after one step
+#: alone an error of 1.2e-4 was estimated as 3e-6.
+MAX_STEPS, FEWEST_LATER_STEPS, LATER_STEPS_SHARE = 300, 10, 0.125
 #: Multiplications of a factor that is made to estimate the remaining error: some tenths of a second.
-SOON = 5e9
-#: The estimated error after MOST steps, over the target, up to which it is accepted and reported.
-TOLD = 100.0
+CHEAP_FACTOR_WORK = 5e9
+#: The estimated error after MAX_STEPS steps, over the target, up to which it is accepted and reported.
+REPORTED_EXCESS = 100.0
 #: Most rounds. Each begins with a residual computed anew, since the updated one drifts by rounding.
-ROUNDS = 3
+MAX_ROUNDS = 3
 #: Relative errors: smallest target, of :meth:`backsolve`, of :meth:`closer`, largest reduction that is accepted.
-LEAST, BACKSOLVED, CLOSE, ACCEPTED = 1e-13, 1e-4, 1e-2, 3e-2
+LEAST_ERROR, BACKSOLVE_ACCURACY, REMAINDER_ACCURACY, MAX_REDUCTION = 1e-13, 1e-4, 1e-2, 3e-2
 #: The preconditioned residual is the error within this factor.
-WITHIN = 10.0
+ESTIMATE_FACTOR = 10.0
 #: The error after a round, over its step, from which on products with J^T J are computed as J^T (J d).
-COARSE = 1e-3
+INEXACT_PRODUCT_SHARE = 1e-3
 #: Relative error from which on rounding of the updated residual does not matter.
-LOOSE = 1e-4
-#: Least factor by which the coarse correction that is added last reduces the error; ten or more were measured.
-MENDED = 3.0
+LOOSE_ACCURACY = 1e-4
+#: Least factor by which the coarse correction added last reduces the error.
+COARSE_GAIN = 3.0
 
 
-class ConjugateGradients(Seen):
+class ConjugateGradients(RowProducts):
     """Solve with J^T J of rows on grids, never formed, for any right-hand side of the same rows.
 
     ``damping`` adds that multiple of the diagonal (Marquardt). ``share``: allowed error over the function that a step
-    is added to; ``most``: bound of the error over the step; sizes are
-    :class:`pinnkan.solver.linear.mass.FunctionSizes`. ``known``: a factor of the same rows in a coarse space. Every
-    step asks the ``clock``. Raises numpy.linalg.LinAlgError where the rows are not finite, SolverError where no
-    preconditioner converges.
+    is added to; ``most``: bound of the error over the step. ``known``: a factor of the same rows in a coarse space.
+    Every step asks the ``clock``. Raises LinAlgError: rows are not finite; SolverError: no preconditioner converges.
     """
 
     def __init__(
@@ -62,17 +60,17 @@ class ConjugateGradients(Seen):
         rows: Sequence[TensorRows],
         ordering: Ordering,
         damping: float = 0.0,
-        share: float = 0.0,
+        error_share: float = 0.0,
         clock: Clock | None = None,
-        most: float = np.inf,
-        known: Factored | None = None,
+        max_step_error: float = np.inf,
+        coarse_factor: FactoredSpace | None = None,
     ) -> None:
-        seen = [as_seen(r) if isinstance(r, MiddleRows) else r for r in rows]
+        seen = [integral_form(r) if isinstance(r, SurrogateRows) else r for r in rows]
         super().__init__(seen, ordering, clock)
-        self._space, self.damping, self.share = rows[0].space, damping, max(share, LEAST)
-        self._most = most
-        self._matrix = normal_matrix([r for r in rows if not isinstance(r, MiddleRows)])
-        self._integrals = [r.integral for r in rows if isinstance(r, MiddleRows)]
+        self._space, self.damping, self.share = rows[0].space, damping, max(error_share, LEAST_ERROR)
+        self._most = max_step_error
+        self._matrix = normal_matrix([r for r in rows if not isinstance(r, SurrogateRows)])
+        self._integrals = [r.integral for r in rows if isinstance(r, SurrogateRows)]
         whole = self._matrix.diagonal()
         self._diagonal = whole.reshape(-1, 1)[ordering.free]
         if not bool(torch.isfinite(self._diagonal).all()):
@@ -82,9 +80,9 @@ class ConjugateGradients(Seen):
         self.rounding, self._is_exact = 0.0, False
         self._inverse: Inverse | None
         self._sharp: Inverse | None = None
-        self._ladder = rungs(rows, ordering, whole, damping, known)
+        self._ladder = preconditioner_options(rows, ordering, whole, damping, coarse_factor)
         self._rung, self._inverse = 0, None
-        self._bounds, self._of_a_step = (MOST, np.inf), step_work(rows)
+        self._bounds, self._of_a_step = (MAX_STEPS, np.inf), step_work(rows)
 
     @property
     def words(self) -> str:
@@ -92,9 +90,9 @@ class ConjugateGradients(Seen):
         return f"conjugate gradients, {self.iterations} steps"
 
     @property
-    def coarse(self) -> Factored | None:
+    def coarse(self) -> FactoredSpace | None:
         """The factor in a coarse space that the preconditioner in use contains; None without one."""
-        return self._inverse.coarse.factored if isinstance(self._inverse, Varying) else None
+        return self._inverse.coarse.factored if isinstance(self._inverse, TwoLevelInverse) else None
 
     @property
     def inverse(self) -> Inverse:
@@ -131,21 +129,24 @@ class ConjugateGradients(Seen):
 
     def backsolve(self, gradient: Array, accuracy: float = 0.0) -> Array:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
-        return self._descend(self._put(gradient), max(accuracy, BACKSOLVED), 0.0)[0].cpu().numpy()
+        return self._descend(self._put(gradient), max(accuracy, BACKSOLVE_ACCURACY), 0.0)[0].cpu().numpy()
 
     def closer(self, gradient: Array) -> Array:
-        """See :class:`pinnkan.solver.linear.solver.LinearSolver`; by a factor if its work is at most SOON."""
-        if self.sharpen(SOON):
-            return self.precondition(gradient)
-        self._bounds = max(FEW, self.iterations), self.iterations * self._of_a_step
-        try:
-            return self.backsolve(gradient, CLOSE)
-        finally:
-            self._bounds = MOST, np.inf
+        """See :class:`pinnkan.solver.linear.solver.LinearSolver`.
 
-    def sharpen(self, most: float) -> bool:
+        By a factor if its work is at most CHEAP_FACTOR_WORK.
+        """
+        if self.sharpen(CHEAP_FACTOR_WORK):
+            return self.precondition(gradient)
+        self._bounds = max(FEWEST_LATER_STEPS, self.iterations), self.iterations * self._of_a_step
+        try:
+            return self.backsolve(gradient, REMAINDER_ACCURACY)
+        finally:
+            self._bounds = MAX_STEPS, np.inf
+
+    def sharpen(self, max_work: float) -> bool:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
-        if self._sharp is None and (factor := self._ladder[-1]).is_exact and factor.work <= most:
+        if self._sharp is None and (factor := self._ladder[-1]).is_exact and factor.work <= max_work:
             self.clock.factor(factor.work)
             self._sharp = factor.make()
         return self._sharp is not None
@@ -157,15 +158,15 @@ class ConjugateGradients(Seen):
     def _put(self, values: Array) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.ordering.position.device)
 
-    def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = 0.0, size: float = 0.0) -> Array:
+    def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = 0.0, base_size: float = 0.0) -> Array:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
-        return self._solve(lambda step: self._gradient(residuals, step), accuracy, size)
+        return self._solve(lambda step: self._gradient(residuals, step), accuracy, base_size)
 
-    def solve_rows(self, rows: Sequence[Rows], accuracy: float = 0.0, size: float = 0.0) -> Array:
+    def solve_rows(self, rows: Sequence[Rows], accuracy: float = 0.0, base_size: float = 0.0) -> Array:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`; fleeting rows are taken a few intervals at a time."""
-        if not any(isinstance(r, FleetingRows) for r in rows):
-            return self.solve([r.residual for r in rows], accuracy, size)
-        return self._solve(lambda step: self._gradient_of(rows, step), accuracy, size)
+        if not any(isinstance(r, RecomputedRows) for r in rows):
+            return self.solve([r.residual for r in rows], accuracy, base_size)
+        return self._solve(lambda step: self._gradient_of(rows, step), accuracy, base_size)
 
     def _gradient(self, residuals: Sequence[torch.Tensor], step: torch.Tensor | None) -> torch.Tensor:
         """Return J^T (r + J d) for residuals r and a step d; None for no step."""
@@ -177,7 +178,7 @@ class ConjugateGradients(Seen):
         """Return J^T (r + J d) for the residuals r of ``rows`` and a step d; None for no step."""
         total: torch.Tensor | float = 0.0
         for block, own in zip(self.rows, rows, strict=True):
-            if isinstance(own, FleetingRows):
+            if isinstance(own, RecomputedRows):
                 total = total + own.gradient_after(self.ordering, step)
                 continue
             left = own.residual if step is None else own.residual + block.apply(self.ordering, step)
@@ -185,23 +186,25 @@ class ConjugateGradients(Seen):
         assert isinstance(total, torch.Tensor)
         return total
 
-    def _solve(self, gradient: Callable[[torch.Tensor | None], torch.Tensor], accuracy: float, size: float) -> Array:
-        """Solve in up to ROUNDS rounds with ``gradient`` computed anew, which preconditioned estimates the error."""
+    def _solve(
+        self, gradient: Callable[[torch.Tensor | None], torch.Tensor], accuracy: float, base_size: float
+    ) -> Array:
+        """Solve in up to MAX_ROUNDS rounds; ``gradient``, computed anew and preconditioned, estimates the error."""
         right = -gradient(None)
         step, before, begun = torch.zeros_like(right), np.inf, self.iterations
-        for _ in range(ROUNDS):
-            least = min(FEW, int(AGAIN * (self.iterations - begun)))
-            found, self.rounding = self._descend(right, max(accuracy, self.share), self.share * size, least)
+        for _ in range(MAX_ROUNDS):
+            least = min(FEWEST_LATER_STEPS, int(LATER_STEPS_SHARE * (self.iterations - begun)))
+            found, self.rounding = self._descend(right, max(accuracy, self.share), self.share * base_size, least)
             step = step + found
-            if accuracy >= LOOSE:
+            if accuracy >= LOOSE_ACCURACY:
                 break
             right = -gradient(step) - self.damping * self._diagonal * step
             largest, missing = self._sizes(step, self.inverse(right))
             self.rounding = max(self.rounding, missing)
-            target = min(max(accuracy * largest, self.share * max(largest, size)), self._most * largest)
-            if self.rounding <= (WITHIN if self.iterations - begun < MOST else TOLD) * target:
+            target = min(max(accuracy * largest, self.share * max(largest, base_size)), self._most * largest)
+            if self.rounding <= (ESTIMATE_FACTOR if self.iterations - begun < MAX_STEPS else REPORTED_EXCESS) * target:
                 break
-            if missing > COARSE * self._sizes(found)[0] and self.go_by_points():
+            if missing > INEXACT_PRODUCT_SHARE * self._sizes(found)[0] and self.go_by_points():
                 continue
             if self.rounding > 0.5 * before:
                 break
@@ -209,13 +212,13 @@ class ConjugateGradients(Seen):
         return step.cpu().numpy()
 
     def _descend(
-        self, right: torch.Tensor, accuracy: float, enough: float, least: int = 0
+        self, right: torch.Tensor, accuracy: float, max_error: float, min_steps: int = 0
     ) -> tuple[torch.Tensor, float]:
         """Return the solution and its estimated error, by the first preconditioner that converges."""
         while True:
-            step, fall, missing = self._steps(right, accuracy, enough, least)
-            fall = None if is_refuted(self.inverse) else fall
-            if fall is not None and (fall <= max(accuracy, ACCEPTED) or missing <= WITHIN * enough):
+            step, fall, missing = self._steps(right, accuracy, max_error, min_steps)
+            fall = None if is_known_indefinite(self.inverse) else fall
+            if fall is not None and (fall <= max(accuracy, MAX_REDUCTION) or missing <= ESTIMATE_FACTOR * max_error):
                 return step, missing
             if self._is_rounded(step) and self.go_by_points():
                 continue
@@ -233,51 +236,51 @@ class ConjugateGradients(Seen):
         """Whether rounding of products with J^T J changes the step by more than the share COARSE."""
         exact = self._put(super().normal(step.cpu().numpy()))
         off, size = self._sizes(self.inverse(exact - self._normal(step)), step)
-        return off > COARSE * size
+        return off > INEXACT_PRODUCT_SHARE * size
 
     def _steps(
-        self, right: torch.Tensor, accuracy: float, enough: float, least: int = 0
+        self, right: torch.Tensor, accuracy: float, max_error: float, min_steps: int = 0
     ) -> tuple[torch.Tensor, float | None, float]:
         """Return the solution, the reduction of the gradient, and the estimated error, by one preconditioner.
 
-        It ends at a relative error of ``accuracy`` or an error of ``enough``, after at least ``least`` steps.
-        ``reach``, the sum of all moves, bounds the solution. The reduction is None for another preconditioner, 0 if
-        that would not help.
+        It ends at a relative error of ``accuracy`` or an error of ``max_error``, after at least ``min_steps`` steps.
+        The sum of all moves bounds the solution. The reduction is None for another preconditioner, 0 for none.
         """
         given, step, towards = right, torch.zeros_like(right), self.inverse(right)
         direction, slope = towards, (right * towards).sum(0)
         if float(slope.max()) <= 0.0:
             return step, 0.0, 0.0
         start, falls, missing, reach = slope.clamp_min(1e-300), [1.0], 0.0, 0.0
-        coarse = self.inverse.coarse if isinstance(self.inverse, Varying) and self.damping == 0.0 else None
-        mended = MENDED if coarse else 1.0
-        while len(falls) <= min(MOST, self._bounds[0]):
+        coarse = self.inverse.coarse if isinstance(self.inverse, TwoLevelInverse) and self.damping == 0.0 else None
+        mended = COARSE_GAIN if coarse else 1.0
+        while len(falls) <= min(MAX_STEPS, self._bounds[0]):
             self.clock.check()
             image = self._times(direction)
             curvature = (direction * image).sum(0)
             if bool(((curvature < 0.0) & (slope > accuracy**2 * start)).any()):  # negative curvature: rounding of J^T J
                 if self.go_by_points():
-                    return self._steps(given, accuracy, enough, least)
+                    return self._steps(given, accuracy, max_error, min_steps)
                 break
-            length = ratio(slope, curvature)
+            length = safe_ratio(slope, curvature)
             step, right = step + length * direction, right - length * image
             towards, before = self.inverse(right), slope
             slope = (right * towards).sum(0).clamp_min(0.0)
             self.iterations += 1
             falls.append(float((slope / start).max().sqrt()))
-            (last,), rate = self._sizes(length * direction), rate_of(falls)
-            missing, reach, rests = last * rate / (1.0 - rate), reach + last, have_rested(falls)
-            if self._is_exact and stand_still(falls):
+            (last,), rate = self._sizes(length * direction), convergence_rate(falls)
+            missing, reach, rests = last * rate / (1.0 - rate), reach + last, is_at_rounding(falls)
+            if self._is_exact and is_stagnant(falls):
                 return step, 0.0, max(missing, self._sizes(towards)[0])
-            is_told = len(falls) > least and missing <= mended * min(max(accuracy * reach, enough), self._most * reach)
+            allowed = mended * min(max(accuracy * reach, max_error), self._most * reach)
+            is_told = len(falls) > min_steps and missing <= allowed
             if is_told or rests or len(falls) > self._ladder[self._rung].looked_at:
                 size, seen = self._sizes(step, towards)
-                target = min(max(accuracy, enough / max(size, 1e-300)), self._most)
-                if (falls[-1] <= target and max(missing, seen / WITHIN) <= mended * target * size) or rests:
+                target = min(max(accuracy, max_error / max(size, 1e-300)), self._most)
+                if (falls[-1] <= target and max(missing, seen / ESTIMATE_FACTOR) <= mended * target * size) or rests:
                     break
                 if self._leads_nowhere(falls, target):
                     return step, None, missing
-            direction = towards + ratio(slope, before) * direction
+            direction = towards + safe_ratio(slope, before) * direction
         step = step + coarse(right) if coarse else step
         return step, falls[-1], max(missing, self._sizes(towards)[0]) / mended
 
@@ -290,4 +293,6 @@ class ConjugateGradients(Seen):
     def _leads_nowhere(self, falls: Sequence[float], target: float) -> bool:
         """Whether this preconditioner promises more steps to the target than allowed, and there is a next one."""
         rung = self._ladder[self._rung]
-        return len(falls) - 1 == rung.looked_at and not self._is_last and not promise(falls, target, rung.promised)
+        return (
+            len(falls) - 1 == rung.looked_at and not self._is_last and not reaches_target(falls, target, rung.promised)
+        )

@@ -1,7 +1,7 @@
 """Fast diagonalisation: an approximate inverse of J^T J by the eigenfunctions of all coordinates but one.
 
 Where the operator is a sum of products, J^T J is a sum of Kronecker products, nearly diagonal in the modes of
-:mod:`pinnkan.assembly.one_coordinate`. A banded matrix along the last coordinate remains for each product of modes,
+:mod:`pinnkan.assembly.coordinate_modes`. A banded matrix along the last coordinate remains for each product of modes,
 with weights averaged by these; the coordinate whose forms are furthest from diagonal keeps its band. The cost is that
 of a few products with J (Lynch, Rice, Thomas 1964; for splines, with no band, Sangalli, Tani 2016).
 """
@@ -13,24 +13,24 @@ from math import prod
 import numpy as np
 import torch
 
-from pinnkan.assembly.device import at_once
-from pinnkan.assembly.one_coordinate import Modes, flat, functions_on, modes
+from pinnkan.assembly.coordinate_modes import Modes, flatten_grid, function_derivatives, modes
+from pinnkan.assembly.device import batch_size
 from pinnkan.assembly.ordering import Ordering
-from pinnkan.assembly.patch import FleetingRows, on_few
-from pinnkan.assembly.tensor_rows import TensorRows, parts_along
+from pinnkan.assembly.patch import RecomputedRows, with_few_points
+from pinnkan.assembly.tensor_rows import TensorRows, coordinate_batches
 from pinnkan.kan.field import Array
 from pinnkan.kan.table import Table, gauss_table
-from pinnkan.solver.linear.band import by_columns, cholesky_banded
-from pinnkan.solver.linear.triangles import Inverse, inverse_of_band
+from pinnkan.solver.linear.normal_equations import cholesky_banded, column_major_band
+from pinnkan.solver.linear.triangular_inverse import Inverse, inverse_of_band
 
 #: Numbers of products of two functions that are added up at once.
-AT_ONCE = 2**20
+BATCH_NUMBERS = 2**20
 #: Multiples of the diagonal tried in turn where rounding has made a matrix indefinite.
-SHIFTS = (0.0, 1e-15, 1e-13, 1e-11, 1e-9)
+DIAGONAL_SHIFTS = (0.0, 1e-15, 1e-13, 1e-11, 1e-9)
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class UnknownInverse:
     """The inverse for one unknown, from the ``inverse`` of banded matrices, one after the other.
 
     ``position`` (mode coordinates .., last): its coefficients in vectors; ``places``: those along the last coordinate,
@@ -50,7 +50,7 @@ class Part:
         """Return V^T ``right`` for modes V: (mode, .., last, rhs) of (free coefficient, rhs)."""
         x = right[self.position]
         for i, m in enumerate(self.modes):
-            x = along(m.vectors.T, x, i)
+            x = apply_along(m.vectors.T, x, i)
         return x
 
     def solved(self, x: torch.Tensor) -> torch.Tensor:
@@ -60,7 +60,7 @@ class Part:
     def put(self, x: torch.Tensor, out: torch.Tensor) -> None:
         """Write V x for modes V and x (mode, .., last, rhs) into ``out`` (free coefficient, rhs)."""
         for i, m in enumerate(self.modes):
-            x = along(m.vectors, x, i)
+            x = apply_along(m.vectors, x, i)
         out[self.position] = x
 
 
@@ -76,17 +76,22 @@ class FastDiagonalisation:
         rows: Sequence[TensorRows],
         ordering: Ordering,
         damping: float = 0.0,
-        smooth: Sequence[float] = (),
-        last: int | None = None,
+        mass_multiples: Sequence[float] = (),
+        band_coordinate: int | None = None,
     ) -> None:
         shape, device = rows[0].space.shape, ordering.position.device
-        masks = [free_factors(ordering, shape, u) for u in range(shape[-1])]
+        masks = [free_masks(ordering, shape, u) for u in range(shape[-1])]
         d = len(shape) - 1
         found = [[modes(rows, u, i, torch.from_numpy(m[i]).to(device)) for i in range(d)] for u, m in enumerate(masks)]
         mixed = [max(of_unknown[i].mixed for of_unknown in found) for i in range(d)]
-        last = max(range(d), key=lambda i: (round(mixed[i], 1), shape[i])) if last is None else last
-        added = smooth or [0.0] * shape[-1]
-        self.parts = [_part(rows, ordering, u, last, masks[u], found[u], damping, added[u]) for u in range(shape[-1])]
+        band_coordinate = (
+            max(range(d), key=lambda i: (round(mixed[i], 1), shape[i])) if band_coordinate is None else band_coordinate
+        )
+        added = mass_multiples or [0.0] * shape[-1]
+        self.parts = [
+            _unknown_inverse(rows, ordering, u, band_coordinate, masks[u], found[u], damping, added[u])
+            for u in range(shape[-1])
+        ]
 
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
         """Return the approximate inverse times ``right`` (free coefficient, rhs)."""
@@ -96,41 +101,41 @@ class FastDiagonalisation:
         return out
 
 
-def _part(
+def _unknown_inverse(
     rows: Sequence[TensorRows],
     ordering: Ordering,
     unknown: int,
-    last: int,
+    band_coordinate: int,
     masks: Sequence[np.ndarray],
-    found: Sequence[Modes],
+    coordinate_modes: Sequence[Modes],
     damping: float,
-    smooth: float,
-) -> Part:
+    mass_multiple: float,
+) -> UnknownInverse:
     space = rows[0].space
-    others = [i for i in range(len(masks)) if i != last]
-    axis, count = space.axes[last], int(masks[last].sum())
-    own = np.flatnonzero(masks[last])
-    order = folded(count) if axis.periodic else np.arange(count)
+    others = [i for i in range(len(masks)) if i != band_coordinate]
+    axis, count = space.axes[band_coordinate], int(masks[band_coordinate].sum())
+    own = np.flatnonzero(masks[band_coordinate])
+    order = interleaved_order(count) if axis.periodic else np.arange(count)
     place = np.full(axis.count, -1)
     place[own[order]] = np.arange(count)
     kept = [np.flatnonzero(masks[i]) for i in others] + [own[order]]
-    index = np.arange(space.size).reshape(space.shape)[..., unknown].transpose(*others, last)[np.ix_(*kept)]
+    index = np.arange(space.size).reshape(space.shape)[..., unknown].transpose(*others, band_coordinate)[np.ix_(*kept)]
     position = ordering.position[torch.from_numpy(np.ascontiguousarray(index)).to(ordering.position.device)]
     width = min(2 * axis.degree + 1 if axis.periodic else axis.degree, count - 1)
-    chosen = tuple(found[i] for i in others)
+    chosen = tuple(coordinate_modes[i] for i in others)
     free = [torch.from_numpy(masks[i]).to(position.device) for i in others]
     band = position.new_zeros(((width + 1) * count + 1, prod(m.vectors.shape[1] for m in chosen)), dtype=torch.float64)
     at = torch.from_numpy(place).to(position.device)
     for r in rows:
-        for table, forms in _averaged(r, unknown, last, chosen, free):
+        for table, forms in _mode_weights(r, unknown, band_coordinate, chosen, free):
             _assemble(band, table, forms, at, count)
-    if smooth > 0.0:
+    if mass_multiple > 0.0:
         table = gauss_table(axis, axis.degree + 1, 0, position.device)
         mass = band.new_zeros((len(band), 1))
-        _assemble(mass, table, {(0, 0): (smooth * table.weights).reshape(-1, 1)}, at, count)
+        _assemble(mass, table, {(0, 0): (mass_multiple * table.weights).reshape(-1, 1)}, at, count)
         band += mass
     factor = _factor(band[1:].T.unflatten(1, (width + 1, count)), damping)
-    return Part(
+    return UnknownInverse(
         position,
         torch.from_numpy(own[order]).to(position.device),
         chosen,
@@ -138,46 +143,51 @@ def _part(
     )
 
 
-def _averaged(
-    rows: TensorRows, unknown: int, last: int, chosen: Sequence[Modes], free: Sequence[torch.Tensor]
+def _mode_weights(
+    rows: TensorRows,
+    unknown: int,
+    band_coordinate: int,
+    coordinate_modes: Sequence[Modes],
+    free: Sequence[torch.Tensor],
 ) -> Iterator[tuple[Table, dict[tuple[int, int], torch.Tensor]]]:
-    """Yield tables of some intervals of ``last``, and weights by the orders of two derivatives along it.
+    """Yield tables of some intervals of ``band_coordinate``, and weights by the orders of two derivatives along it.
 
-    Weights (point of ``last``, mode): products of two, averaged over intervals and products of modes of the others.
+    Weights (point of ``band_coordinate``, mode): products of two, averaged over intervals and products of modes of the
+    others.
     """
-    others = [i for i in range(len(rows.tables)) if i != last]
+    others = [i for i in range(len(rows.tables)) if i != band_coordinate]
     jets = {k: j.order for k, j in enumerate(rows.jets) if j.unknown == unknown}
     values = [
-        {a: functions_on(rows.tables[i], a, m.vectors, mask) for a in {order[i] for order in jets.values()}}
-        for i, mask, m in zip(others, free, chosen, strict=True)
+        {a: function_derivatives(rows.tables[i], a, m.vectors, mask) for a in {order[i] for order in jets.values()}}
+        for i, mask, m in zip(others, free, coordinate_modes, strict=True)
     ]
     pairs = [(k, m) for k in jets for m in jets if m <= k]
     means = {(k, m): [_means(rows.tables[i], own[jets[k][i]] * own[jets[m][i]])
                       for i, own in zip(others, values, strict=True)] for k, m in pairs}  # fmt: skip
-    for table, sums in _summed(rows, pairs, last) if pairs else ():
+    for table, sums in _weight_products(rows, pairs, band_coordinate) if pairs else ():
         out: dict[tuple[int, int], torch.Tensor] = {}
         for (k, m), total in sums.items():
-            weight = flat(total).permute(*others, last)
+            weight = flatten_grid(total).permute(*others, band_coordinate)
             for mean in means[k, m]:
                 weight = torch.tensordot(weight, mean, dims=([0], [0]))
             weight = weight.reshape(len(weight), -1) * (1.0 if k == m else 2.0)
-            key = jets[k][last], jets[m][last]
+            key = jets[k][band_coordinate], jets[m][band_coordinate]
             out[key] = out[key].add_(weight) if key in out else weight
         yield table, out
 
 
-def _summed(
-    rows: TensorRows, pairs: Sequence[tuple[int, int]], last: int
+def _weight_products(
+    rows: TensorRows, pairs: Sequence[tuple[int, int]], band_coordinate: int
 ) -> Iterator[tuple[Table, dict[tuple[int, int], torch.Tensor]]]:
-    """Yield tables of some intervals of ``last``, and products of weights summed over points of other intervals."""
-    inner = [2 * i + 1 for i in range(len(rows.tables)) if i != last]
-    if isinstance(rows, FleetingRows) and rows.numbers is not None:
+    """Yield tables of some intervals of ``band_coordinate``, and weights summed over other points."""
+    inner = [2 * i + 1 for i in range(len(rows.tables)) if i != band_coordinate]
+    if isinstance(rows, RecomputedRows) and rows.numbers is not None:
         squares = rows.squares_summed(inner)
-        yield rows.tables[last], {(k, m): rows.numbers[k] * rows.numbers[m] * squares for k, m in pairs}
+        yield rows.tables[band_coordinate], {(k, m): rows.numbers[k] * rows.numbers[m] * squares for k, m in pairs}
         return
-    few = on_few(rows, last)
-    for part, table in parts_along(few.tables, last):
-        weights = few.weights_in(part, last)
+    few = with_few_points(rows, band_coordinate)
+    for part, table in coordinate_batches(few.tables, band_coordinate):
+        weights = few.weights_in(part, band_coordinate)
         yield table, {(k, m): (weights[..., k] * weights[..., m]).sum(inner, keepdim=True) for k, m in pairs}
 
 
@@ -187,23 +197,23 @@ def _means(table: Table, values: torch.Tensor) -> torch.Tensor:
 
 
 def _assemble(
-    band: torch.Tensor, table: Table, forms: dict[tuple[int, int], torch.Tensor], at: torch.Tensor, count: int
+    band: torch.Tensor, table: Table, forms: dict[tuple[int, int], torch.Tensor], places: torch.Tensor, count: int
 ) -> None:
     """Add symmetrised forms along the last coordinate, weights by orders, to the ``band`` (place, mode)."""
     pairs, weights, functions = [], [], table.index.shape[1]
-    first, second = torch.tril_indices(functions, functions, device=at.device)
+    first, second = torch.tril_indices(functions, functions, device=places.device)
     for (a, b), weight in forms.items():
         u, v = table.values[a], table.values[b]
         pairs.append(0.5 * (u[..., first] * v[..., second] + u[..., second] * v[..., first]))
         weights.append(weight.reshape(*table.nodes.shape, -1))  # (interval, point, mode)
-    where = at[table.index]
+    where = places[table.index]
     row, column = where[:, first], where[:, second]
     twice = (row == column) & (first != second)  # a periodic function that overlaps itself
     low = torch.minimum(row, column)
     place = ((row - column).abs() * count + low + 1).masked_fill_(low < 0, 0)
     together = torch.where(twice.unsqueeze(1), 2.0, 1.0) * torch.cat(pairs, 1)
     of_modes = torch.cat(weights, 1)
-    few = max(1, at_once(AT_ONCE, at.device) // (place.shape[1] * band.shape[1]))
+    few = max(1, batch_size(BATCH_NUMBERS, places.device) // (place.shape[1] * band.shape[1]))
     for start in range(0, len(place), few):
         some = slice(start, start + few)
         local = torch.bmm(together[some].transpose(1, 2), of_modes[some])
@@ -214,8 +224,8 @@ def _factor(bands: torch.Tensor, damping: float) -> Array:
     """Return the Cholesky factor of bands (mode, diagonal, column), put one after the other into one."""
     if not bool(torch.isfinite(bands).all()):
         raise np.linalg.LinAlgError("the rows are not finite")
-    for shift in SHIFTS:
-        shifted = by_columns(bands)
+    for shift in DIAGONAL_SHIFTS:
+        shifted = column_major_band(bands)
         shifted[0] = np.where(shifted[0] <= 0.0, 1.0, shifted[0] * (1.0 + damping + shift))
         try:
             return cholesky_banded(shifted)
@@ -224,26 +234,26 @@ def _factor(bands: torch.Tensor, damping: float) -> Array:
     raise np.linalg.LinAlgError("the rows do not determine the coefficients")
 
 
-def are_products(ordering: Ordering, shape: Sequence[int]) -> bool:
+def are_free_products(ordering: Ordering, shape: Sequence[int]) -> bool:
     """Whether the free coefficients of every unknown are a product of those of the coordinates."""
     free = (ordering.position >= 0).cpu().numpy().reshape(shape)
-    counts = [prod(int(m.sum()) for m in free_factors(ordering, shape, u)) for u in range(shape[-1])]
+    counts = [prod(int(m.sum()) for m in free_masks(ordering, shape, u)) for u in range(shape[-1])]
     return all(count == int(free[..., u].sum()) for u, count in enumerate(counts))
 
 
-def free_factors(ordering: Ordering, shape: Sequence[int], unknown: int) -> list[np.ndarray]:
+def free_masks(ordering: Ordering, shape: Sequence[int], unknown: int) -> list[np.ndarray]:
     """Return one mask per coordinate: where some coefficient of the unknown is free."""
     free = (ordering.position >= 0).cpu().numpy().reshape(shape)[..., unknown]
     others = [tuple(j for j in range(free.ndim) if j != i) for i in range(free.ndim)]
     return [np.asarray(free.any(axis=axes)) for axes in others]
 
 
-def folded(count: int) -> np.ndarray:
+def interleaved_order(count: int) -> np.ndarray:
     """The order 0, n-1, 1, n-2, ..: neighbours on a periodic coordinate stay near each other."""
     index = np.arange(count)
     return np.argsort(np.where(2 * index < count, 2 * index, 2 * (count - 1 - index) + 1))
 
 
-def along(matrix: torch.Tensor, values: torch.Tensor, index: int) -> torch.Tensor:
+def apply_along(matrix: torch.Tensor, values: torch.Tensor, index: int) -> torch.Tensor:
     """Apply a matrix (new, old) to one index of an array."""
     return torch.tensordot(matrix, values, dims=([1], [index])).movedim(0, index)

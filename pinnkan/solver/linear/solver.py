@@ -13,7 +13,7 @@ from pinnkan.assembly.tensor_rows import Rows
 from pinnkan.kan.field import Array
 
 #: Relative rounding error of a product, with some margin.
-UNIT = 4e-16
+ROUNDING_UNIT = 4e-16
 
 
 class NotFiniteError(np.linalg.LinAlgError):
@@ -47,24 +47,24 @@ class LinearSolver(Protocol):
 
     @property
     def rounding(self) -> float:
-        """The estimated error of the last solution, measured as :meth:`size_of` does."""
+        """The estimated error of the last solution, measured as :meth:`image_norm` does."""
 
     @property
     def words(self) -> str:
         """How the last solution was computed, as text; "" for a factor."""
 
-    def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = 0.0, size: float = 0.0) -> Array:
+    def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = 0.0, base_size: float = 0.0) -> Array:
         """Return the minimiser for every right-hand side: (free coefficient, rhs).
 
-        ``accuracy``: the allowed error relative to the step. ``size``: that of the function that the step is added to,
-        of which conjugate gradients may leave a small share as well.
+        ``accuracy``: the allowed error relative to the step. ``base_size``: that of the function that the step is added
+        to, of which conjugate gradients may leave a small share as well.
         """
 
     def size_of(self, coefficients: Array) -> float:
         """The size of a function of the space: its largest coefficient, or its L2 norm."""
 
-    def solve_rows(self, rows: Sequence[Rows], accuracy: float = 0.0, size: float = 0.0) -> Array:
-        """Return :meth:`solve` for the residuals of ``rows``, which have the J of this solver."""
+    def solve_rows(self, rows: Sequence[Rows], accuracy: float = 0.0, base_size: float = 0.0) -> Array:
+        """Return :meth:`solve_scaled` for the residuals of ``rows``, which have the J of this solver."""
 
     def backsolve(self, gradient: Array, accuracy: float = 0.0) -> Array:
         """Return (J^T J + damping)^-1 times ``gradient`` (free coefficient, rhs), without refinement.
@@ -78,8 +78,8 @@ class LinearSolver(Protocol):
     def precondition(self, gradient: Array) -> Array:
         """Return (J^T J + damping)^-1 times ``gradient`` to about one digit."""
 
-    def sharpen(self, most: float) -> bool:
-        """Precondition by a factor from now on if it takes at most ``most`` multiplications; return whether."""
+    def sharpen(self, max_work: float) -> bool:
+        """Precondition by a factor from now on if it takes at most ``max_work`` multiplications; return whether."""
 
     def apply(self, step: Array) -> list[torch.Tensor]:
         """Return J d of every block, for d (free coefficient, rhs)."""
@@ -94,23 +94,23 @@ class LinearSolver(Protocol):
         """Compute products with J^T J as J^T (J d) from now on; return whether that is a change."""
 
     def floor(self, coefficients: Array) -> float:
-        """The rounding error of J c for free coefficients c: UNIT * |c_j * length of column j|_2."""
+        """The rounding error of J c for free coefficients c: ROUNDING_UNIT * |c_j * length of column j|_2."""
 
 
-class Seen:
+class RowProducts:
     """Products with J and J^T for free coefficients in a given order; ``lengths``: of columns of J, by default one."""
 
     def __init__(self, rows: Sequence[Rows | IntegralRows], ordering: Ordering, clock: Clock | None = None) -> None:
         self.rows, self.ordering, self.clock = tuple(rows), ordering, clock or Clock()
         self.lengths, self.iterations = np.ones(ordering.size), 0
 
-    def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = 0.0, size: float = 0.0) -> Array:
+    def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = 0.0, base_size: float = 0.0) -> Array:
         """See :class:`LinearSolver`."""
         raise NotImplementedError
 
-    def solve_rows(self, rows: Sequence[Rows], accuracy: float = 0.0, size: float = 0.0) -> Array:
+    def solve_rows(self, rows: Sequence[Rows], accuracy: float = 0.0, base_size: float = 0.0) -> Array:
         """See :class:`LinearSolver`."""
-        return self.solve([r.residual for r in rows], accuracy, size)
+        return self.solve([r.residual for r in rows], accuracy, base_size)
 
     def size_of(self, coefficients: Array) -> float:
         """Return the largest absolute coefficient."""
@@ -134,10 +134,10 @@ class Seen:
         """Return False: products are computed as J^T (J d) already."""
         return False
 
-    def sharpen(self, most: float) -> bool:
+    def sharpen(self, max_work: float) -> bool:
         """Return False: nothing changes."""
         return False
 
     def floor(self, coefficients: Array) -> float:
         """See :class:`LinearSolver`."""
-        return UNIT * float(np.linalg.norm(coefficients * self.lengths))
+        return ROUNDING_UNIT * float(np.linalg.norm(coefficients * self.lengths))

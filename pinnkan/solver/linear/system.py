@@ -9,34 +9,34 @@ from functools import cached_property, partial
 import numpy as np
 import torch
 
-from pinnkan.assembly.condition_weights import condition_weight, held_by, near_corners, width_at
-from pinnkan.assembly.equation import SHIFT, CompiledEquation, where_not_finite
-from pinnkan.assembly.integral_rows import IntegralPatch, MiddleRows, ValuePatch, settled
+from pinnkan.assembly.condition_weights import condition_weight, corner_factors, fixed_coordinates, width_over_degree
+from pinnkan.assembly.equation import BELOW_SHIFT, CompiledEquation, where_not_finite
+from pinnkan.assembly.integral_rows import IntegralPatch, PointValuePatch, SurrogateRows, enforce_integrals
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.assembly.patch import Patch
-from pinnkan.assembly.shared_rows import patches_of
+from pinnkan.assembly.shared_rows import equation_patches
 from pinnkan.assembly.tensor_rows import Rows
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table, gauss_table, joint_table, point_table
 from pinnkan.problem.statement import Interface, Place, Whole
-from pinnkan.solver.linear.band import EXACT
-from pinnkan.solver.linear.choice import solver_of
-from pinnkan.solver.linear.gauss_points import least_work, points_of, require_memory
+from pinnkan.solver.linear.gauss_point_counts import least_step_work, points_by_coordinate, require_memory
+from pinnkan.solver.linear.normal_equations import DEFAULT_ACCURACY
 from pinnkan.solver.linear.solver import LinearSolver
+from pinnkan.solver.linear.solver_choice import choose_linear_solver
 
 #: Weight of the rows of a condition relative to their natural scale. Poisson with one Neumann side, degree 8: the error
 #: is the same within 2 % from 1 to 100, and grows below.
 CONDITION_WEIGHT = 10.0
 #: Share of the tolerance that the error of conjugate gradients may reach.
-LEFT = 1e-3
+TOLERANCE_SHARE = 1e-3
 #: Number of cached losses: that of a minimum, and that of the data alone.
-LOSSES = 2
+CACHED_LOSSES = 2
 #: Relative accuracy of a chord step. To 1e-4 it would take as long as the Gauss-Newton step that it replaces.
-CHORD = 3e-2
+CHORD_ACCURACY = 3e-2
 #: Relative accuracy of steps for given or random residuals (heuristic).
-ROUGH = 0.1
+ROUGH_ACCURACY = 0.1
 
 
 @dataclass(eq=False)
@@ -54,7 +54,7 @@ class System:
     model: Model
     space: Space
     extra: int = 0
-    accuracy: float = EXACT
+    accuracy: float = DEFAULT_ACCURACY
     fewer: int = 0
     keeping: bool = False
     most: float = np.inf
@@ -75,9 +75,9 @@ class System:
     def patches(self) -> tuple[Patch, ...]:
         """The rows of each equation, of each condition that is not exact, and of each interface."""
         model, space = self.model, self.space
-        counts = points_of(model, space, self.extra, self.fewer)
+        counts = points_by_coordinate(model, space, self.extra, self.fewer)
         tables = [gauss_table(a, n, k, model.device) for a, n, k in zip(space.axes, counts, model.orders, strict=True)]
-        patches = patches_of(model.equations, space, tables, model.weights(space, tables))
+        patches = equation_patches(model.equations, space, tables, model.weights(space, tables))
         patches += [self._placed(condition.place, equation, tables) for condition, equation in model.rows]
         patches += [self._joined(interface, equation, tables) for interface, equation in model.interfaces]
         return tuple(patches)
@@ -85,7 +85,7 @@ class System:
     def _joined(self, interface: Interface, equation: CompiledEquation, tables: Sequence[Table]) -> Patch:
         """Return the rows of an interface: the equation integrated across it, which has the weight h^-1/2."""
         k, axis, held = interface.axis, self.space.axes[interface.axis], list(tables)
-        held[k] = joint_table(axis, interface.place, SHIFT - 1, SHIFT, self.model.device)
+        held[k] = joint_table(axis, interface.place, BELOW_SHIFT - 1, BELOW_SHIFT, self.model.device)
         at = int(np.searchsorted(axis.breaks, interface.place))
         width = float(np.diff(axis.breaks[at - 1 : at + 2]).min()) / axis.degree
         return Patch(equation, self.space, held, CONDITION_WEIGHT * width**-0.5)
@@ -93,20 +93,21 @@ class System:
     def _placed(self, place: Place, equation: CompiledEquation, tables: Sequence[Table]) -> Patch:
         """Return the rows of a condition on a side, at a point, or on an integral."""
         space, model, held = self.space, self.model, list(tables)
-        for i, (axis, x) in enumerate(zip(space.axes, held_by(place, space, model), strict=True)):
+        for i, (axis, x) in enumerate(zip(space.axes, fixed_coordinates(place, space, model), strict=True)):
             if x is not None:
                 order = max(model.orders[i], *(j.order[i] for j in equation.jets))
                 held[i] = point_table(axis, x, order, model.device)
         across = sum(table is not at for table, at in zip(tables, held, strict=True))
         if isinstance(place, Whole) or across > 1:
             whole = IntegralPatch(equation, space, tables, held)
-            return whole if isinstance(place, Whole) else ValuePatch(equation, space, held, whole)
+            return whole if isinstance(place, Whole) else PointValuePatch(equation, space, held, whole)
         points = Patch(equation, space, held).points.reshape(-1, len(space.axes)).cpu().numpy()
         widths = [
-            None if t is h else width_at(a, float(h.nodes)) for a, t, h in zip(space.axes, tables, held, strict=True)
+            None if t is h else width_over_degree(a, float(h.nodes))
+            for a, t, h in zip(space.axes, tables, held, strict=True)
         ]
         weight = CONDITION_WEIGHT * condition_weight(model, equation, points, widths)
-        near = near_corners(model, equation, points, widths)
+        near = corner_factors(model, equation, points, widths)
         if near is None:
             return Patch(equation, space, held, weight)
         local = torch.from_numpy(near).to(model.device).reshape([n for t in held for n in t.nodes.shape])
@@ -122,11 +123,11 @@ class System:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.model.device)
 
     def loss(self, coefficients: Array) -> float:
-        """The sum of the squares of all weighted rows; the last LOSSES values are cached."""
+        """The sum of the squares of all weighted rows; the last CACHED_LOSSES values are cached."""
         key = hashlib.blake2b(coefficients.tobytes()).digest()
         if key not in self._losses:
             c = self.tensor(coefficients)
-            self._losses = dict([*self._losses.items()][1 - LOSSES :])
+            self._losses = dict([*self._losses.items()][1 - CACHED_LOSSES :])
             self._losses[key] = sum(p.loss(c) for p in self.patches)
         return self._losses[key]
 
@@ -188,11 +189,11 @@ class System:
         c = self.tensor(coefficients)
         ordering = order_coefficients(self.space, fixed, self.model.device)
         with self.timed():
-            return solver_of([p.rows(c, []) for p in self.patches], ordering, clock=self.model.clock)
+            return choose_linear_solver([p.rows(c, []) for p in self.patches], ordering, clock=self.model.clock)
 
     def timed(self) -> AbstractContextManager[None]:
         """Return a context for a solve; it raises OutOfTimeError where that could not end in time."""
-        return self.model.clock.working(*least_work(self.model, self.space))
+        return self.model.clock.working(*least_step_work(self.model, self.space))
 
     @property
     def kept(self) -> LinearSolver:
@@ -212,14 +213,16 @@ class System:
             return None
         rows = [p.rows(self.tensor(coefficients), []) for p in self.patches]
         parts = [r.transpose(equations.ordering, r.residual) for r in rows]
-        return self._whole(equations, -equations.backsolve(sum(parts[1:], parts[0]).cpu().numpy(), CHORD)[:, 0])
+        return self._whole(
+            equations, -equations.backsolve(sum(parts[1:], parts[0]).cpu().numpy(), CHORD_ACCURACY)[:, 0]
+        )
 
-    def drawn(self, size: float) -> Array:
-        """Return the least-squares step of the kept solver for random residuals of total norm ``size``."""
+    def drawn(self, residual_norm: float) -> Array:
+        """Return the least-squares step of the kept solver for random residuals of total norm ``residual_norm``."""
         draw = np.random.default_rng(0).standard_normal
         residuals = [torch.from_numpy(draw(r.residual.shape[:-1])).to(r.residual) for r in self.kept.rows]
         norm = float(np.sqrt(sum(float(r.square().sum()) for r in residuals)))
-        return size / norm * self.made_of(residuals)
+        return residual_norm / norm * self.made_of(residuals)
 
     def bent(self, coefficients: Array, step: Array) -> list[torch.Tensor]:
         """Return (F(c + d) + F(c - d)) / 2 - F(c) for the rows F of the equations: what linearising neglects."""
@@ -228,10 +231,10 @@ class System:
         return [0.5 * (p.residual(c + d) + p.residual(c - d)) - p.residual(c) for p in patches]
 
     def made_of(self, residuals: list[torch.Tensor]) -> Array:
-        """Return the step of the kept solver for residuals of the first blocks and zeros, to the accuracy ROUGH."""
+        """Return the step of the kept solver for residuals of the first blocks and zeros, to ROUGH_ACCURACY."""
         others = self.kept.rows[len(residuals) :]
         rows = [*(r[..., None] for r in residuals), *(torch.zeros_like(r.residual[..., :1]) for r in others)]
-        return self._whole(self.kept, self.kept.solve(rows, ROUGH)[:, 0])
+        return self._whole(self.kept, self.kept.solve(rows, ROUGH_ACCURACY)[:, 0])
 
     def _whole(self, equations: LinearSolver, free: Array) -> Array:
         """Return all coefficients of a function, given the free ones; fixed ones are zero."""
@@ -246,25 +249,28 @@ class System:
     def solve_rows(
         self,
         rows: Sequence[Rows],
-        moves: Sequence[Array],
+        prescribed_steps: Sequence[Array],
         fixed: np.ndarray,
         damping: float = 0.0,
         base: Array | None = None,
         accuracy: float = 0.0,
     ) -> list[Array]:
-        """Return least-squares steps for given rows, added to ``base``; fixed coefficients move by ``moves``."""
+        """Return least-squares steps for given rows, added to ``base``.
+
+        Fixed coefficients move by ``prescribed_steps``.
+        """
         ordering = order_coefficients(self.space, fixed, self.model.device)
         self.release()
-        spare = LEFT * (self.local or self.model.problem.solver.tolerance)
-        equations = solver_of(rows, ordering, damping, spare, self.model.clock, self.most, self.beside)
+        spare = TOLERANCE_SHARE * (self.local or self.model.problem.solver.tolerance)
+        equations = choose_linear_solver(rows, ordering, damping, spare, self.model.clock, self.most, self.beside)
         self._kept = equations if self.keeping else None
-        return self._solved(equations, rows, moves, base, accuracy)
+        return self._solved(equations, rows, prescribed_steps, base, accuracy)
 
     def _solved(
         self,
         equations: LinearSolver,
         rows: Sequence[Rows],
-        moves: Sequence[Array],
+        prescribed_steps: Sequence[Array],
         base: Array | None,
         accuracy: float = 0.0,
     ) -> list[Array]:
@@ -272,10 +278,10 @@ class System:
         ordering, size = equations.ordering, 0.0 if base is None else equations.size_of(base)
         solved = equations.solve_rows(rows, max(self.accuracy, accuracy), size)
         self.rounding, self.words = equations.rounding, equations.words
-        if any(isinstance(r, MiddleRows) for r in equations.rows):
+        if any(isinstance(r, SurrogateRows) for r in equations.rows):
             solve = partial(equations.solve, accuracy=self.accuracy)
-            solved = settled(rows, ordering, solved, solve, equations.backsolve)
-        steps = [move + self._whole(equations, solved[:, i]) for i, move in enumerate(moves)]
+            solved = enforce_integrals(rows, ordering, solved, solve, equations.backsolve)
+        steps = [move + self._whole(equations, solved[:, i]) for i, move in enumerate(prescribed_steps)]
         if base is not None:
             self.rounding /= equations.size_of(base + steps[0]) or 1.0
             known = base.reshape(-1)[ordering.free.cpu().numpy()]

@@ -12,41 +12,43 @@ import torch
 #: Losses (...) and their gradients (..., parameter) at x (..., parameter).
 Objective = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 #: The learning rate of step n, counted from 0.
-Rate = Callable[[int], float]
+RateSchedule = Callable[[int], float]
 #: Called after every step with the steps done, the losses (...) before the last one, its rate; True ends the training.
 Callback = Callable[[int, torch.Tensor, float], bool]
 
 #: Pairs of updates that L-BFGS stores, and its iterations per step: torch's defaults.
-MEMORY, INNER = 100, 20
+LBFGS_MEMORY, LBFGS_ITERATIONS = 100, 20
 
 
 @dataclass(frozen=True)
-class Optimised:
+class FirstOrderResult:
     """The last parameters with a finite loss, and the losses before every step and at the end: (step + 1, ...)."""
 
     x: torch.Tensor
     losses: torch.Tensor
 
 
-def ramp(low: float, high: float, steps: int) -> Rate:
+def linear_ramp(low: float, high: float, steps: int) -> RateSchedule:
     """Return a rate that is linear from ``low`` to ``high`` over ``steps`` steps, then constant."""
     return lambda n: high if n >= steps else low + (high - low) * n / steps
 
 
-def cycles(low: float, high: float, half: int, decay: float) -> Rate:
-    """Return a rate of triangles between ``low`` and ``high``, ``half`` steps up and as many down.
+def cyclic_rate(low: float, high: float, half_period: int, decay: float) -> RateSchedule:
+    """Return a rate of triangles between ``low`` and ``high``, ``half_period`` steps up and as many down.
 
     Heights shrink by ``decay`` per step. Smith, Cyclical learning rates (2017), exponential range.
     """
-    return lambda n: low + (high - low) * (1.0 - abs(n / half % 2.0 - 1.0)) * decay**n
+    return lambda n: low + (high - low) * (1.0 - abs(n / half_period % 2.0 - 1.0)) * decay**n
 
 
-def fading(rate: Rate, last: float, steps: int) -> Rate:
-    """Return ``rate`` times a factor that falls geometrically from 1 to ``last`` over ``steps`` steps."""
-    return lambda n: rate(n) * last ** (min(n, steps) / steps)
+def geometric_decay(rate: RateSchedule, final_factor: float, steps: int) -> RateSchedule:
+    """Return ``rate`` times a factor that falls geometrically from 1 to ``final_factor`` over ``steps`` steps."""
+    return lambda n: rate(n) * final_factor ** (min(n, steps) / steps)
 
 
-def adam(objective: Objective, x: torch.Tensor, steps: int, rate: Rate, callback: Callback | None = None) -> Optimised:
+def adam(
+    objective: Objective, x: torch.Tensor, steps: int, rate: RateSchedule, callback: Callback | None = None
+) -> FirstOrderResult:
     """Minimise by ``steps`` steps of Adam (Kingma and Ba 2015) from ``x`` (..., parameter)."""
     leaf = x.detach().clone()
     optimiser = torch.optim.Adam([leaf], lr=1.0)
@@ -55,21 +57,21 @@ def adam(objective: Objective, x: torch.Tensor, steps: int, rate: Rate, callback
         leaf.grad = gradient
         optimiser.step()
 
-    return _march(objective, leaf, optimiser, step, steps, rate, callback)
+    return _train(objective, leaf, optimiser, step, steps, rate, callback)
 
 
 def lbfgs(
     objective: Objective,
     x: torch.Tensor,
     steps: int,
-    rate: Rate,
+    rate: RateSchedule,
     callback: Callback | None = None,
-    inner: int = INNER,
-    searched: bool = False,
-) -> Optimised:
-    """Minimise by ``steps`` steps of ``inner`` iterations of L-BFGS (Liu and Nocedal 1989) from ``x`` (parameter).
+    iterations: int = LBFGS_ITERATIONS,
+    line_search: bool = False,
+) -> FirstOrderResult:
+    """Minimise by ``steps`` steps of ``iterations`` iterations of L-BFGS (Liu and Nocedal 1989) from ``x`` (parameter).
 
-    ``searched``: with a line search for the strong Wolfe conditions; else every iteration moves by the rate.
+    ``line_search``: with a line search for the strong Wolfe conditions; else every iteration moves by the rate.
     """
     if x.ndim != 1:
         raise ValueError(f"L-BFGS takes one run at a time, x has shape {tuple(x.shape)}")
@@ -77,11 +79,11 @@ def lbfgs(
     optimiser = torch.optim.LBFGS(
         [leaf],
         lr=1.0,
-        max_iter=inner,
-        history_size=MEMORY,
+        max_iter=iterations,
+        history_size=LBFGS_MEMORY,
         tolerance_grad=0.0,
         tolerance_change=0.0,
-        line_search_fn="strong_wolfe" if searched else None,
+        line_search_fn="strong_wolfe" if line_search else None,
     )
 
     def step(gradient: torch.Tensor) -> None:
@@ -96,19 +98,19 @@ def lbfgs(
         optimiser.step(closure)
 
     losses: list[torch.Tensor] = []
-    return _march(objective, leaf, optimiser, step, steps, rate, callback, losses)
+    return _train(objective, leaf, optimiser, step, steps, rate, callback, losses)
 
 
-def _march(
+def _train(
     objective: Objective,
     leaf: torch.Tensor,
     optimiser: torch.optim.Optimizer,
     step: Callable[[torch.Tensor], None],
     steps: int,
-    rate: Rate,
+    rate: RateSchedule,
     callback: Callback | None,
     losses: list[torch.Tensor] | None = None,
-) -> Optimised:
+) -> FirstOrderResult:
     """Evaluate and step in turn; runs that are no longer finite keep their last finite parameters."""
     losses = [] if losses is None else losses
     good = leaf.clone()
@@ -126,4 +128,4 @@ def _march(
     value, _ = objective(leaf)
     finite = torch.isfinite(value)
     losses.append(value)
-    return Optimised(torch.where(finite.unsqueeze(-1), leaf, good), torch.stack(losses))
+    return FirstOrderResult(torch.where(finite.unsqueeze(-1), leaf, good), torch.stack(losses))

@@ -15,27 +15,28 @@ from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.state import Newton, Step
+from pinnkan.solver.solver_state import NewtonState, Step
 from pinnkan.verdict.records import Iteration
 
-#: A step below NEAR times the one before is one of a quadratic iteration, and CAUTION times the extrapolation bounds
-#: the next. This spares one step in nearly every slab.
-NEAR, CAUTION = 0.1, 4.0
+#: A step below QUADRATIC_RATIO times the one before is one of a quadratic iteration, and PREDICTION_FACTOR times the
+#: extrapolation bounds the next. This spares one step in nearly every slab.
+QUADRATIC_RATIO, PREDICTION_FACTOR = 0.1, 4.0
 #: Relative accuracy of a step, times the size of the one before where that is below one (Eisenstat, Walker 1996). An
 #: iterative solver then takes a third of its steps.
-FORCED = 0.03
+FORCING_TERM = 0.03
 #: A relative accuracy of this share of the tolerance over the expected step is enough (heuristic).
-SHARE = 0.3
+TOLERANCE_SHARE = 0.3
 #: Losses up to this are taken for rounding (heuristic).
-LEAST = 1e-28
-#: Most steps of an iteration; if allowed, more while each of the last LEADING steps has halved the loss, undamped.
-MAX_STEPS, LEADING = 30, 8
+LOSS_FLOOR = 1e-28
+#: Most steps of an iteration; if allowed, more while each of the last PROGRESS_STEPS steps has halved the loss,
+#: undamped.
+MAX_STEPS, PROGRESS_STEPS = 30, 8
 #: A loss that a step makes less than this share of itself is no rounding, however small it is beside its terms.
-FALLEN = 0.5
+ROUNDING_LOSS_RATIO = 0.5
 #: A step of a linear problem that leaves at most this share of the loss has changed no sign in the rows.
-SETTLED = 1e-3
+SETTLED_LOSS_RATIO = 1e-3
 #: Damping beyond which a step is given up: it is a tiny multiple of the gradient by then.
-FIRMEST = 1e8
+MAX_DAMPING = 1e8
 
 
 class LeastSquares(Protocol):
@@ -74,7 +75,7 @@ class LeastSquares(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Converged:
+class GaussNewtonResult:
     """The coefficients, the steps that led there, and whether they are a stationary point of the loss."""
 
     coefficients: Array
@@ -82,16 +83,16 @@ class Converged:
     stationary: bool
 
 
-def relative_size(step: Array, coefficients: Array) -> float:
+def relative_step_size(step: Array, coefficients: Array) -> float:
     """The root mean square of a step over that of the coefficients: about the relative change of the function."""
     scale = float(np.sqrt(np.mean(coefficients**2)))
     return float(np.sqrt(np.mean(step**2))) / (scale if scale > 0.0 else 1.0)
 
 
-def contraction(history: Sequence[Iteration]) -> float:
+def contraction_constant(history: Sequence[Iteration]) -> float:
     """The largest size of a step over the square of the one before, among those that shrink; infinite for none."""
     steps = [(a.step, b.step) for a, b in pairwise(history) if b.iteration == a.iteration + 1]
-    return max((b / a**2 for a, b in steps if 0.0 < b < NEAR * a), default=np.inf)
+    return max((b / a**2 for a, b in steps if 0.0 < b < QUADRATIC_RATIO * a), default=np.inf)
 
 
 def gauss_newton(
@@ -100,150 +101,160 @@ def gauss_newton(
     fixed: np.ndarray,
     tolerance: float,
     monitor: Monitor | None = None,
-    known: float = np.inf,
-    firmest: float = FIRMEST,
-    most: int = MAX_STEPS,
-) -> Converged:
+    contraction: float = np.inf,
+    max_damping: float = MAX_DAMPING,
+    max_steps: int = MAX_STEPS,
+) -> GaussNewtonResult:
     """Minimise the loss over the free coefficients; fixed ones keep their values in ``start``.
 
     A step to a larger loss or one that is not finite is damped until it is neither. The iteration ends when a step, or
     the next one predicted by quadratic convergence, is below ``tolerance`` relative to the coefficients, and so is the
-    error of the linear solver; also after a step from a residual that is rounding. ``known``: the :func:`contraction`
-    of other iterations; ``firmest``: largest damping; ``most``: most steps, beyond MAX_STEPS only while each halves the
-    loss. ``monitor`` gets every step, and may give the state of an interrupted iteration. Raises SolverError where
-    values are not finite at the start, or no damping gives a smaller loss; OutOfTimeError where the time limit is over.
+    error of the linear solver; also after a step from a residual that is rounding. ``contraction``: the
+    :func:`contraction_constant` of other iterations; ``max_damping``: largest damping; ``max_steps``: most steps,
+    beyond MAX_STEPS only while each halves the loss. ``monitor`` gets every step, and may give the state of an
+    interrupted iteration. Raises SolverError where values are not finite at the start, or no damping gives a smaller
+    loss; OutOfTimeError where the time limit is over.
     """
-    begun = (monitor.newton() if monitor else None) or Newton(start)
-    c, previous, steps, loss = begun.coefficients, begun.previous, list(begun.steps), _finite(system, begun)
+    begun = (monitor.newton() if monitor else None) or NewtonState(start)
+    c, previous, steps, loss = begun.coefficients, begun.previous, list(begun.steps), _finite_loss(system, begun)
     if system.model.is_linear:
-        return _linear(system, fixed, begun, loss, monitor)
-    while len(steps) < min(most, MAX_STEPS) or (len(steps) < most and _leads_on(steps)):
+        return _solve_linear(system, fixed, begun, loss, monitor)
+    while len(steps) < min(max_steps, MAX_STEPS) or (len(steps) < max_steps and _makes_progress(steps)):
         c = np.ascontiguousarray(c)
         if monitor:
-            monitor.stepping(Newton(c, tuple(steps), previous))
-        step, damping = _step(system, c, fixed, previous, tolerance)
+            monitor.stepping(NewtonState(c, tuple(steps), previous))
+        step, damping = _solve_step(system, c, fixed, previous, tolerance)
         check = (lambda: monitor.check_step(steps)) if monitor else (lambda: None)
-        step, taken = _damped(system, c, fixed, (step, damping), loss, tolerance, check, firmest)
-        was_rounding = loss <= system.floor**2 and taken.loss > FALLEN * loss
+        step, taken = _damp_step(system, c, fixed, (step, damping), loss, tolerance, check, max_damping)
+        was_rounding = loss <= system.floor**2 and taken.loss > ROUNDING_LOSS_RATIO * loss
         c, loss, size = c + step, taken.loss, taken.size
         steps.append(taken)
-        is_exact, expected = taken.damping == 0.0 and system.left <= tolerance, _next(size, previous, known)
+        is_exact = taken.damping == 0.0 and system.left <= tolerance
+        expected = _next_step_bound(size, previous, contraction)
         if is_exact and (was_rounding or min(size, expected) <= tolerance):
-            return Converged(c, tuple(steps), True)
-        ends = is_exact and _after_chord(size, previous, known) <= tolerance
-        last = _chord(system, c, fixed, loss, expected) if ends else None
+            return GaussNewtonResult(c, tuple(steps), True)
+        ends = is_exact and _bound_after_chord(size, previous, contraction) <= tolerance
+        last = _chord_step(system, c, fixed, loss, expected) if ends else None
         if last is not None:
-            return Converged(c + last[0], (*steps, last[1]), True)
+            return GaussNewtonResult(c + last[0], (*steps, last[1]), True)
         previous = size
-    return Converged(c, tuple(steps), False)
+    return GaussNewtonResult(c, tuple(steps), False)
 
 
-def _linear(system: LeastSquares, fixed: np.ndarray, begun: Newton, loss: float, monitor: Monitor | None) -> Converged:
+def _solve_linear(
+    system: LeastSquares, fixed: np.ndarray, newton: NewtonState, loss: float, monitor: Monitor | None
+) -> GaussNewtonResult:
     """Take the step of a linear problem, or as many as change signs of the solution in the rows."""
-    c, steps = begun.coefficients, list(begun.steps)
+    c, steps = newton.coefficients, list(newton.steps)
     while len(steps) < MAX_STEPS:
         c = np.ascontiguousarray(c)
         if monitor:
-            monitor.stepping(Newton(c, tuple(steps), begun.previous))
-        step, _ = _step(system, c, fixed, np.inf, 0.0)
+            monitor.stepping(NewtonState(c, tuple(steps), newton.previous))
+        step, _ = _solve_step(system, c, fixed, np.inf, 0.0)
         after, before = system.loss(c + step), loss
         if steps and after >= before:  # signs alternate
             break
-        steps.append(Step(after, relative_size(step, c + step), 0.0))
+        steps.append(Step(after, relative_step_size(step, c + step), 0.0))
         c, loss = c + step, after
-        is_still = after <= SETTLED * before or (len(steps) > 1 and after > FALLEN * before)
+        is_still = after <= SETTLED_LOSS_RATIO * before or (len(steps) > 1 and after > ROUNDING_LOSS_RATIO * before)
         if is_still or not system.model.may_have_others:
             break
-    return Converged(c, tuple(steps), True)
+    return GaussNewtonResult(c, tuple(steps), True)
 
 
-def _leads_on(steps: Sequence[Step]) -> bool:
-    """Whether each of the last LEADING steps has more than halved the loss without damping."""
-    last = steps[-1 - LEADING :]
-    return len(last) > LEADING and all(b.loss < 0.5 * a.loss and b.damping == 0.0 for a, b in pairwise(last))
+def _makes_progress(steps: Sequence[Step]) -> bool:
+    """Whether each of the last PROGRESS_STEPS steps has more than halved the loss without damping."""
+    last = steps[-1 - PROGRESS_STEPS :]
+    return len(last) > PROGRESS_STEPS and all(b.loss < 0.5 * a.loss and b.damping == 0.0 for a, b in pairwise(last))
 
 
-def _finite(system: LeastSquares, begun: Newton) -> float:
+def _finite_loss(system: LeastSquares, newton: NewtonState) -> float:
     """Return the loss at the start; raise SolverError where it is not finite."""
-    loss = system.loss(begun.coefficients)
+    loss = system.loss(newton.coefficients)
     if not np.isfinite(loss):
-        where = system.where_not_finite(begun.coefficients)
+        where = system.where_not_finite(newton.coefficients)
         raise SolverError(f"the residual is not finite {where}", "not_finite")
     return loss
 
 
-def _damped(
+def _damp_step(
     system: LeastSquares,
     c: Array,
     fixed: np.ndarray,
-    first: tuple[Array, float],
+    first_step: tuple[Array, float],
     loss: float,
     tolerance: float,
     check: Callable[[], None],
-    firmest: float,
+    max_damping: float,
 ) -> tuple[Array, Step]:
-    """Damp the ``first`` step more until the loss is finite and no larger; call ``check`` before each try."""
-    step, damping = first
-    size, after = relative_size(step, c + step), system.loss(c + step)
-    while not np.isfinite(after) or (after > loss * (1.0 + 1e-6) + max(LEAST, system.floor**2) and size > tolerance):
+    """Damp the ``first_step`` step more until the loss is finite and no larger; call ``check`` before each try."""
+    step, damping = first_step
+    size, after = relative_step_size(step, c + step), system.loss(c + step)
+    while not np.isfinite(after) or (
+        after > loss * (1.0 + 1e-6) + max(LOSS_FLOOR, system.floor**2) and size > tolerance
+    ):
         damping = max(1e-6, 8.0 * damping)
-        if damping > firmest:
-            raise _no_step(system, c + step, after)
+        if damping > max_damping:
+            raise _no_step_error(system, c + step, after)
         check()
-        step = system.steps(c, [c], fixed, damping, FORCED)[0]
-        size, after = relative_size(step, c + step), system.loss(c + step)
+        step = system.steps(c, [c], fixed, damping, FORCING_TERM)[0]
+        size, after = relative_step_size(step, c + step), system.loss(c + step)
     return step, Step(after, size, damping)
 
 
-def _next(size: float, previous: float, known: float) -> float:
+def _next_step_bound(size: float, previous: float, contraction: float) -> float:
     """A bound of the next step by quadratic convergence; infinite where the last steps did not shrink so."""
-    if size >= NEAR * previous or size >= NEAR:
+    if size >= QUADRATIC_RATIO * previous or size >= QUADRATIC_RATIO:
         return np.inf
-    shown = max(size / previous**2, known if np.isfinite(known) else 0.0)
-    return CAUTION * shown * size**2 if shown > 0.0 else np.inf
+    shown = max(size / previous**2, contraction if np.isfinite(contraction) else 0.0)
+    return PREDICTION_FACTOR * shown * size**2 if shown > 0.0 else np.inf
 
 
-def _after_chord(size: float, previous: float, known: float) -> float:
+def _bound_after_chord(size: float, previous: float, contraction: float) -> float:
     """A bound of the error after a chord step: (bound of the next step)^2 / size of the last one."""
-    following = _next(size, previous, known)
+    following = _next_step_bound(size, previous, contraction)
     return following * following / size if size > 0.0 else np.inf
 
 
-def _chord(
+def _chord_step(
     system: LeastSquares, c: Array, fixed: np.ndarray, loss: float, expected: float
 ) -> tuple[Array, Step] | None:
     """Return the chord step as the last one; None unless it is as small as ``expected`` and raises no loss."""
     step = system.chord(c, fixed)
     if step is None:
         return None
-    size, after = relative_size(step, c + step), system.loss(c + step)
-    if not np.isfinite(after) or size > expected or after > loss * (1.0 + 1e-6) + max(LEAST, system.floor**2):
+    size, after = relative_step_size(step, c + step), system.loss(c + step)
+    if not np.isfinite(after) or size > expected or after > loss * (1.0 + 1e-6) + max(LOSS_FLOOR, system.floor**2):
         return None
     return step, Step(after, size, 0.0)
 
 
-def _forced(previous: float, tolerance: float) -> float:
+def _step_accuracy(previous: float, tolerance: float) -> float:
     """Return the relative accuracy of a step after one of size ``previous``.
 
     Its error is a share of what a quadratic iteration leaves, or of the ``tolerance`` if that is more.
     """
-    expected = NEAR * min(1.0, previous)
-    return min(FORCED, max(FORCED * min(1.0, previous), SHARE * tolerance / max(expected, 1e-300)))
+    expected = QUADRATIC_RATIO * min(1.0, previous)
+    return min(
+        FORCING_TERM, max(FORCING_TERM * min(1.0, previous), TOLERANCE_SHARE * tolerance / max(expected, 1e-300))
+    )
 
 
-def _step(system: LeastSquares, c: Array, fixed: np.ndarray, previous: float, tolerance: float) -> tuple[Array, float]:
-    damping, accuracy = 0.0, 0.0 if system.model.is_linear else _forced(previous, tolerance)
+def _solve_step(
+    system: LeastSquares, c: Array, fixed: np.ndarray, previous: float, tolerance: float
+) -> tuple[Array, float]:
+    damping, accuracy = 0.0, 0.0 if system.model.is_linear else _step_accuracy(previous, tolerance)
     while True:
         try:
             return system.steps(c, [c], fixed, damping, accuracy)[0], damping
         except np.linalg.LinAlgError as error:
             damping = max(1e-8, 100.0 * damping)
-            if damping > 1.0:  # with so much on the diagonal only numbers that are not finite are left
+            if damping > 1.0:  # so much damping fails only where rows are not finite
                 reason = f"the derivatives of the equations are not finite {system.where_not_finite(c)}"
                 raise SolverError(reason, "not_finite") from error
 
 
-def _no_step(system: LeastSquares, tried: Array, loss: float) -> SolverError:
+def _no_step_error(system: LeastSquares, tried: Array, loss: float) -> SolverError:
     if np.isfinite(loss):
         return SolverError("no Gauss-Newton step lowers the residual")
     where = system.where_not_finite(tried)

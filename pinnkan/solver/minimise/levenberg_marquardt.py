@@ -34,7 +34,7 @@ MOST_REJECTIONS = 10
 
 
 @dataclass(frozen=True)
-class LevenbergMarquardt:
+class LevenbergMarquardtState:
     """The state: a point, |r|^2, J^T r and J^T J there, column scales, damping, and the last step."""
 
     x: torch.Tensor
@@ -48,26 +48,26 @@ class LevenbergMarquardt:
     stuck: bool = False
 
 
-def init(evaluate: Evaluate, x: torch.Tensor) -> LevenbergMarquardt:
+def initial_state(evaluate: Evaluate, x: torch.Tensor) -> LevenbergMarquardtState:
     """Return the state at ``x``; raises ValueError if the residual or the Jacobian is not finite there."""
     r, tangent = evaluate(x)
     loss, jacobian = float(r @ r), tangent()
     gradient, normal = jacobian.T @ r, jacobian.T @ jacobian
-    if not (_finite(loss) and bool(torch.isfinite(normal).all())):
+    if not (_is_finite(loss) and bool(torch.isfinite(normal).all())):
         raise ValueError("the residual or the Jacobian is not finite at the starting point")
-    return LevenbergMarquardt(x, loss, gradient, normal, _column_norms(normal), FIRST_DAMPING)
+    return LevenbergMarquardtState(x, loss, gradient, normal, _column_norms(normal), FIRST_DAMPING)
 
 
-def again(
+def restored_state(
     evaluate: Evaluate, x: torch.Tensor, scale: torch.Tensor, damping: float, iteration: int
-) -> LevenbergMarquardt:
+) -> LevenbergMarquardtState:
     """Return the state that had these values after ``iteration`` steps, bit by bit, computed anew at ``x``."""
     r, tangent = evaluate(x)
     jacobian = tangent()
-    return LevenbergMarquardt(x, float(r @ r), jacobian.T @ r, jacobian.T @ jacobian, scale, damping, iteration)
+    return LevenbergMarquardtState(x, float(r @ r), jacobian.T @ r, jacobian.T @ jacobian, scale, damping, iteration)
 
 
-def step(evaluate: Evaluate, state: LevenbergMarquardt) -> LevenbergMarquardt:
+def next_state(evaluate: Evaluate, state: LevenbergMarquardtState) -> LevenbergMarquardtState:
     """Return the next state: damping is raised until the sum of squares falls; ``stuck`` if it does not."""
     unit = state.normal / torch.outer(state.scale, state.scale)
     right = state.gradient / state.scale
@@ -80,29 +80,29 @@ def step(evaluate: Evaluate, state: LevenbergMarquardt) -> LevenbergMarquardt:
             r, tangent = evaluate(trial)
             loss = float(r @ r)
             predicted = float(damping * (s @ s) - s @ right)  # |r|^2 - |r + J move|^2, up to the mu-term
-            if _finite(loss) and loss < state.loss:
+            if _is_finite(loss) and loss < state.loss:
                 ratio = (state.loss - loss) / max(predicted, 1e-300)
                 damping *= max(1.0 / 3.0, 1.0 - (2.0 * ratio - 1.0) ** 3)
-                return _accepted(state, trial, move, r, tangent(), max(damping, LEAST_DAMPING))
+                return _accepted_state(state, trial, move, r, tangent(), max(damping, LEAST_DAMPING))
         damping, growth = damping * growth, growth * 2.0
-    return LevenbergMarquardt(
+    return LevenbergMarquardtState(
         state.x, state.loss, state.gradient, state.normal, state.scale, damping, state.iteration + 1, 0.0, True
     )
 
 
-def _accepted(
-    old: LevenbergMarquardt,
+def _accepted_state(
+    old: LevenbergMarquardtState,
     x: torch.Tensor,
     move: torch.Tensor,
     r: torch.Tensor,
     jacobian: torch.Tensor,
     damping: float,
-) -> LevenbergMarquardt:
+) -> LevenbergMarquardtState:
     loss = float(r @ r)
     normal = jacobian.T @ jacobian
     scale = torch.maximum(_column_norms(normal), old.scale)
     size = float(move.norm() / (x.norm() + 1e-300))
-    return LevenbergMarquardt(x, loss, jacobian.T @ r, normal, scale, damping, old.iteration + 1, size)
+    return LevenbergMarquardtState(x, loss, jacobian.T @ r, normal, scale, damping, old.iteration + 1, size)
 
 
 def _column_norms(normal: torch.Tensor) -> torch.Tensor:
@@ -111,9 +111,9 @@ def _column_norms(normal: torch.Tensor) -> torch.Tensor:
     return norms.clamp_min(LEAST_SCALE * float(norms.max().clamp_min(1e-300)))
 
 
-def _solve(unit: torch.Tensor, right: torch.Tensor, damping: float) -> torch.Tensor | None:
+def _solve(scaled_matrix: torch.Tensor, right: torch.Tensor, damping: float) -> torch.Tensor | None:
     """Return the scaled step; None if the matrix is not positive definite or the step not finite."""
-    damped = unit.clone()
+    damped = scaled_matrix.clone()
     damped.diagonal().add_(damping)
     factor, info = torch.linalg.cholesky_ex(damped)
     if int(info):
@@ -122,7 +122,7 @@ def _solve(unit: torch.Tensor, right: torch.Tensor, damping: float) -> torch.Ten
     return s if bool(torch.isfinite(s).all()) else None
 
 
-def _finite(value: float) -> bool:
+def _is_finite(value: float) -> bool:
     return value == value and abs(value) != float("inf")
 
 
@@ -135,7 +135,7 @@ LEAST_GAIN = 1e-2
 
 
 @dataclass(frozen=True)
-class Minimum:
+class SvdMinimum:
     """The coefficients, their loss, and the number of steps."""
 
     x: torch.Tensor
@@ -143,16 +143,16 @@ class Minimum:
     steps: int
 
 
-def by_singular_values(
-    evaluate: Evaluate, x: torch.Tensor, most: int, report: Callable[[float, float], bool]
-) -> Minimum:
+def minimise_by_svd(
+    evaluate: Evaluate, x: torch.Tensor, max_steps: int, report: Callable[[float, float], bool]
+) -> SvdMinimum:
     """Minimise by Gauss-Newton steps from ``x``, each halved until the loss falls; ``report`` may end them.
 
     ``report`` takes the loss and the relative size of the step. Raises SolverError where values are not finite.
     """
     r, tangent = evaluate(x)
     loss = float(r @ r)
-    for n in range(most):
+    for n in range(max_steps):
         jacobian = tangent()
         if not bool(torch.isfinite(jacobian).all() & torch.isfinite(r).all()):
             raise SolverError("the residual or the Jacobian is not finite", "not_finite")
@@ -166,8 +166,8 @@ def by_singular_values(
                 break
             move = 0.5 * move
         else:
-            return Minimum(x, loss, n)
+            return SvdMinimum(x, loss, n)
         x, gain, loss = x + move, (loss - new) / loss, new
         if report(loss, float(move.norm() / x.norm().clamp_min(1e-300))) or gain < LEAST_GAIN:
-            return Minimum(x, loss, n + 1)
-    return Minimum(x, loss, most)
+            return SvdMinimum(x, loss, n + 1)
+    return SvdMinimum(x, loss, max_steps)

@@ -11,43 +11,44 @@ import numpy as np
 
 from pinnkan.kan.field import Array, Complex
 from pinnkan.problem.statement import Jet
-from pinnkan.solver.verify.symbol import Weights, determinant, symbol
+from pinnkan.solver.verify.symbol import FrozenEquations, determinant, symbol
 
 #: An exponent larger than this times the typical one is infinite: the equation lacks a derivative across.
-INFINITE = 1e4
+INFINITE_RATIO = 1e4
 #: A point, in units of the typical exponent, that is taken to be no exponent, so that P(c) is regular.
-NONE = 0.87 + 0.71j
+REGULAR_POINT = 0.87 + 0.71j
 
 
 @dataclass(frozen=True, eq=False)
 class Exponentials:
-    """Exponential solutions of ``equations`` at points (:data:`pinnkan.solver.verify.symbol.Weights`) across ``axis``.
+    """Exponential solutions across ``axis`` of ``equations`` frozen at points.
 
     ``along``: a wave number for each coordinate of space, that of ``axis`` is not read; ``sizes``: of the unknowns.
     """
 
-    equations: Weights
+    equations: FrozenEquations
     axis: int
     along: Sequence[float]
     sizes: Array
 
-    def at(self, at: np.ndarray, rates: Array) -> tuple[Complex, Complex, Complex]:
+    def at(self, point_indices: np.ndarray, rates: Array) -> tuple[Complex, Complex, Complex]:
         """Return exponents l (case, number), vectors (case, unknown, number), and states (case, row, number).
 
         States: vectors with derivatives across, in units of a typical exponent. Decaying exponents come first, infinite
-        ones last. A case is a point ``at`` with a rate. l = c (w - 1) / (w + 1) avoids singular leading coefficients.
+        ones last. A case is a point ``point_indices`` with a rate. l = c (w - 1) / (w + 1) avoids singular leading
+        coefficients.
         """
-        powers = self._powers(at, rates)
+        powers = self._powers(point_indices, rates)
         degree, size = len(powers) - 1, powers.shape[-1]
-        scale = NONE * self._typical(at, rates)
+        scale = REGULAR_POINT * self._typical(point_indices, rates)
         in_w = np.zeros_like(powers)
-        for b, factors in enumerate(_transform(degree)):
+        for b, factors in enumerate(_cayley_coefficients(degree)):
             in_w += factors[:, None, None, None] * powers[b] * (scale**b)[:, None, None]
-        companion = np.zeros((len(at), degree * size, degree * size), dtype=np.complex128)
+        companion = np.zeros((len(point_indices), degree * size, degree * size), dtype=np.complex128)
         companion[:, : (degree - 1) * size, size:] = np.eye((degree - 1) * size)
         companion[:, (degree - 1) * size :] = -np.linalg.solve(in_w[-1], np.concatenate(list(in_w[:-1]), -1))
         w, basis = np.linalg.eig(companion)
-        far = np.abs(w + 1.0) < 1.0 / INFINITE
+        far = np.abs(w + 1.0) < 1.0 / INFINITE_RATIO
         exponents = np.where(far, np.inf, scale[:, None] * (w - 1.0) / np.where(far, 1.0, w + 1.0))
         order = np.argsort(np.where(far, 2, exponents.real >= 0.0), 1, kind="stable")
         exponents, vectors = (
@@ -93,7 +94,7 @@ class Exponentials:
 
 
 @lru_cache(maxsize=8)
-def _transform(degree: int) -> Array:
+def _cayley_coefficients(degree: int) -> Array:
     """The coefficients of (w - 1)^b (w + 1)^(degree - b), by rising powers of w: (b, power)."""
     both = [(np.poly1d([1.0, -1.0]) ** b * np.poly1d([1.0, 1.0]) ** (degree - b)).coeffs for b in range(degree + 1)]
     return np.array(both)[:, ::-1]

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature
-from pinnkan.solver.verify.stability import Null
+from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature
+from pinnkan.solver.verify.stability import NearNull
 from pinnkan.verdict.records import Reason
 
 #: A squared residual that keeps this share when every interval is halved does not come from the knots: the equation and
 #: its conditions contradict each other. At a jump of the data it keeps 0.5 to 0.8.
-STANDS = 0.95
+PERSISTENT_SHARE = 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class Objection:
 
 
 @dataclass(frozen=True, eq=False)
-class Spaces:
+class SpacePair:
     """The spline space of a solution on all coordinates, its coefficients, and the space with its intervals ``halved``.
 
     ``nulls``: the near-null function of each, if known; ``losses``: mean squared residuals before and after correction.
@@ -48,7 +48,7 @@ class Spaces:
     space: Space
     coefficients: Array
     halved: Space
-    nulls: tuple[Null, Null] | None
+    nulls: tuple[NearNull, NearNull] | None
     losses: tuple[float, float]
 
     @property
@@ -57,7 +57,7 @@ class Spaces:
         return self.nulls is not None and self.nulls[1].sigma == 0.0
 
 
-def freely(share: float, which: str = "") -> Objection:
-    """The objection that a function may be added whose residual is a ``share`` of its terms; ``which``: text."""
-    detail = f"a function{which} exists whose residual is {share:.0e} of its terms: it may be added almost freely"
+def free_function_objection(share: float, description: str = "") -> Objection:
+    """The objection that a function may be added whose residual is a ``share`` of its terms; ``description``: text."""
+    detail = f"a function{description} exists whose residual is {share:.0e} of its terms: it may be added almost freely"
     return Objection(None, float("inf"), Reason.RANK_DEFICIENT, detail)

@@ -21,44 +21,46 @@ from pinnkan.problem.expressions.functions import Magnitude
 from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Point, Whole
-from pinnkan.solver.verify.sides import Sides
+from pinnkan.solver.verify.side_stability import SideStability
 from pinnkan.solver.verify.symbol import (
-    Weights,
-    directions,
-    entering,
-    growth,
-    is_expanded,
-    is_growing,
-    is_one,
-    modes,
+    FrozenEquations,
+    are_roots_constant,
+    entering_mode_count,
+    finest_wave_rates,
+    has_unbounded_growth,
+    is_determinant_affordable,
+    side_modes,
+    wave_directions,
 )
 
 #: Points of a slab, half of them as dense as its knots; points of a side; points between two degenerate planes.
-LOOKED_AT, ON_SIDES, BETWEEN = 400, 64, 8
+SLAB_POINTS, SIDE_POINTS, STRIP_POINTS = 400, 64, 8
 #: A property holds if it does for the solution, with so many estimated errors added and subtracted, and with
 #: coefficients that depend on it changed by the tolerance times their largest value.
-WITHIN = 3.0
+ERROR_MARGIN = 3.0
 #: A coefficient below this share of its largest value is zero: sin(pi) is 1e-16.
-NOTHING = 1e-12
+ZERO_SHARE = 1e-12
 #: Random values put in for coefficients that vary, to test whether the leading roots depend on them.
-STAND_INS = 6
+RANDOM_VALUES = 6
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class SampledJets:
     """Points (point, coordinate), jets of each equation there (point, jet), and largest values of each coefficient."""
 
     points: Array
     jets: tuple[Array, ...]
     largest: tuple[Array, ...]
 
-    def at(self, numbers: np.ndarray) -> "Look":
+    def at(self, numbers: np.ndarray) -> "SampledJets":
         """The points with these numbers only."""
-        return Look(self.points[numbers], tuple(j[numbers] for j in self.jets), self.largest)
+        return SampledJets(self.points[numbers], tuple(j[numbers] for j in self.jets), self.largest)
 
-    def moved(self, by: Sequence[Array], times: float) -> "Look":
-        """The same points with ``times`` other jets added."""
-        return Look(self.points, tuple(a + times * b for a, b in zip(self.jets, by, strict=True)), self.largest)
+    def moved(self, perturbation: Sequence[Array], factor: float) -> "SampledJets":
+        """The same points with ``factor`` other jets added."""
+        return SampledJets(
+            self.points, tuple(a + factor * b for a, b in zip(self.jets, perturbation, strict=True)), self.largest
+        )
 
 
 class Posedness:
@@ -68,12 +70,12 @@ class Posedness:
         self.model, self.equations, self.problem = model, model.equations, model.problem
         self.space, self.unknowns = self.problem.space_dimension, len(self.problem.unknowns)
         evolves = self.problem.time_axis is not None and self.space > 0
-        self.is_asked = evolves and is_expanded(e.jets for e in self.equations)
+        self.is_asked = evolves and is_determinant_affordable(e.jets for e in self.equations)
 
     @cached_property
     def directions(self) -> list[tuple[float, ...]]:
-        """See :func:`pinnkan.solver.verify.symbol.directions`."""
-        return directions(self.problem.box.lengths[:-1])
+        """See :func:`pinnkan.solver.verify.symbol.wave_directions`."""
+        return wave_directions(self.problem.box.lengths[:-1])
 
     @cached_property
     def sides(self) -> dict[Side, int]:
@@ -88,15 +90,15 @@ class Posedness:
         """Whether variable coefficients change the leading roots; in Burgers' equation and in flow they do not."""
         generator, weights = np.random.default_rng(0), []
         for equation in self.equations:
-            values = generator.standard_normal((STAND_INS, len(equation.jets)))
+            values = generator.standard_normal((RANDOM_VALUES, len(equation.jets)))
             values[0] = 0.0
             for k, slope in enumerate(equation.slopes):
                 if slope.is_number:
                     values[:, k] = float(slope)
             weights.append((equation.jets, values))
-        waves = (growth(weights, self.unknowns, direction) for direction in self.directions)
-        across = (modes(weights, self.unknowns, axis) for axis in {side.axis for side in self.sides})
-        return not all(is_one(roots, STAND_INS) for each in (waves, across) for roots in each)
+        waves = (finest_wave_rates(weights, self.unknowns, direction) for direction in self.directions)
+        across = (side_modes(weights, self.unknowns, axis) for axis in {side.axis for side in self.sides})
+        return not all(are_roots_constant(roots, RANDOM_VALUES) for each in (waves, across) for roots in each)
 
     @cached_property
     def planes(self) -> tuple[tuple[float, ...], ...]:
@@ -116,10 +118,10 @@ class Posedness:
         if not self.is_asked or not (is_first or self.varies):
             return ""
         inside = self._points(field, slab)
-        sides = {side: slab.pieces[side].sample(ON_SIDES if self.varies else 1, kronecker) for side in self.sides}
+        sides = {side: slab.pieces[side].sample(SIDE_POINTS if self.varies else 1, kronecker) for side in self.sides}
         look, first = self._look(field, np.concatenate([inside, *sides.values()])), len(inside)
         for direction in self.directions:
-            grows = partial(is_growing, size=self.unknowns, direction=direction)
+            grows = partial(has_unbounded_growth, size=self.unknowns, direction=direction)
             found = self._first(look.at(np.arange(first)), error, grows)
             if found is not None:
                 return f"waves grow the faster the finer they are, without bound, near {self.problem.at(found)}"
@@ -129,46 +131,51 @@ class Posedness:
             if found is not None:
                 place = self.problem.at(found)
                 return f"more enters through the side than its conditions hold ({number or 'none'}), near {place}"
-        return Sides(self.model).unbounded(field, np.array(slab.box.ranges))
+        return SideStability(self.model).unbounded(field, np.array(slab.box.ranges))
 
-    def _has_too_few(self, weights: Weights, side: Side, number: int) -> np.ndarray:
+    def _has_too_few(self, weights: FrozenEquations, side: Side, number: int) -> np.ndarray:
         """Whether a side with ``number`` conditions asks for more: (point,)."""
-        return np.asarray(entering(weights, self.unknowns, side.axis, side.end) > number)
+        return np.asarray(entering_mode_count(weights, self.unknowns, side.axis, side.end) > number)
 
-    def _first(self, look: Look, error: Field | None, holds: Callable[[Weights], np.ndarray]) -> Array | None:
+    def _first(
+        self, look: SampledJets, error: Field | None, holds: Callable[[FrozenEquations], np.ndarray]
+    ) -> Array | None:
         """The earliest point at which a property holds for all solutions within the error, or None."""
         found = np.flatnonzero(holds(self._weights(look)))
         if not len(found):
             return None
         look = look.at(found)
         by, off = self._error(look, error), self.problem.solver.tolerance
-        others = [self._weights(look.moved(by, times)) for times in (WITHIN, -WITHIN)]
+        others = [self._weights(look.moved(by, times)) for times in (ERROR_MARGIN, -ERROR_MARGIN)]
         others += [self._weights(look, share) for share in (off, -off)]
         points = look.points[np.logical_and.reduce([holds(weights) for weights in others])]
         return points[np.argmin(points[:, -1])] if len(points) else None
 
-    def _weights(self, look: Look, off: float = 0.0) -> Weights:
-        """The derivatives dF/djet, without rounding; ``off``: change of those that depend on it, over the largest."""
+    def _weights(self, look: SampledJets, perturbation: float = 0.0) -> FrozenEquations:
+        """The derivatives dF/djet, without rounding.
+
+        ``perturbation``: change of those that depend on it, over the largest.
+        """
         out = []
         for e, jets, most in zip(self.equations, look.jets, look.largest, strict=True):
             bends = [bool(slope.free_symbols & set(e.symbols)) for slope in e.slopes]
-            weights = e.linearise_numpy(look.points, jets)[1] + off * most * bends
-            kept = np.isfinite(weights) & (np.abs(weights) > NOTHING * most)
+            weights = e.linearise_numpy(look.points, jets)[1] + perturbation * most * bends
+            kept = np.isfinite(weights) & (np.abs(weights) > ZERO_SHARE * most)
             out.append((e.jets, np.where(kept, weights, 0.0)))
         return out
 
-    def _look(self, field: Field, points: Array) -> Look:
+    def _look(self, field: Field, points: Array) -> SampledJets:
         jets = self._jets(field, points)
         weights = (e.linearise_numpy(points, j)[1] for e, j in zip(self.equations, jets, strict=True))
         largest = (np.abs(np.where(np.isfinite(w), w, 0.0)).max(0, initial=0.0) for w in weights)
-        return Look(points, jets, tuple(largest))
+        return SampledJets(points, jets, tuple(largest))
 
     def _jets(self, field: Field, points: Array) -> tuple[Array, ...]:
         orders = sorted({jet.order for equation in self.equations for jet in equation.jets})
         values = field(points, orders)
         return tuple(picked(values, orders, e.jets) for e in self.equations)
 
-    def _error(self, look: Look, error: Field | None) -> Sequence[Array]:
+    def _error(self, look: SampledJets, error: Field | None) -> Sequence[Array]:
         """The jets of the estimated error at the same points."""
         if error is not None:
             return self._jets(error, look.points)
@@ -178,13 +185,13 @@ class Posedness:
         """Points spread over a slab, over the cells of the field, and between planes where coefficients vanish."""
         if not self.varies:
             return slab.sample(1, kronecker)
-        units = kronecker(LOOKED_AT // 2, self.problem.dimension)
+        units = kronecker(SLAB_POINTS // 2, self.problem.dimension)
         knots = [field.breaks(i) for i in range(self.space)]
         cells = [np.interp(u * (len(k) - 1), np.arange(len(k)), k) for u, k in zip(units.T, knots, strict=False)]
         low, high = slab.box.ranges[-1]
-        parts = [slab.sample(LOOKED_AT // 2, kronecker), np.stack([*cells, low + (high - low) * units[:, -1]], -1)]
+        parts = [slab.sample(SLAB_POINTS // 2, kronecker), np.stack([*cells, low + (high - low) * units[:, -1]], -1)]
         for box in self._strips(slab):
-            parts.append(box[:, 0] + (box[:, 1] - box[:, 0]) * kronecker(BETWEEN, len(box)))
+            parts.append(box[:, 0] + (box[:, 1] - box[:, 0]) * kronecker(STRIP_POINTS, len(box)))
         points = np.concatenate(parts)
         return points[slab.contains(points)]
 

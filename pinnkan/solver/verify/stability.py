@@ -14,32 +14,37 @@ import numpy as np
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.solver.linear.mass import Mass
-from pinnkan.solver.linear.solver import UNIT, LinearSolver
-from pinnkan.solver.verify.images import missing, roughness, rounding_along
-from pinnkan.solver.verify.least_seen import BLOCK, LeastSeen, LeastSeenSquared, seen_by
+from pinnkan.solver.linear.mass_matrix import MassMatrix
+from pinnkan.solver.linear.solver import ROUNDING_UNIT, LinearSolver
+from pinnkan.solver.verify.images import residual_product, roughness, rounding_product
+from pinnkan.solver.verify.singular_vectors import (
+    BLOCK_SIZE,
+    NormalSingularVectorSearch,
+    SingularVectorSearch,
+    stability_rows,
+)
 
 #: A function whose residual is below this share of its terms is free on any knots: that is hardly more than rounding.
-LOST = 1e-13
+FREE_SHARE = 1e-13
 #: Rows from which on vectors are sought with J^T J v first: the same values in half of the time in the plane.
-SQUARED_FROM = 20_000
+MIN_SQUARED_ROWS = 20_000
 #: A value has settled when the halved space has no less than this share: singular points fall to 0.8 on every level.
-SETTLED = 2.0 / 3.0
+SETTLED_RATIO = 2.0 / 3.0
 #: A vector is unresolved if more than the first share of J v lies outside the spline space, resolved if less than the
 #: second; its value drops at once below the third share of the coarser one, as for waves of Helmholtz's equation,
 #: unless it is below the last share of its terms, as for waves that a transport carries around a circle.
-UNRESOLVED, SMOOTH, FALLEN, TINY = 0.5, 0.2, 0.05, 1e-8
+UNRESOLVED_ROUGHNESS, RESOLVED_ROUGHNESS, DROP_RATIO, TRANSPORT_SHARE = 0.5, 0.2, 0.05, 1e-8
 #: Residual over terms below which preconditioned iteration may miss the least vector: 2e-9, by a dense matrix 1.5e-10.
-DOUBTFUL = 1e-8
+DOUBTFUL_SHARE = 1e-8
 #: Most multiplications of a factor that is made for a closer search then: some seconds.
-DEAR = 5e10
+MAX_FACTOR_WORK = 5e10
 #: Residual over terms above which one closer solve also finds what a step has missed of similar vectors; below it J^T J
 #: does not see these, and they are sought, which takes as long as all before.
-KNOWN = 1e-6
+SQUARED_VISIBLE_SHARE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Left:
+class MissedPart:
     """What a step has not found: the ``size`` and coefficients of that ``function``."""
 
     size: float = 0.0
@@ -47,13 +52,13 @@ class Left:
 
 
 @dataclass(frozen=True, eq=False)
-class LeftBySteps:
+class MissedPartSearch:
     """The search for what a step has missed of the ``least`` determined vector and others; it comes with its residual.
 
     ``share``: of its terms; ``look``: where it was found, from vectors ``start``; ``free``: numbers of coefficients.
     """
 
-    look: LeastSeen
+    look: SingularVectorSearch
     least: tuple[Array, float]
     share: float
     start: Array
@@ -67,30 +72,30 @@ class LeftBySteps:
     @cached_property
     def vectors(self) -> list[tuple[Array, float]]:
         """The least determined vector, and similar ones that J^T J does not see, orthonormal, with residuals."""
-        if not self.are_iterated or self.share > KNOWN:
+        if not self.are_iterated or self.share > SQUARED_VISIBLE_SHARE:
             return [self.least]
         return self.look.alike(self.start, self.least[0][:, None])
 
-    def left(self, step: Array) -> Left:
+    def left(self, step: Array) -> MissedPart:
         """Return what a ``step`` has missed of the least determined vectors and, by a closer solve, of all others.
 
         Steps of conjugate gradients end small where the preconditioner takes a residual for solved: of cos(26 pi x - 16
         pi y) in u_x + 1.618 u_y + u / 100 an eighth of the solution was missing.
         """
         equations, function, own = self.look.equations, np.zeros(step.size), step.reshape(-1)[self.free]
-        found, seen = np.zeros(len(own)), seen_by(equations)
+        found, seen = np.zeros(len(own)), stability_rows(equations)
         for vector, size in self.vectors:
-            found -= missing(seen, vector, own) / size**2 * vector
+            found -= residual_product(seen, vector, own) / size**2 * vector
         if self.are_iterated:
             images = equations.apply((own + found)[:, None])
             residuals = [r.residual[..., :1] + i for r, i in zip(equations.rows, images, strict=True)]
             found -= equations.closer(equations.gradient(residuals))[:, 0]
         function[self.free] = found
-        return Left(float(self.look.weigh.norms(found[:, None])[0]), function.reshape(step.shape))
+        return MissedPart(float(self.look.weigh.norms(found[:, None])[0]), function.reshape(step.shape))
 
 
 @dataclass(frozen=True, eq=False)
-class Null:
+class NearNull:
     """The near-null function of a space: of size one, with the least residual, ``sigma``; zero if that is rounding.
 
     ``rough``: the share of its image outside the space; ``noise``: a bound of the multiple of it that rounding of the
@@ -103,19 +108,19 @@ class Null:
     noise: float = 0.0
     function: Array | None = None
     share: float = 1.0
-    search: LeftBySteps | None = None
+    search: MissedPartSearch | None = None
     step: Array | None = None
     noise_by_row: Callable[[], float] = lambda: 0.0
 
     @cached_property
-    def left(self) -> Left:
+    def left(self) -> MissedPart:
         """What is to be added to the step; nothing where the function is free."""
-        is_free = self.share < LOST
-        return Left() if is_free or self.search is None or self.step is None else self.search.left(self.step)
+        is_free = self.share < FREE_SHARE
+        return MissedPart() if is_free or self.search is None or self.step is None else self.search.left(self.step)
 
 
 @dataclass(frozen=True)
-class Stability:
+class StabilityComparison:
     """The smallest singular values in two spaces: ``solved`` and ``halved``.
 
     ``settled``: whether they agree, or (``at_once``) the second has dropped because its function is resolved for the
@@ -129,95 +134,101 @@ class Stability:
     is_fresh: bool = False
 
 
-def stability(solved: Null, halved: Null) -> Stability:
+def compare_stability(solved_near_null: NearNull, halved_near_null: NearNull) -> StabilityComparison:
     """Compare the near-null functions of a space and of the one with its intervals halved."""
-    agree = halved.sigma >= SETTLED * solved.sigma
-    falls = halved.sigma < FALLEN * solved.sigma and halved.share > TINY
-    resolved = not agree and solved.rough() > UNRESOLVED and halved.rough() < SMOOTH
-    settled = halved.sigma > 0.0 and (agree or (falls and resolved))
-    return Stability(solved.sigma, halved.sigma, settled, falls and resolved, not settled and (resolved or falls))
+    agree = halved_near_null.sigma >= SETTLED_RATIO * solved_near_null.sigma
+    falls = halved_near_null.sigma < DROP_RATIO * solved_near_null.sigma and halved_near_null.share > TRANSPORT_SHARE
+    resolved = (
+        not agree and solved_near_null.rough() > UNRESOLVED_ROUGHNESS and halved_near_null.rough() < RESOLVED_ROUGHNESS
+    )
+    settled = halved_near_null.sigma > 0.0 and (agree or (falls and resolved))
+    return StabilityComparison(
+        solved_near_null.sigma, halved_near_null.sigma, settled, falls and resolved, not settled and (resolved or falls)
+    )
 
 
-def least_determined(
-    equations: LinearSolver,
+def find_near_null(
+    solver: LinearSolver,
     space: Space,
-    at: Array,
+    coefficients: Array,
     step: Array | None = None,
-    known: Array | None = None,
-    counted: Sequence[float] | None = None,
-) -> Null:
-    """Return the near-null function of a space, zero where conditions fix it, for rows made at coefficients ``at``.
+    near_null_start: Array | None = None,
+    unknown_weights: Sequence[float] | None = None,
+) -> NearNull:
+    """Return the near-null function of a space, zero where fixed, for rows at ``coefficients``.
 
-    ``step``: the one solved for with these rows; ``known``: such a function of a coarser space, to start from as well;
-    ``counted``: the weights of the unknowns in the norm, else one.
+    ``step``: the one solved for with these rows; ``near_null_start``: such a function of a coarser space, to start from
+    as well; ``unknown_weights``: the weights of the unknowns in the norm, else one.
 
     Raises:
         OutOfTimeError: by the clock of the solver, it could not end in time.
     """
-    count = sum(r.count for r in equations.rows if isinstance(r, TensorRows))
-    with equations.clock.working(f"stability by {type(equations).__name__}", max(count, 1)):
-        return _least_determined(equations, space, at, step, known, counted, count > SQUARED_FROM)
+    count = sum(r.count for r in solver.rows if isinstance(r, TensorRows))
+    with solver.clock.working(f"stability by {type(solver).__name__}", max(count, 1)):
+        return _find_near_null(
+            solver, space, coefficients, step, near_null_start, unknown_weights, count > MIN_SQUARED_ROWS
+        )
 
 
-def _least_determined(
-    equations: LinearSolver,
+def _find_near_null(
+    solver: LinearSolver,
     space: Space,
-    at: Array,
+    coefficients: Array,
     step: Array | None,
-    known: Array | None,
-    counted: Sequence[float] | None,
+    near_null_start: Array | None,
+    unknown_weights: Sequence[float] | None,
     many: bool,
-) -> Null:
+) -> NearNull:
     """The same; with ``many`` rows by J^T J v."""
-    free = equations.ordering.free.cpu().numpy()
-    weigh = Mass(space, free, np.ones(space.unknowns) if counted is None else np.square(counted))
-    start = np.random.default_rng(0).standard_normal((len(free), min(BLOCK, len(free))))
+    free = solver.ordering.free.cpu().numpy()
+    weigh = MassMatrix(space, free, np.ones(space.unknowns) if unknown_weights is None else np.square(unknown_weights))
+    start = np.random.default_rng(0).standard_normal((len(free), min(BLOCK_SIZE, len(free))))
     for _ in range(2):
-        start = equations.precondition(weigh(start))
+        start = solver.precondition(weigh(start))
         size = float(np.abs(start).max())
         if not 0.0 < size < np.inf:  # of exp(u_xx) = 0 the rows are nothing at last
-            return Null(0.0, lambda: 1.0, share=UNIT)
+            return NearNull(0.0, lambda: 1.0, share=ROUNDING_UNIT)
         start /= size
-    look = (LeastSeenSquared if many else LeastSeen)(equations, weigh)
+    look = (NormalSingularVectorSearch if many else SingularVectorSearch)(solver, weigh)
     vector, sigma = look.found(start)
-    if known is not None:
-        begun = known.reshape(-1)[free][:, None]
-        if look.sigma_of(begun) < SETTLED * sigma:
+    if near_null_start is not None:
+        begun = near_null_start.reshape(-1)[free][:, None]
+        if look.sigma_of(begun) < SETTLED_RATIO * sigma:
             vector, sigma = look.found(np.concatenate([begun, start], 1))
-    closer, floor = LeastSeen(equations, weigh), equations.floor(vector)
-    if floor < sigma < DOUBTFUL / UNIT * floor and closer.is_small:
+    closer, floor = SingularVectorSearch(solver, weigh), solver.floor(vector)
+    if floor < sigma < DOUBTFUL_SHARE / ROUNDING_UNIT * floor and closer.is_small:
         vector, sigma = closer.found(np.concatenate([vector[:, None], closer.of_all()], 1))
-        floor = equations.floor(vector)
-    elif floor < sigma < DOUBTFUL / UNIT * floor and equations.sharpen(DEAR):
+        floor = solver.floor(vector)
+    elif floor < sigma < DOUBTFUL_SHARE / ROUNDING_UNIT * floor and solver.sharpen(MAX_FACTOR_WORK):
         vector, sigma = look.found(np.concatenate([vector[:, None], start], 1))
-        floor = equations.floor(vector)
-    return _null(look, space, at, step, start, (vector, sigma), floor)
+        floor = solver.floor(vector)
+    return _near_null(look, space, coefficients, step, start, (vector, sigma), floor)
 
 
-def _null(
-    look: LeastSeen,
+def _near_null(
+    vector_search: SingularVectorSearch,
     space: Space,
-    at: Array,
+    coefficients: Array,
     step: Array | None,
-    start: Array,
-    least: tuple[Array, float],
+    start_vectors: Array,
+    near_null: tuple[Array, float],
     floor: float,
-) -> Null:
-    """The description of the ``least`` determined vector, where rounding leaves ``floor`` of its image."""
-    (vector, sigma), equations = least, look.equations
+) -> NearNull:
+    """The description of the ``near_null`` determined vector, where rounding leaves ``floor`` of its image."""
+    (vector, sigma), equations = near_null, vector_search.equations
     free = equations.ordering.free.cpu().numpy()
     function = np.zeros(space.size)
     function[free] = vector
     if not sigma > floor:
-        return Null(0.0, lambda: 1.0, function=function.reshape(space.shape), share=UNIT)
-    share = UNIT * sigma / floor
-    own, seen = at.reshape(-1)[free], seen_by(equations)
+        return NearNull(0.0, lambda: 1.0, function=function.reshape(space.shape), share=ROUNDING_UNIT)
+    share = ROUNDING_UNIT * sigma / floor
+    own, seen = coefficients.reshape(-1)[free], stability_rows(equations)
     noise = float(equations.floor(own) / np.sqrt(len(free)) / sigma)
     rough = cache(partial(roughness, seen, vector))
-    search = None if step is None else LeftBySteps(look, least, share, start, free)
+    search = None if step is None else MissedPartSearch(vector_search, near_null, share, start_vectors, free)
 
     def by_row() -> float:
         rows = sum(block.residual.shape[:-1].numel() for block in seen.rows)
-        return min(noise, float(np.sqrt(rows / len(free))) * rounding_along(seen, own, vector) / sigma**2)
+        return min(noise, float(np.sqrt(rows / len(free))) * rounding_product(seen, own, vector) / sigma**2)
 
-    return Null(sigma, rough, noise, function.reshape(space.shape), share, search, step, by_row)
+    return NearNull(sigma, rough, noise, function.reshape(space.shape), share, search, step, by_row)

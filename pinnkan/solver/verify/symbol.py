@@ -21,28 +21,28 @@ from pinnkan.kan.field import Array, Complex, Jets, jets_at
 from pinnkan.problem.statement import Jet
 
 #: For each equation its jets and dF/djet (point, jet), zero where that is rounding.
-Weights = Sequence[tuple[Sequence[Jet], Array]]
+FrozenEquations = Sequence[tuple[Sequence[Jet], Array]]
 #: The leading roots of a determinant for a large second variable, see :func:`leading`.
-Roots = Iterator[tuple[np.ndarray, float, Complex]]
+LeadingRoots = Iterator[tuple[np.ndarray, float, Complex]]
 #: By the powers of two variables: coefficients (point,), and the sums of the moduli of their summands.
 Polynomial = Mapping[tuple[int, int], tuple[Complex, Array]]
 #: Components of wave directions, up to sign, by the number of coordinates of space.
-COMPONENTS = {1: (1.0,), 2: (-1.0, -0.5, 0.0, 0.5, 1.0), 3: (-1.0, 0.0, 1.0)}
+DIRECTION_COMPONENTS = {1: (1.0,), 2: (-1.0, -0.5, 0.0, 0.5, 1.0), 3: (-1.0, 0.0, 1.0)}
 #: Limits of a determinant that is expanded: sets of columns over all rows, as of seven coupled unknowns; unknowns.
-MOST_SETS, MOST_UNKNOWNS = 127, 12
+MAX_COLUMN_SETS, MAX_UNKNOWNS = 127, 12
 #: A coefficient below this share of the moduli of its summands is zero.
 ROUNDED = 1e-9
 #: The real part of a root is zero below the first share of its modulus; of d roots below the second to the power 1/d.
-SHARE, APART = 1e-3, 1e-13
+MIN_REAL_SHARE, ROOT_PRECISION = 1e-3, 1e-13
 
 
-def frozen(equations: Sequence[CompiledEquation], field: Jets | None, points: Array) -> Weights:
+def frozen_equations(equations: Sequence[CompiledEquation], field: Jets | None, points: Array) -> FrozenEquations:
     """Return equations linearised at a field (None: zero), with coefficients at some points; zero where not finite."""
     slopes = [e.linearise_numpy(points, jets_at(field, points, e.jets))[1] for e in equations]
     return [(e.jets, np.where(np.isfinite(w), w, 0.0)) for e, w in zip(equations, slopes, strict=True)]
 
 
-def directions(lengths: Array) -> list[tuple[float, ...]]:
+def wave_directions(lengths: Array) -> list[tuple[float, ...]]:
     """Directions of waves, in units of the ``lengths`` of a domain, one of each opposite pair.
 
     In more than three coordinates: along each of them, and all together.
@@ -50,35 +50,43 @@ def directions(lengths: Array) -> list[tuple[float, ...]]:
     count = len(lengths)
     if count == 0:
         return [()]
-    along = [*np.eye(count), np.ones(count)] if count > max(COMPONENTS) else product(COMPONENTS[count], repeat=count)
+    along = (
+        [*np.eye(count), np.ones(count)]
+        if count > max(DIRECTION_COMPONENTS)
+        else product(DIRECTION_COMPONENTS[count], repeat=count)
+    )
     each = map(np.array, along)
     forward = [d for d in each if np.abs(d).max(initial=0.0) == 1.0 and d[np.flatnonzero(d)[0]] > 0.0]
     return [tuple(map(float, d / lengths)) for d in forward]
 
 
-def growth(weights: Weights, size: int, direction: Sequence[float]) -> Roots:
+def finest_wave_rates(weights: FrozenEquations, size: int, direction: Sequence[float]) -> LeadingRoots:
     """The leading rates of ever finer waves exp(s t + i k n . x), n the ``direction``; ``size``: number of unknowns."""
-    return leading(_dispersion(weights, size, direction))
+    return leading_roots(_dispersion(weights, size, direction))
 
 
-def is_growing(weights: Weights, size: int, direction: Sequence[float]) -> np.ndarray:
+def has_unbounded_growth(weights: FrozenEquations, size: int, direction: Sequence[float]) -> np.ndarray:
     """Whether growth rates of waves in a direction are unbounded as these become finer: (point,)."""
     found = np.zeros(len(weights[0][1]), dtype=bool)
-    for at, _, roots in growth(weights, size, direction):
+    for at, _, roots in finest_wave_rates(weights, size, direction):
         found[at] |= (roots.real > _real_share(roots) * np.abs(roots)).any(1)
     return found
 
 
-def fastest(
-    weights: Weights, size: int, direction: Sequence[float], numbers: Sequence[float], turning: bool = False
+def largest_wave_rates(
+    weights: FrozenEquations,
+    size: int,
+    direction: Sequence[float],
+    wave_numbers: Sequence[float],
+    keep_imaginary: bool = False,
 ) -> Complex:
-    """The rates s of largest real part of waves exp(s t + i k n . x), k one of the ``numbers``: (number, point).
+    """The rates s of largest real part of waves exp(s t + i k n . x), k one of the ``wave_numbers``: (number, point).
 
-    Minus infinity where nothing evolves; real where growth may be rounding, unless ``turning``.
+    Minus infinity where nothing evolves; real where growth may be rounding, unless ``keep_imaginary``.
     """
-    first, owner = distinct(weights)  # equal coefficients are computed once
+    first, owner = distinct_points(weights)  # equal coefficients are computed once
     polynomial = _dispersion([(jets, w[first]) for jets, w in weights], size, direction)
-    k = np.asarray(numbers, dtype=np.float64)[:, None]
+    k = np.asarray(wave_numbers, dtype=np.float64)[:, None]
     out = np.full((len(k), len(first)), -np.inf, dtype=np.complex128)
     if not polynomial:
         return out[:, owner]
@@ -92,39 +100,39 @@ def fastest(
     degree = np.where(coefficients.any(-1), last, 0)
     for d in set(degree.ravel()) - {0}:
         at = degree == d
-        roots = _roots(coefficients[at][:, : d + 1])
+        roots = _polynomial_roots(coefficients[at][:, : d + 1])
         best = np.take_along_axis(roots, np.argmax(roots.real, 1)[:, None], 1)[:, 0]
-        grows = turning | (best.real > APART ** (1.0 / d) * np.abs(best))
+        grows = keep_imaginary | (best.real > ROOT_PRECISION ** (1.0 / d) * np.abs(best))
         out[at] = np.where(grows, best, best.real)
     return out[:, owner]
 
 
-def distinct(*parts: Weights) -> tuple[np.ndarray, np.ndarray]:
+def distinct_points(*parts: FrozenEquations) -> tuple[np.ndarray, np.ndarray]:
     """The first points at which coefficients differ, and for each point the number of the one that it equals."""
     every = np.concatenate([w for part in parts for _, w in part], 1)
     _, first, owner = np.unique(every, axis=0, return_index=True, return_inverse=True)
     return first, owner.ravel()
 
 
-def modes(weights: Weights, size: int, axis: int) -> Roots:
+def side_modes(weights: FrozenEquations, size: int, axis: int) -> LeadingRoots:
     """The leading exponents l along a coordinate of exp(s t + l x) for large s."""
 
     def powers(jet: Jet) -> tuple[int, int] | None:
         along = jet.order[axis]
         return (along, jet.order[-1]) if jet.total == along + jet.order[-1] else None
 
-    return leading(determinant(symbol(weights, size, powers, lambda jet: 1.0)))
+    return leading_roots(determinant(symbol(weights, size, powers, lambda jet: 1.0)))
 
 
-def entering(weights: Weights, size: int, axis: int, end: int) -> np.ndarray:
+def entering_mode_count(weights: FrozenEquations, size: int, axis: int, end: int) -> np.ndarray:
     """The number of modes that grow in time and decay from a side inwards, each needing a condition: (point,)."""
     count = np.zeros(len(weights[0][1]), dtype=np.int64)
-    for at, _, roots in modes(weights, size, axis):
+    for at, _, roots in side_modes(weights, size, axis):
         count[at] += ((1 - 2 * end) * roots.real < -_real_share(roots) * np.abs(roots)).sum(1)
     return count
 
 
-def is_one(roots: Roots, count: int) -> bool:
+def are_roots_constant(roots: LeadingRoots, count: int) -> bool:
     """Whether the roots are the same at all of ``count`` points."""
     found: dict[tuple[float, int], list[Complex]] = {}
     for _, exponent, each in roots:
@@ -132,7 +140,7 @@ def is_one(roots: Roots, count: int) -> bool:
     return all(len(each) == count and np.allclose(each, each[0]) for each in found.values())
 
 
-def _dispersion(weights: Weights, size: int, direction: Sequence[float]) -> Polynomial:
+def _dispersion(weights: FrozenEquations, size: int, direction: Sequence[float]) -> Polynomial:
     """The determinant of the symbol of waves exp(s t + i k n . x), by the powers of s and k."""
 
     def factor(jet: Jet) -> complex:
@@ -143,7 +151,10 @@ def _dispersion(weights: Weights, size: int, direction: Sequence[float]) -> Poly
 
 
 def symbol(
-    weights: Weights, size: int, powers: Callable[[Jet], tuple[int, int] | None], factor: Callable[[Jet], complex]
+    weights: FrozenEquations,
+    size: int,
+    powers: Callable[[Jet], tuple[int, int] | None],
+    factor: Callable[[Jet], complex],
 ) -> list[list[Polynomial]]:
     """The matrix (equation, unknown) of polynomials in two variables.
 
@@ -164,7 +175,7 @@ def determinant(matrix: Sequence[Sequence[Polynomial]]) -> Polynomial:
 
     Six unknowns that all occur in all equations have 64 minors, a chain of twenty has two in each row.
     """
-    order, sets = _sets([sum(1 << j for j, entry in enumerate(row) if entry) for row in matrix])
+    order, sets = _column_sets([sum(1 << j for j, entry in enumerate(row) if entry) for row in matrix])
     inversions = sum(a > b for k, a in enumerate(order) for b in order[k:])
     minors: dict[int, dict[tuple[int, int], tuple[Complex, Array]]] = {
         0: {(0, 0): (np.array(1.0 - 2.0 * (inversions % 2), dtype=np.complex128), np.array(1.0))}
@@ -182,13 +193,13 @@ def determinant(matrix: Sequence[Sequence[Polynomial]]) -> Polynomial:
     return minors.get((1 << len(matrix)) - 1, {})
 
 
-def is_expanded(equations: Iterable[Sequence[Jet]]) -> bool:
+def is_determinant_affordable(equations: Iterable[Sequence[Jet]]) -> bool:
     """Whether the determinant of the symbol of equations with these jets can be expanded in the time of a solve."""
     rows = [sum(1 << j for j in {jet.unknown for jet in jets}) for jets in equations]
-    return len(rows) <= MOST_UNKNOWNS and sum(map(len, _sets(rows, MOST_SETS)[1])) <= MOST_SETS
+    return len(rows) <= MAX_UNKNOWNS and sum(map(len, _column_sets(rows, MAX_COLUMN_SETS)[1])) <= MAX_COLUMN_SETS
 
 
-def _sets(rows: Sequence[int], most: float = math.inf) -> tuple[list[int], list[set[int]]]:
+def _column_sets(rows: Sequence[int], most: float = math.inf) -> tuple[list[int], list[set[int]]]:
     """An order of rows and, after each, the sets of columns that a nonzero product of entries can have used.
 
     Columns are bits. Rows that add the fewest columns come first; the search ends beyond ``most`` sets.
@@ -216,7 +227,7 @@ def _add(to: dict[tuple[int, int], tuple[Complex, Array]], at: tuple[int, int], 
     to[at] = (value, size) if before is None else (before[0] + value, before[1] + size)
 
 
-def leading(polynomial: Polynomial) -> Roots:
+def leading_roots(polynomial: Polynomial) -> LeadingRoots:
     """The roots of the first variable for a large second one, where they grow with it.
 
     Yields the numbers of points, the exponent p > 0, and z (point, root) of roots z k^p.
@@ -230,7 +241,7 @@ def leading(polynomial: Polynomial) -> Roots:
     patterns, owner = np.unique(top, axis=1, return_inverse=True)
     for k, pattern in enumerate(patterns.T):
         at = np.flatnonzero(owner.ravel() == k)
-        for first, last in _edges(pattern):
+        for first, last in _hull_edges(pattern):
             exponent = (pattern[first] - pattern[last]) / (last - first)
             if exponent <= 0.0:
                 continue
@@ -238,10 +249,10 @@ def leading(polynomial: Polynomial) -> Roots:
             coefficients = np.zeros((len(at), last - first + 1), dtype=np.complex128)
             for j in on:
                 coefficients[:, j - first] = polynomial[j, int(pattern[j])][0][at]
-            yield at, float(exponent), _roots(coefficients)
+            yield at, float(exponent), _polynomial_roots(coefficients)
 
 
-def _edges(pattern: np.ndarray) -> Iterator[tuple[int, int]]:
+def _hull_edges(pattern: np.ndarray) -> Iterator[tuple[int, int]]:
     """The edges of the upper hull of the points (j, pattern[j]) with pattern[j] >= 0."""
     points = [j for j in range(len(pattern)) if pattern[j] >= 0]
     while len(points) > 1:
@@ -251,7 +262,7 @@ def _edges(pattern: np.ndarray) -> Iterator[tuple[int, int]]:
         points = [i for i in others if i >= last]
 
 
-def _roots(coefficients: Complex) -> Complex:
+def _polynomial_roots(coefficients: Complex) -> Complex:
     """The roots of polynomials (point, power) with nonzero outer coefficients: (point, root)."""
     degree = coefficients.shape[1] - 1
     monic = coefficients[:, :-1] / coefficients[:, -1:]
@@ -268,4 +279,4 @@ def _roots(coefficients: Complex) -> Complex:
 
 def _real_share(roots: Complex) -> float:
     """The real part, over the modulus, from which on that of one of several roots (point, root) is no rounding."""
-    return max(SHARE, APART ** (1.0 / roots.shape[1]))
+    return max(MIN_REAL_SHARE, ROOT_PRECISION ** (1.0 / roots.shape[1]))

@@ -7,8 +7,8 @@ from plane_rows import difference, oblique, one, products, rows_of, waves
 
 from pinnkan.assembly.normal_matrix import banded_products
 from pinnkan.assembly.normal_matrix.banded_products import BandedProducts
-from pinnkan.assembly.normal_matrix.boxes import boxes
 from pinnkan.assembly.normal_matrix.matrix_free import MatrixFree
+from pinnkan.assembly.normal_matrix.separable_boxes import split_separable_boxes
 from pinnkan.assembly.tensor_rows import TensorRows
 
 
@@ -17,7 +17,7 @@ from pinnkan.assembly.tensor_rows import TensorRows
 def test_sums_of_few_products_need_no_points(periodic, at_once, monkeypatch):
     """Two blocks of rows of two unknowns, on lines and around circles."""
     monkeypatch.setattr(banded_products, "_is_worth_while", lambda rows, bases: True)
-    monkeypatch.setattr(banded_products, "AT_ONCE", at_once)
+    monkeypatch.setattr(banded_products, "BATCH_NUMBERS", at_once)
     rows = [rows_of(waves, one, waves, waves, periodic=periodic), rows_of(one, periodic=periodic)]
     rows[1] = TensorRows(rows[0].space, rows[0].tables, rows[1].jets, rows[1].weights, rows[1].residual)
     ours, theirs, chosen = products(rows, monkeypatch)
@@ -40,10 +40,10 @@ def test_other_weights_are_taken_at_the_points(weight, monkeypatch):
 
 def test_a_derivative_that_weighs_nothing_anywhere_has_a_place(monkeypatch):
     """As u_yy of u_xx*u_yy has where u is zero: it had ended in a traceback."""
-    monkeypatch.setattr(banded_products, "FEWEST", 1)
+    monkeypatch.setattr(banded_products, "MIN_POINTS", 1)
     monkeypatch.setattr(banded_products, "_is_worth_while", lambda *_: True)
     rows = [rows_of(one, lambda x, y: 0.0 * x * y)]
-    found, left = boxes(rows)
+    found, left = split_separable_boxes(rows)
     assert len(found) == 1
     assert not left
     values = torch.from_numpy(np.random.default_rng(0).standard_normal((*rows[0].space.shape, 1)))

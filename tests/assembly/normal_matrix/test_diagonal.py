@@ -9,7 +9,7 @@ from small_models import model_of
 from pinnkan.assembly import patch
 from pinnkan.assembly.normal_matrix.diagonal import diagonal_by_cells, diagonal_by_points
 from pinnkan.assembly.ordering import order_coefficients
-from pinnkan.assembly.patch import FleetingRows
+from pinnkan.assembly.patch import RecomputedRows
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.product.start import with_conditions
@@ -33,13 +33,13 @@ ALONE = (
 
 
 def rows_of(text, kept, monkeypatch, intervals=(20, 22), degree=10):
-    monkeypatch.setattr(patch, "KEPT", 10**9 if kept else 0)
-    monkeypatch.setattr("pinnkan.assembly.tensor_rows.AT_ONCE", 9000)  # some intervals at once
+    monkeypatch.setattr(patch, "MAX_KEPT_WEIGHTS", 10**9 if kept else 0)
+    monkeypatch.setattr("pinnkan.assembly.tensor_rows.BATCH_POINTS", 9000)  # some intervals at once
     model = model_of(text)
     space = Space(tuple(Axis(np.linspace(0.0, 1.0, n + 1), degree) for n in intervals), len(model.problem.unknowns))
     start, fixed = with_conditions(model, space, np.zeros(space.shape))
     rows = [p.rows(torch.from_numpy(start), [torch.from_numpy(start)]) for p in System(model, space).patches]
-    assert all(isinstance(r, FleetingRows) != kept for r in rows)
+    assert all(isinstance(r, RecomputedRows) != kept for r in rows)
     return rows, order_coefficients(space, fixed, CPU)
 
 

@@ -74,5 +74,5 @@ def test_the_reach_cell_by_cell_is_that_of_all_entries(name, monkeypatch):
     rows, space, fixed = rows_of(name)
     ordering = order_coefficients(space, fixed, CPU)
     one_by_one = [r.reach(ordering) for r in rows]
-    monkeypatch.setattr(tensor_rows, "JOINED", 1)
+    monkeypatch.setattr(tensor_rows, "MIN_FULL_SIZE", 1)
     assert [r.reach(ordering) for r in rows] == one_by_one

@@ -19,7 +19,7 @@ def difference(a, b):
 @pytest.mark.parametrize("case", CASES)
 def test_the_product_and_the_diagonal_are_those_of_the_jacobian(case, at_once, monkeypatch):
     """Interval by interval, and all at once; two blocks of rows add up."""
-    monkeypatch.setattr(matrix_free, "AT_ONCE", at_once)
+    monkeypatch.setattr(matrix_free, "BATCH_WEIGHTS", at_once)
     rows = [patch(case, scale).rows(coefficients(patch(case).space), []) for scale in (1.3, 0.2)]
     shape = rows[0].space.shape
     jacobian = torch.cat([jacobian_of(r) for r in rows])

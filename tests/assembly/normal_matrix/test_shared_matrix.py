@@ -13,12 +13,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from pinnkan.assembly import shared_rows
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.normal_matrix import banded_products
-from pinnkan.assembly.normal_matrix.grouped import TOGETHER
+from pinnkan.assembly.normal_matrix.grouped_tables import GROUP_INTERVALS
 from pinnkan.assembly.normal_matrix.matrix_free import MatrixFree
 from pinnkan.assembly.normal_matrix.shared_matrix import SharedMatrix, normal_matrix
 from pinnkan.assembly.ordering import order_coefficients
-from pinnkan.assembly.patch import FleetingRows, Patch
-from pinnkan.assembly.shared_rows import SharedFleetingRows, SharedRows, patches_of, ranges
+from pinnkan.assembly.patch import Patch, RecomputedRows
+from pinnkan.assembly.shared_rows import SharedRecomputedRows, SharedRows, equation_patches, split_evenly
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import gauss_table, point_table
@@ -27,7 +27,7 @@ from pinnkan.problem.statement import Equation, Jet
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
-    monkeypatch.setattr(shared_rows, "SHARED_FROM", 0)
+    monkeypatch.setattr(shared_rows, "MIN_SHARED_WEIGHTS", 0)
 
 
 def sides(alone, equation):
@@ -50,7 +50,7 @@ def test_the_product_and_the_diagonal_are_those_of_one_process(case, count):
     twice = [patch(case, scale).tensor_rows(alone.jets(c), []) for scale in (1.3, 0.2)]
     theirs = MatrixFree([*twice, *edges])
     with team_of(count):
-        ours = patches_of([alone.equation] * 2, alone.space, alone.tables, [1.3, 0.2])
+        ours = equation_patches([alone.equation] * 2, alone.space, alone.tables, [1.3, 0.2])
         matrix = normal_matrix([*(p.rows(c, []) for p in ours), *edges])
         assert isinstance(matrix, SharedMatrix)
         # Sums of a few hundred products in another order.
@@ -60,12 +60,12 @@ def test_the_product_and_the_diagonal_are_those_of_one_process(case, count):
 
 
 def test_all_parts_go_by_points_where_products_of_banded_matrices_round_too_much(monkeypatch):
-    monkeypatch.setattr(banded_products, "FEWEST", 1)
+    monkeypatch.setattr(banded_products, "MIN_POINTS", 1)
     alone = laplacian((8, 6))
     some = torch.from_numpy(np.random.default_rng(1).standard_normal((*alone.space.shape, 2)))
     theirs = MatrixFree([alone.tensor_rows(alone.jets(coefficients(alone.space)), [])])(some)
     with team_of(2):
-        (ours,) = patches_of([alone.equation], alone.space, alone.tables, [1.0])
+        (ours,) = equation_patches([alone.equation], alone.space, alone.tables, [1.0])
         matrix = normal_matrix([ours.rows(coefficients(alone.space), [])])
         banded = matrix(some)
         assert matrix.go_by_points()
@@ -92,7 +92,7 @@ def multiplications(counts, points, degree):
     Two orders of the last, three of the last but one, and of the first the sum of what it takes no derivatives of, and
     its own; there and back. Some intervals are taken as one, the last ones filled up.
     """
-    sizes, q = [min(TOGETHER, n) for n in counts], points
+    sizes, q = [min(GROUP_INTERVALS, n) for n in counts], points
     f, g, h = (degree + size for size in sizes)
     i, j, k = (-(-n // size) * size for n, size in zip(counts, sizes, strict=True))
     a, b = i + degree, j + degree
@@ -105,7 +105,7 @@ def test_a_product_costs_and_sends_what_the_documentation_says(count, largest):
     alone, degree = laplacian(), 5
     c = coefficients(alone.space)
     with team_of(count) as team:
-        patches = patches_of([alone.equation], alone.space, alone.tables, [1.0]) if count > 1 else [alone]
+        patches = equation_patches([alone.equation], alone.space, alone.tables, [1.0]) if count > 1 else [alone]
         matrix = normal_matrix([patches[0].rows(c, [])])
         own = matrix._shared.own if count > 1 else matrix
         here = c[: largest + degree].unsqueeze(-1)
@@ -114,7 +114,7 @@ def test_a_product_costs_and_sends_what_the_documentation_says(count, largest):
         assert counted.get_total_flops() == multiplications((largest, 6, 4), 4, degree)
         before, bytes_before = team.traffic.messages, team.traffic.bytes
         matrix(c.unsqueeze(-1))
-        layers = sum(r[1] - r[0] + degree for r in ranges(8, count)[1:])
+        layers = sum(r[1] - r[0] + degree for r in split_evenly(8, count)[1:])
         assert team.traffic.messages - before == 2 * 3 * (count - 1)
         heads = 2 * 200 * (count - 1)
         assert 0 <= team.traffic.bytes - bytes_before - 2 * 8 * layers * 11 * 9 <= heads
@@ -123,19 +123,19 @@ def test_a_product_costs_and_sends_what_the_documentation_says(count, largest):
 @pytest.mark.parametrize("count", [2, 3])
 def test_rows_that_weigh_with_numbers_are_kept_by_nobody_and_worked_out_by_each(count, monkeypatch):
     """Nothing as long as the points is sent when they are made: coefficients are."""
-    monkeypatch.setattr("pinnkan.assembly.patch.KEPT_OF_NUMBERS", 0)
+    monkeypatch.setattr("pinnkan.assembly.patch.MAX_KEPT_CONSTANTS", 0)
     alone = laplacian()
     c, free = coefficients(alone.space), np.random.default_rng(2).random(alone.space.shape) < 0.3
     moves = [coefficients(alone.space, 1), torch.zeros_like(c)]
     ordering = order_coefficients(alone.space, free, CPU)
     step = torch.from_numpy(np.random.default_rng(3).standard_normal((ordering.size, 2)))
     theirs = alone.rows(c, moves)
-    assert isinstance(theirs, FleetingRows)
+    assert isinstance(theirs, RecomputedRows)
     with team_of(count) as team:
-        shared = patches_of([alone.equation], alone.space, alone.tables, [1.0])[0]
+        shared = equation_patches([alone.equation], alone.space, alone.tables, [1.0])[0]
         before = team.traffic.bytes
         ours = shared.rows(c, moves)
-        assert isinstance(ours, SharedFleetingRows)
+        assert isinstance(ours, SharedRecomputedRows)
         assert team.traffic.bytes - before < 8 * theirs.count
         pairs = [(ours.gradient_after(ordering, s), theirs.gradient_after(ordering, s)) for s in (None, step)]
         matrix, other = normal_matrix([ours]), MatrixFree([theirs])
@@ -148,7 +148,7 @@ def test_rows_that_weigh_with_numbers_are_kept_by_nobody_and_worked_out_by_each(
         pairs += [(shared.by_cell(c, smooth), alone.by_cell(c, smooth))]
         pairs += [(ours.apply(ordering, step), theirs.apply(ordering, step))]
         pairs += [(ours.transpose(ordering, theirs.residual), theirs.transpose(ordering, theirs.residual))]
-        uneven = patches_of([alone.equation], alone.space, alone.tables, [2.0])[0]
+        uneven = equation_patches([alone.equation], alone.space, alone.tables, [2.0])[0]
         assert isinstance(uneven.rows(c, moves), SharedRows)
     for own, same in pairs:
         assert float((own - same).abs().max()) < 1e-12 * float(same.abs().max())

@@ -189,9 +189,9 @@ def test_without_given_values_on_all_sides_there_is_no_bound():
 
 
 def test_more_nodes_than_the_work_allows_give_no_bound(monkeypatch):
-    monkeypatch.setitem(bounds.MOST_NODES, True, 30)  # six half intervals, five points each
+    monkeypatch.setitem(bounds.MAX_POINTS, True, 30)  # six half intervals, five points each
     assert solve(load_problem("poisson1d")).verdict.bound is not None
-    monkeypatch.setitem(bounds.MOST_NODES, True, 20)
+    monkeypatch.setitem(bounds.MAX_POINTS, True, 20)
     assert solve(load_problem("poisson1d")).verdict.bound is None
 
 
@@ -200,11 +200,11 @@ def test_the_work_that_a_bound_may_take_counts_the_points_in_time(monkeypatch):
     stated = parse_problem(TIME.format(equation=equation, v="sin(2*pi*x)*cos(4*t)"), "t.yaml")
     model = compile_model(stated, sort_conditions(stated), torch.device("cpu"))
     field = solve(stated).field
-    halves, times = 2 * (len(field.breaks(0)) - 1), 2 * bounds.STEPS
-    monkeypatch.setitem(bounds.MOST_NODES, True, halves * times * bounds.FEWEST)
-    assert bounds.bound_of(model, field) is not None
-    monkeypatch.setitem(bounds.MOST_NODES, True, halves * times * bounds.FEWEST - 1)
-    assert bounds.bound_of(model, field) is None
+    halves, times = 2 * (len(field.breaks(0)) - 1), 2 * bounds.HALF_TIME_POINTS
+    monkeypatch.setitem(bounds.MAX_POINTS, True, halves * times * bounds.MIN_GAUSS_POINTS)
+    assert bounds.error_bound(model, field) is not None
+    monkeypatch.setitem(bounds.MAX_POINTS, True, halves * times * bounds.MIN_GAUSS_POINTS - 1)
+    assert bounds.error_bound(model, field) is None
 
 
 def test_the_bound_is_not_the_verdict():

@@ -7,7 +7,7 @@ from closed_form import COORDINATES, ClosedForm
 from small_models import compiled
 
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.estimate.bounds import bound_of
+from pinnkan.solver.estimate.bounds import error_bound
 
 TEXT = """
 name: attained
@@ -30,7 +30,7 @@ def bound_with(kind, operator, error, v):
     text = TEXT.format(domain=domain, v=v, equation=equation, more=START * (kind == "front"))
     exact, off = sympy.sympify(v), sympy.sympify(error)
     field = ClosedForm((exact + off,), COORDINATES[kind])
-    return bound_of(compiled(parse_problem(text, "attained.yaml")), field), exact, off
+    return error_bound(compiled(parse_problem(text, "attained.yaml")), field), exact, off
 
 
 def norm_of(kind, expression):

@@ -116,7 +116,7 @@ def test_a_correction_that_has_no_time_to_settle_is_not_known(monkeypatch):
 def test_a_correction_has_no_more_coefficients_than_allowed(monkeypatch, largest, tried):
     """32 intervals, degree 6: 38 coefficients, counted eightfold."""
     seen = []
-    monkeypatch.setattr(correction, "LARGEST", largest)
+    monkeypatch.setattr(correction, "MAX_COEFFICIENTS", largest)
     monkeypatch.setattr(correction, "_correct", lambda *given: (seen.append(given[-1]) or 1.0 / len(seen), None))
     estimated(STEADY, sympy.sin(3 * X), X)
     assert seen == tried

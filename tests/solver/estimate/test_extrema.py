@@ -9,7 +9,7 @@ from closed_quantities import LINE, Given, X, Y, on_line, stated
 from edited import problem
 
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.solver.estimate.quantities import read_off
+from pinnkan.solver.estimate.quantities import evaluate_quantities
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_an_extremum_between_the_knots_of_the_solution_is_found(quantity: str, e
 def test_a_spike_in_the_plane_is_in_the_largest_value() -> None:
     q = stated("{max: u*(1 + exp(-((x - 0.37193)**2 + (y - 0.6131)**2)/1e-6))}")
     field, nothing = (Given((e, e), (X, Y), ((0.0, 1.0), (0.0, 2.0))) for e in (1 - (Y - 1) ** 2, sympy.S.Zero))
-    found = read_off(q, field, nothing, np.zeros(1))["q"]  # type: ignore[arg-type]
+    found = evaluate_quantities(q, field, nothing, np.zeros(1))["q"]  # type: ignore[arg-type]
     assert found.values[0] == pytest.approx(2 * (1 - 0.3869**2), rel=1e-5)
 
 

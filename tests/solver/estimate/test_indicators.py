@@ -5,7 +5,13 @@ import pytest
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
-from pinnkan.solver.estimate.indicators import MARKING, Surplus, mark, surplus, with_marked
+from pinnkan.solver.estimate.indicators import (
+    MARKING_SHARE,
+    CoordinateShares,
+    coordinate_shares,
+    mark_intervals,
+    refine_marked,
+)
 
 COARSE = Space((Axis(np.linspace(0, 1, 5), 4), Axis(np.linspace(0, 1, 4), 4)))
 FINE = Space(tuple(a.halved() for a in COARSE.axes))
@@ -25,15 +31,17 @@ def correction_of(function):
 
 def test_a_feature_of_one_coordinate_is_attributed_to_it():
     for i, function in enumerate([lambda x, y: np.sin(15 * x) + 0 * y, lambda x, y: np.sin(15 * y) + 0 * x]):
-        share = surplus(COARSE, FINE, correction_of(function), np.ones(1))
+        share = coordinate_shares(COARSE, FINE, correction_of(function), np.ones(1))
         assert share.size[i] > 1e-4
         assert share.size[1 - i] < 1e-12
-    both = surplus(COARSE, FINE, correction_of(lambda x, y: np.sin(15 * x) + np.sin(15 * y)), np.ones(1))
+    both = coordinate_shares(COARSE, FINE, correction_of(lambda x, y: np.sin(15 * x) + np.sin(15 * y)), np.ones(1))
     assert min(both.size) > 1e-4
 
 
 def test_the_mass_lies_in_the_interval_of_the_feature():
-    share = surplus(COARSE, FINE, correction_of(lambda x, y: np.maximum(x - 0.6, 0.0) ** 2 + 0 * y), np.ones(1))
+    share = coordinate_shares(
+        COARSE, FINE, correction_of(lambda x, y: np.maximum(x - 0.6, 0.0) ** 2 + 0 * y), np.ones(1)
+    )
     assert [len(m) for m in share.mass] == [4, 3]
     assert np.argmax(share.mass[0]) == 2
     assert share.mass[0][0] < 0.1 * share.mass[0][2]
@@ -42,36 +50,36 @@ def test_the_mass_lies_in_the_interval_of_the_feature():
 
 def test_a_correction_inside_the_coarse_space_has_no_share():
     inside = COARSE.prolong(np.random.default_rng(0).standard_normal(COARSE.shape), FINE)
-    assert max(surplus(COARSE, FINE, inside, np.ones(1)).size) < 1e-12
+    assert max(coordinate_shares(COARSE, FINE, inside, np.ones(1)).size) < 1e-12
     outside = inside + 1e-6 * np.random.default_rng(1).standard_normal(inside.shape)
-    assert max(surplus(COARSE, FINE, outside, np.ones(1)).size) > 1e-12
+    assert max(coordinate_shares(COARSE, FINE, outside, np.ones(1)).size) > 1e-12
 
 
 def test_the_share_is_relative_to_the_scale_of_each_unknown():
     e = correction_of(lambda x, y: np.sin(15 * x * y))
-    one, ten = (surplus(COARSE, FINE, e, np.full(1, s)).size for s in (1.0, 10.0))
+    one, ten = (coordinate_shares(COARSE, FINE, e, np.full(1, s)).size for s in (1.0, 10.0))
     np.testing.assert_allclose(one, 10 * np.array(ten), rtol=1e-13)
 
 
 def test_shares_that_fall_leave_what_is_left_of_each():
     """3 and 4 make 5; a half of the one and a tenth of the other make the root of 1.5^2 + 0.4^2."""
     decay = np.array([0.5, 0.1])
-    assert Surplus((3.0, 4.0), ()).fallen(decay) == pytest.approx(np.hypot(1.5, 0.4) / 5.0)
-    assert Surplus((0.0, 0.0), ()).fallen(decay) == 0.5
+    assert CoordinateShares((3.0, 4.0), ()).fallen(decay) == pytest.approx(np.hypot(1.5, 0.4) / 5.0)
+    assert CoordinateShares((0.0, 0.0), ()).fallen(decay) == 0.5
 
 
 def test_intervals_far_below_the_largest_or_below_what_is_allowed_are_not_marked():
-    mass = np.array([1.0, 2 * MARKING, 0.5 * MARKING, 0.0])
-    assert mark(mass, 1.0, 0.0).tolist() == [True, True, False, False]
-    assert mark(mass, 1.0, 0.5).tolist() == [True, False, False, False]
-    assert mark(mass, 1.0, 2.0).tolist() == [False] * 4
+    mass = np.array([1.0, 2 * MARKING_SHARE, 0.5 * MARKING_SHARE, 0.0])
+    assert mark_intervals(mass, 1.0, 0.0).tolist() == [True, True, False, False]
+    assert mark_intervals(mass, 1.0, 0.5).tolist() == [True, False, False, False]
+    assert mark_intervals(mass, 1.0, 2.0).tolist() == [False] * 4
 
 
 def test_around_circles_of_several_unknowns_all_intervals_are_halved_or_some():
     circle, line = Axis(np.linspace(0, 1, 7), 4, True), Axis(np.linspace(0, 1, 7), 4)
     most, few = np.array([True] * 4 + [False] * 2), np.array([True] + [False] * 5)
-    counts = [a.intervals for a in with_marked((circle, line), (most, most), 3)]
+    counts = [a.intervals for a in refine_marked((circle, line), (most, most), 3)]
     assert counts == [12, 10]
-    assert [a.intervals for a in with_marked((circle, line), (few, few), 3)] == [7, 7]
-    assert [a.intervals for a in with_marked((circle, line), (most, most), 1)] == [10, 10]
-    assert [a.intervals for a in with_marked((circle,), (most,), 3)] == [10]
+    assert [a.intervals for a in refine_marked((circle, line), (few, few), 3)] == [7, 7]
+    assert [a.intervals for a in refine_marked((circle, line), (most, most), 1)] == [10, 10]
+    assert [a.intervals for a in refine_marked((circle,), (most,), 3)] == [10]

@@ -7,9 +7,9 @@ from solved import on_levels
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
-from pinnkan.solver.estimate.indicators import _low_degree, _parts, decay
+from pinnkan.solver.estimate.indicators import _low_degree, _residual_by_coordinate, residual_decay
 from pinnkan.solver.estimate.norms import true_errors
-from pinnkan.solver.families.product import judging
+from pinnkan.solver.families.product import enriched_correction
 from pinnkan.solver.families.product.sampling import samples_of
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.linear.system import System
@@ -51,11 +51,11 @@ def test_the_refined_coordinate_falls_by_no_more_than_the_error(model, before, a
     coarse, c, error = solved(model, *before)
     fine, f, less = solved(model, *after)
     moved = f - coarse.space.prolong(c, fine.space)
-    fall = decay(coarse, c, fine, f, moved)
+    fall = residual_decay(coarse, c, fine, f, moved)
     true = less / error
     assert true <= fall[coordinate] <= 20 * true  # 2^m = 4 too large in theory
     assert fall[coordinate] < 0.1
-    assert decay(fine, f, fine, f, moved)[coordinate] == 1.0
+    assert residual_decay(fine, f, fine, f, moved)[coordinate] == 1.0
 
 
 def test_where_a_coefficient_is_small_the_error_may_fall_by_less_than_the_residual():
@@ -74,11 +74,11 @@ def test_where_a_coefficient_is_small_the_error_may_fall_by_less_than_the_residu
     moved = f - coarse.space.prolong(c, fine.space)
     true, whole = less / error, np.sqrt(fine.mean_square(f) / coarse.mean_square(c))
     assert whole < 0.7 * true
-    assert true <= 1.2 * decay(coarse, c, fine, f, moved)[0] <= 20 * true
+    assert true <= 1.2 * residual_decay(coarse, c, fine, f, moved)[0] <= 20 * true
 
 
 def test_a_level_judged_by_the_fall_has_an_estimate_above_its_error(model, monkeypatch):
-    monkeypatch.setattr(judging, "LARGE_WORK", 0.0)
+    monkeypatch.setattr(enriched_correction, "EXPENSIVE_WORK", 0.0)
     out = on_levels(model, 7, 3, 8)
     last = out.levels[-1]
     assert out.reason == ""
@@ -111,5 +111,5 @@ def test_what_oscillates_within_intervals_belongs_to_the_coordinate_along_which_
     along = 1e6 * wave.project(bent(wave.samples()), 0)
     c = np.zeros(space.shape)
     c[..., 0] = along if rough == 1 else along[:, None]
-    own, other = (_parts(System(model, space, extra=1), c)[i].sum() for i in (rough, 1 - rough))
+    own, other = (_residual_by_coordinate(System(model, space, extra=1), c)[i].sum() for i in (rough, 1 - rough))
     assert own > 1e6 * other

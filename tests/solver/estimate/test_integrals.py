@@ -11,8 +11,8 @@ from edited import problem
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Equation
-from pinnkan.solver.estimate.integrand_knots import along_line
-from pinnkan.solver.estimate.quantities import read_off
+from pinnkan.solver.estimate.integrand_knots import refine_line
+from pinnkan.solver.estimate.quantities import evaluate_quantities
 
 
 def test_a_kink_between_the_points_has_breaks() -> None:
@@ -54,7 +54,9 @@ quantities: {{q: "{quantity}"}}
     text = text.replace('"{', "{").replace('}"', "}")
     field = Given((X,), (X,), ((0.0, 1.0),))
     nothing = Given((sympy.Integer(0),), (X,), ((0.0, 1.0),))
-    (value,), (error,) = (lambda r: (r.values, r.errors))(read_off(problem(text), field, nothing, np.zeros(1))["q"])
+    (value,), (error,) = (lambda r: (r.values, r.errors))(
+        evaluate_quantities(problem(text), field, nothing, np.zeros(1))["q"]
+    )
     assert abs(value - expected) <= error + 1e-12
     assert error < 1e-3
 
@@ -63,7 +65,7 @@ def test_an_integral_over_two_coordinates_sees_a_spike_of_its_formula():
     q = stated("{integral: u*exp(-((x - 0.3)/1e-3)**2)}")
     field = Given((X, Y), (X, Y), ((0.0, 1.0), (0.0, 2.0)))
     nothing = Given((sympy.Integer(0), sympy.Integer(0)), (X, Y), ((0.0, 1.0), (0.0, 2.0)))
-    reading = read_off(q, field, nothing, np.zeros(1))["q"]
+    reading = evaluate_quantities(q, field, nothing, np.zeros(1))["q"]
     assert reading.values[0] == pytest.approx(2.0 * 0.3e-3 * np.sqrt(np.pi), rel=1e-6)
 
 
@@ -83,7 +85,7 @@ def test_integrals_in_the_plane_over_jumps_bends_and_poles_of_the_solution(
     found = over_square(quantity, u)
     assert found.errors is not None
     assert abs(found.values[0] - expected) <= found.errors[0] <= 1e-5 * expected + 1e-8
-    monkeypatch.setattr("pinnkan.solver.estimate.integrals._surfaces", lambda equation: [])
+    monkeypatch.setattr("pinnkan.solver.estimate.integrals._surface_arguments", lambda equation: [])
     monkeypatch.setattr("pinnkan.solver.estimate.integrals._MOST_POINTS", 0)
     assert abs(over_square(quantity, u).values[0] - expected) > 3 * found.errors[0], "a rule in every cell would do"
 
@@ -108,7 +110,7 @@ def test_rounding_of_an_integrand_asks_for_no_intervals() -> None:
     """abs(u - v) of a solution and of what it should be had 62,000 intervals after 14 s; a pole needs its halvings."""
     line, nothing = Axis(np.linspace(0, 1, 4), 1), Equation(sympy.S.Zero, {}, "")
     for differs, fewest, most in ((_nearly_nothing, 50, 400), (lambda x: 1.0 / np.sqrt(x), 24, 60)):
-        axis, _ = along_line(line, nothing, lambda _, x, of=differs: of(x), (12, 8))
+        axis, _ = refine_line(line, nothing, lambda _, x, of=differs: of(x), (12, 8))
         assert fewest < axis.intervals < most
 
 

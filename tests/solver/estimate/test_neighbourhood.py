@@ -7,7 +7,7 @@ import pinnkan
 from pinnkan.domain.box import Box
 from pinnkan.problem.features.subdivision import Feature
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.estimate.neighbourhood import around
+from pinnkan.solver.estimate.neighbourhood import neighbourhood_of
 
 PULSE = """
 name: pulse
@@ -24,7 +24,7 @@ solver: {{tolerance: 1e-5}}
 )
 def test_a_flank_is_looked_at(beyond, is_there):
     feature = Feature(np.array([1.0 + beyond]), np.array([1e-3]), 1.0)
-    near = around(feature, np.array([True]), Box(((0.0, 1.0),), (False,)), {})
+    near = neighbourhood_of(feature, np.array([True]), Box(((0.0, 1.0),), (False,)), {})
     assert (near is not None) == is_there
     if near is not None:
         assert near.points.min() >= 0.0

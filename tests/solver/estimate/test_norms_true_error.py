@@ -10,7 +10,7 @@ from deep_problems import T, burgers
 from deep_problems import X as X_T
 
 from pinnkan.problem.registry import load_problem
-from pinnkan.solver.estimate.norms import Samples, samples_at, squared_error, true_errors
+from pinnkan.solver.estimate.norms import Samples, samples_at, squared_error_and_size, true_errors
 
 X, Y = sympy.symbols("x y")
 EXACT = {"u": sympy.sin(sympy.pi * X) * Y, "v": sympy.Integer(2)}
@@ -29,7 +29,7 @@ def samples(u=1.0, v=2.0):
 
 
 def test_the_squares_are_those_of_the_integrals():
-    error, exact = squared_error(stated(), samples(u=1.1, v=2.5))
+    error, exact = squared_error_and_size(stated(), samples(u=1.1, v=2.5))
     assert exact == pytest.approx([1 / 6, 4.0], rel=1e-12)  # of sin(pi x)^2 y^2 and of 4 over the square
     assert error == pytest.approx([0.01 / 6, 0.25], rel=1e-12)
 

@@ -12,7 +12,7 @@ from flow import ORDINARY
 from pinnkan.assembly.clock import Clock
 from pinnkan.problem.registry import parse_problem
 from pinnkan.run.solving import solve
-from pinnkan.solver.estimate.quantities import read_off
+from pinnkan.solver.estimate.quantities import evaluate_quantities
 from pinnkan.solver.outcome import SAFETY
 
 
@@ -81,7 +81,7 @@ def test_a_quantity_over_time_is_a_curve_and_its_end_a_number() -> None:
 def test_a_solve_that_did_not_reach_the_end_says_of_what_time_its_end_is() -> None:
     asked = stated("{max: u, time: end}", "{x: [0, 1], t: [0, 1]}")
     given = Given((T * X * (1 - X), X), (X, T), asked.box.ranges)
-    found = read_off(asked, given, None, np.array([0.0, 0.25]))["q"]
+    found = evaluate_quantities(asked, given, None, np.array([0.0, 0.25]))["q"]
     assert found.values == pytest.approx((0.0625,))
     assert found.note == "at t = 0.25, further the solve did not come"
 
@@ -92,7 +92,7 @@ def test_where_t_is_alone_quantities_are_read_off_all_of_it() -> None:
         "  end: {value: a_t, at: [2]}\n"
     )
     field = Given((sympy.cos(T), -sympy.sin(T)), stated_problem.coordinates, stated_problem.box.ranges)
-    found = read_off(stated_problem, field, None, np.zeros(1))  # type: ignore[arg-type]
+    found = evaluate_quantities(stated_problem, field, None, np.zeros(1))  # type: ignore[arg-type]
     expected = {"area": np.sin(2.0), "top": -np.sin(4.0) / 2, "late": -np.sin(1.5), "end": -np.sin(2.0)}
     assert {name: float(reading.values[0]) for name, reading in found.items()} == pytest.approx(expected, abs=1e-9)
     assert all(reading.times is None for reading in found.values())
@@ -123,7 +123,7 @@ def test_the_errors_of_a_solve_are_those_against_the_exact_solution() -> None:
     stated_problem = problem(HEAT)
     solution = solve(stated_problem)
     exact = Given((stated_problem.exact["u"],), stated_problem.coordinates, stated_problem.box.ranges, 30)  # type: ignore[index]
-    known = read_off(stated_problem, exact, None, solution.times())  # type: ignore[arg-type]
+    known = evaluate_quantities(stated_problem, exact, None, solution.times())  # type: ignore[arg-type]
     for name, found in solution.quantities.items():
         true = np.abs(np.array(found.values) - known[name].values)
         seen = true > 0.05 * true.max()
@@ -170,7 +170,7 @@ def test_a_slope_that_converges_like_a_root_has_the_errors_of_all_levels_to_come
     slope = solution.quantities["slope"]
     (value,), (error,) = slope.values, slope.errors
     assert abs(value - 4 / 3) < error < 6 * abs(value - 4 / 3)
-    (next_alone,) = read_off(solution.problem, solution.field, solution.error, np.zeros(1))["slope"].errors
+    (next_alone,) = evaluate_quantities(solution.problem, solution.field, solution.error, np.zeros(1))["slope"].errors
     assert next_alone < 0.5 * abs(value - 4 / 3)
 
 
@@ -193,7 +193,7 @@ def test_a_flux_between_corners_that_disagree_has_the_errors_of_levels_that_were
     (value,), (error,) = solution.quantities["out"].values, solution.quantities["out"].errors
     assert len(solution.levels) == 1
     assert abs(value - 1.9) < error < 5 * abs(value - 1.9)
-    (next_alone,) = read_off(solution.problem, solution.field, solution.error, np.zeros(1))["out"].errors
+    (next_alone,) = evaluate_quantities(solution.problem, solution.field, solution.error, np.zeros(1))["out"].errors
     assert next_alone < 0.7 * abs(value - 1.9)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import sympy
 from closed_quantities import Given, X, Y, stated
 
-from pinnkan.solver.estimate.quantities import read_off
+from pinnkan.solver.estimate.quantities import evaluate_quantities
 from pinnkan.solver.outcome import SAFETY
 
 
@@ -22,7 +22,7 @@ def test_where_the_error_passes_through_zero_it_is_what_it_is_around() -> None:
         ("{integral: u}", wave, 0.0, 1e-8),
         ("{integral: u}", peak, 1.2e-8, 3e-8),
     ):
-        found = read_off(stated(quantity, "{x: [0, 1], y: [0, 1]}"), field, error, np.zeros(1))["q"]  # type: ignore[arg-type]
+        found = evaluate_quantities(stated(quantity, "{x: [0, 1], y: [0, 1]}"), field, error, np.zeros(1))["q"]  # type: ignore[arg-type]
         assert found.errors is not None
         assert least * 0.999 <= found.errors[0] <= most
 
@@ -33,7 +33,7 @@ def test_a_ratio_of_what_is_no_larger_than_its_error_has_no_bound() -> None:
     for size, bounded in ((1e-14, False), (1e-9, True)):
         field = Given((size * (1 + X), size * Y), (X, Y), box)
         error = Given((-1.5e-14 * (1 + X), 1e-16 * Y), (X, Y), box)
-        found = read_off(q, field, error, np.zeros(1))["q"]  # type: ignore[arg-type]
+        found = evaluate_quantities(q, field, error, np.zeros(1))["q"]  # type: ignore[arg-type]
         assert found.errors is not None
         assert np.isfinite(found.errors[0]) == bounded
         assert ("no bound" in found.note) == (not bounded)

@@ -7,7 +7,7 @@ from small_models import model_of
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.product.start import with_conditions
-from pinnkan.solver.linear import band
+from pinnkan.solver.linear import normal_equations
 from pinnkan.solver.linear.system import System
 
 CONTRAST = """
@@ -25,7 +25,7 @@ conditions:
 
 def test_what_a_factor_hardly_sees_beside_rows_that_are_1e8_times_as_large_is_found(monkeypatch):
     """Constants away from two sides, of which conjugate gradients had found little after 20 steps, and said 4e-6."""
-    monkeypatch.setattr(band, "FACTORED", 0.0)  # no factor of the rows themselves
+    monkeypatch.setattr(normal_equations, "MAX_ORTHOGONAL_WORK", 0.0)  # no factor of the rows themselves
     model = model_of(CONTRAST)
     space = Space((Axis(np.linspace(0.0, 1.0, 7), 10),) * 2, 1)
     start, fixed = with_conditions(model, space, np.zeros(space.shape))
@@ -39,8 +39,8 @@ def test_what_a_factor_hardly_sees_beside_rows_that_are_1e8_times_as_large_is_fo
     exact[order] = -scipy.linalg.solve_triangular(triangle, basis.T @ right)
     exact /= equations.lengths
     errors, said = [], []
-    for steps in (20, band.ACCELERATIONS):
-        monkeypatch.setattr(band, "ACCELERATIONS", steps)
+    for steps in (20, normal_equations.MAX_CG_STEPS):
+        monkeypatch.setattr(normal_equations, "MAX_CG_STEPS", steps)
         errors.append(float(np.abs(equations.solve(residuals)[:, 0] - exact).max() / np.abs(exact).max()))
         said.append(equations.rounding / float(np.abs(exact).max()))
     assert errors[1] < 1e-5 < 1e-3 < errors[0] < 2.0 * said[0]

@@ -10,12 +10,12 @@ from pinnkan.assembly.normal_matrix.matrix_free import MatrixFree
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.kan.product import Space
 from pinnkan.solver import memory
-from pinnkan.solver.linear import ladder
-from pinnkan.solver.linear.band import NormalEquations
-from pinnkan.solver.linear.capacitance import Capacitance, capacity, joining
+from pinnkan.solver.linear import preconditioners
+from pinnkan.solver.linear.capacitance import CapacitanceInverse, capacitance_size, find_coupled_side_rows
 from pinnkan.solver.linear.conjugate_gradients import ConjugateGradients
 from pinnkan.solver.linear.diagonalisation import FastDiagonalisation
-from pinnkan.solver.linear.ladder import KEPT
+from pinnkan.solver.linear.normal_equations import NormalEquations
+from pinnkan.solver.linear.preconditioners import ADDED_SHARES
 
 LEAVING = """
 name: leaving
@@ -78,7 +78,7 @@ def of_text(text, space, known):
 
 def test_sides_that_join_nothing_need_none():
     for sides in ("u = 0", "dn(u) = 0", "dn(u) + 3*u = 0"):
-        assert joining(rows_of(sides)[0]) is None
+        assert find_coupled_side_rows(rows_of(sides)[0]) is None
 
 
 @pytest.mark.parametrize("sides", ["u_t = -dn(u)", "dn(u) = u - 2*u_t", "u_tt = -dn(u)", "u_t = (x - 2*y)*u"])
@@ -87,10 +87,10 @@ def test_it_is_nearly_the_inverse(sides):
     rows, ordering = rows_of(sides)
     gram = jacobian_of(rows, ordering)
     gram = gram.T @ gram
-    joined = joining(rows)
+    joined = find_coupled_side_rows(rows)
     assert joined.last == 2
     assert len(joined.rows) == 4
-    told = spread_of(Capacitance(rows, ordering, joined, KEPT[0]), gram)
+    told = spread_of(CapacitanceInverse(rows, ordering, joined, ADDED_SHARES[0]), gram)
     assert told < 0.1 * spread_of(FastDiagonalisation(rows, ordering), gram)
 
 
@@ -100,7 +100,7 @@ def test_so_it_is_in_space_around_a_circle_and_without_time(name):
     rows, ordering = of_text(*OTHERS[name])
     gram = jacobian_of(rows, ordering)
     gram = gram.T @ gram
-    told = spread_of(Capacitance(rows, ordering, joining(rows), KEPT[0]), gram)
+    told = spread_of(CapacitanceInverse(rows, ordering, find_coupled_side_rows(rows), ADDED_SHARES[0]), gram)
     assert told < 0.15 * spread_of(FastDiagonalisation(rows, ordering), gram)
 
 
@@ -108,7 +108,7 @@ def test_its_numbers_are_values_and_slopes():
     rows, _ = rows_of("u_t = -dn(u)")
     space = rows[0].space
     (x, y, t) = (a.count for a in space.axes)
-    assert capacity(rows, joining(rows)) == 2 * 2 * (x + y) * t
+    assert capacitance_size(rows, find_coupled_side_rows(rows)) == 2 * 2 * (x + y) * t
 
 
 def test_steps_agree_with_a_factor():
@@ -117,34 +117,34 @@ def test_steps_agree_with_a_factor():
     found = steps.solve([r.residual for r in rows], 1e-10)
     exact = NormalEquations(rows, ordering).solve([r.residual for r in rows])
     assert np.abs(found - exact).max() < 1e-7 * np.abs(exact).max()
-    assert isinstance(steps.inverse, Capacitance)
+    assert isinstance(steps.inverse, CapacitanceInverse)
     assert steps.iterations < 60
 
 
 def test_what_is_not_definite_is_left_for_the_next(monkeypatch):
     """Steps begin anew with more of the slopes kept."""
     rows, ordering = rows_of("u_t = -dn(u)")
-    honest = Capacitance.__call__
+    honest = CapacitanceInverse.__call__
 
     def refuted(self, right):
         found = honest(self, right)
-        self.is_definite = self.is_definite and self.kept > KEPT[0]
+        self.is_definite = self.is_definite and self.kept > ADDED_SHARES[0]
         return found
 
-    monkeypatch.setattr(Capacitance, "__call__", refuted)
+    monkeypatch.setattr(CapacitanceInverse, "__call__", refuted)
     steps = ConjugateGradients(rows, ordering)
     found = steps.solve([r.residual for r in rows], 1e-10)
     exact = NormalEquations(rows, ordering).solve([r.residual for r in rows])
     assert np.abs(found - exact).max() < 1e-7 * np.abs(exact).max()
-    assert steps.inverse.kept == KEPT[1]
+    assert steps.inverse.kept == ADDED_SHARES[1]
 
 
 def test_it_notices_that_it_is_not_definite():
     """Where twice the squares of the slopes are taken back there are functions of which less than nothing is left."""
     rows, ordering = rows_of("u_t = -dn(u)")
     right = torch.from_numpy(np.random.default_rng(0).standard_normal((ordering.size, 8)))
-    for kept, is_definite in ((KEPT[0], True), (-1.0, False)):
-        inverse = Capacitance(rows, ordering, joining(rows), kept)
+    for kept, is_definite in ((ADDED_SHARES[0], True), (-1.0, False)):
+        inverse = CapacitanceInverse(rows, ordering, find_coupled_side_rows(rows), kept)
         inverse(right)
         assert inverse.is_definite == is_definite
 
@@ -154,6 +154,6 @@ def test_it_is_not_made_without_room_for_it(monkeypatch):
     diagonal = MatrixFree(rows).diagonal()
     counts = []
     for room in (1e10, 1e3):
-        monkeypatch.setattr(memory, "available", lambda device, room=room: room)
-        counts.append(len(ladder.rungs(rows, ordering, diagonal, 0.0)))
-    assert counts[0] - counts[1] >= len(KEPT)
+        monkeypatch.setattr(memory, "available_bytes", lambda device, room=room: room)
+        counts.append(len(preconditioners.preconditioner_options(rows, ordering, diagonal, 0.0)))
+    assert counts[0] - counts[1] >= len(ADDED_SHARES)

@@ -10,10 +10,10 @@ from operators import NAMES, jacobian_of, operator
 
 from pinnkan.assembly.clock import Clock, OutOfTimeError
 from pinnkan.errors import SolverError
-from pinnkan.solver.linear import conjugate_gradients, ladder
-from pinnkan.solver.linear.band import NormalEquations
+from pinnkan.solver.linear import conjugate_gradients, preconditioners
 from pinnkan.solver.linear.conjugate_gradients import ConjugateGradients
-from pinnkan.solver.work import factor_work, free_factor_work
+from pinnkan.solver.linear.normal_equations import NormalEquations
+from pinnkan.solver.predicted_work import factor_work, free_factor_work
 
 #: Relative error of a coefficient: 1e-13 was aimed at, times what the condition of J makes of it.
 ERROR = 1e-8
@@ -63,8 +63,8 @@ def test_the_last_resort_is_a_factor_of_what_is_free(monkeypatch):
     assert work < factor_work(space)
     count = []
     for most in (1.01 * work, 0.99 * work):
-        monkeypatch.setattr(ladder, "MOST_WORK", most)
-        count.append(len(ladder.rungs(rows, ordering, own, 0.0)))
+        monkeypatch.setattr(preconditioners, "MAX_FACTOR_WORK", most)
+        count.append(len(preconditioners.preconditioner_options(rows, ordering, own, 0.0)))
     assert count[0] == count[1] + 1
 
 
@@ -110,13 +110,13 @@ def test_what_is_missing_in_the_coarse_space_is_added_last(monkeypatch):
     rows, ordering = operator("varying")
     residuals = [r.residual for r in rows]
     exact = NormalEquations(rows, ordering).solve(residuals)
-    monkeypatch.setattr(conjugate_gradients, "ROUNDS", 1)
+    monkeypatch.setattr(conjugate_gradients, "MAX_ROUNDS", 1)
     errors = []
     for is_mended in (True, False):
         solver = ConjugateGradients(rows, ordering)
         if not is_mended:
             whole = solver.inverse
-            monkeypatch.setattr(solver, "_inverse", ladder.Varying(whole, torch.zeros_like))
+            monkeypatch.setattr(solver, "_inverse", preconditioners.TwoLevelInverse(whole, torch.zeros_like))
         errors.append(norm(solver, solver.solve(residuals, 1e-2) - exact))
     assert errors[0] < errors[1]
 
@@ -143,7 +143,7 @@ def test_a_correction_far_smaller_than_what_it_is_added_to_stays_on_the_first_ru
         solver.solve(residuals, 1e-3, share * largest / 1e-6)
         assert solver._rung == 0
         assert solver.rounding <= 10.0 * share * largest
-    monkeypatch.setattr(conjugate_gradients, "MOST", 2)
+    monkeypatch.setattr(conjugate_gradients, "MAX_STEPS", 2)
     demanding = ConjugateGradients(rows, ordering)
     demanding.solve(residuals, 1e-10)
     assert demanding._rung > 0
@@ -158,7 +158,7 @@ def rough(rows):
 
 
 def test_where_nothing_leads_on_a_factor_takes_over(monkeypatch):
-    monkeypatch.setattr(conjugate_gradients, "MOST", 20)
+    monkeypatch.setattr(conjugate_gradients, "MAX_STEPS", 20)
     rows, ordering = operator("constant")
     rows = rough(rows)
     solver = ConjugateGradients(rows, ordering)
@@ -167,8 +167,8 @@ def test_where_nothing_leads_on_a_factor_takes_over(monkeypatch):
 
 
 def test_where_not_even_a_factor_can_be_afforded_it_says_so(monkeypatch):
-    monkeypatch.setattr(conjugate_gradients, "MOST", 20)
-    monkeypatch.setattr(ladder, "MOST_WORK", 0.0)
+    monkeypatch.setattr(conjugate_gradients, "MAX_STEPS", 20)
+    monkeypatch.setattr(preconditioners, "MAX_FACTOR_WORK", 0.0)
     rows, ordering = operator("constant")
     rows = rough(rows)
     with pytest.raises(SolverError, match="lead nowhere"):
@@ -223,7 +223,9 @@ def test_exact_products_that_lead_nowhere_end_early():
     for is_exact in (True, False):
         solver = ConjugateGradients(rows, ordering)
         own = float(solver._diagonal.max())
-        solver._ladder = [ladder.Rung(lambda own=own: lambda right: right / own, 10_000, np.inf)]
+        solver._ladder = [
+            preconditioners.PreconditionerOption(lambda own=own: lambda right: right / own, 10_000, np.inf)
+        ]
         solver._is_exact = is_exact
         solver.backsolve(solver.gradient(residuals), 1e-10)
         steps[is_exact] = solver.iterations
@@ -236,8 +238,10 @@ def test_a_closer_solve_takes_no_more_steps_than_the_solve_and_no_dear_factor(mo
     solver = ConjugateGradients(rows, ordering)
     solver.solve([r.residual for r in rows], 1e-3)
     taken, made = solver.iterations, []
-    first = ladder.Rung(lambda: lambda right: right, 8, 30.0)
-    factor = ladder.Rung(lambda: made.append("factor") or solver._ladder[-1].make(), 8, 30.0, 1e15)
+    first = preconditioners.PreconditionerOption(lambda: lambda right: right, 8, 30.0)
+    factor = preconditioners.PreconditionerOption(
+        lambda: made.append("factor") or solver._ladder[-1].make(), 8, 30.0, 1e15
+    )
     monkeypatch.setattr(solver, "_ladder", [first, factor])
     monkeypatch.setattr(solver, "_rung", 0)
     monkeypatch.setattr(solver, "_inverse", None)
@@ -246,11 +250,11 @@ def test_a_closer_solve_takes_no_more_steps_than_the_solve_and_no_dear_factor(mo
     monkeypatch.setattr(solver, "_steps", lambda *of: accuracies.append(of[1]) or steps(*of))
     found = solver.closer(gradient)
     assert made == []
-    assert solver.iterations - taken <= max(taken, conjugate_gradients.FEW)
+    assert solver.iterations - taken <= max(taken, conjugate_gradients.FEWEST_LATER_STEPS)
     assert np.isfinite(found).all()
-    assert accuracies == [conjugate_gradients.CLOSE]  # how large it is, is what is asked
+    assert accuracies == [conjugate_gradients.REMAINDER_ACCURACY]  # how large it is, is what is asked
     assert difference(exact.closer(gradient), exact.backsolve(gradient)) == 0.0
-    assert solver._bounds == (conjugate_gradients.MOST, np.inf)
+    assert solver._bounds == (conjugate_gradients.MAX_STEPS, np.inf)
 
 
 def test_a_closer_solve_is_one_by_a_factor_that_is_soon_made(monkeypatch):
@@ -263,7 +267,7 @@ def test_a_closer_solve_is_one_by_a_factor_that_is_soon_made(monkeypatch):
     assert difference(solver.closer(gradient), exact) < 1e-6 < rough
     assert difference(solver.precondition(gradient), exact) < 1e-6
     assert not NormalEquations(rows, ordering).sharpen(np.inf)
-    monkeypatch.setattr(conjugate_gradients, "SOON", 0.0)
+    monkeypatch.setattr(conjugate_gradients, "CHEAP_FACTOR_WORK", 0.0)
     assert difference(ConjugateGradients(rows, ordering).closer(gradient), exact) > 1e-6
 
 
@@ -273,10 +277,10 @@ def test_a_second_round_is_not_told_by_one_step(monkeypatch):
     solver, least = ConjugateGradients(rows, ordering), []
     steps = solver._steps
     monkeypatch.setattr(solver, "_steps", lambda *of: least.append(of[-1]) or steps(*of))
-    monkeypatch.setattr(conjugate_gradients, "WITHIN", 1e-9)
+    monkeypatch.setattr(conjugate_gradients, "ESTIMATE_FACTOR", 1e-9)
     solver.solve([r.residual for r in rows], 1e-7)
     assert least[0] == 0
-    assert all(0 < n <= conjugate_gradients.FEW for n in least[1:])
+    assert all(0 < n <= conjugate_gradients.FEWEST_LATER_STEPS for n in least[1:])
     assert len(least) > 1
 
 
@@ -287,9 +291,9 @@ def test_what_most_steps_have_left_is_told_where_it_is_little(monkeypatch, told,
     solver, begun = ConjugateGradients(rows, ordering), []
     steps = solver._steps
     monkeypatch.setattr(solver, "_steps", lambda *of: begun.append(0) or steps(*of))
-    monkeypatch.setattr(conjugate_gradients, "MOST", 5)
-    monkeypatch.setattr(conjugate_gradients, "ACCEPTED", 1.0)
-    monkeypatch.setattr(conjugate_gradients, "TOLD", told)
+    monkeypatch.setattr(conjugate_gradients, "MAX_STEPS", 5)
+    monkeypatch.setattr(conjugate_gradients, "MAX_REDUCTION", 1.0)
+    monkeypatch.setattr(conjugate_gradients, "REPORTED_EXCESS", told)
     solver.solve([r.residual for r in rows])
     assert len(begun) >= rounds
     assert (len(begun) == 1) == (told > 0.0)

@@ -5,12 +5,12 @@ import pytest
 import torch
 from operators import NAMES, jacobian_of, operator, spread_of
 
-from pinnkan.assembly.one_coordinate import _gram
+from pinnkan.assembly.coordinate_modes import _gram
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.table import gauss_table
 from pinnkan.solver.linear import diagonalisation
-from pinnkan.solver.linear.diagonalisation import FastDiagonalisation, are_products, folded
+from pinnkan.solver.linear.diagonalisation import FastDiagonalisation, are_free_products, interleaved_order
 
 #: Largest ratio of eigenvalues (measured: 1.04, 32, 1.2, 2.6, 26); of the matrix with its diagonal alone 3e2 to 2e5.
 SPREAD = {"constant": 1.2, "varying": 50.0, "rows on a side": 1.5, "advection": 4.0, "two unknowns": 50.0}
@@ -44,15 +44,15 @@ def test_rows_that_are_not_finite_are_refused():
 
 def test_a_hole_in_the_free_coefficients_is_seen():
     rows, ordering = operator("constant")
-    assert are_products(ordering, rows[0].space.shape)
+    assert are_free_products(ordering, rows[0].space.shape)
     position = ordering.position.clone()
     position[ordering.free[len(ordering.free) // 2]] = -1
-    assert not are_products(Ordering(position, ordering.free), rows[0].space.shape)
+    assert not are_free_products(Ordering(position, ordering.free), rows[0].space.shape)
 
 
 @pytest.mark.parametrize("count", [6, 7])
 def test_neighbours_around_a_circle_are_at_most_two_places_apart(count):
-    places = np.argsort(folded(count))
+    places = np.argsort(interleaved_order(count))
     assert np.abs(places - np.roll(places, 1)).max() == 2
 
 
@@ -60,7 +60,7 @@ def test_neighbours_around_a_circle_are_at_most_two_places_apart(count):
 @pytest.mark.parametrize(("intervals", "periodic"), [(7, False), (7, True), (3, True), (2, True)])
 def test_a_band_holds_each_pair_once_and_both_where_a_function_meets_itself(intervals, periodic, at_once, monkeypatch):
     """Around a circle of fewer intervals than a function has."""
-    monkeypatch.setattr(diagonalisation, "AT_ONCE", at_once)
+    monkeypatch.setattr(diagonalisation, "BATCH_NUMBERS", at_once)
     table = gauss_table(Axis(np.linspace(0.0, 1.0, intervals + 1), 4, periodic), 5, 1, torch.device("cpu"))
     count = table.count
     band = torch.zeros((count * count + 1, 2), dtype=torch.float64)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from pinnkan.solver.linear import diagonalisation, moments, waves
-from pinnkan.solver.linear.scaled import solve
+from pinnkan.solver.linear import diagonalisation, joint_modes, time_modes
+from pinnkan.solver.linear.scaled_system import solve_scaled
 
 #: A matrix of diagonal (4, 9) and one function that is not there; and one that is singular.
 MATRIX = np.array([[4.0, 1.0, 0.0], [1.0, 9.0, 0.0], [0.0, 0.0, 0.0]])
@@ -25,7 +25,7 @@ def by_bands(matrix, damping):
 
 
 def by_moments(matrix, damping):
-    lower, scale = moments._factor(np.asfortranarray(matrix.copy()), damping)
+    lower, scale = time_modes._scaled_factor(np.asfortranarray(matrix.copy()), damping)
     return np.tril(lower) / scale[:, None]
 
 
@@ -33,7 +33,7 @@ def by_waves(matrix, damping):
     """Of a matrix with a unit diagonal, as they are there."""
     scale = np.where(matrix.diagonal() > 0.0, matrix.diagonal(), 1.0) ** -0.5
     unit = matrix * scale[:, None] * scale
-    return waves._factor(torch.from_numpy(unit)[None], damping)[0].numpy() / scale[:, None]
+    return joint_modes._factor(torch.from_numpy(unit)[None], damping)[0].numpy() / scale[:, None]
 
 
 @pytest.mark.parametrize("factor", [by_bands, by_moments, by_waves])
@@ -56,7 +56,7 @@ def test_a_system_is_solved_in_columns_of_unit_length(damping):
     vector = np.array([1.0, 2.0, 0.0])
     wanted = np.linalg.solve(damped(MATRIX, damping)[:2, :2], vector[:2])
     small = np.diag([1.0, 1e-8, 1.0])  # a unit in which the second coefficient is large
-    found = solve(small @ MATRIX @ small + np.diag([0.0, 0.0, 1.0]), small @ vector, damping)
+    found = solve_scaled(small @ MATRIX @ small + np.diag([0.0, 0.0, 1.0]), small @ vector, damping)
     np.testing.assert_allclose((small @ found)[:2], wanted, rtol=1e-12)
     vector = SINGULAR[:2, :2] @ np.ones(2)
-    np.testing.assert_allclose(SINGULAR[:2, :2] @ solve(SINGULAR[:2, :2], vector), vector, rtol=1e-6)
+    np.testing.assert_allclose(SINGULAR[:2, :2] @ solve_scaled(SINGULAR[:2, :2], vector), vector, rtol=1e-6)

@@ -8,8 +8,8 @@ from pinnkan.assembly.boundary_values import zero_conditions
 from pinnkan.assembly.patch import Patch
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
-from pinnkan.solver.linear.band import NormalEquations
-from pinnkan.solver.linear.system import LEFT, System
+from pinnkan.solver.linear.normal_equations import NormalEquations
+from pinnkan.solver.linear.system import TOLERANCE_SHARE, System
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
 
 
@@ -72,7 +72,7 @@ def test_steps_leave_out_a_share_of_the_local_tolerance_where_there_is_one():
     for local in (None, 1e-9):
         system = System(model, space, keeping=True, local=local)
         system.steps(zero, [zero], fixed)
-        assert system.kept.share == LEFT * (local or model.problem.solver.tolerance)
+        assert system.kept.share == TOLERANCE_SHARE * (local or model.problem.solver.tolerance)
 
 
 def test_the_loss_of_a_minimum_is_worked_out_once(monkeypatch):

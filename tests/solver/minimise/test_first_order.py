@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
-from pinnkan.solver.minimise.first_order import adam, cycles, fading, lbfgs, ramp
+from pinnkan.solver.minimise.first_order import adam, cyclic_rate, geometric_decay, lbfgs, linear_ramp
 
 SCALES = torch.tensor([1.0, 10.0, 100.0], dtype=torch.float64)
 
@@ -34,7 +34,7 @@ def starts(count, size=3):
 
 def test_adam_steps_as_its_paper_says():
     x, m, v = starts(1)[0].numpy().copy(), np.zeros(3), np.zeros(3)
-    ours = adam(by_autograd(bowl), torch.from_numpy(x.copy()), 25, ramp(0.0, 0.1, 10))
+    ours = adam(by_autograd(bowl), torch.from_numpy(x.copy()), 25, linear_ramp(0.0, 0.1, 10))
     for n in range(25):
         g = 2 * SCALES.numpy() * (x - np.array([1.0, 2.0, 3.0]))
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
@@ -48,9 +48,9 @@ def test_adam_steps_as_its_paper_says():
 
 
 def test_seeds_trained_together_end_where_each_ends_alone():
-    together = adam(by_autograd(bowl), starts(3), 50, cycles(1e-3, 0.2, 10, 0.99))
+    together = adam(by_autograd(bowl), starts(3), 50, cyclic_rate(1e-3, 0.2, 10, 0.99))
     for seed in range(3):
-        alone = adam(by_autograd(bowl), starts(3)[seed], 50, cycles(1e-3, 0.2, 10, 0.99))
+        alone = adam(by_autograd(bowl), starts(3)[seed], 50, cyclic_rate(1e-3, 0.2, 10, 0.99))
         torch.testing.assert_close(together.x[seed], alone.x, rtol=1e-13, atol=0)
         torch.testing.assert_close(together.losses[:, seed], alone.losses, rtol=1e-13, atol=0)
     assert float((together.x[0] - together.x[1]).abs().max()) > 1e-6
@@ -58,11 +58,11 @@ def test_seeds_trained_together_end_where_each_ends_alone():
 
 def test_lbfgs_finds_the_minimum_of_scipy():
     start = torch.tensor([-1.2, 1.0], dtype=torch.float64)
-    ours = lbfgs(by_autograd(valley), start, 10, lambda n: 1.0, searched=True)
+    ours = lbfgs(by_autograd(valley), start, 10, lambda n: 1.0, line_search=True)
     theirs = minimize(lambda x: float(valley(torch.from_numpy(x))), start.numpy(), method="L-BFGS-B", tol=1e-14)
     np.testing.assert_allclose(ours.x.numpy(), [1.0, 1.0], rtol=1e-8)
     np.testing.assert_allclose(ours.x.numpy(), theirs.x, rtol=1e-4)  # scipy differentiates numerically here
-    early = lbfgs(by_autograd(valley), start, 1, lambda n: 1.0, inner=5, searched=True)
+    early = lbfgs(by_autograd(valley), start, 1, lambda n: 1.0, iterations=5, line_search=True)
     assert float(early.losses[-1]) > 1e-3
     with pytest.raises(ValueError, match="one run at a time"):
         lbfgs(by_autograd(bowl), starts(2), 1, lambda n: 1.0)
@@ -75,9 +75,9 @@ def test_lbfgs_evaluates_no_point_twice_and_goes_on_across_steps():
         seen.append(tuple(x.tolist()))
         return by_autograd(bowl)(x)
 
-    in_steps = lbfgs(objective, starts(1)[0], 12, lambda n: 0.5, inner=1)
+    in_steps = lbfgs(objective, starts(1)[0], 12, lambda n: 0.5, iterations=1)
     assert len(seen) == len(set(seen)) == 13
-    at_once = lbfgs(by_autograd(bowl), starts(1)[0], 1, lambda n: 0.5, inner=12)
+    at_once = lbfgs(by_autograd(bowl), starts(1)[0], 1, lambda n: 0.5, iterations=12)
     torch.testing.assert_close(in_steps.x, at_once.x, rtol=1e-12, atol=1e-12)
 
 
@@ -101,20 +101,20 @@ def test_the_watch_sees_every_step_and_ends_the_training():
         seen.append((step, float(losses), rate))
         return step == 4
 
-    found = adam(by_autograd(bowl), starts(1)[0], 100, ramp(0.0, 1.0, 10), monitor)
+    found = adam(by_autograd(bowl), starts(1)[0], 100, linear_ramp(0.0, 1.0, 10), monitor)
     assert [s for s, _, _ in seen] == [1, 2, 3, 4]
     assert [loss for _, loss, _ in seen] == found.losses[:4].tolist()
     assert seen[3][2] == pytest.approx(0.3)
 
 
 def test_schedules_have_their_corners_where_they_say():
-    climb = ramp(1e-4, 1e-2, 10)
+    climb = linear_ramp(1e-4, 1e-2, 10)
     assert [climb(0), climb(5), climb(10), climb(99)] == pytest.approx([1e-4, 5.05e-3, 1e-2, 1e-2])
-    wave = cycles(0.0, 1.0, 100, 0.9995)
+    wave = cyclic_rate(0.0, 1.0, 100, 0.9995)
     assert wave(0) == 0.0
     assert wave(100) == pytest.approx(0.9995**100)
     assert wave(200) == pytest.approx(0.0, abs=1e-15)
     assert wave(50) == pytest.approx(0.5 * 0.9995**50)
-    fade = fading(climb, 1e-2, 50)
+    fade = geometric_decay(climb, 1e-2, 50)
     assert fade(50) == pytest.approx(1e-4)
     assert fade(1000) == pytest.approx(1e-4)

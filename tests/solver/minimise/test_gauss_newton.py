@@ -16,7 +16,14 @@ from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.families.product.start import initial_space, with_conditions
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.minimise.gauss_newton import FORCED, MAX_STEPS, SHARE, _forced, contraction, gauss_newton
+from pinnkan.solver.minimise.gauss_newton import (
+    FORCING_TERM,
+    MAX_STEPS,
+    TOLERANCE_SHARE,
+    _step_accuracy,
+    contraction_constant,
+    gauss_newton,
+)
 from pinnkan.verdict.records import Iteration
 
 
@@ -75,7 +82,7 @@ def test_a_known_contraction_spares_the_step_that_would_only_confirm():
     history = [Iteration(0, n, s.loss, s.size, s.damping, 0.0) for n, s in enumerate(whole.steps)]
     near = start + 0.999 * (whole.coefficients - start)
     alone = gauss_newton(system, near, fixed, 1e-5)
-    spared = gauss_newton(system, near, fixed, 1e-5, known=contraction(history))
+    spared = gauss_newton(system, near, fixed, 1e-5, contraction=contraction_constant(history))
     assert len(spared.steps) == 1 < len(alone.steps)
     scale = np.abs(whole.coefficients).max()
     assert np.abs(spared.coefficients - whole.coefficients).max() < 1e-5 * scale
@@ -84,9 +91,11 @@ def test_a_known_contraction_spares_the_step_that_would_only_confirm():
 
 def test_steps_of_different_attempts_or_that_do_not_shrink_show_no_contraction():
     attempts = [Iteration(0, 0, 0.0, 1e-2, 0.0, 0.0), Iteration(0, 0, 0.0, 1e-5, 0.0, 0.0)]
-    assert contraction(attempts) == np.inf
-    assert contraction([Iteration(0, n, 0.0, 1e-2, 0.0, 0.0) for n in range(3)]) == np.inf
-    assert contraction([Iteration(0, n, 0.0, s, 0.0, 0.0) for n, s in enumerate((1e-2, 3e-4))]) == pytest.approx(3.0)
+    assert contraction_constant(attempts) == np.inf
+    assert contraction_constant([Iteration(0, n, 0.0, 1e-2, 0.0, 0.0) for n in range(3)]) == np.inf
+    assert contraction_constant(
+        [Iteration(0, n, 0.0, s, 0.0, 0.0) for n, s in enumerate((1e-2, 3e-4))]
+    ) == pytest.approx(3.0)
 
 
 def test_a_linear_equation_takes_one_step_and_a_nonlinear_one_converges_quadratically():
@@ -144,9 +153,9 @@ def test_a_step_out_of_the_domain_of_a_logarithm_is_rejected_and_damped():
 def test_a_step_that_has_to_be_damped_more_than_is_worth_while_is_given_up():
     system, start, fixed = logarithm()
     needed = gauss_newton(system, start, fixed, 1e-10).steps[0].damping
-    assert gauss_newton(system, start, fixed, 1e-10, firmest=needed).stationary
+    assert gauss_newton(system, start, fixed, 1e-10, max_damping=needed).stationary
     with pytest.raises(SolverError, match="makes the residual not finite"):
-        gauss_newton(system, start, fixed, 1e-10, firmest=0.9 * needed)
+        gauss_newton(system, start, fixed, 1e-10, max_damping=0.9 * needed)
 
 
 def test_values_that_are_not_finite_at_the_start_are_named_with_their_place():
@@ -213,7 +222,7 @@ def test_early_steps_are_asked_for_less_accuracy_than_the_last_ones():
     hasty = Hasty(model, system.space)
     found = gauss_newton(hasty, start, fixed, 1e-10)
     sizes = [s.size for s in found.steps]
-    expected = [_forced(before, 1e-10) for before in [np.inf, *sizes]]
+    expected = [_step_accuracy(before, 1e-10) for before in [np.inf, *sizes]]
     assert hasty.asked == pytest.approx(expected[: len(hasty.asked)])
     assert min(hasty.asked) < 1e-2 * hasty.asked[0]
 
@@ -273,7 +282,12 @@ def test_one_step_is_taken_from_a_residual_that_is_rounding_and_no_other():
 
 @pytest.mark.parametrize(
     ("previous", "tolerance", "expected"),
-    [(np.inf, 1e-12, FORCED), (1e-2, 1e-12, 1e-2 * FORCED), (1e-2, 1e-5, 1e-5 * SHARE / 1e-3), (1e-6, 1e-3, FORCED)],
+    [
+        (np.inf, 1e-12, FORCING_TERM),
+        (1e-2, 1e-12, 1e-2 * FORCING_TERM),
+        (1e-2, 1e-5, 1e-5 * TOLERANCE_SHARE / 1e-3),
+        (1e-6, 1e-3, FORCING_TERM),
+    ],
 )
 def test_a_step_is_no_more_accurate_than_the_next_one_or_the_tolerance_asks_for(previous, tolerance, expected):
-    assert _forced(previous, tolerance) == pytest.approx(expected)
+    assert _step_accuracy(previous, tolerance) == pytest.approx(expected)

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.optimize import least_squares
 
-from pinnkan.solver.minimise.levenberg_marquardt import init, step
+from pinnkan.solver.minimise.levenberg_marquardt import initial_state, next_state
 
 T = torch.linspace(0.0, 2.0, 30, dtype=torch.float64)
 DATA = 1.7 * torch.exp(-1.3 * T) + 0.4 * torch.sin(3.0 * T) + 0.02 * torch.cos(40.0 * T)
@@ -23,9 +23,9 @@ evaluate = with_autograd(residual)
 
 def minimise(evaluate, x, most_steps=200, least_gain=1e-12):
     """Steps until one brings less than a share of the loss, or none is possible."""
-    state, before = init(evaluate, x), np.inf
+    state, before = initial_state(evaluate, x), np.inf
     while state.iteration < most_steps and not state.stuck and not before - state.loss < least_gain * before:
-        before, state = state.loss, step(evaluate, state)
+        before, state = state.loss, next_state(evaluate, state)
     return state
 
 
@@ -57,13 +57,13 @@ def test_a_step_that_is_not_finite_is_rejected():
     def tangent(x):
         return wall(x), lambda: torch.diag(1 / x)
 
-    state = init(tangent, torch.tensor([1.0], dtype=torch.float64))  # the full step is to -2, where log is nan
-    after = step(tangent, state)
+    state = initial_state(tangent, torch.tensor([1.0], dtype=torch.float64))  # the full step is to -2, where log is nan
+    after = next_state(tangent, state)
     assert 0 < float(after.x[0]) < 1.0
     assert after.loss < state.loss
     assert after.damping > state.damping
     with pytest.raises(ValueError, match="not finite"):
-        init(tangent, torch.tensor([-1.0], dtype=torch.float64))
+        initial_state(tangent, torch.tensor([-1.0], dtype=torch.float64))
 
 
 def test_a_column_of_zeros_and_equal_columns_do_no_harm():
@@ -79,4 +79,4 @@ def test_a_column_of_zeros_and_equal_columns_do_no_harm():
 
 def test_at_a_minimum_the_state_is_stuck():
     assert minimise(evaluate, START, least_gain=0.0).stuck
-    assert not init(evaluate, START).stuck
+    assert not initial_state(evaluate, START).stuck

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pinnkan.solver.minimise.levenberg_marquardt import by_singular_values
+from pinnkan.solver.minimise.levenberg_marquardt import minimise_by_svd
 
 
 def test_gauss_newton_finds_the_least_solution_of_dependent_columns():
@@ -12,12 +12,12 @@ def test_gauss_newton_finds_the_least_solution_of_dependent_columns():
     matrix[:, 5] = matrix[:, 0] + matrix[:, 1]
     aim = torch.linspace(0, 1, 30, dtype=torch.float64)
     zero = torch.zeros(6, dtype=torch.float64)
-    found = by_singular_values(lambda x: (matrix @ x - aim, lambda: matrix), zero, 10, lambda loss, size: False)
+    found = minimise_by_svd(lambda x: (matrix @ x - aim, lambda: matrix), zero, 10, lambda loss, size: False)
     theirs = np.linalg.lstsq(matrix.numpy(), aim.numpy(), rcond=1e-10)[0]
     assert found.steps <= 2
     assert found.loss == pytest.approx(float(np.sum((matrix.numpy() @ theirs - aim.numpy()) ** 2)), rel=1e-12)
     assert float(found.x.norm()) < 1.5 * np.linalg.norm(theirs)
-    stopped = by_singular_values(lambda x: (x**3 - 1, lambda: 3 * torch.diag(x**2)), zero + 2, 50, lambda *_: True)
+    stopped = minimise_by_svd(lambda x: (x**3 - 1, lambda: 3 * torch.diag(x**2)), zero + 2, 50, lambda *_: True)
     assert stopped.steps == 1
-    whole = by_singular_values(lambda x: (x**3 - 1, lambda: 3 * torch.diag(x**2)), zero + 2, 50, lambda *_: False)
+    whole = minimise_by_svd(lambda x: (x**3 - 1, lambda: 3 * torch.diag(x**2)), zero + 2, 50, lambda *_: False)
     torch.testing.assert_close(whole.x, zero + 1, rtol=1e-8, atol=0)

@@ -8,12 +8,12 @@ import torch
 from small_models import model_of
 
 from pinnkan.assembly.boundary_values import zero_conditions
-from pinnkan.assembly.one_coordinate import dense, flat
+from pinnkan.assembly.coordinate_modes import derivative_matrix, flatten_grid
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
-from pinnkan.solver.linear.solver import UNIT, Seen
+from pinnkan.solver.linear.solver import ROUNDING_UNIT, RowProducts
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.verify.images import missing, roughness, rounding_along
+from pinnkan.solver.verify.images import residual_product, roughness, rounding_product
 
 TEXT = """
 name: t
@@ -36,16 +36,16 @@ def seen_of(model, intervals):
     space = Space(tuple(Axis(np.linspace(a, b, n + 1) ** 2, 4, p) for (a, b), p, n in box))
     zero, fixed = zero_conditions(model.conditions, space)
     equations = System(model, space).equations(zero, fixed)
-    return Seen(equations.rows, equations.ordering)
+    return RowProducts(equations.rows, equations.ordering)
 
 
 def rough_by_qr(seen, vector, power=0.5):
     """The same by orthonormal bases of full matrices; ``power`` of the weights: a half is right."""
     rows = seen.rows[0]
-    image = flat(rows.apply(seen.ordering, torch.from_numpy(vector[:, None]))[..., 0]).numpy()
+    image = flatten_grid(rows.apply(seen.ordering, torch.from_numpy(vector[:, None]))[..., 0]).numpy()
     smooth = image
     for axis, table in enumerate(rows.tables):
-        matrix = dense(table, 0).numpy() * table.weights.numpy().reshape(-1, 1) ** power
+        matrix = derivative_matrix(table, 0).numpy() * table.weights.numpy().reshape(-1, 1) ** power
         basis = np.linalg.qr(matrix)[0]
         smooth = np.moveaxis(np.tensordot(basis.T, smooth, axes=(1, axis)), 0, axis)
     return float(np.sqrt(max(1.0 - np.square(smooth).sum() / np.square(image).sum(), 0.0)))
@@ -78,7 +78,7 @@ def test_what_a_step_leaves_in_rows_that_are_written_out_is_their_product():
     seen = SimpleNamespace(rows=[rows], ordering=SimpleNamespace(position=torch.zeros(2)))
     v, d = np.array([2.0, 0.5]), np.array([-1.0, 4.0])
     expected = (residual[:, 0].numpy() + matrix.numpy() @ d) @ (matrix.numpy() @ v)
-    assert missing(seen, v, d) == pytest.approx(expected)
+    assert residual_product(seen, v, d) == pytest.approx(expected)
     assert expected < 0.0
 
 
@@ -91,8 +91,8 @@ def test_rounding_counts_where_the_vector_is_seen(weight):
     coefficients, vector = (rng.standard_normal(seen.ordering.size) for _ in range(2))
     coefficients[0] *= 1.0 + weight
     vector[np.abs(matrix.T @ matrix)[0] > 0.0] *= 0.0 if weight else 1.0
-    each = UNIT * np.sqrt(((matrix * coefficients) ** 2).sum(1))
-    assert rounding_along(seen, coefficients, vector) == pytest.approx(
+    each = ROUNDING_UNIT * np.sqrt(((matrix * coefficients) ** 2).sum(1))
+    assert rounding_product(seen, coefficients, vector) == pytest.approx(
         np.linalg.norm(each * (matrix @ vector)), rel=0.5
     )
     if weight:

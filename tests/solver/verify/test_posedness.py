@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from small_models import CPU
 
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
@@ -11,8 +12,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
-from pinnkan.solver.verify.verify import Verifier
-from small_models import CPU
+from pinnkan.solver.verify.verifier import Verifier
 
 LINE = """
 name: t

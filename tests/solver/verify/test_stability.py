@@ -13,10 +13,10 @@ from pinnkan.assembly.boundary_values import zero_conditions
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.linear import band
+from pinnkan.solver.linear import normal_equations
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.verify import stability as stability_module
-from pinnkan.solver.verify.stability import Null, least_determined, stability
+from pinnkan.solver.verify.stability import NearNull, compare_stability, find_near_null
 
 BEAM = (
     LINE
@@ -32,12 +32,12 @@ def space_of(model, intervals, degree):
 
 def least(model, space):
     zero, fixed = zero_conditions(model.conditions, space)
-    return least_determined(System(model, space).equations(zero, fixed), space, zero)
+    return find_near_null(System(model, space).equations(zero, fixed), space, zero)
 
 
 def pair(model, intervals, degree=9):
     with threadpool_limits(limits=1, user_api="blas"):  # as in a solve
-        return stability(*(least(model, space_of(model, n, degree)) for n in (intervals, 2 * intervals)))
+        return compare_stability(*(least(model, space_of(model, n, degree)) for n in (intervals, 2 * intervals)))
 
 
 def line(equation, right="u = 0", text=LINE):
@@ -56,7 +56,7 @@ def test_unknowns_count_by_the_share_that_is_asked_for():
     space = space_of(POISSON, 8, 9)
     zero, fixed = zero_conditions(POISSON.conditions, space)
     equations = System(POISSON, space).equations(zero, fixed)
-    whole, tenth = (least_determined(equations, space, zero, counted=c).sigma for c in (None, (0.1,)))
+    whole, tenth = (find_near_null(equations, space, zero, unknown_weights=c).sigma for c in (None, (0.1,)))
     assert tenth == pytest.approx(10.0 * whole)
 
 
@@ -103,11 +103,11 @@ def test_it_falls_where_a_small_correction_means_nothing(model, intervals):
 
 def test_squared_rows_alone_do_not_see_a_value_below_the_root_of_the_rounding_unit(monkeypatch):
     """Ten is 4e-10 of the largest one: inverse iteration with the factor of J^T J ends at fifty times that or more."""
-    monkeypatch.setattr(band, "FACTORED", 0.0)
+    monkeypatch.setattr(normal_equations, "MAX_ORTHOGONAL_WORK", 0.0)
     space = space_of(RESONANT, 96, 9)
     zero, fixed = zero_conditions(RESONANT.conditions, space)
     equations = System(RESONANT, space).equations(zero, fixed)
-    assert least_determined(equations, space, zero).sigma == pytest.approx(10.0, rel=1e-3)
+    assert find_near_null(equations, space, zero).sigma == pytest.approx(10.0, rel=1e-3)
     v = np.random.default_rng(0).standard_normal((equations.ordering.size, 1))
     for _ in range(4):
         v = equations.backsolve(v / np.abs(v).max())
@@ -143,25 +143,25 @@ def test_in_the_plane_what_is_well_posed_settles_on_four_intervals_and_nothing_e
 
 
 def null(sigma, rough, share=1.0):
-    return Null(sigma, lambda: rough, share=share)
+    return NearNull(sigma, lambda: rough, share=share)
 
 
 def test_a_value_that_falls_when_its_function_is_resolved_has_settled():
-    assert stability(null(288.0, 0.78), null(2.1, 0.1)).settled
-    assert not stability(null(288.0, 0.1), null(2.1, 0.1)).settled
-    assert not stability(null(288.0, 0.78), null(2.1, 0.6)).settled
-    assert not stability(null(1e-8, 0.94), null(1e-10, 0.09, share=1e-12)).settled  # carried around a circle
-    assert not stability(null(0.078, 0.78), null(0.029, 0.1)).settled  # a Cauchy problem
-    assert not stability(null(1.0, 0.0), null(0.0, 0.0)).settled
+    assert compare_stability(null(288.0, 0.78), null(2.1, 0.1)).settled
+    assert not compare_stability(null(288.0, 0.1), null(2.1, 0.1)).settled
+    assert not compare_stability(null(288.0, 0.78), null(2.1, 0.6)).settled
+    assert not compare_stability(null(1e-8, 0.94), null(1e-10, 0.09, share=1e-12)).settled  # carried around a circle
+    assert not compare_stability(null(0.078, 0.78), null(0.029, 0.1)).settled  # a Cauchy problem
+    assert not compare_stability(null(1.0, 0.0), null(0.0, 0.0)).settled
 
 
 def test_what_is_first_resolved_or_not_yet_is_asked_once_more():
     """Of waves near a resonance three levels in a row had seen nothing but their coarsest splines, and said no."""
-    assert stability(null(0.96, 0.97), null(0.089, 0.008)).is_fresh
-    assert stability(null(0.96, 0.98), null(5e-4, 0.98)).is_fresh
-    assert not stability(null(288.0, 0.78), null(2.1, 0.1)).is_fresh  # settled
-    assert not stability(null(2.2e-3, 0.04), null(5.9e-4, 0.04)).is_fresh
-    assert not stability(null(0.078, 0.78), null(0.029, 0.78)).is_fresh
+    assert compare_stability(null(0.96, 0.97), null(0.089, 0.008)).is_fresh
+    assert compare_stability(null(0.96, 0.98), null(5e-4, 0.98)).is_fresh
+    assert not compare_stability(null(288.0, 0.78), null(2.1, 0.1)).is_fresh  # settled
+    assert not compare_stability(null(2.2e-3, 0.04), null(5.9e-4, 0.04)).is_fresh
+    assert not compare_stability(null(0.078, 0.78), null(0.029, 0.78)).is_fresh
 
 
 MANY_WAVES = """
@@ -186,10 +186,10 @@ def test_what_lies_outside_of_a_space_is_worked_out_where_a_value_has_fallen_far
     monkeypatch.setattr(stability_module, "roughness", lambda *_: asked.append(1) or 0.1)
     space = space_of(POISSON, 8, 9)
     zero, fixed = zero_conditions(POISSON.conditions, space)
-    found = least_determined(System(POISSON, space).equations(zero, fixed), space, zero)
-    assert stability(found, found).settled
+    found = find_near_null(System(POISSON, space).equations(zero, fixed), space, zero)
+    assert compare_stability(found, found).settled
     assert not asked
-    assert stability(null(100.0 * found.sigma, 0.9), found).settled
+    assert compare_stability(null(100.0 * found.sigma, 0.9), found).settled
     assert asked == [1]
 
 
@@ -198,10 +198,10 @@ def test_what_a_step_has_left_of_the_least_determined_function_is_told():
     zero, fixed = zero_conditions(RESONANT.conditions, space)
     system = System(RESONANT, space, keeping=True)
     step = system.steps(zero, [zero], fixed)[0]
-    assert least_determined(system.kept, space, zero, step).left.size < 1e-6 * space.norm(step)[0]
+    assert find_near_null(system.kept, space, zero, step).left.size < 1e-6 * space.norm(step)[0]
     null = np.sin(7 * np.pi * space.axes[0].samples()) * np.sqrt(2.0)
     less = step - 0.3 * space.axes[0].project(null, 0)[:, None]
-    assert least_determined(system.kept, space, zero, less).left.size == pytest.approx(0.3, rel=1e-2)
+    assert find_near_null(system.kept, space, zero, less).left.size == pytest.approx(0.3, rel=1e-2)
 
 
 def test_constants_that_nothing_holds_have_no_value_at_all():
@@ -229,7 +229,7 @@ def test_rows_that_arithmetic_cannot_invert_determine_nothing(monkeypatch, overf
     zero, fixed = zero_conditions(model.conditions, space)
     equations = System(model, space).equations(zero, fixed)
     monkeypatch.setattr(type(equations), "precondition", lambda self, gradient: np.full_like(gradient, overflow))
-    assert least_determined(equations, space, zero).sigma == 0.0
+    assert find_near_null(equations, space, zero).sigma == 0.0
 
 
 def test_all_functions_are_looked_at_where_hardly_anything_is_left_of_one():

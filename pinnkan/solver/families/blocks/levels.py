@@ -11,39 +11,39 @@ from pinnkan.kan.blocks import BlockField, BlockSum, Edge, Levels, support
 from pinnkan.kan.field import Array, Jets
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.blocks.system import (
-    STRIDE,
+    SEED_STRIDE,
     BlocksEstimate,
-    Factor,
+    RowFactor,
     ScatteredRows,
-    held_out,
+    estimate_from_correction,
+    held_out_rows,
     jacobian,
     mean_square,
     row_count,
-    samples_of,
-    scattered,
-    weigh,
+    scattered_rows,
+    sobol_samples,
 )
-from pinnkan.solver.family import Measured, ModelLevels
-from pinnkan.solver.minimise.gauss_newton import MAX_STEPS, relative_size
+from pinnkan.solver.level_family import LossMinimum, ModelLevelFamily
+from pinnkan.solver.minimise.gauss_newton import MAX_STEPS, relative_step_size
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.outcome import RESOLVED, Outcome
+from pinnkan.solver.outcome import RESOLVED_SHARE, Outcome
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Iteration
 
 #: Polynomials per coordinate before its knots are halved: five levels of two.
-DEGREE = 10
+FIRST_DEGREE = 10
 #: Most coefficients of the richer sum: 18,000 rows, 0.6 GB.
-LARGEST = 4000
+MOST_COEFFICIENTS = 4000
 
 
 @dataclass(frozen=True, eq=False)
-class Solved:
+class BlocksMinimum:
     """Data of a minimum for the estimate: training and held-out rows, their loss, factor of the richer sum."""
 
     rows: tuple[ScatteredRows, ...]
     held: tuple[ScatteredRows, ...]
     loss: float
-    factor: Factor
+    factor: RowFactor
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,33 +60,33 @@ class BlocksState:
     seed: int
     why: str = ""
     is_solved: bool = False
-    solved: Solved | None = field(default=None, metadata={"stored": False})
+    solved: BlocksMinimum | None = field(default=None, metadata={"stored": False})
 
 
 def first_space(model: Model, degree: int | None) -> BlockSum:
     """The sum of blocks on one coordinate each, with all levels of polynomials."""
     problem = model.problem
     edges = tuple(
-        Edge.first(a, b, degree or DEGREE, p)
+        Edge.first(a, b, degree or FIRST_DEGREE, p)
         for (a, b), p in zip(problem.box.ranges, problem.box.periodic, strict=True)
     )
     most = max(len(e.ends) - 1 for e in edges)
-    return with_groups(edges, first_groups(problem.dimension, most), len(problem.unknowns))
+    return sum_of_groups(edges, first_groups(problem.dimension, most), len(problem.unknowns))
 
 
-def with_groups(edges: tuple[Edge, ...], groups: tuple[Levels, ...], unknowns: int) -> BlockSum:
+def sum_of_groups(edges: tuple[Edge, ...], groups: tuple[Levels, ...], unknowns: int) -> BlockSum:
     """The sum of these groups, its edges refined to their levels."""
     reached = (max(g[i] for g in groups) for i in range(len(edges)))
     return BlockSum(tuple(e.reaching(n) for e, n in zip(edges, reached, strict=True)), groups, unknowns)
 
 
-def richer(space: BlockSum) -> BlockSum:
+def enriched_sum(space: BlockSum) -> BlockSum:
     """The sum followed by its margin."""
-    return with_groups(space.edges, (*space.groups, *margin(space.groups)), space.unknowns)
+    return sum_of_groups(space.edges, (*space.groups, *margin(space.groups)), space.unknowns)
 
 
 @dataclass(frozen=True, eq=False)
-class BlocksLevels(ModelLevels):
+class BlocksLevels(ModelLevelFamily):
     """The family of sums of products of splines on few coordinates; ``why``: the reason of its choice."""
 
     degree: int | None
@@ -96,48 +96,48 @@ class BlocksLevels(ModelLevels):
     def first(self) -> BlocksState:
         """The state before the first level: blocks on one coordinate each."""
         space = first_space(self.model, self.degree)
-        return _before(space, np.zeros((space.products, space.unknowns)), self.problem.solver.seed * 1_000_000)
+        return _unsolved_state(space, np.zeros((space.products, space.unknowns)), self.problem.solver.seed * 1_000_000)
 
     def minimise(self, state: BlocksState, number: int, monitor: Monitor) -> tuple[BlocksState, tuple[Iteration, ...]]:
         """Solve least squares at scattered points; the factor of the richer sum is kept for the estimate."""
-        space, rich = state.space, richer(state.space)
+        space, rich = state.space, enriched_sum(state.space)
         before: Jets | None = None if self.model.is_linear else BlockField(space, state.start)
-        rows = scattered(self.model, row_count(rich), state.seed, before)
-        held = held_out(self.model, rich, state.seed, before)
+        rows = scattered_rows(self.model, row_count(rich), state.seed, before)
+        held = held_out_rows(self.model, rich, state.seed, before)
         try:
             with self.model.clock.working("blocks", row_count(rich) * float(rich.size) ** 2):
                 if not self.model.is_linear and not state.is_solved:
                     tolerance = 1e-2 * self.problem.solver.tolerance
                     c, loss, steps = _gauss_newton(rows, space, state.coefficients, tolerance, number, monitor)
-                    factor = Factor.of(*jacobian(rows, rich, BlockField(space, c)))
+                    factor = RowFactor.of(*jacobian(rows, rich, BlockField(space, c)))
                 else:
                     c, loss, factor = self._linear(state, rows, rich)
-                    size = relative_size(c - state.coefficients, c)
+                    size = relative_step_size(c - state.coefficients, c)
                     steps = () if state.is_solved else (monitor.iteration(number, 0, loss, size, 0.0),)
         except np.linalg.LinAlgError as failed:
             raise SolverError(f"least squares failed: {failed}") from failed
-        return replace(state, coefficients=c, is_solved=True, solved=Solved(rows, held, loss, factor)), steps
+        return replace(state, coefficients=c, is_solved=True, solved=BlocksMinimum(rows, held, loss, factor)), steps
 
     def _linear(
         self, state: BlocksState, rows: tuple[ScatteredRows, ...], rich: BlockSum
-    ) -> tuple[Array, float, Factor]:
+    ) -> tuple[Array, float, RowFactor]:
         """Coefficients, mean square and factor of the richer sum: one step from zero, or those of a stored minimum."""
         space = state.space
         if not self.model.is_linear:
             function = BlockField(space, state.coefficients)
-            return state.coefficients, mean_square(rows, function), Factor.of(*jacobian(rows, rich, function))
+            return state.coefficients, mean_square(rows, function), RowFactor.of(*jacobian(rows, rich, function))
         matrix, residual = jacobian(rows, rich, None)
-        factor = Factor.of(matrix, residual)
+        factor = RowFactor.of(matrix, residual)
         flat = factor.step(space.size)
         left = residual + matrix[:, : space.size] @ flat
         return flat.reshape(-1, space.unknowns), float(left @ left), factor
 
-    def measured(self, state: BlocksState) -> Measured:
+    def measured(self, state: BlocksState) -> LossMinimum:
         solved, space = state.solved, state.space
         assert solved is not None
         function = BlockField(space, state.coefficients)
         heldout, data = mean_square(solved.held, function), mean_square(solved.held, None)
-        return Measured(
+        return LossMinimum(
             field=function,
             intervals=tuple(e.axis.intervals for e in space.edges),
             degree=tuple(e.axis.degree for e in space.edges),
@@ -145,23 +145,25 @@ class BlocksLevels(ModelLevels):
             points=sum(len(r.points) for r in solved.rows),
             loss=solved.loss,
             heldout=heldout,
-            is_resolved=heldout <= RESOLVED * data or heldout == 0.0,
+            is_resolved=heldout <= RESOLVED_SHARE * data or heldout == 0.0,
         )
 
     def samples(self, state: BlocksState) -> Samples:
         """The function at Sobol points."""
-        return samples_of(self.problem, BlockField(state.space, state.coefficients))
+        return sobol_samples(self.problem, BlockField(state.space, state.coefficients))
 
-    def estimate(self, state: BlocksState, measured: Measured, before: Outcome) -> BlocksEstimate:
+    def estimate(self, state: BlocksState, measured: LossMinimum, before: Outcome) -> BlocksEstimate:
         """Correct in the richer sum; add the held-out residual that remains over the smallest singular value."""
-        solved, space, rich, c = state.solved, state.space, richer(state.space), state.coefficients
+        solved, space, rich, c = state.solved, state.space, enriched_sum(state.space), state.coefficients
         assert solved is not None
         here, after = space.carry(c, rich), solved.factor.step(rich.size).reshape(rich.products, rich.unknowns)
         if self.model.is_linear:  # linearised at zero
             error, scale = BlockField(rich, after - here), rich.norm(after)
-            return weigh(solved.held, error, None, here, solved.factor, scale)
+            return estimate_from_correction(solved.held, error, None, here, solved.factor, scale)
         scale = rich.norm(here + after)
-        return weigh(solved.held, BlockField(rich, after), BlockField(space, c), None, solved.factor, scale)
+        return estimate_from_correction(
+            solved.held, BlockField(rich, after), BlockField(space, c), None, solved.factor, scale
+        )
 
     def refine(self, state: BlocksState, estimate: BlocksEstimate, against: Objection) -> BlocksState | None:
         """Add the groups of the margin that carry the correction; all where it is small beside what remains."""
@@ -170,22 +172,24 @@ class BlocksLevels(ModelLevels):
         solved, space, rich = state.solved, state.space, estimate.correction.space
         assert solved is not None
         known, correction = len(space.groups), estimate.correction.coefficients
-        sees = estimate.explained >= BLIND * estimate.unexplained
+        sees = estimate.explained >= LEAST_EXPLAINED * estimate.unexplained
         chance = solved.factor.chance().reshape(correction.shape)
-        added = worthwhile(rich, correction, chance, known) if sees else ()
-        grown = with_groups(rich.edges, ordered([*space.groups, *(added or rich.groups[known:])]), space.unknowns)
-        if richer(grown).size > LARGEST:
+        added = select_groups(rich, correction, chance, known) if sees else ()
+        grown = sum_of_groups(rich.edges, sort_groups([*space.groups, *(added or rich.groups[known:])]), space.unknowns)
+        if enriched_sum(grown).size > MOST_COEFFICIENTS:
             return None
-        return _before(grown, space.carry(state.coefficients, grown), state.seed + 2 * STRIDE, state.why)
+        return _unsolved_state(grown, space.carry(state.coefficients, grown), state.seed + 2 * SEED_STRIDE, state.why)
 
     def in_words(self, state: BlocksState, outcome: Outcome) -> str:
-        which = in_words(state.space.groups, [c.name for c in self.problem.coordinates])
+        which = describe_groups(state.space.groups, [c.name for c in self.problem.coordinates])
         return f"product: blocks of multiplying nodes on few of the coordinates, {which} ({state.why or self.why})"
 
 
-def _before(space: BlockSum, start: Array, seed: int, why: str = "") -> BlocksState:
+def _unsolved_state(space: BlockSum, start: Array, seed: int, choice_reason: str = "") -> BlocksState:
     """The state before a level; its space has the edges of its richer sum."""
-    return BlocksState(BlockSum(richer(space).edges, space.groups, space.unknowns), start, start, seed, why)
+    return BlocksState(
+        BlockSum(enriched_sum(space).edges, space.groups, space.unknowns), start, start, seed, choice_reason
+    )
 
 
 def _gauss_newton(
@@ -198,15 +202,15 @@ def _gauss_newton(
     steps: list[Iteration] = []
     loss = mean_square(rows, BlockField(space, c))
     for i in range(MAX_STEPS):
-        step = Factor.of(*jacobian(rows, space, BlockField(space, c))).step(space.size).reshape(c.shape)
+        step = RowFactor.of(*jacobian(rows, space, BlockField(space, c))).step(space.size).reshape(c.shape)
         share, after = 1.0, mean_square(rows, BlockField(space, c + step))
-        while not after <= loss * (1.0 + 1e-6) + 1e-28 and relative_size(share * step, c + step) > tolerance:
+        while not after <= loss * (1.0 + 1e-6) + 1e-28 and relative_step_size(share * step, c + step) > tolerance:
             share *= 0.5
             if share < 1e-6:
                 raise SolverError("no Gauss-Newton step lowers the residual")
             after = mean_square(rows, BlockField(space, c + share * step))
         c, loss = c + share * step, after
-        size = relative_size(share * step, c)
+        size = relative_step_size(share * step, c)
         steps.append(monitor.iteration(number, i, loss, size, 0.0))
         if not np.isfinite(loss):
             raise SolverError("the residual is not finite")
@@ -216,21 +220,21 @@ def _gauss_newton(
 
 
 #: Groups are added, best gain per coefficient first, until this share of the correction's norm remains. Heuristic.
-LEFT = 0.1
+REMAINING_SHARE = 0.1
 #: A group's share must exceed that of noise by this factor. Heuristic: noise does so in one of twenty groups.
-CLEAR = 3.0
+NOISE_FACTOR = 3.0
 #: All of the margin is added where the correction is below this share of the remaining error.
-BLIND = 0.1
+LEAST_EXPLAINED = 0.1
 
 
 def first_groups(dimension: int, levels: int) -> tuple[Levels, ...]:
     """The constant, and the first ``levels`` of each coordinate alone."""
     alone = [tuple(level * (i == axis) for i in range(dimension)) for axis in range(dimension)
              for level in range(1, levels + 1)]  # fmt: skip
-    return ordered([(0,) * dimension, *alone])
+    return sort_groups([(0,) * dimension, *alone])
 
 
-def ordered(groups: Sequence[Levels]) -> tuple[Levels, ...]:
+def sort_groups(groups: Sequence[Levels]) -> tuple[Levels, ...]:
     """Sort groups by the coordinates they depend on, fewest first."""
     return tuple(sorted(groups, key=lambda g: (len(support(g)), support(g), g)))
 
@@ -238,29 +242,29 @@ def ordered(groups: Sequence[Levels]) -> tuple[Levels, ...]:
 def margin(groups: Sequence[Levels]) -> tuple[Levels, ...]:
     """The groups one level above a known one, all of whose lower neighbours are known (Gerstner and Griebel 2003)."""
     known, dimension = set(groups), len(groups[0])
-    found = {_moved(g, axis, 1) for g in groups for axis in range(dimension)} - known
-    return ordered([g for g in found if all(_moved(g, i, -1) in known for i in support(g))])
+    found = {_neighbour(g, axis, 1) for g in groups for axis in range(dimension)} - known
+    return sort_groups([g for g in found if all(_neighbour(g, i, -1) in known for i in support(g))])
 
 
-def _moved(group: Levels, axis: int, by: int) -> Levels:
+def _neighbour(group: Levels, axis: int, by: int) -> Levels:
     return tuple(level + by * (i == axis) for i, level in enumerate(group))
 
 
-def worthwhile(space: BlockSum, correction: Array, chance: Array, known: int) -> tuple[Levels, ...]:
-    """The groups after the first ``known`` that carry the correction (product, unknown), best gain per cost first.
+def select_groups(space: BlockSum, correction: Array, noise_squares: Array, known_count: int) -> tuple[Levels, ...]:
+    """The groups after the first ``known_count`` that carry the correction, best gain per cost first.
 
-    ``chance`` (product, unknown): expected squares of noise, which a share has to exceed clearly.
+    ``noise_squares`` (product, unknown): expected squares of noise, which a share has to exceed clearly.
     """
-    noise = np.stack([chance[p].sum(0) for p in space.places])
-    shares = np.maximum(space.shares(correction) - CLEAR * noise, 0.0).max(1)[known:]
-    sizes = np.array([space.count(g) for g in space.groups[known:]])
+    noise = np.stack([noise_squares[p].sum(0) for p in space.places])
+    shares = np.maximum(space.shares(correction) - NOISE_FACTOR * noise, 0.0).max(1)[known_count:]
+    sizes = np.array([space.count(g) for g in space.groups[known_count:]])
     order = np.argsort(-shares / sizes, kind="stable")
     rest = shares.sum() - np.cumsum(shares[order])
-    needed = 1 + int(np.searchsorted(-rest, -(LEFT**2) * shares.sum()))
-    return tuple(space.groups[known + k] for k in order[:needed] if shares[k] > 0.0)
+    needed = 1 + int(np.searchsorted(-rest, -(REMAINING_SHARE**2) * shares.sum()))
+    return tuple(space.groups[known_count + k] for k in order[:needed] if shares[k] > 0.0)
 
 
-def in_words(groups: Sequence[Levels], names: Sequence[str]) -> str:
+def describe_groups(groups: Sequence[Levels], names: Sequence[str]) -> str:
     """Describe which coordinates blocks couple: ``5 on one coordinate, 2 on two (x1 x2, x3 x4)``."""
     sets = sorted({support(g) for g in groups if any(g)}, key=lambda s: (len(s), s))
     parts = []

@@ -17,13 +17,13 @@ import torch
 
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
-from pinnkan.assembly.quasi_random import CONDITION_WEIGHT, largest_term, points_of, sobol
+from pinnkan.assembly.quasi_random import CONDITION_WEIGHT, draw_points, largest_term, sobol_generator
 from pinnkan.errors import SolverError
 from pinnkan.kan.blocks import BlockField, BlockSum
 from pinnkan.kan.field import Array, Jets, jets_at
 from pinnkan.problem.statement import Jet, Problem, Side
-from pinnkan.solver.estimate.norms import Samples, nonzero, samples_at
-from pinnkan.solver.family import ErrorEstimate
+from pinnkan.solver.estimate.norms import Samples, safe_divisors, samples_at
+from pinnkan.solver.level_family import ErrorEstimate
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.verdict.records import Evidence
 
@@ -42,16 +42,16 @@ class ScatteredRows:
     points: Array
     weight: float
 
-    def linearise(self, at: Array) -> tuple[Array, Array]:
+    def linearise(self, jets: Array) -> tuple[Array, Array]:
         """Return the weighted residual (point) and its derivatives by jets (point, jet), at jets (point, jet)."""
-        f, w = self.equation.linearise(torch.from_numpy(self.points), torch.from_numpy(at))
+        f, w = self.equation.linearise(torch.from_numpy(self.points), torch.from_numpy(jets))
         return self.weight * f.numpy(), self.weight * w.numpy()
 
 
-def linearised(rows: Sequence[ScatteredRows], function: Jets | None) -> list[tuple[Array, Array]]:
+def linearise_rows(rows: Sequence[ScatteredRows], function: Jets | None) -> list[tuple[Array, Array]]:
     """Linearise each group of rows at a function (None: zero), evaluated once for groups with the same jets."""
     found: list[tuple[Array, Array]] = [(np.zeros(0), np.zeros((0, 0)))] * len(rows)
-    for jets, numbers in alike(rows).items():
+    for jets, numbers in groups_by_jets(rows).items():
         points = np.concatenate([rows[n].points for n in numbers])
         at = jets_at(function, points, jets)
         ends = np.cumsum([0, *(len(rows[n].points) for n in numbers)])
@@ -60,7 +60,7 @@ def linearised(rows: Sequence[ScatteredRows], function: Jets | None) -> list[tup
     return found
 
 
-def alike(rows: Sequence[ScatteredRows]) -> dict[tuple[Jet, ...], list[int]]:
+def groups_by_jets(rows: Sequence[ScatteredRows]) -> dict[tuple[Jet, ...], list[int]]:
     """The numbers of the groups of rows with the same jets, by jets."""
     found: dict[tuple[Jet, ...], list[int]] = {}
     for number, group in enumerate(rows):
@@ -70,20 +70,20 @@ def alike(rows: Sequence[ScatteredRows]) -> dict[tuple[Jet, ...], list[int]]:
 
 def mean_square(rows: Sequence[ScatteredRows], function: Jets | None) -> float:
     """The sum of the squared rows at a function, which are means."""
-    return sum(float((residual**2).sum()) for residual, _ in linearised(rows, function))
+    return sum(float((residual**2).sum()) for residual, _ in linearise_rows(rows, function))
 
 
-def scattered(model: Model, count: int, seed: int, function: Jets | None = None) -> tuple[ScatteredRows, ...]:
+def scattered_rows(model: Model, count: int, seed: int, function: Jets | None = None) -> tuple[ScatteredRows, ...]:
     """Return rows of all equations at ``count`` points inside and of conditions, weighted at a function."""
     problem = model.problem
-    inside = problem.domain.sample(count, sobol(seed))
+    inside = problem.domain.sample(count, sobol_generator(seed))
     rows = [ScatteredRows(e, inside, count**-0.5) for e in model.equations]
     sides = max(1, sum(isinstance(c.place, Side) for c, _ in model.conditions_as_rows))
     on_side = max(LEAST_ON_SIDE, round(SIDES_SHARE * count / sides))
     for number, (condition, equation) in enumerate(model.conditions_as_rows):
-        at = points_of(problem, condition.place, on_side, sobol(seed + 1 + number))
+        at = draw_points(problem, condition.place, on_side, sobol_generator(seed + 1 + number))
         rows.append(ScatteredRows(equation, at, len(at) ** -0.5))
-    slopes = [np.linalg.norm(s, axis=0) for _, s in linearised(rows, function)]
+    slopes = [np.linalg.norm(s, axis=0) for _, s in linearise_rows(rows, function)]
     sizes = [largest_term(problem, r.equation.jets, s) for r, s in zip(rows, slopes, strict=True)]
     inner = len(model.equations)
     weights = [CONDITION_WEIGHT * max(sizes[:inner]) / own if own > 0.0 else 1.0 for own in sizes[inner:]]
@@ -91,16 +91,16 @@ def scattered(model: Model, count: int, seed: int, function: Jets | None = None)
     return (*rows[:inner], *scaled)
 
 
-def samples_of(problem: Problem, function: Jets) -> Samples:
+def sobol_samples(problem: Problem, function: Jets) -> Samples:
     """A function at Sobol points for its true error."""
-    return samples_at(function, problem.domain.sample(TRUE_POINTS, sobol(TRUE_SEED)))
+    return samples_at(function, problem.domain.sample(TRUE_POINTS, sobol_generator(TRUE_SEED)))
 
 
 #: Up to so many columns the rows are factorised by QR, above by Cholesky of the normal equations, at half the cost:
 #: orthonormal products keep the condition number near 300.
 QR_COLUMNS = 400
 #: A unit column closer to the span of the others is not determined; normal equations take the root of it.
-SEEN = 1e-13
+DEPENDENCE_LIMIT = 1e-13
 #: Steps of inverse iteration for the smallest singular value, to a few per cent.
 INVERSE_STEPS = 10
 
@@ -110,26 +110,28 @@ def jacobian(rows: Sequence[ScatteredRows], space: BlockSum, function: Jets | No
     at = np.cumsum([0, *(len(g.points) for g in rows)])
     matrix = np.zeros((at[-1], space.products, space.unknowns))
     residual = np.empty(at[-1])
-    found = linearised(rows, function)
-    for jets, numbers in alike(rows).items():
+    found = linearise_rows(rows, function)
+    for jets, numbers in groups_by_jets(rows).items():
         points = np.concatenate([rows[n].points for n in numbers])
         slopes = np.concatenate([found[n][1] for n in numbers])
         place = np.concatenate([np.arange(at[n], at[n + 1]) for n in numbers])
         residual[place] = np.concatenate([found[n][0] for n in numbers])
         for unknown in range(space.unknowns):
-            terms = {jet.order: _bare(slopes[:, k]) for k, jet in enumerate(jets) if jet.unknown == unknown}
+            terms = {
+                jet.order: _scalar_if_constant(slopes[:, k]) for k, jet in enumerate(jets) if jet.unknown == unknown
+            }
             if terms:
                 matrix[place, :, unknown] = space.features(points, terms)
     return matrix.reshape(len(residual), -1), residual
 
 
-def _bare(values: Array) -> Array | float:
+def _scalar_if_constant(values: Array) -> Array | float:
     """Constant values as one number, which saves a product per column."""
     return float(values[0]) if np.ptp(values) == 0.0 else values
 
 
 @dataclass(frozen=True, eq=False)
-class Factor:
+class RowFactor:
     """J = Q R with columns scaled to unit length, and Q^T r: solves min |J d + r| over leading columns."""
 
     triangle: Array
@@ -138,7 +140,7 @@ class Factor:
     variance: float  # of a row of the remaining residual
 
     @classmethod
-    def of(cls, matrix: Array, residual: Array) -> "Factor":
+    def of(cls, matrix: Array, residual: Array) -> "RowFactor":
         """Factorise J = ``matrix`` with r = ``residual``.
 
         Raises numpy.linalg.LinAlgError: the rows are not finite, or do not determine the coefficients.
@@ -150,11 +152,11 @@ class Factor:
         n = matrix.shape[1]
         if n <= QR_COLUMNS:
             r: Array = np.asarray(np.linalg.qr(np.column_stack([matrix * scale, residual]), mode="r"))
-            triangle, right, least = r[:n, :n], r[:n, n], SEEN
+            triangle, right, least = r[:n, :n], r[:n, n], DEPENDENCE_LIMIT
         else:
             triangle = scipy.linalg.cholesky(matrix.T @ matrix * np.outer(scale, scale))
             right = scipy.linalg.solve_triangular(triangle, matrix.T @ residual * scale, trans="T")
-            least = SEEN**0.5
+            least = DEPENDENCE_LIMIT**0.5
         if np.abs(np.diag(triangle)).min() < least:
             raise np.linalg.LinAlgError("the rows do not determine the coefficients")
         rest = max(float(residual @ residual - right @ right), 0.0)
@@ -182,11 +184,11 @@ class Factor:
 
 
 #: Rows inside per coefficient (method.md, section 3: 3 to 4).
-ROWS = 3.0
+ROWS_PER_COEFFICIENT = 3.0
 #: Most points of the held-out residual, for a mean to a few per cent.
 HELD_OUT = 2048
 #: Between the seeds of training and held-out points; every place has a seed of its own.
-STRIDE = 1000
+SEED_STRIDE = 1000
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -201,55 +203,57 @@ class BlocksEstimate(ErrorEstimate):
 
 def row_count(space: BlockSum) -> int:
     """The number of points inside for a sum of blocks."""
-    return int(ROWS * space.size) + 50
+    return int(ROWS_PER_COEFFICIENT * space.size) + 50
 
 
-def held_out(model: Model, space: BlockSum, seed: int, function: Jets | None) -> tuple[ScatteredRows, ...]:
+def held_out_rows(model: Model, space: BlockSum, seed: int, function: Jets | None) -> tuple[ScatteredRows, ...]:
     """Return held-out rows for the training rows of a seed."""
-    return scattered(model, min(row_count(space), HELD_OUT), seed + STRIDE, function)
+    return scattered_rows(model, min(row_count(space), HELD_OUT), seed + SEED_STRIDE, function)
 
 
-def weigh(
-    held: Sequence[ScatteredRows],
-    error: BlockField,
+def estimate_from_correction(
+    rows: Sequence[ScatteredRows],
+    correction: BlockField,
     function: Jets | None,
-    here: Array | None,
-    factor: Factor,
+    coefficients: Array | None,
+    factor: RowFactor,
     scale: Array,
 ) -> BlocksEstimate:
-    """Estimate the error of a function from its correction ``error`` and the held-out residual that remains.
+    """Estimate the error of a function from its correction ``correction`` and the held-out residual that remains.
 
-    Rows are linearised at ``function``, or at zero for a linear problem with coefficients ``here``; ``scale``: the size
-    of each unknown.
+    Rows are linearised at ``function``, or at zero for a linear problem with coefficients ``coefficients``; ``scale``:
+    the size of each unknown.
     """
-    matrix, residual = jacobian(held, error.space, function)
-    own = residual if here is None else residual + matrix @ here.ravel()
-    rest = own + matrix @ error.coefficients.ravel()
-    scale = nonzero(scale)
-    explained = float((error.space.norm(error.coefficients) / scale).max())
+    matrix, residual = jacobian(rows, correction.space, function)
+    own = residual if coefficients is None else residual + matrix @ coefficients.ravel()
+    rest = own + matrix @ correction.coefficients.ravel()
+    scale = safe_divisors(scale)
+    explained = float((correction.space.norm(correction.coefficients) / scale).max())
     left = float(np.linalg.norm(rest))
     unexplained = left / factor.smallest() / float(scale.min())
     size = SAFETY * (explained + unexplained)
     return BlocksEstimate(
-        size, error, evidence=Evidence.BLOCKS, correction=error, explained=explained, unexplained=unexplained,
+        size, correction, evidence=Evidence.BLOCKS, correction=correction, explained=explained, unexplained=unexplained,
         heldout=float(own @ own), left=left,
     )  # fmt: skip
 
 
-def judge_by_blocks(model: Model, field: Jets, space: BlockSum, seed: int) -> BlocksEstimate:
+def estimate_by_blocks(model: Model, field: Jets, space: BlockSum, seed: int) -> BlocksEstimate:
     """Estimate the error of a field by solving the linearised equation in a sum of blocks.
 
     Raises SolverError: the rows do not determine it.
     """
     problem = model.problem
-    rows = scattered(model, row_count(space), seed, field)
+    rows = scattered_rows(model, row_count(space), seed, field)
     try:
         with model.clock.working("blocks", row_count(space) * float(space.size) ** 2):
-            factor = Factor.of(*jacobian(rows, space, field))
+            factor = RowFactor.of(*jacobian(rows, space, field))
     except np.linalg.LinAlgError as failed:
         raise SolverError(f"the error of the network could not be estimated: {failed}") from failed
     correction = factor.step(space.size).reshape(space.products, space.unknowns)
-    values = field(problem.domain.sample(HELD_OUT, sobol(seed + STRIDE)), [(0,) * problem.dimension])[..., 0]
+    values = field(problem.domain.sample(HELD_OUT, sobol_generator(seed + SEED_STRIDE)), [(0,) * problem.dimension])[
+        ..., 0
+    ]
     scale = np.sqrt((values**2).mean(0))
-    held = held_out(model, space, seed, field)
-    return weigh(held, BlockField(space, correction), field, None, factor, scale)
+    held = held_out_rows(model, space, seed, field)
+    return estimate_from_correction(held, BlockField(space, correction), field, None, factor, scale)

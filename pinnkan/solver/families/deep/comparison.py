@@ -17,24 +17,24 @@ from pinnkan.kan.field import Field
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.statement import Problem, SolverSettings
 from pinnkan.solver.estimate.correction import estimate_by_correction
-from pinnkan.solver.estimate.norms import relative_root
-from pinnkan.solver.family import ErrorEstimate
+from pinnkan.solver.estimate.norms import largest_norm_ratio
+from pinnkan.solver.level_family import ErrorEstimate
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import SAFETY, Outcome
-from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature, with_knots
+from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature, refine_at_feature
 from pinnkan.verdict.records import Evidence
 from pinnkan.verdict.verdict import judge
 
 #: Tolerance of the product network over the tolerance of the solve, later over the distance.
-SHARE = 0.1
+TOLERANCE_SHARE = 0.1
 #: The product network is solved again while its own error exceeds this share of the distance; number of solves in all.
-SHARP, MOST_SOLVES = 0.5, 3
+MOST_ERROR_SHARE, MOST_SOLVES = 0.5, 3
 #: Least tolerance of the product network: rounding.
-LEAST = 1e-11
+LEAST_TOLERANCE = 1e-11
 #: Networks of a nonlinear problem with a larger distance may be different solutions: the correction decides. Heuristic.
-APART = 0.3
+MOST_DISTANCE = 0.3
 #: Breaks are not inserted nearer to a knot than this share of its interval. Heuristic.
-CLOSE = 1e-2
+LEAST_BREAK_DISTANCE = 1e-2
 
 SolveProduct = Callable[[Model, Monitor], Outcome]
 
@@ -62,30 +62,30 @@ class Comparison:
             raise SolverError(f"the error of the network could not be estimated: {failed}") from failed
         return ErrorEstimate(SAFETY * size, lacking)
 
-    def compare(self, field: Field, suspect: HiddenFeature | None = None) -> tuple[float, ProductField] | None:
-        """Return an error bound and the difference by comparison alone, with extra knots at the feature ``suspect``.
+    def compare(self, field: Field, feature: HiddenFeature | None = None) -> tuple[float, ProductField] | None:
+        """Return an error bound and the difference by comparison alone, with extra knots at the feature ``feature``.
 
         None if the product network did not converge, if it may be another solution, and if the field is not finite.
         """
         if self._field is None:
-            self._solve_to(SHARE * self._model.problem.solver.tolerance)
+            self._solve_to(TOLERANCE_SHARE * self._model.problem.solver.tolerance)
         if self._field is None:
             return None
-        size, lacking = distance(self._model.problem, field, self._field, suspect)
-        while self._own > SHARP * size and self._solve_to(SHARE * size):
-            size, lacking = distance(self._model.problem, field, self._field, suspect)
-        if not np.isfinite(size) or (size > APART and not self._model.is_linear):
+        size, lacking = relative_distance(self._model.problem, field, self._field, feature)
+        while self._own > MOST_ERROR_SHARE * size and self._solve_to(TOLERANCE_SHARE * size):
+            size, lacking = relative_distance(self._model.problem, field, self._field, feature)
+        if not np.isfinite(size) or (size > MOST_DISTANCE and not self._model.is_linear):
             return None
         return size + self._own, lacking
 
-    def clears(self, field: Field, suspect: HiddenFeature) -> bool:
+    def clears(self, field: Field, feature: HiddenFeature) -> bool:
         """Whether the field is within the tolerance by a comparison with extra knots at a feature."""
-        found = self.compare(field, suspect)
+        found = self.compare(field, feature)
         return found is not None and found[0] <= self._model.problem.solver.tolerance
 
     def _solve_to(self, tolerance: float) -> bool:
         """Solve for the product network to a tolerance; whether that converged, else the one before stays."""
-        tolerance = max(tolerance, LEAST)
+        tolerance = max(tolerance, LEAST_TOLERANCE)
         seconds = self._monitor.limit - self._monitor.elapsed()
         if len(self._tolerances) == MOST_SOLVES or seconds <= 0.0 or tolerance in self._tolerances:
             return False
@@ -104,28 +104,28 @@ class Comparison:
         return True
 
 
-def distance(
-    problem: Problem, field: Field, other: ProductField, suspect: HiddenFeature | None = None
+def relative_distance(
+    problem: Problem, field: Field, product: ProductField, feature: HiddenFeature | None = None
 ) -> tuple[float, ProductField]:
     """Return the relative L2 norm (worst unknown) of ``other - field`` and this function as splines; nan if not finite.
 
-    The knots are those of ``other``, halved, the breaks of ``field``, and some at a ``suspect`` feature, half as wide
+    The knots are those of ``product``, halved, the breaks of ``field``, and some at a ``feature`` feature, half as wide
     as it to resolve its flanks. The norm is that on Gauss points; the function is a projection.
     """
-    closely = None if suspect is None else replace(suspect, width=0.5 * suspect.width)
+    closely = None if feature is None else replace(feature, width=0.5 * feature.width)
     pieces = []
-    unknowns = other.pieces[0][0].unknowns
+    unknowns = product.pieces[0][0].unknowns
     squares, reference = np.zeros(unknowns), np.zeros(unknowns)
-    for coarse, known in other.pieces:
-        axes = tuple(_with_breaks(axis.halved(), field, i, coarse.axes[-1]) for i, axis in enumerate(coarse.axes))
-        space = Space(axes if closely is None else with_knots(axes, closely), unknowns)
+    for coarse, known in product.pieces:
+        axes = tuple(_insert_breaks(axis.halved(), field, i, coarse.axes[-1]) for i, axis in enumerate(coarse.axes))
+        space = Space(axes if closely is None else refine_at_feature(axes, closely), unknowns)
         coefficients = coarse.prolong(known, space)
         zero = (0,) * len(axes)
         values, weights = space.on_gauss(coefficients)
         nodes = [axis.gauss(axis.degree + 1)[0].ravel() for axis in space.axes]
         lacking = values - field.grid(nodes, zero)
         if not np.isfinite(lacking).all():
-            return np.nan, other
+            return np.nan, product
         over = tuple(range(len(axes)))
         squares = squares + (lacking**2 * weights[..., None]).sum(over)
         reference = reference + (values**2 * weights[..., None]).sum(over)
@@ -133,13 +133,13 @@ def distance(
         for i, axis in enumerate(space.axes):
             projected = axis.project(projected, i)
         pieces.append((space, coefficients - projected))
-    return relative_root(problem, squares, reference), ProductField(tuple(pieces), other.ends)
+    return largest_norm_ratio(problem, squares, reference), ProductField(tuple(pieces), product.ends)
 
 
-def _with_breaks(axis: Axis, field: Field, index: int, last: Axis) -> Axis:
+def _insert_breaks(axis: Axis, field: Field, index: int, last: Axis) -> Axis:
     """Insert the breaks of ``field`` along coordinate ``index``, at the middle of ``last`` if they vary in time."""
     more = field.breaks(index, float(last.breaks.mean()))
     place = np.clip(np.searchsorted(axis.breaks, more) - 1, 0, axis.intervals - 1)
     low, high = axis.breaks[place], axis.breaks[place + 1]
-    inside = np.minimum(more - low, high - more) > CLOSE * (high - low)
+    inside = np.minimum(more - low, high - more) > LEAST_BREAK_DISTANCE * (high - low)
     return replace(axis, breaks=np.unique(np.concatenate([axis.breaks, more[inside]])))

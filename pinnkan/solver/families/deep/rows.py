@@ -1,7 +1,7 @@
 """Weighted residual rows of a deep network and their exact Jacobian.
 
-A :class:`Group` is a list of equations at a list of points: inside, a condition on a side, or values at the start of a
-slab. A :class:`NetworkSystem` stacks groups.
+A :class:`RowGroup` is a list of equations at a list of points: inside, a condition on a side, or values at the start of
+a slab. A :class:`NetworkSystem` stacks groups.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from pinnkan.kan.layers.network import Network
 
 
 @dataclass(frozen=True)
-class Group:
+class RowGroup:
     """Equations at ``points`` (point, coordinate), with rows ``weights * (F - targets)``.
 
     ``weights``: (point,); ``targets``: (equation, point).
@@ -33,15 +33,15 @@ class Group:
     @classmethod
     def build(
         cls, equations: Sequence[CompiledEquation], points: Array, weights: Array, device: str, targets: Array | None
-    ) -> "Group":
+    ) -> "RowGroup":
         """Build a group from numpy arrays; ``targets`` None are zeros."""
         aim = np.zeros((len(equations), len(points))) if targets is None else targets
         x, w, t = (torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in (points, weights, aim))
         return cls(tuple(equations), x, w, t)
 
-    def scaled(self, factor: float) -> "Group":
+    def scaled(self, factor: float) -> "RowGroup":
         """Return the same rows multiplied by ``factor``."""
-        return Group(self.equations, self.points, factor * self.weights, self.targets)
+        return RowGroup(self.equations, self.points, factor * self.weights, self.targets)
 
     def linearise(self, equation: int, jets: JetSet, u: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the rows (point,) of one equation and their derivatives (alpha, point, unknown) by the jets ``u``."""
@@ -58,7 +58,7 @@ class Group:
 class NetworkSystem:
     """The rows of all groups in one batch: one forward pass, and one backward pass per equation."""
 
-    def __init__(self, groups: Sequence[Group], inputs: Inputs) -> None:
+    def __init__(self, groups: Sequence[RowGroup], inputs: Inputs) -> None:
         self.groups = tuple(groups)
         dimension = len(inputs.ranges)
         orders: set[Index] = {jet.order for g in groups for e in g.equations for jet in e.jets}

@@ -39,7 +39,7 @@ class DeepSettings:
 
 #: Hidden widths by network and method. One layer of eight overfits Klein-Gordon's first slab, with a held-out loss of
 #: 1e-2. Fixed directions are cheap, so there are many.
-HIDDEN = {
+HIDDEN_WIDTHS = {
     ("deep", "gauss_newton"): (5, 5),
     ("deep", "adam"): (5, 5),
     ("deep", "lbfgs"): (5, 5),
@@ -56,13 +56,15 @@ def choose_settings(problem: Problem) -> DeepSettings:
     s = problem.solver
     order = max(jet.total for e in problem.equations for jet in e.jets.values())
     network = "ridge" if s.network == "ridge" else "deep"
-    hidden = s.hidden if s.hidden is not None else HIDDEN[network, s.method]
+    hidden = s.hidden if s.hidden is not None else HIDDEN_WIDTHS[network, s.method]
     frozen = network == "ridge" and s.method == "gauss_newton" and len(hidden) == 1
     return DeepSettings(
         hidden=hidden,
         degree=s.degree if s.degree is not None else max(RIDGE_DEGREE if frozen else 5, order + 2),
         knots=s.knots if s.knots is not None else 4,
-        slabs=s.time_slabs if s.time_slabs is not None and problem.time_axis is not None else choose_slabs(problem),
+        slabs=s.time_slabs
+        if s.time_slabs is not None and problem.time_axis is not None
+        else default_slab_count(problem),
         max_levels=s.max_levels if s.max_levels is not None else 4,
         max_time=s.max_time if s.max_time is not None else 300.0,
         network=network,
@@ -70,7 +72,7 @@ def choose_settings(problem: Problem) -> DeepSettings:
     )
 
 
-def choose_slabs(problem: Problem) -> int:
+def default_slab_count(problem: Problem) -> int:
     """The number of slabs: two for linear equations, four of second order in time, else eight; one without time.
 
     Heuristic: Klein-Gordon has 1e-3 in 28 s with four and 2e-2 in 36 s with eight.

@@ -9,7 +9,7 @@ from pinnkan.verdict.records import Iteration
 
 
 @dataclass(frozen=True, eq=False)
-class Minimised:
+class MinimisationResult:
     """The end of a minimisation: coefficients (coefficient,), loss, number of steps."""
 
     x: torch.Tensor
@@ -18,7 +18,7 @@ class Minimised:
 
 
 @dataclass(frozen=True, eq=False)
-class Descent:
+class MinimisationRestart:
     """A Levenberg-Marquardt minimisation between two steps: coefficients, column scales, damping, losses so far."""
 
     x: torch.Tensor
@@ -28,7 +28,7 @@ class Descent:
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class SlabTraining:
     """Results of training a slab: losses per volume, number of rows of the last system, steps of all rounds."""
 
     loss: float
@@ -47,9 +47,9 @@ class DeepState:
 
     number: int = 0
     field: Field | None = None
-    before: tuple[Trained, ...] = ()
-    done: tuple[Minimised, ...] = ()
-    descent: Descent | None = None
+    before: tuple[SlabTraining, ...] = ()
+    done: tuple[MinimisationResult, ...] = ()
+    descent: MinimisationRestart | None = None
     steps: tuple[Iteration, ...] = ()
     swept: Field | None = None
-    trained: tuple[Trained, ...] = ()
+    trained: tuple[SlabTraining, ...] = ()

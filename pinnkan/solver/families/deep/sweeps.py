@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from pinnkan.assembly.model import Model
-from pinnkan.assembly.quasi_random import pseudo_random
+from pinnkan.assembly.quasi_random import uniform_generator
 from pinnkan.kan.field import Field
 from pinnkan.kan.layers.deep_field import DeepField, Inputs, Piece
 from pinnkan.kan.layers.network import Network, frozen_ridge, random_network, spread_directions
@@ -23,28 +23,28 @@ from pinnkan.kan.spline import Basis
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.norms import Samples, samples_at
 from pinnkan.solver.families.deep.comparison import Comparison, SolveProduct
-from pinnkan.solver.families.deep.descent import Descents
+from pinnkan.solver.families.deep.minimisation import SweepMinimiser
 from pinnkan.solver.families.deep.settings import DeepSettings, choose_settings
-from pinnkan.solver.families.deep.state import DeepState, Trained
-from pinnkan.solver.families.deep.system import TimeBox, cells_for, heldout_loss, make_system, mean_square
-from pinnkan.solver.family import ErrorEstimate, Measured, ModelLevels
-from pinnkan.solver.levels import begun, solve_levels
+from pinnkan.solver.families.deep.state import DeepState, SlabTraining
+from pinnkan.solver.families.deep.system import SlabDomain, heldout_loss, make_system, mean_square, training_cells
+from pinnkan.solver.level_family import ErrorEstimate, LossMinimum, ModelLevelFamily
+from pinnkan.solver.level_loop import initial_levels_state, solve_levels
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import Outcome
-from pinnkan.solver.state import LevelsState
-from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature
+from pinnkan.solver.solver_state import LevelsState
+from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature
 from pinnkan.solver.verify.objection import Objection
-from pinnkan.solver.verify.verify import Verifier
+from pinnkan.solver.verify.verifier import Verifier
 from pinnkan.verdict.records import Iteration
 
 #: Maximum number of steps of a level, and of a start before the best is selected; they take similar times.
 MOST_STEPS = {"gauss_newton": 150, "adam": 1500, "lbfgs": 60}
-RACE_STEPS = {"gauss_newton": 10, "adam": 100, "lbfgs": 5}
+TRIAL_STEPS = {"gauss_newton": 10, "adam": 100, "lbfgs": 5}
 
 #: Factor between held-out and training loss beyond which points get denser; maximum of rounds; factor of density.
-MOST_GAP = 3.0
+MOST_HELDOUT_RATIO = 3.0
 MOST_ROUNDS = 3
-DENSER = 1.6
+DENSITY_FACTOR = 1.6
 
 #: A continued network is trained at once if its loss is below this share of a random one's. Klein-Gordon has 0.1, and
 #: ten steps from a random start are better by 1e4; heat and Burgers have 0.005.
@@ -63,61 +63,63 @@ class _Sweep:
 
     problem: Problem
     settings: DeepSettings
-    descents: Descents
+    descents: SweepMinimiser
     device: str
     level: int
 
-    def all_slabs(self, pieces: Sequence[Piece], before: Sequence[Trained]) -> list[tuple[Piece, Trained]]:
+    def all_slabs(
+        self, pieces: Sequence[Piece], previous_training: Sequence[SlabTraining]
+    ) -> list[tuple[Piece, SlabTraining]]:
         """Train all slabs, from ``pieces`` of the sweep before. Raises OutOfTimeError: out of time on a later sweep."""
-        largest = max((t.loss for t in before), default=0.0)
-        done: list[tuple[Piece, Trained]] = []
-        for number, slab in enumerate(slabs_of(self.problem, self.settings.slabs)):
-            if before and self.descents.is_late():
+        largest = max((t.loss for t in previous_training), default=0.0)
+        done: list[tuple[Piece, SlabTraining]] = []
+        for number, slab in enumerate(time_slabs(self.problem, self.settings.slabs)):
+            if previous_training and self.descents.is_late():
                 raise OutOfTimeError
             previous = done[-1][0] if done else None
-            if before:
+            if previous_training:
                 piece = pieces[number]
-                if before[number].loss > REFINED_SHARE * largest:
+                if previous_training[number].loss > REFINED_SHARE * largest:
                     piece = replace(piece, network=piece.network.halved())
                 done.append(self.train(slab, previous, piece))
             else:
                 done.append(self.first(slab, previous))
         return done
 
-    def first(self, slab: TimeBox, previous: Piece | None) -> tuple[Piece, Trained]:
+    def first(self, slab: SlabDomain, previous: Piece | None) -> tuple[Piece, SlabTraining]:
         """Train a slab on the coarsest level, from a continuation of the slab before or the best of several starts."""
         if previous is not None and self.descents.is_late():
             self.descents.cut()
-            return self.train(slab, previous, continued_piece(self.problem, slab, previous, self.device))
+            return self.train(slab, previous, best_continuation(self.problem, slab, previous, self.device))
         starts = random_pieces(self.problem, slab, self.settings, self.device)
         if previous is None:
             return self.train(slab, None, self.race(slab, None, starts))
-        continued = continued_piece(self.problem, slab, previous, self.device)
+        continued = best_continuation(self.problem, slab, previous, self.device)
         own, *others = (self.loss(slab, previous, piece) for piece in (continued, *starts))
         if own > GOOD_START * min(others):
             continued = self.race(slab, previous, [continued, *starts[1:]])
         return self.train(slab, previous, continued)
 
-    def loss(self, slab: TimeBox, previous: Piece | None, piece: Piece) -> float:
+    def loss(self, slab: SlabDomain, previous: Piece | None, piece: Piece) -> float:
         """Return the loss per volume of a start."""
         return mean_square(make_system(self.problem, slab, piece, previous, self.device), slab, piece)
 
-    def race(self, slab: TimeBox, previous: Piece | None, starts: Sequence[Piece]) -> Piece:
+    def race(self, slab: SlabDomain, previous: Piece | None, starts: Sequence[Piece]) -> Piece:
         """Return the start with the least loss after a few steps; a single one is returned as it is."""
         if len(starts) == 1:
             return starts[0]
         found = []
         for piece in starts:
             system = make_system(self.problem, slab, piece, previous, self.device)
-            network, end = self.descents.minimise(system, piece.network, 0, RACE_STEPS[self.settings.method])
+            network, end = self.descents.minimise(system, piece.network, 0, TRIAL_STEPS[self.settings.method])
             found.append((end.loss, replace(piece, network=network)))
         return min(found, key=lambda pair: pair[0])[1]
 
-    def train(self, slab: TimeBox, previous: Piece | None, piece: Piece) -> tuple[Piece, Trained]:
+    def train(self, slab: SlabDomain, previous: Piece | None, piece: Piece) -> tuple[Piece, SlabTraining]:
         """Train until the steps stall, again on denser points while the held-out loss is too large."""
         density, steps = 1.0, 0
         for _ in range(MOST_ROUNDS):
-            piece = replace(piece, cells=cells_for(slab, piece, density))
+            piece = replace(piece, cells=training_cells(slab, piece, density))
             system = make_system(self.problem, slab, piece, previous, self.device)
             most = MOST_STEPS[self.settings.method]
             network, end = self.descents.minimise(system, piece.network, self.level, most)
@@ -125,37 +127,37 @@ class _Sweep:
             loss = mean_square(system, slab, piece)
             held = heldout_loss(self.problem, slab, piece, previous, self.device)
             steps += end.steps
-            if held <= MOST_GAP * loss or self.descents.is_late():
+            if held <= MOST_HELDOUT_RATIO * loss or self.descents.is_late():
                 break
-            density *= DENSER
-        return piece, Trained(loss, held, system.rows, steps)
+            density *= DENSITY_FACTOR
+        return piece, SlabTraining(loss, held, system.rows, steps)
 
 
-def slabs_of(problem: Problem, count: int) -> list[TimeBox]:
+def time_slabs(problem: Problem, count: int) -> list[SlabDomain]:
     """Return equal time slabs; the whole domain for a steady problem."""
     axis = problem.time_axis
     if axis is None:
-        return [TimeBox(problem.domain, None)]
+        return [SlabDomain(problem.domain, None)]
     ends = np.linspace(*problem.box.ranges[axis], count + 1)
-    return [TimeBox(problem.domain.during(float(a), float(b)), axis) for a, b in pairwise(ends)]
+    return [SlabDomain(problem.domain.during(float(a), float(b)), axis) for a, b in pairwise(ends)]
 
 
-class Judge(Protocol):
+class NetworkErrorEstimator(Protocol):
     """An error estimator for deep networks."""
 
     def estimate(self, field: Field) -> ErrorEstimate:
         """Estimate the error of a field, as a function if possible."""
 
-    def clears(self, field: Field, suspect: HiddenFeature) -> bool:
+    def clears(self, field: Field, feature: HiddenFeature) -> bool:
         """Whether the field is within the tolerance by a comparison with extra knots at a feature."""
 
 
 @dataclass(frozen=True, eq=False)
-class DeepLevels(ModelLevels):
+class DeepLevels(ModelLevelFamily):
     """The family of deep or ridge networks; ``judge`` estimates their error."""
 
     settings: DeepSettings
-    judge: Judge
+    judge: NetworkErrorEstimator
     device: str = "cpu"
 
     @property
@@ -170,7 +172,7 @@ class DeepLevels(ModelLevels):
         """Make one sweep over the slabs."""
         if state.swept is not None:
             return state, ()
-        descents = Descents(self.settings, monitor, self.device, state)
+        descents = SweepMinimiser(self.settings, monitor, self.device, state)
         pieces = state.field.pieces if isinstance(state.field, DeepField) else ()
         sweep = _Sweep(self.problem, self.settings, descents, self.device, number)
         done = sweep.all_slabs(pieces, state.before)
@@ -178,11 +180,11 @@ class DeepLevels(ModelLevels):
         steps = descents.state.steps
         return replace(state, done=(), descent=None, steps=(), swept=swept, trained=tuple(t for _, t in done)), steps
 
-    def measured(self, state: DeepState) -> Measured:
+    def measured(self, state: DeepState) -> LossMinimum:
         field, slabs, dimension = state.swept, state.trained, self.problem.dimension
         assert isinstance(field, DeepField)
         finest = max((piece.network for piece in field.pieces), key=lambda n: n.intervals)
-        return Measured(
+        return LossMinimum(
             field=field,
             intervals=(finest.intervals,) * dimension,
             degree=(self.settings.degree,) * dimension,
@@ -195,21 +197,21 @@ class DeepLevels(ModelLevels):
     def samples(self, state: DeepState) -> Samples:
         """The networks at random points."""
         assert isinstance(state.swept, DeepField)
-        return samples_at(state.swept, self.problem.domain.sample(TRUE_POINTS, pseudo_random(0)))
+        return samples_at(state.swept, self.problem.domain.sample(TRUE_POINTS, uniform_generator(0)))
 
-    def estimate(self, state: DeepState, measured: Measured, before: Outcome) -> ErrorEstimate:
+    def estimate(self, state: DeepState, minimum: LossMinimum, previous: Outcome) -> ErrorEstimate:
         """Estimate the error by the estimator of the family."""
-        return self.judge.estimate(measured.field)
+        return self.judge.estimate(minimum.field)
 
-    def refine(self, state: DeepState, estimate: ErrorEstimate, against: Objection) -> DeepState | None:
+    def refine(self, state: DeepState, estimate: ErrorEstimate, objection: Objection) -> DeepState | None:
         """Return the state of the next sweep; None if a feature was missed."""
-        if against.missed is not None:  # a network has no local knots
+        if objection.missed is not None:  # a network has no local knots
             return None
         return DeepState(state.number + 1, state.swept, state.trained)
 
-    def clears(self, measured: Measured, missed: HiddenFeature) -> bool:
+    def clears(self, minimum: LossMinimum, feature: HiddenFeature) -> bool:
         """Whether the estimator of the family finds the field within the tolerance in spite of a missed feature."""
-        return self.judge.clears(measured.field, missed)
+        return self.judge.clears(minimum.field, feature)
 
     def in_words(self, state: DeepState, outcome: Outcome) -> str:
         return self.settings.described()
@@ -220,7 +222,7 @@ def solve_deep(model: Model, solve_product: SolveProduct, monitor: Monitor, devi
     settings = choose_settings(model.problem)
     monitor.limit_to(settings.max_time)
     family = DeepLevels(model, settings, Comparison(model, solve_product, monitor), device)
-    state = monitor.resumed(LevelsState) or begun(family)
+    state = monitor.resumed(LevelsState) or initial_levels_state(family)
     return solve_levels(family, Verifier(model), monitor, state)[0]
 
 
@@ -228,40 +230,40 @@ def solve_deep(model: Model, solve_product: SolveProduct, monitor: Monitor, devi
 STARTS = 3
 
 #: Noise of the first edges relative to their slope.
-SPREAD = 0.1
+EDGE_NOISE = 0.1
 
 
-def random_pieces(problem: Problem, slab: TimeBox, settings: DeepSettings, device: str) -> list[Piece]:
+def random_pieces(problem: Problem, slab: SlabDomain, settings: DeepSettings, device: str) -> list[Piece]:
     """Return untrained pieces on uniform cells, with seeds from the problem's on; one if nothing is random."""
     inputs = Inputs(slab.ranges, problem.box.periodic)
     first = problem.solver.seed
     pieces = []
     for seed in range(first, first + (1 if settings.is_frozen else STARTS)):
-        network = start(settings, inputs.width, len(problem.unknowns), seed, device)
+        network = untrained_network(settings, inputs.width, len(problem.unknowns), seed, device)
         piece = Piece(inputs, network, ())
-        pieces.append(Piece(inputs, network, cells_for(slab, piece)))
+        pieces.append(Piece(inputs, network, training_cells(slab, piece)))
     return pieces
 
 
-def start(settings: DeepSettings, inputs: int, outputs: int, seed: int, device: str) -> Network:
+def untrained_network(settings: DeepSettings, inputs: int, outputs: int, seed: int, device: str) -> Network:
     """Return an untrained network of the chosen kind."""
     s = settings
     if s.network == "deep":
-        return random_network((inputs, *s.hidden, outputs), s.degree, s.knots, SPREAD, seed, device)
+        return random_network((inputs, *s.hidden, outputs), s.degree, s.knots, EDGE_NOISE, seed, device)
     directions = spread_directions(inputs, s.hidden[0])
     if s.is_frozen:
         return frozen_ridge(directions, outputs, s.degree, s.knots).to(device)
-    splines = random_network((*s.hidden, outputs), s.degree, s.knots, SPREAD, seed, device)
+    splines = random_network((*s.hidden, outputs), s.degree, s.knots, EDGE_NOISE, seed, device)
     return Network((Affine(directions.to(device)), Activation("tanh"), *splines.layers))
 
 
-def continued_piece(problem: Problem, slab: TimeBox, previous: Piece, device: str) -> Piece:
+def best_continuation(problem: Problem, slab: SlabDomain, previous: Piece, device: str) -> Piece:
     """Return the continuation of ``previous`` with the smallest loss on the new slab."""
     inputs = Inputs(slab.ranges, problem.box.periodic)
     found: list[tuple[float, Piece]] = []
     for network in continuations(previous.network):
         piece = Piece(inputs, network, previous.cells)
-        piece = Piece(inputs, network, cells_for(slab, piece))
+        piece = Piece(inputs, network, training_cells(slab, piece))
         found.append((mean_square(make_system(problem, slab, piece, previous, device), slab, piece), piece))
     return min(found, key=lambda pair: pair[0])[1]
 

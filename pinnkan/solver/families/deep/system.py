@@ -20,7 +20,7 @@ from pinnkan.kan.gauss import gauss_cells
 from pinnkan.kan.layers.deep_field import Piece
 from pinnkan.problem.statement import Equation, Jet, Place, Problem, Side, position_of
 from pinnkan.solver import memory
-from pinnkan.solver.families.deep.rows import Group, NetworkSystem
+from pinnkan.solver.families.deep.rows import NetworkSystem, RowGroup
 
 #: Rows per coefficient. Heuristic: with two, coarse networks oscillate between the points.
 ROWS_PER_COEFFICIENT = 4.0
@@ -29,11 +29,11 @@ ROWS_PER_COEFFICIENT = 4.0
 LEAST_TIME_CELLS = 4
 
 #: Gauss points per cell and coordinate.
-PER_CELL = 3
+POINTS_PER_CELL = 3
 
 
 @dataclass(frozen=True)
-class TimeBox:
+class SlabDomain:
     """A domain, between two times if there is time."""
 
     domain: Domain
@@ -45,7 +45,7 @@ class TimeBox:
         return self.domain.box.ranges
 
 
-def cells_for(slab: TimeBox, piece: Piece, density: float = 1.0) -> tuple[Array, ...]:
+def training_cells(slab: SlabDomain, piece: Piece, density: float = 1.0) -> tuple[Array, ...]:
     """Return cell breaks per coordinate: enough rows for the network, in space by the slope of the piece."""
     dimension = len(slab.ranges)
     rows = density * ROWS_PER_COEFFICIENT * piece.network.parameters
@@ -53,10 +53,10 @@ def cells_for(slab: TimeBox, piece: Piece, density: float = 1.0) -> tuple[Array,
     time_cells = round(max(LEAST_TIME_CELLS, piece.network.intervals) * density ** (1.0 / dimension))
     space = dimension - (time is not None)
     if not space:  # time alone
-        time_cells = max(time_cells, int(np.ceil(rows / PER_CELL)))
+        time_cells = max(time_cells, int(np.ceil(rows / POINTS_PER_CELL)))
     elif time is not None:
-        rows /= time_cells * PER_CELL
-    count = max(4, int(np.ceil(rows ** (1.0 / max(space, 1)) / PER_CELL)))
+        rows /= time_cells * POINTS_PER_CELL
+    count = max(4, int(np.ceil(rows ** (1.0 / max(space, 1)) / POINTS_PER_CELL)))
     cells = []
     for axis, (a, b) in enumerate(slab.ranges):
         if axis == time:
@@ -64,12 +64,12 @@ def cells_for(slab: TimeBox, piece: Piece, density: float = 1.0) -> tuple[Array,
         elif not piece.cells:
             cells.append(np.linspace(a, b, count + 1))
         else:
-            x, samples = _lines(slab, piece, axis)
-            cells.append(equidistributed(x, arc_length(x, samples), count))
+            x, samples = _values_on_lines(slab, piece, axis)
+            cells.append(equidistribute(x, slope_monitor(x, samples), count))
     return tuple(cells)
 
 
-def _lines(slab: TimeBox, piece: Piece, axis: int) -> tuple[Array, Array]:
+def _values_on_lines(slab: SlabDomain, piece: Piece, axis: int) -> tuple[Array, Array]:
     """Return points x and values (x, other) of all unknowns along coordinate ``axis`` on a coarse grid of lines."""
     axes = [np.linspace(a, b, 401 if i == axis else 6) for i, (a, b) in enumerate(slab.ranges)]
     grids = np.meshgrid(*axes, indexing="ij")
@@ -79,42 +79,47 @@ def _lines(slab: TimeBox, piece: Piece, axis: int) -> tuple[Array, Array]:
 
 
 def make_system(
-    problem: Problem, slab: TimeBox, piece: Piece, previous: Piece | None, device: str, per_cell: int = PER_CELL
+    problem: Problem,
+    slab: SlabDomain,
+    piece: Piece,
+    previous: Piece | None,
+    device: str,
+    points_per_cell: int = POINTS_PER_CELL,
 ) -> NetworkSystem:
     """Return the rows of equations inside, conditions, and initial values of ``previous`` in a later slab.
 
-    Another number of points ``per_cell`` gives held-out rows with weights of the same integrals.
+    Another number of points ``points_per_cell`` gives held-out rows with weights of the same integrals.
     """
-    rules = [gauss_cells(c, per_cell) for c in piece.cells]
+    rules = [gauss_cells(c, points_per_cell) for c in piece.cells]
     count = prod(len(x) for x, _ in rules)
     coefficients = piece.network.parameters
     what = f"a network of {coefficients} coefficients at {count} points"
-    memory.require(memory.bytes_of_network(coefficients, count), what, device)
-    points, weights = tensor(rules)
+    memory.require_bytes(memory.bytes_of_network(coefficients, count), what, device)
+    points, weights = tensor_rule(rules)
     inner = slab.domain.contains(points)
     points, weights = points[inner], weights[inner]
     equations = [CompiledEquation(e, problem.coordinates) for e in problem.equations]
-    inside = Group.build(equations, points, np.sqrt(weights), device, None)
-    sizes = _sizes(inside, piece)
+    inside = RowGroup.build(equations, points, np.sqrt(weights), device, None)
+    sizes = _coefficient_sizes(inside, piece)
     groups = [inside]
     for place, equation in _conditions(problem, slab, previous):
-        at, w = _at(place, slab, rules)
+        at, w = _place_quadrature(place, slab, rules)
         aim = None
-        if previous is not None and place == Side(_time(slab), 0):
+        if previous is not None and place == Side(_time_axis(slab), 0):
             (jet,) = equation.jets
             aim = previous.jets(at, [jet.order])[:, jet.unknown, 0][None]
-        group = Group.build([equation], at, np.sqrt(w), device, aim)
-        groups.append(group.scaled(_scale(equation, place, sizes, piece)))
+        group = RowGroup.build([equation], at, np.sqrt(w), device, aim)
+        groups.append(group.scaled(_condition_weight(equation, place, sizes, piece)))
     return NetworkSystem(groups, piece.inputs)
 
 
-def _time(slab: TimeBox) -> int:
+def _time_axis(slab: SlabDomain) -> int:
     return -1 if slab.time_axis is None else slab.time_axis
 
 
-def _conditions(problem: Problem, slab: TimeBox, previous: Piece | None) -> list[tuple[Place, CompiledEquation]]:
+def _conditions(problem: Problem, slab: SlabDomain, previous: Piece | None) -> list[tuple[Place, CompiledEquation]]:
     """Return places and equations of the conditions; values of ``previous`` replace the initial ones."""
-    start = Side(_time(slab), 0)
+    start = Side(_time_axis(slab), 0)
     found: list[tuple[Place, CompiledEquation]] = []
     for condition in problem.conditions:
         if condition.equation is not None and not (condition.place == start and previous is not None):
@@ -131,16 +136,16 @@ def _conditions(problem: Problem, slab: TimeBox, previous: Piece | None) -> list
     return found
 
 
-def _at(place: Place, slab: TimeBox, rules: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+def _place_quadrature(place: Place, slab: SlabDomain, rules: list[tuple[Array, Array]]) -> tuple[Array, Array]:
     """Return the points (point, coordinate) and quadrature weights (point,) of a place."""
     if not isinstance(place, Side):
         return np.array([position_of(place)]), np.ones(1)
     side = slab.domain.pieces[place]
-    parameters, weights = tensor([rule for i, rule in enumerate(rules) if i != place.axis])
+    parameters, weights = tensor_rule([rule for i, rule in enumerate(rules) if i != place.axis])
     return side.at(parameters), weights * side.stretch(parameters)
 
 
-def _sizes(inside: Group, piece: Piece) -> list[tuple[tuple[int, ...], float]]:
+def _coefficient_sizes(inside: RowGroup, piece: Piece) -> list[tuple[tuple[int, ...], float]]:
     """Return each derivative order in the equations with the root mean square of its coefficient at the piece."""
     system = NetworkSystem([inside], piece.inputs)
     u, _ = piece.network.forward(system.jets, system.inputs)
@@ -153,7 +158,7 @@ def _sizes(inside: Group, piece: Piece) -> list[tuple[tuple[int, ...], float]]:
     return found
 
 
-def _scale(
+def _condition_weight(
     condition: CompiledEquation, place: Place, sizes: list[tuple[tuple[int, ...], float]], piece: Piece
 ) -> float:
     """Return the weight of a condition: the residual of a unit mismatch that fades out over one knot interval h.
@@ -172,18 +177,18 @@ def _scale(
     return best if best > 0.0 else 1.0
 
 
-def mean_square(system: NetworkSystem, slab: TimeBox, piece: Piece) -> float:
+def mean_square(system: NetworkSystem, slab: SlabDomain, piece: Piece) -> float:
     """Return the sum of the squared rows over the volume of the slab."""
     r, _ = system.evaluate(piece.network)
     return float(r @ r) / slab.domain.measure
 
 
-def heldout_loss(problem: Problem, slab: TimeBox, piece: Piece, previous: Piece | None, device: str) -> float:
+def heldout_loss(problem: Problem, slab: SlabDomain, piece: Piece, previous: Piece | None, device: str) -> float:
     """:func:`mean_square` at points between the training points."""
-    return mean_square(make_system(problem, slab, piece, previous, device, PER_CELL + 1), slab, piece)
+    return mean_square(make_system(problem, slab, piece, previous, device, POINTS_PER_CELL + 1), slab, piece)
 
 
-def tensor(axes: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
+def tensor_rule(axes: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
     """Return points (point, coordinate) and product weights (point,) of one-dimensional rules."""
     if not axes:  # an end of an interval
         return np.zeros((1, 0)), np.ones(1)
@@ -191,13 +196,13 @@ def tensor(axes: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
     return np.stack([g.ravel() for g in grids], -1), reduce(np.multiply.outer, (w for _, w in axes)).ravel()
 
 
-def equidistributed(x: Array, monitor: Array, cells: int) -> Array:
-    """Return ``cells`` + 1 breaks between which ``monitor`` (sampled at x) has equal integrals."""
-    integral = np.concatenate([[0.0], np.cumsum(0.5 * (monitor[1:] + monitor[:-1]) * np.diff(x))])
+def equidistribute(x: Array, density: Array, cells: int) -> Array:
+    """Return ``cells`` + 1 breaks between which ``density`` (sampled at x) has equal integrals."""
+    integral = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(x))])
     return np.interp(np.linspace(0.0, integral[-1], cells + 1), integral, x)
 
 
-def arc_length(x: Array, samples: Array) -> Array:
+def slope_monitor(x: Array, samples: Array) -> Array:
     """Return a monitor function at x: the largest slope of ``samples`` (x, other), smoothed, plus its mean.
 
     Half of the cells are then spread evenly, and half follow the slope.

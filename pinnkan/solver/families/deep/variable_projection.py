@@ -13,12 +13,12 @@ from pinnkan.kan.layers.network import Network
 from pinnkan.solver.families.deep.rows import NetworkSystem
 
 #: Singular values of the outer layer below this share of the largest are left out: splines where no unit has values.
-CUT = 1e-11
+LEAST_SINGULAR_RATIO = 1e-11
 #: Maximum number of Gauss-Newton steps of the outer layer for nonlinear equations.
 OUTER_STEPS = 6
 
 
-def projected(
+def project_outer_layer(
     system: NetworkSystem, network: Network, is_linear: bool
 ) -> tuple[torch.Tensor, Callable[[], torch.Tensor], Network]:
     """Return rows with the optimal outer layer, a function for their Jacobian (row, inner), and that network."""
@@ -28,7 +28,7 @@ def projected(
     for _ in range(1 if is_linear else OUTER_STEPS):
         rows, columns = outer_columns(system, network)
         left, values, right = torch.linalg.svd(columns, full_matrices=False)
-        seen = values > CUT * values[0]
+        seen = values > LEAST_SINGULAR_RATIO * values[0]
         left = left[:, seen]
         if is_linear or float(rows.square().sum()) < 0.999 * loss:
             step = -(right[seen].T @ ((left.T @ rows) / values[seen]))
@@ -37,7 +37,7 @@ def projected(
         else:
             break
     rows, tangent = system.evaluate(network)
-    count = len(inner(network))
+    count = len(inner_coefficients(network))
 
     def jacobian() -> torch.Tensor:
         columns = tangent()[:, :count]
@@ -64,6 +64,6 @@ def with_outer(network: Network, vector: torch.Tensor) -> Network:
     return Network((*network.layers[:-1], network.layers[-1].with_flat(vector)))
 
 
-def inner(network: Network) -> torch.Tensor:
+def inner_coefficients(network: Network) -> torch.Tensor:
     """Return all coefficients but the outer ones, in one vector."""
     return network.flat()[: -network.layers[-1].size]

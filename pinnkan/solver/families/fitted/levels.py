@@ -16,39 +16,39 @@ from pinnkan.kan.coordinates.warped import Coordinates, FittedField, FittedPiece
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.estimate.norms import Samples, nonzero
-from pinnkan.solver.families.fitted.front import carried, front_in, straightened
+from pinnkan.solver.estimate.norms import Samples, safe_divisors
+from pinnkan.solver.families.fitted.front import front_of_spline, shift_axis, straighten_coordinates
 from pinnkan.solver.families.fitted.system import REGULARISATION, ImmersedSystem
 from pinnkan.solver.families.product.start import nearly_uniform
-from pinnkan.solver.family import ErrorEstimate, Measured, ModelLevels
+from pinnkan.solver.level_family import ErrorEstimate, LossMinimum, ModelLevelFamily
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.outcome import RESOLVED, SAFETY, Outcome
-from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature, with_knots
-from pinnkan.solver.verify.neutral import is_held_turned
+from pinnkan.solver.outcome import RESOLVED_SHARE, SAFETY, Outcome
+from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature, refine_at_feature
+from pinnkan.solver.verify.neutral_waves import resolves_in_rotated_axes
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Iteration, Level
 
 #: The network in words.
-TRAINED = "product in trained inner coordinates, across and along the front"
-IMMERSED = "one block of multiplying nodes on them, the domain immersed in their box"
+NETWORK_WORDS = "product in trained inner coordinates, across and along the front"
+IMMERSION_WORDS = "one block of multiplying nodes on them, the domain immersed in their box"
 #: Degree of the splines. On 24 graded intervals degree 9 approximates a tanh to 2.8e-3, degree 7 to 1.0e-4.
 DEGREE = 7
 #: First numbers of knot intervals across and along the front.
-FIRST = (6, 3)
+FIRST_INTERVALS = (6, 3)
 #: Marked is this share of the squared correction, largest intervals first (Doerfler 1996); a larger one spends knots on
 #: oscillations beside an unresolved front.
-BULK = 0.9
+MARKED_SHARE = 0.9
 #: Weight of the correction along the front: traces of an unresolved front on the sides look like a need of knots there.
-ALONG = 0.5
+ALONG_WEIGHT = 0.5
 #: Intervals with less than an even part of this share of the tolerance are not marked. Heuristic.
-IDLE = 0.1
+NEGLIGIBLE_SHARE = 0.1
 #: Tikhonov weight over the square of the last estimate: functions whose support hardly meets the domain would take up
 #: the residual of an unresolved front. A layer at 28 degrees was located at 52 with 1e-10; some never resolve with
 #: 1e-3.
-PULL = 1e-4
+REGULARISATION_FACTOR = 1e-4
 #: Number of levels after which a solve ends if neither the estimate falls nor the residual halves. Heuristic.
-IN_VAIN = 3
+MOST_STAGNANT_LEVELS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,24 +65,24 @@ class Corrections:
     carried: tuple[tuple[Space, Array], ...] = ()
 
 
-def corrections(
+def corrections_by_axis(
     system: ImmersedSystem,
     coefficients: Array,
     scale: Array,
-    before: Sequence[FittedPiece] = (),
-    check: Callable[[], None] = lambda: None,
+    initial_pieces: Sequence[FittedPiece] = (),
+    check_time: Callable[[], None] = lambda: None,
 ) -> Corrections:
     """Correct a solution along each coordinate: intervals of s and r halved, the degree in time raised by one.
 
-    ``scale``: squared norm of each unknown (unknown,); ``before``: the slab before and its error, which the correction
-    along s carries on; ``check``: called before each correction, may raise OutOfTimeError.
+    ``scale``: squared norm of each unknown (unknown,); ``initial_pieces``: the slab before and its error, which the
+    correction along s carries on; ``check_time``: called before each correction, may raise OutOfTimeError.
     """
     space = system.space
     pieces, carried_on, sizes, masses = [], [], [], []
     for i, axis in enumerate(space.axes):
-        check()
-        given = before if i == 0 and before else None
-        richer = system.on(space.replaced(i, axis.halved() if i < 2 else axis.elevated(1)), before=given)
+        check_time()
+        given = initial_pieces if i == 0 and initial_pieces else None
+        richer = system.on(space.replaced(i, axis.halved() if i < 2 else axis.elevated(1)), initial_fields=given)
         base = space.prolong(coefficients, richer.space)
         steps = richer.steps(base, [base, base] if given else [base], richer.fixed)
         total, strips = richer.squares(steps[0])
@@ -101,16 +101,16 @@ def first_space(
     return Space(tuple(Axis(nearly_uniform(a, b, n), p) for (a, b), p, n in chosen), unknowns)
 
 
-def marked(found: Corrections, tolerance: float, along: float = ALONG) -> list[np.ndarray]:
+def mark_intervals(corrections: Corrections, tolerance: float, along_weight: float = ALONG_WEIGHT) -> list[np.ndarray]:
     """Return masks (interval,) of the intervals to halve, in the coordinate with the largest weighted correction."""
-    weights = [size * (along if i == 1 else 1.0) for i, size in enumerate(found.sizes)]
-    marks = [np.zeros(len(mass), dtype=bool) for mass in found.masses]
+    weights = [size * (along_weight if i == 1 else 1.0) for i, size in enumerate(corrections.sizes)]
+    marks = [np.zeros(len(mass), dtype=bool) for mass in corrections.masses]
     chosen = int(np.argmax(weights))
-    mass = found.masses[chosen]
+    mass = corrections.masses[chosen]
     order = np.argsort(-mass)
-    count = int(np.searchsorted(np.cumsum(mass[order]), BULK * mass.sum())) + 1
+    count = int(np.searchsorted(np.cumsum(mass[order]), MARKED_SHARE * mass.sum())) + 1
     marks[chosen][order[:count]] = True
-    marks[chosen] &= mass > (IDLE * tolerance) ** 2 / len(mass)
+    marks[chosen] &= mass > (NEGLIGIBLE_SHARE * tolerance) ** 2 / len(mass)
     if not marks[chosen].any():
         marks[chosen][order[0]] = True
     return marks
@@ -147,7 +147,7 @@ class AxisEstimate(ErrorEstimate):
 
 
 @dataclass(frozen=True, eq=False)
-class FittedLevels(ModelLevels):
+class FittedLevels(ModelLevelFamily):
     """The family of tensor-product splines on fitted ``coordinates``, which change from level to level."""
 
     coordinates: Coordinates
@@ -160,13 +160,13 @@ class FittedLevels(ModelLevels):
     def first(self) -> FittedState:
         """Return the first state: few intervals on the box of the first coordinates."""
         unknowns = len(self.problem.unknowns)
-        space = first_space(self.coordinates, self.problem.box.ranges, (DEGREE, DEGREE), FIRST, unknowns)
+        space = first_space(self.coordinates, self.problem.box.ranges, (DEGREE, DEGREE), FIRST_INTERVALS, unknowns)
         return FittedState(self.coordinates, space)
 
     def _system(self, state: FittedState) -> ImmersedSystem:
-        pull = max(REGULARISATION, PULL * state.shown**2)
+        pull = max(REGULARISATION, REGULARISATION_FACTOR * state.shown**2)
         return state.system or ImmersedSystem(
-            self.model, state.space, state.coordinates, self.problem.domain, pull=pull
+            self.model, state.space, state.coordinates, self.problem.domain, relative_regularisation=pull
         )
 
     def minimise(self, state: FittedState, number: int, monitor: Monitor) -> tuple[FittedState, tuple[Iteration, ...]]:
@@ -190,11 +190,11 @@ class FittedLevels(ModelLevels):
         piece = FittedPiece(state.coordinates, ((state.space, state.coefficients),))
         return FittedField((piece,), self.problem.box.ranges)
 
-    def measured(self, state: FittedState) -> Measured:
+    def measured(self, state: FittedState) -> LossMinimum:
         space, c, system = state.space, state.coefficients, self._system(state)
         assert c is not None
         loss, field = system.mean_square(c), self._function(state)
-        return Measured(
+        return LossMinimum(
             field=field,
             intervals=tuple(a.intervals for a in space.axes),
             degree=tuple(a.degree for a in space.axes),
@@ -202,8 +202,8 @@ class FittedLevels(ModelLevels):
             points=system.points,
             loss=loss,
             heldout=system.checked().mean_square(c),
-            is_resolved=loss <= RESOLVED * system.mean_square(np.zeros(space.shape))
-            and is_held_turned(self.model, field, space.axes),
+            is_resolved=loss <= RESOLVED_SHARE * system.mean_square(np.zeros(space.shape))
+            and resolves_in_rotated_axes(self.model, field, space.axes),
             unsettled=state.unsettled,
             note=str(state.coordinates),
         )
@@ -213,31 +213,31 @@ class FittedLevels(ModelLevels):
         assert state.coefficients is not None
         return self._system(state).checked().samples(state.coefficients)
 
-    def estimate(self, state: FittedState, measured: Measured, before: Outcome) -> AxisEstimate:
+    def estimate(self, state: FittedState, minimum: LossMinimum, previous: Outcome) -> AxisEstimate:
         """Sum the corrections; at least 2^-(degree + 1) of the last estimate. SolverError: the least squares fail."""
         system, c = self._system(state), state.coefficients
         assert c is not None
         try:
-            found = corrections(system, c, nonzero(system.squares(c)[0]))
+            found = corrections_by_axis(system, c, safe_divisors(system.squares(c)[0]))
         except np.linalg.LinAlgError as failed:
             raise SolverError(f"least squares failed: {failed}") from failed
         size = SAFETY * float(sum(found.sizes))
-        if before.levels:
-            size = max(size, before.levels[-1].estimate * 0.5 ** (DEGREE + 1))
+        if previous.levels:
+            size = max(size, previous.levels[-1].estimate * 0.5 ** (DEGREE + 1))
         error = FittedField((FittedPiece(state.coordinates, found.pieces),), self.problem.box.ranges)
         return AxisEstimate(size, error, corrections=found)
 
-    def refine(self, state: FittedState, estimate: AxisEstimate, against: Objection) -> FittedState:
+    def refine(self, state: FittedState, estimate: AxisEstimate, objection: Objection) -> FittedState:
         """Insert knots at a missed feature, or else where the correction is large, and straighten the front."""
         c, before = state.coefficients, self._function(state)
         assert c is not None
         shown = min(1.0, estimate.size)
-        if against.missed is not None:
-            axes = with_knots(state.space.axes, in_coordinates(against.missed, state.coordinates))
+        if objection.missed is not None:
+            axes = refine_at_feature(state.space.axes, feature_in_coordinates(objection.missed, state.coordinates))
             gathered = replace(state.space, axes=axes)
             if gathered.shape != state.space.shape:
                 return FittedState(state.coordinates, gathered, before, shown, is_held=True)
-        coordinates, space = _refined(state, self.problem, c, estimate.corrections)
+        coordinates, space = _next_space(state, self.problem, c, estimate.corrections)
         return FittedState(coordinates, space, before, shown, is_held=state.is_held)
 
     def in_vain(self, levels: Sequence[Level]) -> str:
@@ -248,31 +248,31 @@ class FittedLevels(ModelLevels):
             return ""
         best = min(resolved, key=lambda i: levels[i].estimate)
         later = levels[best + 1 :]
-        stuck = len(later) >= IN_VAIN and min(level.loss for level in later) > 0.5 * levels[best].loss
+        stuck = len(later) >= MOST_STAGNANT_LEVELS and min(level.loss for level in later) > 0.5 * levels[best].loss
         return "more knots no longer lower the estimate" if stuck else ""
 
     def in_words(self, state: FittedState, outcome: Outcome) -> str:
-        return f"{TRAINED} ({state.coordinates}): {IMMERSED}"
+        return f"{NETWORK_WORDS} ({state.coordinates}): {IMMERSION_WORDS}"
 
 
-def in_coordinates(missed: HiddenFeature, coordinates: Coordinates) -> HiddenFeature:
+def feature_in_coordinates(feature: HiddenFeature, coordinates: Coordinates) -> HiddenFeature:
     """Map a feature to inner coordinates; its width there is its largest width in any coordinate."""
-    place = coordinates.forward(missed.place[None])[0]
-    beside = tuple(in_coordinates(other, coordinates) for other in missed.beside)
-    return replace(missed, place=place, width=np.full(len(place), float(missed.width.max())), beside=beside)
+    place = coordinates.forward(feature.place[None])[0]
+    beside = tuple(feature_in_coordinates(other, coordinates) for other in feature.beside)
+    return replace(feature, place=place, width=np.full(len(place), float(feature.width.max())), beside=beside)
 
 
-def _refined(
-    state: FittedState, problem: Problem, coefficients: Array, found: Corrections
+def _next_space(
+    state: FittedState, problem: Problem, coefficients: Array, corrections: Corrections
 ) -> tuple[Coordinates, Space]:
     """Return coordinates in which the front is straight, and the space with knots where the correction is large."""
     space, coordinates, ranges = state.space, state.coordinates, problem.box.ranges
-    marks = marked(found, problem.solver.tolerance, 1.0 if state.is_held else ALONG)
+    marks = mark_intervals(corrections, problem.solver.tolerance, 1.0 if state.is_held else ALONG_WEIGHT)
     axes = [a.inserted(m) for a, m in zip(space.axes, marks, strict=True)]
-    course = front_in(space, coefficients, coordinates, problem.domain)
-    moved = None if state.is_held else straightened(coordinates, course, ranges)
+    course = front_of_spline(space, coefficients, coordinates, problem.domain)
+    moved = None if state.is_held else straighten_coordinates(coordinates, course, ranges)
     if moved is not None:
         box = moved.box(ranges)
-        axes = [carried(a, box[i], course.middle if i == 0 else 0.0) for i, a in enumerate(axes)]
+        axes = [shift_axis(a, box[i], course.middle if i == 0 else 0.0) for i, a in enumerate(axes)]
         coordinates = moved
     return coordinates, replace(space, axes=tuple(axes))

@@ -14,39 +14,45 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import Coordinates, FittedField, FittedPiece
 from pinnkan.kan.product import Space
 from pinnkan.solver.estimate.norms import Samples
-from pinnkan.solver.families.fitted.front import carried, front_in, straightened
-from pinnkan.solver.families.fitted.levels import IMMERSED, Corrections, corrections, in_coordinates, marked
-from pinnkan.solver.families.fitted.start import Carried, Values, continued, standing
+from pinnkan.solver.families.fitted.front import front_of_spline, shift_axis, straighten_coordinates
+from pinnkan.solver.families.fitted.initial_front import ComovingValues, Values, constant_piece, extrapolate_coordinates
+from pinnkan.solver.families.fitted.levels import (
+    IMMERSION_WORDS,
+    Corrections,
+    corrections_by_axis,
+    feature_in_coordinates,
+    mark_intervals,
+)
 from pinnkan.solver.families.fitted.system import ImmersedSystem
-from pinnkan.solver.families.product.pace import GROW, MARGIN, SHRINK, fitted
-from pinnkan.solver.family import Measured, ModelFamily
-from pinnkan.solver.minimise.gauss_newton import Converged, gauss_newton
+from pinnkan.solver.families.product.step_control import GROW, MARGIN, SHRINK, fit_length
+from pinnkan.solver.level_family import LossMinimum, ModelFamily
+from pinnkan.solver.minimise.gauss_newton import GaussNewtonResult, gauss_newton
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.slab_family import Pass, SolvedSlab
-from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature, with_knots
+from pinnkan.solver.slab_family import SolvedSlab, TimePass
+from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature, refine_at_feature
 
 #: The network in words.
-MOVING = "product in inner coordinates that move with the front, across and along it"
+NETWORK_WORDS = "product in inner coordinates that move with the front, across and along it"
 #: Degrees across the front, along it and in time. Degree 6 in all three took six times longer for a slab.
 DEGREES = (5, 4, 4)
 #: Length of the first slab relative to the whole time: short, since the speed of the front is not known yet.
-FIRST_SLAB = 0.02
+FIRST_SLAB_SHARE = 0.02
 #: A slab is solved again if the front is farther from s = 0 than this share of its width; number of solves in all. If
 #: that does not lower the residual, the smaller correction decides: by the residual turning_front took 20 times as
 #: long.
-LEFT, AGAIN = 0.5, 3
+MOST_COURSE_OFFSET, MOST_SOLVES = 0.5, 3
 #: Maximum number of rejections of one slab; then it is accepted, and the estimate includes what that costs.
 MOST_REJECTIONS = 8
 #: Attempts in a row without a smaller correction after which the best is accepted: where the error of the slab before
 #: disagrees with the sides, neither knots nor length help.
-IN_VAIN = 2
+MOST_STAGNANT_ATTEMPTS = 2
 #: Corrections along s and r below this share of that in time ask for no knots: too long attempts at a pulse of 1e-3
 #: inserted 23 intervals along the front where 8 are enough.
-ECHO = 0.1
+SPACE_SHARE = 0.1
 #: Gauss-Newton in a slab stops when the next step is predicted below this share of the allowed correction.
-SETTLED = 0.05
+NEWTON_TOLERANCE_SHARE = 0.05
 
-FittedPass = Pass[FittedPiece]
+FittedPass = TimePass[FittedPiece]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,72 +99,78 @@ class FittedSlabs(ModelFamily):
     most_passes: int
     why: str
 
-    def first(self, local: float) -> FittedAim:
+    def first(self, local_tolerance: float) -> FittedAim:
         start, end = self.problem.box.ranges[-1]
-        return FittedAim(self.coordinates, self.axes, FIRST_SLAB * (end - start))
+        return FittedAim(self.coordinates, self.axes, FIRST_SLAB_SHARE * (end - start))
 
     def initial(self, aim: FittedAim) -> tuple[FittedPiece, float]:
-        piece = standing(self.values, self.coordinates, self.axes, self.problem, aim.length)
+        piece = constant_piece(self.values, self.coordinates, self.axes, self.problem, aim.length)
         return piece, float(piece.terms[0][0].axes[2].breaks[-1])
 
-    def length(self, aim: FittedAim, at: FittedPass) -> float:
-        return aim.length if aim.is_last else fitted(aim.length, at.until - at.time)
+    def length(self, aim: FittedAim, time_pass: FittedPass) -> float:
+        return aim.length if aim.is_last else fit_length(aim.length, time_pass.until - time_pass.time)
 
     def shortened(self, aim: FittedAim, length: float) -> FittedAim:
         """Return the same attempt with another length; Gauss-Newton starts nearer to the solution of a short slab."""
         return replace(aim, length=length)
 
-    def attempt(self, aim: FittedAim, length: float, at: FittedPass) -> FittedSlab:
+    def attempt(self, aim: FittedAim, length: float, time_pass: FittedPass) -> FittedSlab:
         """Solve one slab and correct it; while the front leaves its course, fit the course and solve again."""
-        domain = self.problem.domain.during(at.time, at.time + length)
+        domain = self.problem.domain.during(time_pass.time, time_pass.time + length)
         ranges = domain.box.ranges
-        coordinates, axes, best = continued(aim.coordinates, ranges), aim.axes, None
-        for turn in range(AGAIN):
+        coordinates, axes, best = extrapolate_coordinates(aim.coordinates, ranges), aim.axes, None
+        for turn in range(MOST_SOLVES):
             box = coordinates.box(ranges)
-            axes = tuple(carried(a, ends, 0.0) for a, ends in zip(axes, box, strict=False))
+            axes = tuple(shift_axis(a, ends, 0.0) for a, ends in zip(axes, box, strict=False))
             space = Space((*axes, Axis(np.array(ranges[2]), DEGREES[2])), len(self.problem.unknowns))
-            system = ImmersedSystem(self.model, space, coordinates, domain, before=at.run.slabs[-1:])
+            system = ImmersedSystem(self.model, space, coordinates, domain, initial_fields=time_pass.run.slabs[-1:])
             # a resumed iteration belongs to the first coordinates; those of later turns are computed again
-            found = self._solved(system, length, at, at.monitor if turn == 0 else at.monitor.aside())
+            found = self._solved(
+                system, length, time_pass, time_pass.monitor if turn == 0 else time_pass.monitor.aside()
+            )
             loss = system.mean_square(found.coefficients)
             if best is not None and loss >= best[0]:
-                both = (_corrected(*solved, length, at) for solved in (best[1:], (system, found)))
+                both = (_correct_slab(*solved, length, time_pass) for solved in (best[1:], (system, found)))
                 return min(both, key=lambda slab: slab.size)
             best = loss, system, found
-            course = front_in(space, found.coefficients, coordinates, domain)
-            if course.distance <= LEFT * course.width or turn == AGAIN - 1:
+            course = front_of_spline(space, found.coefficients, coordinates, domain)
+            if course.distance <= MOST_COURSE_OFFSET * course.width or turn == MOST_SOLVES - 1:
                 break
-            moved = straightened(coordinates, course, ranges)
+            moved = straighten_coordinates(coordinates, course, ranges)
             if moved is None:  # straight enough, but off s = 0
                 moved = coordinates.moved(coordinates.warp, coordinates.bend + course.middle)
             coordinates = moved
         assert best is not None
         _, system, found = best
-        return _corrected(system, found, length, at)
+        return _correct_slab(system, found, length, time_pass)
 
-    def _solved(self, system: ImmersedSystem, length: float, at: FittedPass, monitor: Monitor) -> Converged:
+    def _solved(
+        self, system: ImmersedSystem, length: float, time_pass: FittedPass, monitor: Monitor
+    ) -> GaussNewtonResult:
         """Minimise by Gauss-Newton, starting from the values at the start of the slab moved along with the front."""
         start = np.zeros(system.space.shape)
         if not self.model.is_linear:
-            values = at.run.slabs[-1].at(at.time) if at.run.slabs else self.values
-            start = system.fitted(Carried(values, system.coordinates, at.time, self.problem.domain.projected(2)))
-        found = gauss_newton(system, start, system.fixed, SETTLED * at.allowed(length), monitor)
+            values = time_pass.run.slabs[-1].at(time_pass.time) if time_pass.run.slabs else self.values
+            start = system.fitted(
+                ComovingValues(values, system.coordinates, time_pass.time, self.problem.domain.projected(2))
+            )
+        found = gauss_newton(system, start, system.fixed, NEWTON_TOLERANCE_SHARE * time_pass.allowed(length), monitor)
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
         return found
 
-    def passes(self, aim: FittedAim, slab: FittedSlab, at: FittedPass) -> bool:
-        return slab.size <= at.allowed(slab.length)
+    def passes(self, aim: FittedAim, slab: FittedSlab, time_pass: FittedPass) -> bool:
+        return slab.size <= time_pass.allowed(slab.length)
 
-    def gathered(self, aim: FittedAim, slab: FittedSlab, missed: HiddenFeature) -> FittedAim | None:
+    def gathered(self, aim: FittedAim, slab: FittedSlab, feature: HiddenFeature) -> FittedAim | None:
         """Return an attempt with a shorter slab and knots at a missed feature, None after too many rejections."""
         if aim.rejections >= MOST_REJECTIONS:
             return None
         coordinates, axes = slab.piece.coordinates, slab.space.axes[:2]
-        axes = with_knots(axes, in_coordinates(missed, coordinates))
+        axes = refine_at_feature(axes, feature_in_coordinates(feature, coordinates))
         return FittedAim(coordinates, axes, SHRINK * slab.length, aim.rejections + 1, aim.best, aim.since)
 
-    def again(self, aim: FittedAim, slab: FittedSlab, at: FittedPass) -> FittedAim | None:
+    def again(self, aim: FittedAim, slab: FittedSlab, time_pass: FittedPass) -> FittedAim | None:
         """Return the next attempt at a rejected slab, with more knots, shorter, or both; None accepts the slab.
 
         After attempts without a smaller correction the best is repeated. Raises SolverError: it would be too short.
@@ -169,27 +181,27 @@ class FittedSlabs(ModelFamily):
         best, since = aim.best, aim.since
         if max(slab.local.sizes[:2]) >= slab.local.sizes[2]:
             best, since = (mine, 0) if best is None or slab.size < best[0] else (best, since + 1)
-        if best is not None and since >= IN_VAIN:
+        if best is not None and since >= MOST_STAGNANT_ATTEMPTS:
             return FittedAim(*best[1:], aim.rejections, best, since, is_last=True)
-        local, allowed, axes, length = slab.local, at.allowed(slab.length), slab.space.axes[:2], aim.length
-        if max(local.sizes[:2]) > max(0.3 * allowed, ECHO * local.sizes[2]):
+        local, allowed, axes, length = slab.local, time_pass.allowed(slab.length), slab.space.axes[:2], aim.length
+        if max(local.sizes[:2]) > max(0.3 * allowed, SPACE_SHARE * local.sizes[2]):
             plane = Corrections(local.pieces[:2], local.sizes[:2], local.masses[:2])
-            marks = marked(plane, allowed, along=1.0)
+            marks = mark_intervals(plane, allowed, along_weight=1.0)
             axes = tuple(a.inserted(m) for a, m in zip(axes, marks, strict=True))
         if local.sizes[2] > 0.3 * allowed:
-            length = slab.length * min(max(_change(slab, allowed), SHRINK), 0.8)
-        if length < at.shortest():
-            raise SolverError(f"at {at.words} the slabs became too short")
+            length = slab.length * min(max(_length_factor(slab, allowed), SHRINK), 0.8)
+        if length < time_pass.shortest():
+            raise SolverError(f"at {time_pass.words} the slabs became too short")
         return FittedAim(slab.piece.coordinates, axes, length, aim.rejections + 1, best, since)
 
-    def following(self, aim: FittedAim, slab: FittedSlab, at: FittedPass) -> FittedAim:
-        length = slab.length * min(max(_change(slab, at.allowed(slab.length)), SHRINK), GROW)
+    def following(self, aim: FittedAim, slab: FittedSlab, time_pass: FittedPass) -> FittedAim:
+        length = slab.length * min(max(_length_factor(slab, time_pass.allowed(slab.length)), SHRINK), GROW)
         return FittedAim(slab.piece.coordinates, slab.space.axes[:2], length)
 
-    def measured(self, slab: FittedSlab, at: FittedPass) -> Measured:
+    def measured(self, slab: FittedSlab, time_pass: FittedPass) -> LossMinimum:
         system, (space, c) = slab.system, slab.piece.terms[0]
-        ranges = self.problem.domain.during(at.time, at.time + slab.length).box.ranges
-        return Measured(
+        ranges = self.problem.domain.during(time_pass.time, time_pass.time + slab.length).box.ranges
+        return LossMinimum(
             field=FittedField((slab.piece,), ranges, np.array(ranges[2])),
             intervals=tuple(a.intervals for a in space.axes),
             degree=tuple(a.degree for a in space.axes),
@@ -208,24 +220,26 @@ class FittedSlabs(ModelFamily):
         return slab.system.checked().samples(slab.piece.terms[0][1])
 
     def in_words(self) -> str:
-        return f"{MOVING}: {IMMERSED.replace('them', 'them and time in each slab')} ({self.why})"
+        return f"{NETWORK_WORDS}: {IMMERSION_WORDS.replace('them', 'them and time in each slab')} ({self.why})"
 
 
-def _corrected(system: ImmersedSystem, found: Converged, length: float, at: FittedPass) -> FittedSlab:
+def _correct_slab(
+    system: ImmersedSystem, minimum: GaussNewtonResult, length: float, time_pass: FittedPass
+) -> FittedSlab:
     """Correct a solved slab; its global error is the second right-hand side along s, with the error at its start."""
-    space, c, squares = system.space, found.coefficients, system.squares(found.coefficients)[0]
-    before = (*at.run.slabs[-1:], *at.run.errors[-1:])
-    scale = at.mean_square(squares, length)
-    local = corrections(system, c, scale, before, lambda: at.monitor.check_step(found.steps))
+    space, c, squares = system.space, minimum.coefficients, system.squares(minimum.coefficients)[0]
+    before = (*time_pass.run.slabs[-1:], *time_pass.run.errors[-1:])
+    scale = time_pass.mean_square(squares, length)
+    local = corrections_by_axis(system, c, scale, before, lambda: time_pass.monitor.check_step(minimum.steps))
     missing = np.sum([system.grid.values(*term) for term in local.carried], 0)
     (fine, made), (_, with_earlier) = local.pieces[0], local.carried[0]
     piece, error = FittedPiece(system.coordinates, ((space, c),)), FittedPiece(system.coordinates, local.carried)
     error_squares = system.grid.integral(missing**2)
     carried = system.grid.integral(system.grid.values(fine, with_earlier - made) ** 2)
     size = sum(local.sizes)
-    return FittedSlab(piece, error, length, found.steps, squares, error_squares, carried, local, system, size=size)
+    return FittedSlab(piece, error, length, minimum.steps, squares, error_squares, carried, local, system, size=size)
 
 
-def _change(slab: FittedSlab, allowed: float) -> float:
+def _length_factor(slab: FittedSlab, allowed: float) -> float:
     """Return the factor on the length of a slab by which its correction in time should become 0.3 ``allowed``."""
     return MARGIN * (0.3 * allowed / max(slab.local.sizes[2], 1e-300)) ** (1.0 / (DEGREES[2] + 0.5))

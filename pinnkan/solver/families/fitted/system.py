@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.cell_rows import CellRows
-from pinnkan.assembly.collocation import Batch, Grid, side_points
 from pinnkan.assembly.equation import CompiledEquation, where_not_finite
+from pinnkan.assembly.immersed_points import CellGroups, GridPoints, side_points
+from pinnkan.assembly.immersed_rows import ImmersedPatch, gather_rows
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.ordering import order_coefficients
-from pinnkan.assembly.point_rows import ImmersedPatch, gathered
 from pinnkan.assembly.tensor_rows import Rows
 from pinnkan.domain.domain import BoundaryPiece, Domain
 from pinnkan.kan.coordinates.warped import Coordinates
@@ -20,10 +20,10 @@ from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table, gauss_table, point_table
 from pinnkan.problem.statement import Side
 from pinnkan.solver.estimate.norms import Samples
-from pinnkan.solver.linear.band import NormalEquations
-from pinnkan.solver.linear.gauss_points import points_per_interval
+from pinnkan.solver.linear.gauss_point_counts import points_per_interval
+from pinnkan.solver.linear.normal_equations import NormalEquations
 from pinnkan.solver.linear.system import CONDITION_WEIGHT
-from pinnkan.solver.work import factor_work
+from pinnkan.solver.predicted_work import factor_work
 
 #: Device of all points and matrices, whatever device is asked for: the boxes change with every slab.
 CPU = torch.device("cpu")
@@ -32,38 +32,43 @@ CPU = torch.device("cpu")
 REGULARISATION = 1e-10
 #: Equal parts of an interval of s and r, and Gauss points of each beyond an even part of what a whole cell needs: the
 #: domain cuts cells. With all and two more in one part some layers keep three times the residual between the points.
-PARTS, MORE = 2, 2
+PARTS_PER_INTERVAL, EXTRA_POINTS = 2, 2
 #: Weight of conditions on sides relative to the natural one: where a front leaves the domain, the flow carries errors
 #: to the side. With 10, as on the axes, turning_front at 3e-6 took five times as long; with 0.1 it stops at 1e-5.
 SIDE_WEIGHT = 1.0
 #: Held-out rows are dropped in cells of which a smaller share lies inside the domain. Heuristic.
-SLIVER = 0.1
+LEAST_INSIDE_SHARE = 0.1
 
 
-def grid_of(space: Space, coordinates: Coordinates, domain: Domain, orders: Sequence[int]) -> Grid:
+def quadrature_grid(space: Space, coordinates: Coordinates, domain: Domain, orders: Sequence[int]) -> GridPoints:
     """Return the quadrature points inside the domain for an operator with the highest derivatives ``orders``."""
-    return Grid(space, _tables(space, orders, orders, 0), coordinates, domain)
+    return GridPoints(space, _tables(space, orders, orders, 0), coordinates, domain)
 
 
-def _tables(space: Space, orders: Sequence[int], highest: Sequence[int], extra: int) -> list[Table]:
-    """Tabulate splines at Gauss points: ``orders`` give the number of points, ``highest`` the derivatives."""
+def _tables(space: Space, orders: Sequence[int], highest_orders: Sequence[int], extra_points: int) -> list[Table]:
+    """Tabulate splines at Gauss points: ``orders`` give the number of points, ``highest_orders`` the derivatives."""
     out = []
-    for i, (axis, count, most) in enumerate(zip(space.axes, _counts(space, orders), highest, strict=True)):
+    for i, (axis, count, most) in enumerate(zip(space.axes, _counts(space, orders), highest_orders, strict=True)):
         if i < 2:  # the domain does not cut cells in time
-            out.append(gauss_table(axis, count // PARTS + MORE + extra, most, CPU, PARTS))
+            out.append(
+                gauss_table(
+                    axis, count // PARTS_PER_INTERVAL + EXTRA_POINTS + extra_points, most, CPU, PARTS_PER_INTERVAL
+                )
+            )
         else:
-            out.append(gauss_table(axis, count + extra, most, CPU))
+            out.append(gauss_table(axis, count + extra_points, most, CPU))
     return out
 
 
 def _counts(space: Space, orders: Sequence[int]) -> list[int]:
     """The numbers of Gauss points per interval of whole cells, by coordinate."""
     return [
-        points_per_interval(a.degree, a.intervals, k, all_of_them=True) for a, k in zip(space.axes, orders, strict=True)
+        points_per_interval(a.degree, a.intervals, k, is_full_rule=True)
+        for a, k in zip(space.axes, orders, strict=True)
     ]
 
 
-def fit(space: Space, grid: Grid, function: Callable[[Array], Array]) -> Array:
+def fit_function(space: Space, grid: GridPoints, function: Callable[[Array], Array]) -> Array:
     """Return the regularised least-squares fit on a grid of a function, points to (point, unknown)."""
     zero = (0,) * len(space.axes)
     touched = np.repeat(grid.most(np.ones(len(grid.weights))) > 0.0, space.unknowns)
@@ -97,61 +102,65 @@ class ImmersedSystem:
         space: Space,
         coordinates: Coordinates,
         domain: Domain,
-        extra: int = 0,
-        before: Sequence[Callable[..., Array]] = (),
-        pull: float = REGULARISATION,
+        extra_points: int = 0,
+        initial_fields: Sequence[Callable[..., Array]] = (),
+        relative_regularisation: float = REGULARISATION,
     ) -> None:
         self.model, self.space, self.coordinates, self.domain = model, space, coordinates, domain
-        self._before, self._pull = before, pull
+        self._before, self._pull = initial_fields, relative_regularisation
         problem = model.problem
         space_order = max(jet.total for e in model.equations for jet in e.jets)
         self.orders = (space_order, space_order, *model.orders[2:])
         highest = [
             max(o, max((j.total for _, e in model.conditions_as_rows for j in e.jets), default=0)) for o in self.orders
         ]
-        tables = _tables(space, self.orders, highest, extra)
-        self.grid = Grid(space, tables, coordinates, domain)
+        tables = _tables(space, self.orders, highest, extra_points)
+        self.grid = GridPoints(space, tables, coordinates, domain)
         self.area = float(self.grid.weights.sum())
         inside = [self._patch(e, self.grid) for e in model.equations]
         self.patches: list[tuple[ImmersedPatch, torch.Tensor | None]] = [(p, None) for p in inside]
         for condition, equation in model.conditions_as_rows:
             initial = problem.time_axis is not None and condition.place == Side(problem.time_axis, 0)
             piece = domain.pieces[condition.place]
-            places: Grid | Batch
+            places: GridPoints | CellGroups
             if initial:
                 start = point_table(space.axes[2], float(space.axes[2].breaks[0]), highest[2], CPU)
-                places = Grid(space, [*tables[:2], start], coordinates, domain)
+                places = GridPoints(space, [*tables[:2], start], coordinates, domain)
             else:
-                counts = [n + extra for n in _counts(space, self.orders)]
-                places = Batch(space, side_points(space, coordinates, piece, counts), highest)
+                counts = [n + extra_points for n in _counts(space, self.orders)]
+                places = CellGroups(space, side_points(space, coordinates, piece, counts), highest)
             patch = self._weighted(equation, places, None if initial else piece)
-            self.patches.append((patch, self._offset(patch) if initial and before else None))
+            self.patches.append((patch, self._offset(patch) if initial and initial_fields else None))
         self.regularisation = self._regularisation(inside)
         self.fixed = (self.regularisation == 0.0).reshape(space.shape)
 
     def on(
-        self, space: Space, extra: int = 0, before: Sequence[Callable[..., Array]] | None = None
+        self, space: Space, extra_points: int = 0, initial_fields: Sequence[Callable[..., Array]] | None = None
     ) -> "ImmersedSystem":
-        """Return the system of the same problem in another space, with other fields ``before`` if given."""
-        before = self._before if before is None else before
-        return ImmersedSystem(self.model, space, self.coordinates, self.domain, extra, before, self._pull)
+        """Return the system of the same problem in another space, with other fields ``initial_fields`` if given."""
+        initial_fields = self._before if initial_fields is None else initial_fields
+        return ImmersedSystem(
+            self.model, space, self.coordinates, self.domain, extra_points, initial_fields, self._pull
+        )
 
     def checked(self) -> "ImmersedSystem":
         """Return the same rows at held-out points, with weight zero in cells that are almost outside the domain."""
-        other = self.on(self.space, extra=1)
+        other = self.on(self.space, extra_points=1)
         seen = np.zeros([a.intervals for a in self.space.axes])
         np.add.at(seen, tuple(self.grid.cells.T), self.grid.weights)
         volume = reduce(np.multiply.outer, (np.diff(axis.breaks) for axis in self.space.axes))
-        known = seen > SLIVER * volume
+        known = seen > LEAST_INSIDE_SHARE * volume
         for patch, _ in other.patches:
             kept = known[tuple(np.moveaxis(patch.places.cells, -1, 0))]
             patch.root_weight = patch.root_weight * torch.from_numpy(kept)
         return other
 
-    def _patch(self, equation: CompiledEquation, places: Grid | Batch) -> ImmersedPatch:
+    def _patch(self, equation: CompiledEquation, places: GridPoints | CellGroups) -> ImmersedPatch:
         return ImmersedPatch(equation, places, self.coordinates, self.space.unknowns)
 
-    def _weighted(self, equation: CompiledEquation, places: Grid | Batch, side: BoundaryPiece | None) -> ImmersedPatch:
+    def _weighted(
+        self, equation: CompiledEquation, places: GridPoints | CellGroups, side: BoundaryPiece | None
+    ) -> ImmersedPatch:
         """Return a patch with rows weighted by the size of the operator over that of the condition, times sqrt(width).
 
         At the start (``side`` None) only derivatives by time count: what an error there costs inside.
@@ -180,7 +189,7 @@ class ImmersedSystem:
             out.append(torch.from_numpy(f.reshape(patch.places.weights.shape)))
         return torch.stack(out, -1)
 
-    def _widths(self, places: Grid | Batch) -> Array:
+    def _widths(self, places: GridPoints | CellGroups) -> Array:
         """The widths of the cells of points over the degrees: (.. or 1, coordinate)."""
         axes = enumerate(self.space.axes)
         return np.stack([np.diff(a.breaks)[places.cells[..., i]] / a.degree for i, a in axes], -1)
@@ -199,7 +208,7 @@ class ImmersedSystem:
 
     def fitted(self, values: Callable[[Array], Array]) -> Array:
         """Return the least-squares fit of a function of (x, y[, t]) in this space."""
-        return fit(self.space, self.grid, values)
+        return fit_function(self.space, self.grid, values)
 
     @property
     def points(self) -> int:
@@ -220,12 +229,16 @@ class ImmersedSystem:
         looked = ((p.equation, p.points, p.jets(coefficients)) for p, _ in self.patches)
         return where_not_finite(self.model.problem, looked)
 
-    def rows(self, coefficients: Array, sides: int = 1) -> list[Rows]:
-        """Return the rows linearised at ``coefficients``, with ``sides`` right-hand sides."""
-        rows = [p.rows(coefficients, offset, sides) for p, offset in self.patches]
+    def rows(self, coefficients: Array, right_sides: int = 1) -> list[Rows]:
+        """Return the rows linearised at ``coefficients``, with ``right_sides`` right-hand sides."""
+        rows = [p.rows(coefficients, offset, right_sides) for p, offset in self.patches]
         scattered = [r for r in rows if isinstance(r, CellRows)]
         whole = [r for r in rows if not isinstance(r, CellRows)]
-        return [*whole, *([gathered(scattered)] if scattered else []), self._regularisation_rows(coefficients, sides)]
+        return [
+            *whole,
+            *([gather_rows(scattered)] if scattered else []),
+            self._regularisation_rows(coefficients, right_sides),
+        ]
 
     @property
     def left(self) -> float:

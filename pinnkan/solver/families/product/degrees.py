@@ -12,16 +12,16 @@ SLAB_DEGREES = {1: 8, 2: 8, 3: 6, 4: 5}
 #: take 0.5 to 0.8 of the time with 8 at 1e-4.
 PLANE_DEGREES, PLANE_BY_DIGIT = (8, 10), 2
 #: In space, of several unknowns on periodic coordinates in the plane: limits, degrees per digit. Heuristic.
-WAVES_DEGREES, BY_DIGIT = (10, 14), 2
+PERIODIC_PLANE_DEGREES, PERIODIC_PLANE_BY_DIGIT = (10, 14), 2
 #: The same between walls. Maxwell's equations: 14 s with 6 and 17 s with 10 at 1e-6, five times the coefficients with 6
 #: at 1e-7.
-WALLS_DEGREES, WALLS_BY_DIGIT = (6, 10), 1.5
+BOUNDED_PLANE_DEGREES, BOUNDED_PLANE_BY_DIGIT = (6, 10), 1.5
 #: Of a single unknown in slabs on three space coordinates. A standing wave at 1e-5: 8 s, with degree 5 53 s.
 DEGREE_IN_SPACE = 8
 #: Of several unknowns there between walls: limits, degrees per digit. Heuristic.
-CUBE_DEGREES, CUBE_BY_DIGIT = (6, 9), 1.75
+BOUNDED_SPACE_DEGREES, SPACE_BY_DIGIT = (6, 9), 1.75
 #: Limits of several unknowns there with periodic coordinates. Sound in a cube at 1e-4: 36 s with 7, 85 s with 8.
-AROUND_DEGREES = (5, 9)
+PERIODIC_SPACE_DEGREES = (5, 9)
 
 
 def degree_of(problem: Problem, order: int) -> int:
@@ -33,22 +33,26 @@ def degree_of(problem: Problem, order: int) -> int:
     return problem.solver.degree or max(usual, order + 3)
 
 
-def degree_in_space(problem: Problem, usual: int) -> int:
-    """Return the degree along the space coordinates of slabs, at least the ``usual`` one unless the file names it."""
+def degree_in_space(problem: Problem, least_degree: int) -> int:
+    """Return the degree in space of slabs, at least ``least_degree`` unless the file names it."""
     if problem.solver.degree:
         return problem.solver.degree
     if len(problem.unknowns) == 1:
-        return max(usual, DEGREE_IN_SPACE) if problem.space_dimension == 3 else usual
+        return max(least_degree, DEGREE_IN_SPACE) if problem.space_dimension == 3 else least_degree
     if problem.space_dimension < 2:
-        return usual
+        return least_degree
     is_around = any(problem.box.periodic)
-    limits, by_digit = (WAVES_DEGREES, BY_DIGIT) if is_around else (WALLS_DEGREES, WALLS_BY_DIGIT)
+    limits, by_digit = (
+        (PERIODIC_PLANE_DEGREES, PERIODIC_PLANE_BY_DIGIT)
+        if is_around
+        else (BOUNDED_PLANE_DEGREES, BOUNDED_PLANE_BY_DIGIT)
+    )
     if problem.space_dimension == 3:
-        limits, by_digit = AROUND_DEGREES if is_around else CUBE_DEGREES, CUBE_BY_DIGIT
-    return max(_by_digit(problem, limits, by_digit), usual)
+        limits, by_digit = PERIODIC_SPACE_DEGREES if is_around else BOUNDED_SPACE_DEGREES, SPACE_BY_DIGIT
+    return max(_by_digit(problem, limits, by_digit), least_degree)
 
 
-def is_walled(problem: Problem) -> bool:
+def is_bounded_space_system(problem: Problem) -> bool:
     """Whether several unknowns are solved for in three space coordinates, none of them periodic."""
     return len(problem.unknowns) > 1 and problem.space_dimension > 2 and not any(problem.box.periodic)
 

@@ -8,48 +8,54 @@ import numpy as np
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space
-from pinnkan.solver.continuation import continued
-from pinnkan.solver.estimate.indicators import MARKING, mark, surplus, with_marked
-from pinnkan.solver.estimate.norms import Samples, sizes
-from pinnkan.solver.families.product.closing import Halved, between, halved_of, is_lost, needed
-from pinnkan.solver.families.product.grading import SHADOW, Profile, graded, towards_corners
-from pinnkan.solver.families.product.hiding import RESOLVING, SLOW
-from pinnkan.solver.families.product.judging import (
-    HalvedEstimate,
-    Taken,
-    estimate_by_correction,
-    estimated,
-    is_large,
+from pinnkan.solver.estimate.indicators import MARKING_SHARE, coordinate_shares, mark_intervals, refine_marked
+from pinnkan.solver.estimate.norms import Samples, reference_norms
+from pinnkan.solver.families.product.boundary_layers import grade_towards_layers
+from pinnkan.solver.families.product.enriched_correction import HalvedEstimate, is_correction_expensive
+from pinnkan.solver.families.product.grading import (
+    NEIGHBOUR_SHARE,
+    correction_profiles,
+    grade_towards_corners,
+    grade_towards_point,
+)
+from pinnkan.solver.families.product.hidden_error import RESOLVED_RATIO, SLOW_RATIO
+from pinnkan.solver.families.product.level_estimate import AcceptedCorrection, estimate_by_correction, estimate_error
+from pinnkan.solver.families.product.refinement_choice import (
+    MarkedPiece,
+    is_marking_erratic,
+    mark_fewest_intervals,
+    record_marked_piece,
+    uniformly_refined_space,
 )
 from pinnkan.solver.families.product.sampling import samples_of
 from pinnkan.solver.families.product.start import initial_space, with_conditions
-from pinnkan.solver.families.product.stationary import beginning, minimised
-from pinnkan.solver.families.product.thin_layers import towards_layers
-from pinnkan.solver.family import Measured, ModelLevels
-from pinnkan.solver.linear.gauss_points import require_memory
+from pinnkan.solver.families.product.stationary_start import initial_coefficients, minimise_with_restart
+from pinnkan.solver.homotopy import continue_from_milder_problem
+from pinnkan.solver.level_family import LossMinimum, ModelLevelFamily
+from pinnkan.solver.linear.gauss_point_counts import require_memory
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import MAX_STEPS
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.outcome import RESOLVED, Outcome
-from pinnkan.solver.verify.missed.hidden_feature import with_knots
-from pinnkan.solver.verify.neutral import is_held, may_hold
+from pinnkan.solver.outcome import RESOLVED_SHARE, Outcome
+from pinnkan.solver.verify.hidden_errors.hidden_feature import refine_at_feature
+from pinnkan.solver.verify.neutral_waves import intervals_resolve_waves, resolves_neutral_waves
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Evidence, Iteration, Level
 
 #: A space with marked intervals halved that has more than this share of the coefficients with all halved is replaced by
 #: that, in which the correction has been solved for.
-WHOLE = 0.85
+NEARLY_ALL_HALVED = 0.85
 #: Largest estimate at which knots are graded: until then a front askew to the coordinates has spurious peaks.
-SEEN = 0.1
+GRADING_ESTIMATE = 0.1
 #: Levels in a row over which stagnation is looked for.
-STALLS = 4
+STALLED_LEVELS = 4
 #: Ratio of residuals over these levels from which on they stagnate, unless the level is an early one (second number)
 #: with few new knots, which may close in on a feature.
-AT_REST, CLOSING = 0.5, 24
+STALLED_RATIO, EARLY_LEVELS = 0.5, 24
 #: Levels that resolve the data, and the share of the least estimate before that none of them has: x**0.55 takes 9.
-FRUITLESS, HALF = 12, 0.5
+FRUITLESS_LEVELS, FRUITLESS_RATIO = 12, 0.5
 #: Most intervals of a line unless the file names levels: matrices to the next space would take more than 5 GB.
-LONGEST = 4608
+MOST_LINE_INTERVALS = 4608
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +77,14 @@ class ProductState:
     words: str = ""
     linear: str = ""
     null: Array | None = None
-    halved: Halved | None = None
+    halved: MarkedPiece | None = None
     step: Array | None = None
     system: System | None = field(default=None, metadata={"stored": False})
     coarse: System | None = field(default=None, metadata={"stored": False})
 
 
 @dataclass(frozen=True, eq=False)
-class ProductLevels(ModelLevels):
+class ProductLevels(ModelLevelFamily):
     """The tensor-product splines of a ``degree``, with so many ``intervals`` per coordinate at first.
 
     ``words``: the network and why it was chosen; ``is_rough``: whether the problem is a milder one of a homotopy.
@@ -95,17 +101,17 @@ class ProductLevels(ModelLevels):
         space = initial_space(self.model, self.degree, self.intervals)
         require_memory(self.model, space)
         system = self._system(space)
-        return self.begun(system, beginning(system))
+        return self.begun(system, initial_coefficients(system))
 
     def _system(self, space: Space) -> System:
         """Return the rows of a space; of linear problems the matrix is kept for the near-null function."""
         return System(self.model, space, keeping=self.model.is_linear)
 
-    def begun(self, system: System, start: Array, before: ProductState | None = None) -> ProductState:
-        """Return the state that begins at ``start`` in the space of ``system``; ``before``: the one it comes from."""
+    def begun(self, system: System, start: Array, previous: ProductState | None = None) -> ProductState:
+        """Return the state that begins at ``start`` in the space of ``system``; ``previous``: the one it comes from."""
         space = system.space
         alone, _ = with_conditions(self.model, space, np.zeros(space.shape))
-        unsolved, words = (before.unsolved, before.words) if before else (0.0, "")
+        unsolved, words = (previous.unsolved, previous.words) if previous else (0.0, "")
         unsolved = max(unsolved, system.mean_square(alone))
         return ProductState(space, start, unsolved, words=words, system=system)
 
@@ -121,18 +127,18 @@ class ProductLevels(ModelLevels):
             return replace(state, system=system), ()
         start = np.ascontiguousarray(state.coefficients)
         fixed = with_conditions(self.model, state.space, start)[1]
-        found = minimised(system, start, fixed, 1e-2 * self.problem.solver.tolerance, monitor, number == 0)
+        found = minimise_with_restart(system, start, fixed, 1e-2 * self.problem.solver.tolerance, monitor, number == 0)
         unsettled = "" if found.stationary else "Gauss-Newton still moved after its last step"
         coefficients = np.ascontiguousarray(found.coefficients)
         kept = replace(state, coefficients=coefficients, is_solved=True, rounding=0.0, unsettled=unsettled)
         return replace(kept, system=system, linear=system.words), monitor.steps(number, found.steps)
 
-    def measured(self, state: ProductState) -> Measured:
+    def measured(self, state: ProductState) -> LossMinimum:
         space, c, system = state.space, state.coefficients, state.system
         assert system is not None
         loss = system.mean_square(c)
-        is_small, field = loss <= RESOLVED * state.unsolved or state.unsolved == 0.0, self.shown(state)
-        return Measured(
+        is_small, field = loss <= RESOLVED_SHARE * state.unsolved or state.unsolved == 0.0, self.shown(state)
+        return LossMinimum(
             field=field,
             intervals=tuple(a.intervals for a in space.axes),
             degree=tuple(a.degree for a in space.axes),
@@ -140,7 +146,7 @@ class ProductLevels(ModelLevels):
             points=system.points,
             loss=loss,
             heldout=System(self.model, space, extra=1).mean_square(c),
-            is_resolved=is_small and is_held(self.model, field, space.axes),
+            is_resolved=is_small and resolves_neutral_waves(self.model, field, space.axes),
             unsettled=state.unsettled,
             note=state.linear,
         )
@@ -149,20 +155,20 @@ class ProductLevels(ModelLevels):
         """Return values at Gauss points of the halved intervals."""
         return samples_of(state.space, state.coefficients)
 
-    def estimate(self, state: ProductState, measured: Measured, before: Outcome) -> HalvedEstimate:
-        """Estimate the error (:func:`estimated`), with the rounding of a correction that the solution includes."""
+    def estimate(self, state: ProductState, measured: LossMinimum, before: Outcome) -> HalvedEstimate:
+        """Estimate the error (:func:`estimate_error`), with the rounding of a correction that the solution includes."""
         assert state.system is not None
-        step = None if state.step is None else Taken(state.step, state.coarse)
-        found = estimated(before, state.system, state.coefficients, measured, state.null, step)
+        step = None if state.step is None else AcceptedCorrection(state.step, state.coarse)
+        found = estimate_error(before, state.system, state.coefficients, measured, state.null, step)
         size = np.inf if found.leads_away and not self.is_rough else found.size + state.rounding
         return replace(found, size=size, rounding=max(found.rounding, state.rounding))
 
     def refine(self, state: ProductState, estimate: HalvedEstimate, against: Objection) -> ProductState | None:
         """Return the state with knots where the correction is large or a feature is missed; None on too long a line."""
         missed, axes = against.missed, state.space.axes
-        if len(axes) == 1 and axes[0].intervals > LONGEST and self.problem.solver.max_levels is None:
+        if len(axes) == 1 and axes[0].intervals > MOST_LINE_INTERVALS and self.problem.solver.max_levels is None:
             return None
-        finer = against.axes or (with_knots(axes, missed) if missed else None)
+        finer = against.axes or (refine_at_feature(axes, missed) if missed else None)
         gathered = None if finer is None else Space(finer, state.space.unknowns)
         if gathered is not None and gathered.shape != state.space.shape:
             return self.at(gathered, state.space.prolong(state.coefficients, gathered), state)
@@ -170,18 +176,20 @@ class ProductLevels(ModelLevels):
             measured, told = self.measured(state), estimate.spaces
             before = Outcome(measured.field, None)
             assert state.system is not None
-            estimate = estimate_by_correction(before, state.system, state.coefficients, measured, told=lambda: told)
-        layered = towards_layers(self.model, state.space, state.coefficients, estimate.losses)
+            estimate = estimate_by_correction(
+                before, state.system, state.coefficients, measured, coarse_spaces=lambda: told
+            )
+        layered = grade_towards_layers(self.model, state.space, state.coefficients, estimate.losses)
         if layered is not None:
             return self.at(*layered, state)
-        choose = whole if against.is_lasting else refined
+        choose = halve_every_interval if against.is_lasting else choose_refinement
         space, start, is_solved = choose(self.model, state, estimate)
         system = estimate.system if is_solved else self._system(space)
         if estimate.size > 1.0 and not self.model.is_linear:  # the matrix may be singular but for rounding
             alone, _ = with_conditions(self.model, space, state.space.prolong(state.coefficients, space))
             start = min(alone, start, key=system.loss)
-        halved = halved_of(state.halved, state.space, space, estimate)
-        begun = replace(self.begun(system, start, state), null=_null(estimate, state.space, space), halved=halved)
+        halved = record_marked_piece(state.halved, state.space, space, estimate)
+        begun = replace(self.begun(system, start, state), null=estimate.near_null_in(state.space, space), halved=halved)
         if not is_solved:
             return begun
         solved = replace(begun, is_solved=True, rounding=estimate.rounding, linear=estimate.system.words)
@@ -189,16 +197,18 @@ class ProductLevels(ModelLevels):
             return solved
         return replace(solved, step=estimate.correction, coarse=state.system)
 
-    def at(self, space: Space, coefficients: Array, before: ProductState | None = None) -> ProductState:
-        """Return a state that begins at a function, with exact conditions; ``before``: the state it comes from."""
+    def at(self, space: Space, coefficients: Array, previous: ProductState | None = None) -> ProductState:
+        """Return a state that begins at a function, with exact conditions; ``previous``: the state it comes from."""
         start, _ = with_conditions(self.model, space, np.ascontiguousarray(coefficients))
-        return self.begun(self._system(space), start, before)
+        return self.begun(self._system(space), start, previous)
 
     def elsewhere(self, state: ProductState, monitor: Monitor) -> ProductState | None:
         """Return a state at a solution found by homotopy from a milder problem; None where there is none."""
         if self.model.is_linear or self.problem.interfaces:
             return None
-        found = continued(self.model, lambda model: replace(self, model=model, is_rough=True), monitor)
+        found = continue_from_milder_problem(
+            self.model, lambda model: replace(self, model=model, is_rough=True), monitor
+        )
         return None if found is None else self.begun(self._system(found.space), found.coefficients, state)
 
     def in_vain(self, levels: Sequence[Level]) -> str:
@@ -207,16 +217,22 @@ class ProductLevels(ModelLevels):
         On knots that resolve the data estimates stagnate or Gauss-Newton uses up its steps, or a residual as large as
         the data's stagnates.
         """
-        last = levels[-STALLS:]
-        if len(last) < STALLS:
+        last = levels[-STALLED_LEVELS:]
+        if len(last) < STALLED_LEVELS:
             return ""
-        before, since = ([x.estimate for x in part] for part in (levels[:-FRUITLESS], levels[-FRUITLESS:]))
-        if before and min(since) > HALF * min(before) and all(x.is_resolved for x in levels[-FRUITLESS:]):
+        before, since = (
+            [x.estimate for x in part] for part in (levels[:-FRUITLESS_LEVELS], levels[-FRUITLESS_LEVELS:])
+        )
+        if (
+            before
+            and min(since) > FRUITLESS_RATIO * min(before)
+            and all(x.is_resolved for x in levels[-FRUITLESS_LEVELS:])
+        ):
             return "more knots do not lower the estimate"
         restless = all(x.iterations >= MAX_STEPS and x.is_resolved for x in last)
-        closing = len(levels) < CLOSING and last[-1].parameters < 2 * last[0].parameters
-        is_held = may_hold(self.model, last[0].intervals, last[0].degree)
-        still = last[-1].loss > AT_REST * last[0].loss and is_held and not closing
+        closing = len(levels) < EARLY_LEVELS and last[-1].parameters < 2 * last[0].parameters
+        is_held = intervals_resolve_waves(self.model, last[0].intervals, last[0].degree)
+        still = last[-1].loss > STALLED_RATIO * last[0].loss and is_held and not closing
         resting = still and all(not x.is_resolved and x.estimate <= self.problem.solver.tolerance for x in last)
         return "no correction lowers the residual" if restless or resting else ""
 
@@ -224,71 +240,48 @@ class ProductLevels(ModelLevels):
         return state.words or self.words
 
 
-def whole(model: Model, state: ProductState, estimate: HalvedEstimate) -> tuple[Space, Array, bool]:
+def halve_every_interval(model: Model, state: ProductState, estimate: HalvedEstimate) -> tuple[Space, Array, bool]:
     """Return the space with every interval halved, the corrected solution, and whether this solves (linear)."""
     base = state.space.prolong(state.coefficients, estimate.space)
     return estimate.space, base + estimate.correction, model.is_linear
 
 
-def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tuple[Space, Array, bool]:
+def choose_refinement(model: Model, state: ProductState, estimate: HalvedEstimate) -> tuple[Space, Array, bool]:
     """Return the next space, its starting coefficients, and whether they already solve it."""
     space, fine, start, tolerance = state.space, estimate.space, state.coefficients, model.problem.solver.tolerance
     after = space.prolong(start, fine) + estimate.correction
-    scale = sizes(model.problem, fine, after)
-    share = surplus(space, fine, estimate.correction, scale)
+    scale = reference_norms(model.problem, fine, after)
+    share = coordinate_shares(space, fine, estimate.correction, scale)
     largest = max(float(m.max()) for m in share.mass)
     allowed = (0.3 * tolerance) ** 2 / sum(a.intervals for a in space.axes)
-    if largest <= allowed and estimate.share > SLOW:  # no interval counts, but all together do
+    if largest <= allowed and estimate.share > SLOW_RATIO:  # no interval counts, but all together do
         allowed = 0.0
-    if model.is_linear and estimate.predicted <= tolerance and is_large(model, fine):  # and judged by its fall
-        return whole(model, state, estimate)
+    is_last = model.is_linear and estimate.predicted <= tolerance
+    if is_last and is_correction_expensive(model, fine):  # its error is estimated by the fall of the residual
+        return halve_every_interval(model, state, estimate)
     near, towards, system = model.corner_weights, None, state.system
-    if near is not None and system is not None and estimate.share > RESOLVING:
-        others = [mark(m, largest * SHADOW / MARKING, allowed) for m in share.mass]
-        towards = towards_corners(space.axes, near.corners, system.by_interval(start), others)
-    if towards is None and estimate.size <= SEEN:
-        towards = graded(space.axes, _profiles(state, estimate, share.mass, after, scale), allowed)
+    if near is not None and system is not None and estimate.share > RESOLVED_RATIO:
+        others = [mark_intervals(m, largest * NEIGHBOUR_SHARE / MARKING_SHARE, allowed) for m in share.mass]
+        towards = grade_towards_corners(space.axes, near.corners, system.by_interval(start), others)
+    if towards is None and estimate.size <= GRADING_ESTIMATE and system is not None:
+        profiles = correction_profiles(
+            system, start, System(system.model, fine), estimate.correction, share.mass, scale
+        )
+        towards = grade_towards_point(space.axes, profiles, allowed)
     if towards is not None:
         finer = Space(towards, space.unknowns)
         return finer, with_conditions(model, finer, space.prolong(start, finer))[0], False
-    marks = [mark(m, largest, allowed) for m in share.mass]
+    marks = [mark_intervals(m, largest, allowed) for m in share.mass]
     if not model.is_linear and len(marks) > 1 and not any(m.any() for m in marks):
-        marks = needed(share.mass, estimate.share, estimate.size / tolerance)
-    if len(marks) == 1 and is_lost(state.halved, space.axes[0], marks[0], estimate):
-        return whole(model, state, estimate)
-    finer = Space(with_marked(space.axes, marks, space.unknowns), space.unknowns)
-    nearly = len(marks) > 1 and finer.size > WHOLE * fine.size
+        marks = mark_fewest_intervals(share.mass, estimate.share, estimate.size / tolerance)
+    if len(marks) == 1 and is_marking_erratic(state.halved, space.axes[0], marks[0], estimate):
+        return halve_every_interval(model, state, estimate)
+    finer = Space(refine_marked(space.axes, marks, space.unknowns), space.unknowns)
+    nearly = len(marks) > 1 and finer.size > NEARLY_ALL_HALVED * fine.size
     if nearly or not any(m.any() for m in marks) or all(m.all() for m in marks):
-        asked = model.is_linear and is_large(model, fine)
-        fewer = between(model, space, estimate.predicted, estimate.share) if asked else None
+        asked = model.is_linear and is_correction_expensive(model, fine)
+        fewer = uniformly_refined_space(model, space, estimate.predicted, estimate.share) if asked else None
         if fewer is None:
-            return whole(model, state, estimate)
+            return halve_every_interval(model, state, estimate)
         return fewer, with_conditions(model, fewer, np.zeros(fewer.shape))[0], False
     return finer, with_conditions(model, finer, finer.restrict(after, fine))[0], False
-
-
-def _null(estimate: HalvedEstimate, coarse: Space, space: Space) -> Array | None:
-    """Return the near-null function in the next space, a start for the search there; by ``coarse`` if not nested."""
-    found = estimate.spaces
-    function = None if found is None or found.nulls is None else found.nulls[1].function
-    if found is None or function is None:
-        return None
-    pairs = zip(space.axes, found.halved.axes, strict=True)
-    if all(np.isin(axis.breaks, halved.breaks).all() for axis, halved in pairs):
-        return space.restrict(function, found.halved)
-    return coarse.prolong(coarse.restrict(function, found.halved), space)
-
-
-def _profiles(
-    state: ProductState, estimate: HalvedEstimate, mass: Sequence[Array], after: Array, scale: Array
-) -> list[Profile]:
-    """Return the correction by intervals of every coordinate."""
-    fine, system = estimate.space, state.system
-    assert system is not None
-    found = []
-    before, then = system.by_interval(state.coefficients), System(system.model, fine).by_interval(after)
-    for i, axis in enumerate(state.space.axes):
-        halves = (fine.mass_per_interval(estimate.correction, i) / scale**2).max(-1).reshape(axis.intervals, -1)
-        left = then[i].reshape(axis.intervals, -1).sum(1)
-        found.append(Profile(mass[i], halves[:, [0, -1]], left / np.maximum(before[i], 1e-300)))
-    return found

@@ -11,18 +11,21 @@ from pinnkan.kan.product import Space
 from pinnkan.solver.estimate.norms import Samples
 
 #: Points that are evaluated at once.
-SAMPLED = 2**18
+POINTS_AT_ONCE = 2**18
 #: Gauss points per halved interval, by number of coordinates; on at least so many intervals the last number, which
 #: changes the error by 0.1 %.
-TRUE_POINTS, DENSE, THREE = {1: 6, 2: 6, 3: 4}, 24, 3
+GAUSS_POINTS, DENSE_INTERVALS, DENSE_POINTS = {1: 6, 2: 6, 3: 4}, 24, 3
 
 
 def samples_of(space: Space, coefficients: Array) -> Samples:
     """Return the function on Gauss points of its halved intervals."""
-    points = TRUE_POINTS.get(len(space.axes), min(TRUE_POINTS.values()))
-    rules = [axis.halved().gauss(points if axis.intervals < DENSE else min(points, THREE)) for axis in space.axes]
+    points = GAUSS_POINTS.get(len(space.axes), min(GAUSS_POINTS.values()))
+    rules = [
+        axis.halved().gauss(points if axis.intervals < DENSE_INTERVALS else min(points, DENSE_POINTS))
+        for axis in space.axes
+    ]
     (x, w), *others = [(x.ravel(), w.ravel()) for x, w in rules]
-    few = max(1, SAMPLED // max(1, int(np.prod([len(x) for x, _ in others]))))
+    few = max(1, POINTS_AT_ONCE // max(1, int(np.prod([len(x) for x, _ in others]))))
     starts = range(0, len(x), few)
     pieces = (_sampled(space, coefficients, [(x[k : k + few], w[k : k + few]), *others]) for k in starts)
     return replace(next(pieces), more=pieces)

@@ -11,26 +11,28 @@ from math import comb
 
 import numpy as np
 
-from pinnkan.assembly.boundary_values import BoundaryValue, face_values, fix
+from pinnkan.assembly.boundary_values import BoundaryValue, face_coefficients, fix_coefficients
 from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.matrices import along
 from pinnkan.kan.product import Space
-from pinnkan.solver.estimate.indicators import Surplus, with_marked
-from pinnkan.solver.estimate.norms import nonzero
-from pinnkan.solver.families.product.grading import towards_sides
-from pinnkan.solver.families.product.slab_start import SlabStart, wanted
+from pinnkan.solver.estimate.indicators import CoordinateShares, refine_marked
+from pinnkan.solver.estimate.norms import safe_divisors
+from pinnkan.solver.families.product.grading import grade_towards_sides
+from pinnkan.solver.families.product.slab_start import SlabStart, mark_slab_intervals
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.minimise.gauss_newton import FIRMEST, gauss_newton
+from pinnkan.solver.minimise.gauss_newton import MAX_DAMPING, gauss_newton
 from pinnkan.solver.slab_family import SolvedSlab
-from pinnkan.solver.verify.regrowth import MOST_FOLDS
-from pinnkan.solver.verify.stability import least_determined
+from pinnkan.solver.verify.objection import SpacePair
+from pinnkan.solver.verify.slab_growth import MAX_GROWTH_EXPONENT
+from pinnkan.solver.verify.stability import find_near_null
+from pinnkan.solver.verify.stability_bounds import near_null_function, prolonged_near_null, unknown_weights_at
 from pinnkan.verdict.records import Reason
 
 #: A residual of so many times its rounding may be what keeps a correction from falling.
-NEARLY = 1e4
+NEARLY_ROUNDING = 1e4
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +42,13 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     ``share``: its parts by coordinate; ``richer``: the system of the corrections, which have ``more`` degrees in time;
     ``doubts``: how often many more were tried in vain; ``unsolved``: mean squared residual of the data alone;
     ``floor``: norm that rounding leaves in the residual, ``noise``: what it makes of the correction, relative, if
-    known; ``uneven``: :func:`pinnkan.solver.families.product.unevenness.unevenness`, where conjugate gradients solved;
-    ``folds``: e-folds by which something may grow; ``to_come``: later local corrections over the first.
+    known; ``uneven``: :func:`pinnkan.solver.families.product.rate_spread.rate_spread`, where conjugate gradients
+    solved; ``folds``: e-folds by which something may grow; ``to_come``: later local corrections over the first.
     """
 
     local: Array
     system: System
-    share: Surplus
+    share: CoordinateShares
     richer: System
     more: int
     unsolved: float
@@ -73,7 +75,7 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     def fall(self) -> float:
         """Ratio of the root mean square residuals after and before the local correction."""
         before, after = self.losses
-        return float(np.sqrt(after / nonzero(np.asarray(before))))
+        return float(np.sqrt(after / safe_divisors(np.asarray(before))))
 
     @property
     def is_rounded(self) -> bool:
@@ -83,7 +85,7 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     @property
     def is_nearly_rounded(self) -> bool:
         """Whether the residual is so small that the correction may be mostly rounding."""
-        return float(np.sqrt(self.losses[0])) <= NEARLY * self.floor
+        return float(np.sqrt(self.losses[0])) <= NEARLY_ROUNDING * self.floor
 
     @property
     def carried(self) -> tuple[float, float]:
@@ -103,25 +105,25 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     @property
     def hidden(self) -> float:
         """The error that the residual can hide: its norm over the stability constant."""
-        null = least_determined(self.richer.kept, self.error[0], self.base)
+        null = find_near_null(self.richer.kept, self.error[0], self.base)
         return float(np.sqrt(self.losses[1])) / max(null.sigma, 1e-300)
 
 
-def predicted(begun: SlabStart, time: Axis) -> Array:
+def taylor_guess(slab_start: SlabStart, time: Axis) -> Array:
     """Return the Taylor polynomial from the traces and rates at the start, as coefficients of the slab.
 
     It ends with its smallest term, as an asymptotic series.
     """
-    rates = begun.traces[1:] if begun.rates is None else np.moveaxis(begun.rates, -1, 0)
-    length, p = float(time.breaks[-1]) - begun.time, time.degree
-    terms = [begun.traces[0], *(r * length**k for k, r in enumerate(rates[:p], 1))]
+    rates = slab_start.traces[1:] if slab_start.rates is None else np.moveaxis(slab_start.rates, -1, 0)
+    length, p = float(time.breaks[-1]) - slab_start.time, time.degree
+    terms = [slab_start.traces[0], *(r * length**k for k, r in enumerate(rates[:p], 1))]
     sizes = [float(np.sqrt(np.mean(t**2))) for t in terms[1:]]
     terms = terms[: 2 + int(np.argmin(sizes))] if sizes else terms
     value = sum(np.multiply.outer(t, [comb(j, k) / comb(p, k) for j in range(p + 1)]) for k, t in enumerate(terms))
     return np.moveaxis(np.asarray(value), -1, -2)
 
 
-def taylor(time: Axis, coefficients: Array) -> Array:
+def taylor_coefficients(time: Axis, coefficients: Array) -> Array:
     """Return the Taylor coefficients of orders 1, 2, .. at the end of the single time interval, order last."""
     p, length = time.degree, float(np.ptp(time.breaks))
     last = np.moveaxis(coefficients, -2, -1)
@@ -131,68 +133,68 @@ def taylor(time: Axis, coefficients: Array) -> Array:
 
 def side_values(model: Model, space: Space) -> list[tuple[BoundaryValue, Array]]:
     """Return the conditions that fix coefficients on the sides of a slab, with their values."""
-    return [(given, face_values(given, space)) for given in model.conditions.boundary]
+    return [(given, face_coefficients(given, space)) for given in model.conditions.boundary]
 
 
-def fixed_by(
+def with_fixed_values(
     model: Model, space: Space, traces: Sequence[Array], sides: list[tuple[BoundaryValue, Array]], start: Array
 ) -> tuple[Array, np.ndarray]:
     """Return ``start`` with the traces of u, u_t, .. and the side values written in, and the mask of these."""
     initial = [(given, traces[given.order][..., given.unknown]) for given in model.conditions.initial]
-    return fix(space, initial + sides, start, np.zeros(space.shape, dtype=bool))
+    return fix_coefficients(space, initial + sides, start, np.zeros(space.shape, dtype=bool))
 
 
 #: Coefficients from which on a step costs more than an iteration on every second knot.
 MANY_COEFFICIENTS = 10_000
 #: Relative size of the last step on fewer knots: their solution is hardly nearer. Heuristic.
-NEAR = 1e-2
+COARSE_ACCURACY = 1e-2
 #: Damping beyond which a slab is given up as too long. Nine tenths of the steps of van der Pol's equation with mu =
 #: 1000 were taken in slabs that were given up later.
-FIRM = 1e-2
+MOST_DAMPING = 1e-2
 
 
-def first_guess(model: Model, begun: SlabStart, time: Axis) -> Array:
+def first_guess(model: Model, slab_start: SlabStart, time: Axis) -> Array:
     """Return initial coefficients of a slab; in large nonlinear ones from a solution on every second knot."""
-    plain, space = predicted(begun, time), Space((*begun.axes, time), begun.unknowns)
+    plain, space = taylor_guess(slab_start, time), Space((*slab_start.axes, time), slab_start.unknowns)
     if model.is_linear or space.size < MANY_COEFFICIENTS:
         return plain
-    coarse = replace(space, axes=(*map(_every_second, begun.axes), time))
+    coarse = replace(space, axes=(*map(_every_second, slab_start.axes), time))
     if coarse.shape == space.shape:
         return plain
-    (old, _), (new, _) = begun.spaces(begun.axes), begun.spaces(coarse.axes[:-1])
-    traces = [new.restrict(t, old) for t in begun.traces]
+    (old, _), (new, _) = slab_start.spaces(slab_start.axes), slab_start.spaces(coarse.axes[:-1])
+    traces = [new.restrict(t, old) for t in slab_start.traces]
     sides = side_values(model, coarse)
-    start, fixed = fixed_by(model, coarse, traces, sides, coarse.restrict(plain, space))
+    start, fixed = with_fixed_values(model, coarse, traces, sides, coarse.restrict(plain, space))
     try:
-        found = gauss_newton(System(model, coarse), start, fixed, NEAR)
+        found = gauss_newton(System(model, coarse), start, fixed, COARSE_ACCURACY)
     except (SolverError, np.linalg.LinAlgError):
         return plain
     return plain + coarse.prolong(found.coefficients - start, space) if found.stationary else plain
 
 
-def with_more_knots(begun: SlabStart, slab: ProductSlab, allowed: float) -> tuple[SlabStart, Array | None]:
+def insert_knots(slab_start: SlabStart, slab: ProductSlab, allowed: float) -> tuple[SlabStart, Array | None]:
     """Return the state on knots inserted where the local correction is large, and a guess (None after grading)."""
     mass = slab.share.mass[:-1]
-    axes = with_marked(begun.axes, wanted(mass, allowed), begun.unknowns)
+    axes = refine_marked(slab_start.axes, mark_slab_intervals(mass, allowed), slab_start.unknowns)
     *in_space, in_time = slab.share.size
     excess = [size / allowed if size > in_time else 0.0 for size in in_space]  # too long a slab is wrong everywhere
-    towards = towards_sides(axes, mass, excess)
+    towards = grade_towards_sides(axes, mass, excess)
     if towards is not None:  # graded knots are not in the space of the correction
-        return begun.moved_to(towards), None
+        return slab_start.moved_to(towards), None
     (old, c), (fine, _) = slab.piece, slab.error
-    space = Space((*axes, old.axes[-1]), begun.unknowns)
-    return begun.moved_to(axes), np.ascontiguousarray(space.restrict(old.prolong(c, fine) + slab.local, fine))
+    space = Space((*axes, old.axes[-1]), slab_start.unknowns)
+    return slab_start.moved_to(axes), np.ascontiguousarray(space.restrict(old.prolong(c, fine) + slab.local, fine))
 
 
-def firmness(model: Model, begun: SlabStart) -> float:
+def damping_limit(model: Model, slab_start: SlabStart) -> float:
     """Return the damping beyond which a slab is given up.
 
     The largest in a first slab whose initial values are unknown: no shorter slab begins nearer to these.
     """
     given = {layer.unknown for layer in model.conditions.initial}
-    is_first = begun.time == model.problem.box.ranges[-1][0]
-    is_given = model is model.after_start and len(given) == begun.unknowns
-    return FIRMEST if is_first and not is_given else FIRM
+    is_first = slab_start.time == model.problem.box.ranges[-1][0]
+    is_given = model is model.after_start and len(given) == slab_start.unknowns
+    return MAX_DAMPING if is_first and not is_given else MOST_DAMPING
 
 
 def _every_second(axis: Axis) -> Axis:
@@ -201,13 +203,25 @@ def _every_second(axis: Axis) -> Axis:
     return replace(axis, breaks=kept) if len(kept) > fewest else axis
 
 
-def bounded(folds: float, number: int | None) -> float:
-    """Return ``folds``, the e-folds of growth in a slab; raise SolverError if a given ``number`` of slabs is too small.
+def check_growth(growth_exponent: float, slab_count: int | None) -> float:
+    """Return ``growth_exponent`` (e-folds in a slab); raise SolverError if ``slab_count`` is too small.
 
     Least squares on too long a slab follow no growth: of a_t = 100 (a - 1) they make a constant.
     """
-    if number and folds > MOST_FOLDS:
-        grows = f"in a slab something grows by e^{folds:.3g}, and e^{MOST_FOLDS:g} is held"
-        fewest = int(np.ceil(number * folds / MOST_FOLDS))
+    if slab_count and growth_exponent > MAX_GROWTH_EXPONENT:
+        grows = f"in a slab something grows by e^{growth_exponent:.3g}, and e^{MAX_GROWTH_EXPONENT:g} is held"
+        fewest = int(np.ceil(slab_count * growth_exponent / MAX_GROWTH_EXPONENT))
         raise SolverError(f"{grows}: leave out `time_slabs`, or give {fewest} or more", Reason.MAX_LEVELS)
-    return folds
+    return growth_exponent
+
+
+def stability_spaces(model: Model, slab: ProductSlab) -> SpacePair:
+    """The spaces in which a slab was solved and corrected, with near-null functions where the matrix is kept."""
+    (space, c), (fine, _), richer, base = slab.piece, slab.error, slab.richer, slab.base
+    nulls = None
+    if richer.is_kept:
+        solved = near_null_function(slab.system, c)
+        known, counted = prolonged_near_null(solved, space, fine), unknown_weights_at(model, fine, base)
+        nulls = solved, find_near_null(richer.kept, fine, base, near_null_start=known, unknown_weights=counted)
+    losses = slab.system.mean_square(c), richer.mean_square(base + slab.local)
+    return SpacePair(space, c, fine, nulls, losses)

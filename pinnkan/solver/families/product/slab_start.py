@@ -8,16 +8,16 @@ import numpy as np
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.solver.estimate.indicators import all_or_some, are_even, mark
-from pinnkan.solver.estimate.norms import nonzero
+from pinnkan.solver.estimate.indicators import complete_marks, mark_intervals, prefer_even_knots
+from pinnkan.solver.estimate.norms import safe_divisors
 
 #: No knots are left to the next slab if more than this share of intervals would be halved, which is no moving front, or
 #: if less than this is allowed: they add rounding.
-MOVING, ROUNDED = 0.25, 1e-12
+MOVING_SHARE, LEAST_ALLOWED = 0.25, 1e-12
 
 
 @dataclass(frozen=True)
-class Thrift:
+class KnotThresholds:
     """Thresholds for knots between slabs.
 
     An interval is halved above a squared correction of (``need`` allowed)^2 / number of intervals, two are merged below
@@ -32,7 +32,10 @@ class Thrift:
 
 #: On a line; with more space coordinates, where knots of one are paid for in the others. On a line two solitons take 30
 #: attempts, without the last threshold 36.
-ALONE, TOGETHER = Thrift(need=0.2, margin=1e-2, ready=0.3), Thrift(need=0.5, margin=6e-2, ready=0.5)
+LINE_THRESHOLDS, SPACE_THRESHOLDS = (
+    KnotThresholds(need=0.2, margin=1e-2, ready=0.3),
+    KnotThresholds(need=0.5, margin=6e-2, ready=0.5),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,60 +92,66 @@ class SlabStart:
         return self.moved_to(tuple(joined)) if more else self
 
 
-def thrift_of(mass: Sequence[Array]) -> Thrift:
+def knot_thresholds(mass: Sequence[Array]) -> KnotThresholds:
     """Return the thresholds for as many space coordinates."""
-    return ALONE if len(mass) < 2 else TOGETHER
+    return LINE_THRESHOLDS if len(mass) < 2 else SPACE_THRESHOLDS
 
 
-def coarsened(begun: SlabStart, mass: Sequence[Array], allowed: float) -> SlabStart:
+def merge_intervals(slab_start: SlabStart, mass: Sequence[Array], allowed: float) -> SlabStart:
     """Return the state with neighbours merged that should not be needed; the loss is added to the error.
 
     ``mass`` (interval): squared share in the last correction, by coordinate; ``allowed``: correction of a slab.
     """
-    if not begun.axes:
-        return begun
-    axes = list(begun.axes)
-    budget = thrift_of(mass).margin * allowed**2 / sum(len(m) for m in mass)
-    for i, (axis, even) in enumerate(zip(begun.axes, are_even(begun.axes, begun.unknowns), strict=True)):
-        kept = _kept(axis, mass[i], budget)
+    if not slab_start.axes:
+        return slab_start
+    axes = list(slab_start.axes)
+    budget = knot_thresholds(mass).margin * allowed**2 / sum(len(m) for m in mass)
+    for i, (axis, even) in enumerate(
+        zip(slab_start.axes, prefer_even_knots(slab_start.axes, slab_start.unknowns), strict=True)
+    ):
+        kept = _kept_breakpoints(axis, mass[i], budget)
         if not even or 2 * (int(kept.sum()) - 1) == axis.intervals:
             axes[i] = replace(axis, breaks=axis.breaks[kept])
-    if all(a.intervals == b.intervals for a, b in zip(axes, begun.axes, strict=True)):
-        return begun
-    old, old_fine = begun.spaces(begun.axes)
-    new, new_fine = begun.spaces(axes)
-    traces = tuple(new.restrict(t, old) for t in begun.traces)
-    lost = [t - new.prolong(n, old) for t, n in zip(begun.traces, traces, strict=True)]
-    if float((old.norm(lost[0]) / nonzero(old.norm(begun.traces[0]))).max()) > 0.1 * allowed:
-        return begun
+    if all(a.intervals == b.intervals for a, b in zip(axes, slab_start.axes, strict=True)):
+        return slab_start
+    old, old_fine = slab_start.spaces(slab_start.axes)
+    new, new_fine = slab_start.spaces(axes)
+    traces = tuple(new.restrict(t, old) for t in slab_start.traces)
+    lost = [t - new.prolong(n, old) for t, n in zip(slab_start.traces, traces, strict=True)]
+    if float((old.norm(lost[0]) / safe_divisors(old.norm(slab_start.traces[0]))).max()) > 0.1 * allowed:
+        return slab_start
     errors = tuple(
-        new_fine.restrict(e + old.prolong(x, old_fine), old_fine) for e, x in zip(begun.errors, lost, strict=True)
+        new_fine.restrict(e + old.prolong(x, old_fine), old_fine) for e, x in zip(slab_start.errors, lost, strict=True)
     )
-    rates = None if begun.rates is None else new.restrict(begun.rates, old)
-    return SlabStart.at(begun.time, tuple(axes), traces, errors, rates)
+    rates = None if slab_start.rates is None else new.restrict(slab_start.rates, old)
+    return SlabStart.at(slab_start.time, tuple(axes), traces, errors, rates)
 
 
-def wanted(mass: Sequence[Array], allowed: float) -> list[np.ndarray]:
+def mark_slab_intervals(mass: Sequence[Array], allowed: float) -> list[np.ndarray]:
     """Return masks of the intervals to be halved, by coordinate, for squared corrections ``mass`` (interval)."""
     largest = max((float(m.max()) for m in mass), default=0.0)
-    least = (thrift_of(mass).need * allowed) ** 2 / max(1, sum(len(m) for m in mass))
-    return [mark(m, largest, least) for m in mass]
+    least = (knot_thresholds(mass).need * allowed) ** 2 / max(1, sum(len(m) for m in mass))
+    return [mark_intervals(m, largest, least) for m in mass]
 
 
-def prepared(begun: SlabStart, mass: Sequence[Array], allowed: float, folds: float = 0.0) -> SlabStart:
+def adapt_knots(
+    slab_start: SlabStart, mass: Sequence[Array], allowed: float, growth_exponent: float = 0.0
+) -> SlabStart:
     """Return the state for the next slab: intervals halved where a correction nears ``allowed``, else merged.
 
-    ``folds``: e-folds by which what merging loses will grow.
+    ``growth_exponent``: e-folds by which what merging loses will grow.
     """
-    if sum(float(m.sum()) for m in mass) > (thrift_of(mass).ready * allowed) ** 2 and allowed > ROUNDED:
-        marks = [m if m.sum() <= MOVING * len(m) else np.zeros_like(m) for m in wanted(mass, allowed)]
-        marks = all_or_some(begun.axes, marks, begun.unknowns)
-        begun = begun.moved_to(tuple(a.inserted(m) for a, m in zip(begun.axes, marks, strict=True)))
+    if sum(float(m.sum()) for m in mass) > (knot_thresholds(mass).ready * allowed) ** 2 and allowed > LEAST_ALLOWED:
+        marks = [
+            m if m.sum() <= MOVING_SHARE * len(m) else np.zeros_like(m) for m in mark_slab_intervals(mass, allowed)
+        ]
+        marks = complete_marks(slab_start.axes, marks, slab_start.unknowns)
+        slab_start = slab_start.moved_to(tuple(a.inserted(m) for a, m in zip(slab_start.axes, marks, strict=True)))
         mass = [np.repeat(np.where(k, np.inf, m), 1 + k) for m, k in zip(mass, marks, strict=True)]
-    return coarsened(begun, mass, allowed * float(np.exp(-folds)))
+    return merge_intervals(slab_start, mass, allowed * float(np.exp(-growth_exponent)))
 
 
-def _kept(axis: Axis, mass: Array, budget: float) -> np.ndarray:
+def _kept_breakpoints(axis: Axis, mass: Array, budget: float) -> np.ndarray:
     """Return the mask of breakpoints to keep: middles go where the mass of the whole interval is predicted small.
 
     Only halves of one interval are merged: beside other equal neighbours narrow intervals would remain for ever.

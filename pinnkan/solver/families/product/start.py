@@ -5,7 +5,7 @@ from functools import reduce
 
 import numpy as np
 
-from pinnkan.assembly.boundary_values import face_values, fix
+from pinnkan.assembly.boundary_values import face_coefficients, fix_coefficients
 from pinnkan.assembly.model import Model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
@@ -16,12 +16,12 @@ from pinnkan.problem.features.value_ranges import middle
 
 #: First breakpoints move by up to half this share of an interval. On a symmetry point of the solution halving adds
 #: nothing: the correction of sin(pi x) sin(pi y) had an effectivity of 0.2.
-UNEVEN = 0.15
+BREAKPOINT_SHIFT = 0.15
 GOLDEN = 0.6180339887498949
 #: A breakpoint nearer to a kink than this share of its interval is moved there. Heuristic.
-NEAR = 0.35
+SNAPPING_SHARE = 0.35
 #: Most coefficients of a start that is made smooth, by a dense matrix.
-MOST_SMOOTH = 2000
+MOST_DENSE = 2000
 
 
 def initial_space(model: Model, degree: int, intervals: int) -> Space:
@@ -43,7 +43,7 @@ def initial_space(model: Model, degree: int, intervals: int) -> Space:
         joints = {x: 0 for x in between} | {x: order - 1 for x in places if bends and x in inside[i]}
         joints |= {a: order - 1} if bends and jumps_at_seam(problem, i) else {}
         n = max(intervals, degree + 1) if periodic else intervals
-        breaks = with_breaks(nearly_uniform(a, b, n), [*between, *places])
+        breaks = with_breakpoints(nearly_uniform(a, b, n), [*between, *places])
         axes.append(Axis(breaks, degree, periodic, tuple(sorted(joints)), tuple(joints[x] for x in sorted(joints))))
     return Space(alike(axes), len(problem.unknowns))
 
@@ -51,26 +51,26 @@ def initial_space(model: Model, degree: int, intervals: int) -> Space:
 def nearly_uniform(low: float, high: float, intervals: int) -> Array:
     """Return breakpoints of a range that are nearly, but not exactly, uniform."""
     place = np.arange(intervals + 1.0)
-    place[1:-1] += UNEVEN * (np.mod(place[1:-1] * GOLDEN, 1.0) - 0.5)
+    place[1:-1] += BREAKPOINT_SHIFT * (np.mod(place[1:-1] * GOLDEN, 1.0) - 0.5)
     return np.asarray(low + (high - low) * place / intervals)
 
 
-def with_breaks(breaks: Array, places: Sequence[float]) -> Array:
+def with_breakpoints(breaks: Array, places: Sequence[float]) -> Array:
     """Return ``breaks`` with the interior ``places`` inserted, a near breakpoint moved there instead."""
     out = breaks
     for x in places:
         k = int(np.searchsorted(out, x))
         nearest = k if out[k] - x < x - out[k - 1] else k - 1
         is_free = 0 < nearest < len(out) - 1 and out[nearest] not in places
-        close = is_free and abs(out[nearest] - x) < NEAR * (out[k] - out[k - 1])
+        close = is_free and abs(out[nearest] - x) < SNAPPING_SHARE * (out[k] - out[k - 1])
         out = np.sort(np.append(np.delete(out, nearest) if close else out, x))
     return np.unique(out)
 
 
 def with_conditions(model: Model, space: Space, start: Array) -> tuple[Array, np.ndarray]:
     """Return ``start`` with all exact conditions written in, and the mask of the coefficients they fix."""
-    layers = [(layer, face_values(layer, space)) for layer in model.conditions.boundary]
-    return fix(space, layers, start, np.zeros(space.shape, dtype=bool))
+    layers = [(layer, face_coefficients(layer, space)) for layer in model.conditions.boundary]
+    return fix_coefficients(space, layers, start, np.zeros(space.shape, dtype=bool))
 
 
 def smooth_start(model: Model, space: Space) -> Array:
@@ -79,9 +79,9 @@ def smooth_start(model: Model, space: Space) -> Array:
     Unknowns without values begin in the middle of their range: at zero equations may have no derivative (exp(-1/T)).
     """
     start, fixed = with_conditions(model, space, np.broadcast_to(middle(model.ranges), space.shape).copy())
-    if space.size > MOST_SMOOTH:
+    if space.size > MOST_DENSE:
         return start
-    _, energy = membrane(space)
+    _, energy = mass_and_stiffness(space)
     for values, held in zip(np.moveaxis(start, -1, 0), np.moveaxis(fixed, -1, 0), strict=True):
         known = held.ravel()
         if known.any() and not known.all():
@@ -89,15 +89,15 @@ def smooth_start(model: Model, space: Space) -> Array:
     return start
 
 
-def membrane(space: Space) -> tuple[Array, Array]:
+def mass_and_stiffness(space: Space) -> tuple[Array, Array]:
     """Return the mass and stiffness matrix (coefficient, coefficient) of one unknown on the unit box."""
-    lines = [_energies(axis) for axis in space.axes]
+    lines = [_axis_mass_and_stiffness(axis) for axis in space.axes]
     parts = [[line[int(i == k)] for i, line in enumerate(lines)] for k in range(-1, len(lines))]
     mass, *stiffness = (reduce(lambda a, b: np.asarray(np.kron(a, b)), part) for part in parts)
     return mass, np.sum(stiffness, axis=0)
 
 
-def _energies(axis: Axis) -> tuple[Array, Array]:
+def _axis_mass_and_stiffness(axis: Axis) -> tuple[Array, Array]:
     """Return the mass and stiffness matrix of one coordinate, its length taken as one."""
     value, slope, length = axis.rooted(0), axis.rooted(1), float(np.ptp(axis.breaks))
     return value.T @ value / length, slope.T @ slope * length

@@ -1,60 +1,60 @@
 """The error of a sum of products: a correction in a richer sum, and the residual that it leaves.
 
 The richer sum has every interval halved and one product more. Errors outside of it are bounded by the held-out residual
-over the least residual of a product of norm one (:mod:`pinnkan.solver.verify.missed.hidden_products`).
+over the least residual of a product of norm one (:mod:`pinnkan.solver.verify.hidden_errors.least_product`).
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from pinnkan.assembly.separable.points import graded
-from pinnkan.assembly.separable.system import SeparableModel, linearised_at, points_at
+from pinnkan.assembly.separable.point_rows import graded_points
+from pinnkan.assembly.separable.system import SeparableModel, graded_place_points, linearise_at_points
 from pinnkan.kan.axis import Axis, nearest
 from pinnkan.kan.field import Array
 from pinnkan.kan.separable import Separable
-from pinnkan.solver.families.separable.minimise import descend, starts, with_term
+from pinnkan.solver.families.separable.minimise import add_term, levenberg_marquardt, starting_products
 from pinnkan.solver.families.separable.state import SeparableEstimate, SeparableState
 from pinnkan.solver.outcome import SAFETY
-from pinnkan.solver.verify.missed.hidden_products import smallest_product
+from pinnkan.solver.verify.hidden_errors.least_product import smallest_product
 from pinnkan.verdict.records import Evidence
 
 #: Levenberg-Marquardt steps of the correction.
-STEPS = 5
+CORRECTION_STEPS = 5
 #: Held-out points inside, and on each side.
-HELD_OUT, ON_SIDE = 4096, 512
+HELD_OUT, HELD_OUT_ON_SIDE = 4096, 512
 #: Between the seeds of training and held-out points.
-STRIDE = 1000
+SEED_STRIDE = 1000
 #: An interval is halved if its correction, or that of the highest derivative, has this share of the largest one: by
 #: size alone the residual falls too slowly, and the estimate with it.
-SHARE = 0.02
+MARKED_SHARE = 0.02
 #: Integrals of squares are accurate to this share of the largest; smaller ones are measured at points.
 ROUNDING = 1e-12
 
 
-def estimate(rows: SeparableModel, state: SeparableState) -> SeparableEstimate:
+def estimate_error(rows: SeparableModel, state: SeparableState) -> SeparableEstimate:
     """Estimate the error of a trained sum."""
     function = state.function
     fine = tuple(a.halved() for a in function.axes)
     start = function.prolonged(fine)
-    seed = state.seed + STRIDE * (2 * state.number + 1)
+    seed = state.seed + SEED_STRIDE * (2 * state.number + 1)
     system = rows.system(fine, start, start.terms + 1, seed)
     homogeneous = rows.homogeneous(fine, start, seed)
     mode = smallest_product(homogeneous, homogeneous.waves, seed)
     trained = system.trained(start.terms, state.singles)
-    corrected = descend(system, system.edges(start), trained, STEPS).edges
-    begun = starts(system, corrected, seed, (mode.function,))
-    richer = system.function(with_term(system, corrected, begun).edges)
+    corrected = levenberg_marquardt(system, system.edges(start), trained, CORRECTION_STEPS).edges
+    begun = starting_products(system, corrected, seed, (mode.function,))
+    richer = system.function(add_term(system, corrected, begun).edges)
     term = Separable(fine, tuple(e[-1:] for e in richer.edges))
-    points, weights = graded(fine, HELD_OUT, seed + STRIDE)
-    scale = size(function, points, weights) or 1.0
+    points, weights = graded_points(fine, HELD_OUT, seed + SEED_STRIDE)
+    scale = root_mean_square(function, points, weights) or 1.0
     error = richer.plus(start, -1.0)
     fitted = richer.edges
     orders = np.max([p.equation.orders for p in rows.placed if p.equation.jets], axis=0)
     plain = [_surplus(k, function.axes, fine, fitted, 0) for k in range(len(fine))]
     rough = [_surplus(k, function.axes, fine, fitted, int(n)) for k, n in enumerate(orders)]
-    explained = size(error, points, weights) / scale
-    unexplained = held_out(rows, richer, seed + STRIDE) / (mode.sigma or 1e-300) / scale
+    explained = root_mean_square(error, points, weights) / scale
+    unexplained = held_out_residual(rows, richer, seed + SEED_STRIDE) / (mode.sigma or 1e-300) / scale
     return SeparableEstimate(
         SAFETY * (explained + unexplained),
         error,
@@ -63,14 +63,14 @@ def estimate(rows: SeparableModel, state: SeparableState) -> SeparableEstimate:
         explained=explained,
         unexplained=unexplained,
         by_knots=float(np.sqrt(sum(s.sum() for s in plain))) / scale,
-        by_term=size(term, points, weights) / scale,
-        marked=tuple(a | b for a, b in zip(_large(plain), _large(rough), strict=True)),
+        by_term=root_mean_square(term, points, weights) / scale,
+        marked=tuple(a | b for a, b in zip(_marked(plain), _marked(rough), strict=True)),
         term=term,
         sigma=mode.sigma,
     )
 
 
-def size(function: Separable, points: Array, weights: Array) -> float:
+def root_mean_square(function: Separable, points: Array, weights: Array) -> float:
     """The root mean square of a function over the box, by exact integrals, or at points where these cancel."""
     exact = function.norm()
     largest = max((Separable(function.axes, tuple(e[r : r + 1] for e in function.edges)).norm()
@@ -81,13 +81,13 @@ def size(function: Separable, points: Array, weights: Array) -> float:
     return float(np.sqrt(weights @ values**2))
 
 
-def held_out(rows: SeparableModel, function: Separable, seed: int) -> float:
+def held_out_residual(rows: SeparableModel, function: Separable, seed: int) -> float:
     """The root mean square of all weighted residuals of a function at points of a seed."""
     total = 0.0
     for number, placed in enumerate(rows.placed):
-        count = HELD_OUT if placed.place is None else ON_SIDE
-        points, weights = points_at(placed.place, function.axes, count, seed + number)
-        residual, _, _ = linearised_at(placed.compiled, points, function)
+        count = HELD_OUT if placed.place is None else HELD_OUT_ON_SIDE
+        points, weights = graded_place_points(placed.place, function.axes, count, seed + number)
+        residual, _, _ = linearise_at_points(placed.compiled, points, function)
         total += placed.weight**2 * float(weights @ residual**2)
     return float(np.sqrt(total))
 
@@ -110,6 +110,6 @@ def _surplus(k: int, axes: Sequence[Axis], fine: Sequence[Axis], edges: Sequence
     return np.asarray(mass.reshape(axes[k].intervals, -1).sum(1))
 
 
-def _large(shares: Sequence[Array]) -> list[np.ndarray]:
+def _marked(shares: Sequence[Array]) -> list[np.ndarray]:
     largest = max(float(s.max()) for s in shares)
-    return [s > SHARE * largest for s in shares]
+    return [s > MARKED_SHARE * largest for s in shares]

@@ -6,36 +6,36 @@ from functools import cached_property
 
 import numpy as np
 
-from pinnkan.assembly.separable.points import graded
-from pinnkan.assembly.separable.system import SeparableModel, rows_of
+from pinnkan.assembly.separable.point_rows import graded_points
+from pinnkan.assembly.separable.system import SeparableModel, separable_model
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import nearest
 from pinnkan.kan.separable import Separable
 from pinnkan.solver.estimate.norms import Samples
-from pinnkan.solver.families.blocks.system import samples_of
-from pinnkan.solver.families.separable.estimate import STRIDE, estimate, held_out, size
-from pinnkan.solver.families.separable.knots import first_axes
-from pinnkan.solver.families.separable.minimise import TrainedEdges, descend, starts, with_term
-from pinnkan.solver.families.separable.state import SeparableEstimate, SeparableState, coefficients
-from pinnkan.solver.family import Measured, ModelLevels
+from pinnkan.solver.families.blocks.system import sobol_samples
+from pinnkan.solver.families.separable.estimate import SEED_STRIDE, estimate_error, held_out_residual, root_mean_square
+from pinnkan.solver.families.separable.knots import initial_axes
+from pinnkan.solver.families.separable.minimise import TrainedEdges, add_term, levenberg_marquardt, starting_products
+from pinnkan.solver.families.separable.state import SeparableEstimate, SeparableState, coefficient_count
+from pinnkan.solver.level_family import LossMinimum, ModelLevelFamily
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.outcome import RESOLVED, Outcome
-from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature, with_knots
+from pinnkan.solver.outcome import RESOLVED_SHARE, Outcome
+from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature, refine_at_feature
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Iteration, Level
 
 #: Both knots and a term are added if neither gains less than this share of the other.
-BOTH = 0.3
+COMPARABLE_GAIN = 0.3
 #: If an estimate exceeds this share of the one before, the next level starts from the richer sum of the correction.
-STALLED = 0.5
+STALLED_RATIO = 0.5
 #: The solve has stalled after so many levels without an estimate below STALLED times the smallest before.
-VAIN = 4
+STALLED_LEVELS = 4
 #: Most coefficients: the normal equations of all edges take 72 MB, four times that on halved knots.
-LARGEST = 3000
+MOST_COEFFICIENTS = 3000
 
 
 @dataclass(frozen=True, eq=False)
-class SeparableLevels(ModelLevels):
+class SeparableLevels(ModelLevelFamily):
     """The family of sums of products of splines, for one unknown; ``why``: the reason of its choice."""
 
     degree: int | None
@@ -49,12 +49,12 @@ class SeparableLevels(ModelLevels):
     @cached_property
     def rows(self) -> SeparableModel:
         """The equations in separated form, for all knots."""
-        return rows_of(self.model)
+        return separable_model(self.model)
 
     def first(self) -> SeparableState:
         """The state before the first level: initial knots, and functions of one coordinate where conditions allow."""
         settings, singles = self.problem.solver, self.rows.singles
-        axes = first_axes(self.rows, self.degree, settings.knots)
+        axes = initial_axes(self.rows, self.degree, settings.knots)
         edges = [np.ones((len(singles), a.count)) for a in axes]
         for term, i in enumerate(singles):  # edges of zeros, other factors one
             edges[i][term] = 0.0
@@ -70,16 +70,16 @@ class SeparableLevels(ModelLevels):
         if state.is_solved:
             return state, ()
         try:
-            training = Training(self.rows, number, monitor)
+            training = EdgeTraining(self.rows, number, monitor)
             return training.minimised(state), tuple(training.steps)
         except np.linalg.LinAlgError as failed:
             raise SolverError(f"least squares failed: {failed}") from failed
 
-    def measured(self, state: SeparableState) -> Measured:
-        function, seed = state.function, state.seed + STRIDE * (2 * state.number + 2)
-        heldout = held_out(self.rows, function, seed) ** 2
-        data = held_out(self.rows, Separable.zero(function.axes), seed) ** 2
-        return Measured(
+    def measured(self, state: SeparableState) -> LossMinimum:
+        function, seed = state.function, state.seed + SEED_STRIDE * (2 * state.number + 2)
+        heldout = held_out_residual(self.rows, function, seed) ** 2
+        data = held_out_residual(self.rows, Separable.zero(function.axes), seed) ** 2
+        return LossMinimum(
             field=function,
             intervals=tuple(a.intervals for a in function.axes),
             degree=tuple(a.degree for a in function.axes),
@@ -87,36 +87,36 @@ class SeparableLevels(ModelLevels):
             points=sum(a.intervals * (a.degree + 2) for a in function.axes),
             loss=max(state.loss, 0.0),
             heldout=heldout,
-            is_resolved=heldout <= RESOLVED * data or heldout == 0.0,
+            is_resolved=heldout <= RESOLVED_SHARE * data or heldout == 0.0,
         )
 
     def samples(self, state: SeparableState) -> Samples:
         """The function at Sobol points."""
-        return samples_of(self.problem, state.function)
+        return sobol_samples(self.problem, state.function)
 
-    def estimate(self, state: SeparableState, measured: Measured, before: Outcome) -> SeparableEstimate:
-        """See :func:`pinnkan.solver.families.separable.estimate.estimate`.
+    def estimate(self, state: SeparableState, measured: LossMinimum, before: Outcome) -> SeparableEstimate:
+        """See :func:`pinnkan.solver.families.separable.estimate.estimate_error`.
 
         Raises SolverError: the rows of the richer sum do not determine it.
         """
         try:
-            return estimate(self.rows, state)
+            return estimate_error(self.rows, state)
         except np.linalg.LinAlgError as failed:
             raise SolverError(f"the error of the sum could not be estimated: {failed}") from failed
 
     def refine(self, state: SeparableState, estimate: SeparableEstimate, against: Objection) -> SeparableState | None:
         """Add knots at a missed feature or where the correction gains by them, or a term, or both."""
-        following = _refined(state, estimate, against.missed)
+        following = _enrich(state, estimate, against.missed)
         following = replace(following, number=state.number + 1, before=estimate.size, is_solved=False)
-        wanted = coefficients(following.function.axes, state.singles, following.wanted)
-        return following if wanted <= LARGEST else None
+        wanted = coefficient_count(following.function.axes, state.singles, following.wanted)
+        return following if wanted <= MOST_COEFFICIENTS else None
 
     def in_vain(self, levels: Sequence[Level]) -> str:
         """A message if knots and terms no longer lower the estimate; else ""."""
-        if len(levels) <= VAIN:
+        if len(levels) <= STALLED_LEVELS:
             return ""
-        best = min(level.estimate for level in levels[:-VAIN])
-        rests = min(level.estimate for level in levels[-VAIN:]) > STALLED * best
+        best = min(level.estimate for level in levels[:-STALLED_LEVELS])
+        rests = min(level.estimate for level in levels[-STALLED_LEVELS:]) > STALLED_RATIO * best
         return "neither knots nor terms lower the estimate" if rests else ""
 
     def in_words(self, state: SeparableState, outcome: Outcome) -> str:
@@ -125,19 +125,19 @@ class SeparableLevels(ModelLevels):
         return f"product: {many}{beside}, all edges trained ({self.why})"
 
 
-def _refined(state: SeparableState, found: SeparableEstimate, missed: HiddenFeature | None) -> SeparableState:
+def _enrich(state: SeparableState, found: SeparableEstimate, missed: HiddenFeature | None) -> SeparableState:
     axes = state.function.axes
-    gathered = axes if missed is None else with_knots(axes, missed)
+    gathered = axes if missed is None else refine_at_feature(axes, missed)
     if [a.intervals for a in gathered] != [a.intervals for a in axes]:
         return replace(state, function=state.function.prolonged(gathered))
-    if found.size > STALLED * state.before:
+    if found.size > STALLED_RATIO * state.before:
         return replace(state, function=found.richer, wanted=state.wanted + 1)
     out = state
-    if found.by_term >= BOTH * found.by_knots:
+    if found.by_term >= COMPARABLE_GAIN * found.by_knots:
         pairs = zip(axes, found.term.axes, found.term.edges, strict=True)
         coarser = Separable(axes, tuple(nearest(coarse, fine, edge, 1) for coarse, fine, edge in pairs))
         out = replace(out, wanted=state.wanted + 1, hint=coarser)
-    if found.by_knots >= BOTH * found.by_term:
+    if found.by_knots >= COMPARABLE_GAIN * found.by_term:
         finer = tuple(a.inserted(m) for a, m in zip(axes, found.marked, strict=True))
         hint = None if out.hint is None else out.hint.prolonged(finer)
         out = replace(out, function=state.function.prolonged(finer), hint=hint)
@@ -145,14 +145,14 @@ def _refined(state: SeparableState, found: SeparableEstimate, missed: HiddenFeat
 
 
 #: Most Levenberg-Marquardt steps after each new term.
-STEPS = 60
+TRAINING_STEPS = 60
 #: Most linearisations of a nonlinear problem per level; they end at a change below this share of the tolerance.
-LINEARISED, CHANGE = 12, 0.1
+MOST_LINEARISATIONS, LEAST_CHANGE = 12, 0.1
 #: Points at which a change is measured.
-MEASURED = 2048
+CHANGE_POINTS = 2048
 
 
-class Training:
+class EdgeTraining:
     """The training of one level, which ends early when the time limit is over."""
 
     def __init__(self, rows: SeparableModel, number: int, monitor: Monitor) -> None:
@@ -164,31 +164,38 @@ class Training:
 
         Raises numpy.linalg.LinAlgError: the rows do not determine the edges, or are not finite.
         """
-        points, weights = graded(state.function.axes, MEASURED, state.seed + STRIDE - 1)
-        for _ in range(1 if self.rows.is_linear else LINEARISED):
+        points, weights = graded_points(state.function.axes, CHANGE_POINTS, state.seed + SEED_STRIDE - 1)
+        for _ in range(1 if self.rows.is_linear else MOST_LINEARISATIONS):
             before = state.function
             state = self._trained(state)
-            change = size(state.function.plus(before, -1.0), points, weights)
+            change = root_mean_square(state.function.plus(before, -1.0), points, weights)
             tolerance = self.rows.problem.solver.tolerance
-            if change <= CHANGE * tolerance * size(state.function, points, weights) or self.monitor.expired():
+            if (
+                change <= LEAST_CHANGE * tolerance * root_mean_square(state.function, points, weights)
+                or self.monitor.expired()
+            ):
                 break
         return replace(state, hint=None, is_solved=True)
 
     def _trained(self, state: SeparableState) -> SeparableState:
         function, singles = state.function, state.singles
         terms = len(singles) + state.wanted
-        seed = state.seed + 2 * STRIDE * state.number
+        seed = state.seed + 2 * SEED_STRIDE * state.number
         system = self.rows.system(function.axes, function, terms, seed)
         edges, loss = system.edges(function), state.loss
         hints: tuple[Separable, ...] = () if state.hint is None else (state.hint,)
         if function.terms:
-            found = descend(system, edges, system.trained(function.terms, singles), STEPS, self.monitor.expired)
+            found = levenberg_marquardt(
+                system, edges, system.trained(function.terms, singles), TRAINING_STEPS, self.monitor.expired
+            )
             edges, loss = found.edges, self._told(found)
         for number in range(function.terms, terms):
             if self.monitor.expired():
                 break
-            edges = with_term(system, edges, starts(system, edges, seed + number, hints)).edges
-            found = descend(system, edges, system.trained(number + 1, singles), STEPS, self.monitor.expired)
+            edges = add_term(system, edges, starting_products(system, edges, seed + number, hints)).edges
+            found = levenberg_marquardt(
+                system, edges, system.trained(number + 1, singles), TRAINING_STEPS, self.monitor.expired
+            )
             edges, loss = found.edges, self._told(found)
         return replace(state, function=system.function(edges), loss=loss)
 

@@ -13,21 +13,21 @@ import numpy as np
 from pinnkan.assembly.separable.system import SeparableSystem
 from pinnkan.kan.field import Array
 from pinnkan.kan.separable import Separable
-from pinnkan.solver.linear.scaled import solve
-from pinnkan.solver.state import Step
-from pinnkan.solver.verify.missed.hidden_products import lowered
+from pinnkan.solver.linear.scaled_system import solve_scaled
+from pinnkan.solver.solver_state import Step
+from pinnkan.solver.verify.hidden_errors.least_product import lower_quotient
 
 Edges = tuple[Array, ...]
 
 #: A loss below this share of the source is rounding.
 ROUNDING = 1e-15
 #: Sweeps of a new term; they end where one gains less than SETTLED of the loss.
-SWEEPS, SETTLED = 8, 1e-2
+SWEEPS, LEAST_SWEEP_GAIN = 8, 1e-2
 #: Damping of the first step, relative to the diagonal; its bounds; gain ratios (Nielsen 1999) that lower or raise it.
-FIRST, LEAST, MOST = 1e-4, 1e-13, 1e3
-GOOD, POOR = 0.7, 0.3
-#: Training ends after PATIENCE steps that gain less than a share STUCK of the loss.
-STUCK, PATIENCE = 1e-2, 3
+FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-4, 1e-13, 1e3
+GOOD_RATIO, POOR_RATIO = 0.7, 0.3
+#: Training ends after PATIENCE steps that gain less than a share LEAST_STEP_GAIN of the loss.
+LEAST_STEP_GAIN, STALLED_STEPS = 1e-2, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class TrainedEdges:
     steps: tuple[Step, ...] = ()
 
 
-def balanced(edges: Sequence[Array], trained: Sequence[np.ndarray]) -> Edges:
+def balance_edges(edges: Sequence[Array], trained: Sequence[np.ndarray]) -> Edges:
     """Return the same products with trained edges of equal size: only the product of their sizes is determined."""
     out = [e.copy() for e in edges]
     for term in range(len(edges[0])):
@@ -53,7 +53,7 @@ def balanced(edges: Sequence[Array], trained: Sequence[np.ndarray]) -> Edges:
     return tuple(out)
 
 
-def alternate(
+def alternating_least_squares(
     system: SeparableSystem, edges: Sequence[Array], trained: Sequence[np.ndarray], sweeps: int = SWEEPS
 ) -> TrainedEdges:
     """Least squares for the edges of one coordinate after the other (Carroll, Chang 1970; Harshman 1970)."""
@@ -66,60 +66,62 @@ def alternate(
             matrix, right = system.alone(now, k)
             left = right - matrix @ now[k].ravel()
             moved = now[k].ravel().copy()
-            moved[chosen] += solve(matrix[np.ix_(chosen, chosen)], left[chosen])
+            moved[chosen] += solve_scaled(matrix[np.ix_(chosen, chosen)], left[chosen])
             now = (*now[:k], moved.reshape(now[k].shape), *now[k + 1 :])
-        now, before, loss = balanced(now, trained), loss, system.loss(now)
-        if loss > (1.0 - SETTLED) * before or loss <= ROUNDING * system.source_square:
+        now, before, loss = balance_edges(now, trained), loss, system.loss(now)
+        if loss > (1.0 - LEAST_SWEEP_GAIN) * before or loss <= ROUNDING * system.source_square:
             break
     return TrainedEdges(now, loss)
 
 
-def descend(
+def levenberg_marquardt(
     system: SeparableSystem,
     edges: Sequence[Array],
     trained: Sequence[np.ndarray],
-    most: int,
-    expired: Callable[[], bool] = lambda: False,
+    max_steps: int,
+    is_expired: Callable[[], bool] = lambda: False,
 ) -> TrainedEdges:
-    """Levenberg-Marquardt for all trained edges at once, at most ``most`` steps, each of which lowers the loss."""
-    now, loss, damping = balanced(edges, trained), system.loss(edges), FIRST
+    """Levenberg-Marquardt for all trained edges at once, at most ``max_steps`` steps, each of which lowers the loss."""
+    now, loss, damping = balance_edges(edges, trained), system.loss(edges), FIRST_DAMPING
     chosen = np.concatenate([m.ravel() for m in trained])
     steps: list[Step] = []
     small = 0
-    while len(steps) < most and small < PATIENCE and not expired():
+    while len(steps) < max_steps and small < STALLED_STEPS and not is_expired():
         matrix, left = system.joint(now)
         matrix, left = matrix[np.ix_(chosen, chosen)], left[chosen]
         accepted = None
-        while accepted is None and damping <= MOST:
-            move = solve(matrix, left, damping)
-            tried = _moved(now, chosen, move)
+        while accepted is None and damping <= MOST_DAMPING:
+            move = solve_scaled(matrix, left, damping)
+            tried = _apply_step(now, chosen, move)
             reached = system.loss(tried)
             if reached < loss:
                 accepted = tried
             else:
-                damping = 10.0 * max(damping, LEAST)
+                damping = 10.0 * max(damping, LEAST_DAMPING)
         if accepted is None:
             break
         promised = float(2.0 * move @ left - move @ matrix @ move)
         gain, share = (loss - reached) / max(promised, 1e-300), (loss - reached) / abs(loss)
-        now, loss = balanced(accepted, trained), reached
-        damping = max(LEAST, damping / 10.0 if gain > GOOD else damping if gain > POOR else 4.0 * damping)
+        now, loss = balance_edges(accepted, trained), reached
+        damping = max(
+            LEAST_DAMPING, damping / 10.0 if gain > GOOD_RATIO else damping if gain > POOR_RATIO else 4.0 * damping
+        )
         size = max(sum(float((e**2).sum()) for e in now) ** 0.5, 1e-300)
         steps.append(Step(loss, float(np.linalg.norm(move)) / size, damping))
-        small = small + 1 if share < STUCK else 0
+        small = small + 1 if share < LEAST_STEP_GAIN else 0
         if loss <= ROUNDING * system.source_square:
             break
     return TrainedEdges(now, loss, tuple(steps))
 
 
-def _moved(edges: Edges, chosen: np.ndarray, move: Array) -> Edges:
+def _apply_step(edges: Edges, chosen: np.ndarray, move: Array) -> Edges:
     flat = np.concatenate([e.ravel() for e in edges])
     flat[chosen] += move
     ends = np.cumsum([e.size for e in edges])[:-1]
     return tuple(part.reshape(e.shape) for part, e in zip(np.split(flat, ends), edges, strict=True))
 
 
-def with_term(system: SeparableSystem, edges: Sequence[Array], starts: Sequence[Edges]) -> TrainedEdges:
+def add_term(system: SeparableSystem, edges: Sequence[Array], starts: Sequence[Edges]) -> TrainedEdges:
     """Add one product, with the others fixed: the best that alternation finds from ``starts``."""
     terms = len(edges[0])
     trained = system.trained(terms + 1)
@@ -128,38 +130,40 @@ def with_term(system: SeparableSystem, edges: Sequence[Array], starts: Sequence[
     found = []
     for start in starts:
         both = tuple(np.concatenate(pair) for pair in zip(edges, start, strict=True))
-        found.append(alternate(system, both, trained))
+        found.append(alternating_least_squares(system, both, trained))
         if found[-1].loss <= ROUNDING * system.source_square:
             break
     return min(found, key=lambda t: t.loss)
 
 
 #: Random starts, and waves in each.
-RANDOM, WAVES = 3, 5
+RANDOM_STARTS, WAVES = 3, 5
 #: Sweeps of the power iteration, whose result least squares improve.
-POWER = 6
+POWER_SWEEPS = 6
 #: Sweeps that lower the residual of a fitted product.
-LOWERED = 3
+QUOTIENT_SWEEPS = 3
 
 
-def starts(system: SeparableSystem, edges: Edges, seed: int, hints: Sequence[Separable] = ()) -> tuple[Edges, ...]:
+def starting_products(
+    system: SeparableSystem, edges: Edges, seed: int, hints: Sequence[Separable] = ()
+) -> tuple[Edges, ...]:
     """Products to start from: that nearest to the residual, it with a lower quotient, ``hints``, smooth ones.
 
     Near a resonance the remaining residual is the missing mode, whose edges must fit the knots before its amplitude can
     be found: their representation error exceeds the residual of the mode.
     """
-    smooth = _smooth(system, seed, hints)
-    fitted = max((_fitted(system, edges, s) for s in smooth), key=lambda f: f[0])[1]
-    return (fitted, lowered(system, fitted, LOWERED)[1], *smooth)
+    smooth = _smooth_products(system, seed, hints)
+    fitted = max((_nearest_product(system, edges, s) for s in smooth), key=lambda f: f[0])[1]
+    return (fitted, lower_quotient(system, fitted, QUOTIENT_SWEEPS)[1], *smooth)
 
 
-def _fitted(system: SeparableSystem, edges: Edges, start: Edges) -> tuple[float, Edges]:
+def _nearest_product(system: SeparableSystem, edges: Edges, start: Edges) -> tuple[float, Edges]:
     """The product of norm one nearest to the residual inside, from a start, and its squared inner product with it.
 
     Power iteration (De Lathauwer, De Moor, Vandewalle 2000).
     """
     size = 0.0
-    for _ in range(POWER):
+    for _ in range(POWER_SWEEPS):
         for k in range(len(start)):
             factor = system.rows[0].match(edges, start, k)
             size = float(np.linalg.norm(factor))
@@ -168,12 +172,12 @@ def _fitted(system: SeparableSystem, edges: Edges, start: Edges) -> tuple[float,
     return size, start
 
 
-def _smooth(system: SeparableSystem, seed: int, hints: Sequence[Separable]) -> tuple[Edges, ...]:
+def _smooth_products(system: SeparableSystem, seed: int, hints: Sequence[Separable]) -> tuple[Edges, ...]:
     counts = [min(w.count, WAVES) for w in system.waves]
     out: list[Edges] = [system.edges(h.prolonged(system.axes)) for h in hints]
     out.append(tuple(np.eye(1, w.count) for w in system.waves))
     rng = np.random.default_rng(seed)
-    for _ in range(RANDOM):
+    for _ in range(RANDOM_STARTS):
         mixed = [np.zeros((1, w.count)) for w in system.waves]
         for edge, n in zip(mixed, counts, strict=True):
             edge[0, :n] = rng.standard_normal(n) / (1.0 + np.arange(n))

@@ -6,7 +6,7 @@ import numpy as np
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.separable import Separable
-from pinnkan.solver.family import ErrorEstimate
+from pinnkan.solver.level_family import ErrorEstimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class SeparableState:
     @property
     def parameters(self) -> int:
         """The number of coefficients; a single has one edge."""
-        return coefficients(self.function.axes, self.singles, self.products)
+        return coefficient_count(self.function.axes, self.singles, self.products)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -56,7 +56,7 @@ class SeparableEstimate(ErrorEstimate):
     sigma: float
 
 
-def coefficients(axes: tuple[Axis, ...], singles: tuple[int, ...], products: int) -> int:
+def coefficient_count(axes: tuple[Axis, ...], singles: tuple[int, ...], products: int) -> int:
     """The number of coefficients of all edges on these axes."""
     counts = [a.count for a in axes]
     return sum(counts[i] for i in singles) + products * sum(counts)

@@ -15,12 +15,19 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.verify.products.sliced import SlicedRows, compressed, linearised, smallest, terms, triangle
+from pinnkan.solver.verify.products.factor_rows import (
+    FactorRows,
+    compressed_rows,
+    linearise_patches,
+    qr_triangle,
+    smallest_singular_vector,
+    squared_terms,
+)
 
 #: Rounding of a residual per column, relative to the contributions of the columns.
-UNIT = 1e-16
+UNIT_ROUNDING = 1e-16
 #: A residual above so many roundings is believed.
-CLEAR = 10.0
+CLEAR_FACTOR = 10.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class Fineness:
 
 
 @dataclass(frozen=True, eq=False)
-class Line:
+class LatticeBasis:
     """A basis of one coordinate: the triangle C of its mass matrix C^T C, and waves in it.
 
     ``waves`` (function, wave, unknown): wave k has about k half waves, zero where an unknown has none; ``wraps``: a
@@ -72,31 +79,35 @@ class Line:
 class Lattice:
     """The linearised rows on one fineness; ``free`` (function, .., unknown): coefficients not fixed."""
 
-    rows: tuple[SlicedRows, ...]
-    lines: tuple[Line, ...]
+    rows: tuple[FactorRows, ...]
+    lines: tuple[LatticeBasis, ...]
     free: np.ndarray
 
-    def best(self, products: Sequence[Sequence[Array]], last: int) -> "Found":
-        """Return the best factors in coordinate ``last`` of products whose other factors are given."""
-        others = tuple(i for i in range(self.free.ndim - 1) if i != last)
+    def best(self, products: Sequence[Sequence[Array]], free_axis: int) -> "BestFactor":
+        """Return the best factors in coordinate ``free_axis`` of products whose other factors are given."""
+        others = tuple(i for i in range(self.free.ndim - 1) if i != free_axis)
         own = np.array(self.free.any(axis=others)).T  # (unknown, function)
         held = [np.all([p[i].any(axis=0) for i in others], axis=0)[:, None] if others else True for p in products]
         alive = np.concatenate([own & some for some in held])
         if not alive.any():
-            return Found(np.zeros(alive.shape), np.inf, 1.0, False, True)
-        pieces = [compressed(block, products, last, len(own)) for block in self.rows]
+            return BestFactor(np.zeros(alive.shape), np.inf, 1.0, False, True)
+        pieces = [compressed_rows(block, products, free_axis, len(own)) for block in self.rows]
         rows = np.concatenate([piece for piece, _ in pieces])[:, alive.ravel()]
-        line = self.lines[last].root
-        root = scipy.linalg.block_diag(*[triangle(line[:, some]) for some in alive])
+        line = self.lines[free_axis].root
+        root = scipy.linalg.block_diag(*[qr_triangle(line[:, some]) for some in alive])
         vector = np.zeros(alive.shape)
-        vector[alive], sigma = smallest(rows, root)
-        size = sum(terms(b, squares, last, vector) for b, (_, squares) in zip(self.rows, pieces, strict=True))
-        floor = UNIT * rows.shape[1] * float(np.linalg.norm(rows, axis=0) @ np.abs(vector[alive]))
-        return Found(vector, sigma, sigma / max(float(np.sqrt(size)), 1e-300), sigma < floor, sigma > CLEAR * floor)
+        vector[alive], sigma = smallest_singular_vector(rows, root)
+        size = sum(
+            squared_terms(b, squares, free_axis, vector) for b, (_, squares) in zip(self.rows, pieces, strict=True)
+        )
+        floor = UNIT_ROUNDING * rows.shape[1] * float(np.linalg.norm(rows, axis=0) @ np.abs(vector[alive]))
+        return BestFactor(
+            vector, sigma, sigma / max(float(np.sqrt(size)), 1e-300), sigma < floor, sigma > CLEAR_FACTOR * floor
+        )
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class BestFactor:
     """A factor (unknown, function), its residual ``sigma``, and that as a ``share`` of the terms.
 
     ``lost``: the residual is below its rounding; ``clear``: it is well above.
@@ -109,7 +120,7 @@ class Found:
     clear: bool
 
 
-def lattice_of(model: Model, field: Field | None, fineness: Fineness, count: int) -> Lattice:
+def build_lattice(model: Model, field: Field | None, fineness: Fineness, count: int) -> Lattice:
     """Return the lattice of a fineness with waves up to number ``count``, linearised at a field (None: zero)."""
     axes = []
     degree = max(model.orders) + fineness.degree
@@ -117,14 +128,14 @@ def lattice_of(model: Model, field: Field | None, fineness: Fineness, count: int
         joints = tuple(sorted({x.place for x, _ in model.interfaces if x.axis == i}))
         is_line = len(model.problem.box.ranges) == 1
         known = np.array([low, *joints, high]) if field is None or not is_line else field.breaks(i)
-        axes.append(graded(Axis(known, degree, periodic, joints), fineness))
+        axes.append(refine_axis(Axis(known, degree, periodic, joints), fineness))
     space = Space(tuple(axes), len(model.problem.unknowns))
     free = ~zero_conditions(model.conditions, space)[1]
-    lines = tuple(_line(axis, free, i, count) for i, axis in enumerate(axes))
-    return Lattice(linearised(model, System(model, space), field), lines, free)
+    lines = tuple(_basis(axis, free, i, count) for i, axis in enumerate(axes))
+    return Lattice(linearise_patches(model, System(model, space), field), lines, free)
 
 
-def graded(axis: Axis, fineness: Fineness) -> Axis:
+def refine_axis(axis: Axis, fineness: Fineness) -> Axis:
     """Return an axis with intervals halved to the even width, the outermost ones further towards each end."""
     width = float(np.ptp(axis.breaks)) / fineness.intervals
     for _ in range(fineness.halvings):
@@ -138,7 +149,7 @@ def graded(axis: Axis, fineness: Fineness) -> Axis:
     return axis
 
 
-def _line(axis: Axis, free: np.ndarray, index: int, count: int) -> Line:
+def _basis(axis: Axis, free: np.ndarray, index: int, count: int) -> LatticeBasis:
     """The basis of a coordinate, with the waves that the conditions allow."""
     others = tuple(i for i in range(free.ndim - 1) if i != index)
     alive = np.asarray(free.any(axis=others))  # (function, unknown)
@@ -147,25 +158,25 @@ def _line(axis: Axis, free: np.ndarray, index: int, count: int) -> Line:
     for some, out in zip(alive.T, np.moveaxis(waves, -1, 0), strict=True):
         if count and some.any():
             _put_waves(out, some, axis)
-    return Line(triangle(axis.rooted(0)), waves, axis.periodic)
+    return LatticeBasis(qr_triangle(axis.rooted(0)), waves, axis.periodic)
 
 
-def vibrations(axis: Axis, some: np.ndarray, most: int) -> tuple[Array, Array]:
-    """The slowest ``most`` eigenfunctions of a string in the functions ``some`` (mask) of an axis.
+def string_modes(axis: Axis, mask: np.ndarray, most: int) -> tuple[Array, Array]:
+    """The slowest ``most`` eigenfunctions of a string in the functions ``mask`` (mask) of an axis.
 
     Returns wave numbers (wave,), radians by length, and coefficients of size one (function, wave).
     """
-    value, slope = axis.rooted(0)[:, some], axis.rooted(1)[:, some]
-    last = min(most, int(some.sum())) - 1
+    value, slope = axis.rooted(0)[:, mask], axis.rooted(1)[:, mask]
+    last = min(most, int(mask.sum())) - 1
     squares, vectors = scipy.linalg.eigh(slope.T @ slope, value.T @ value, subset_by_index=(0, last))
     return np.sqrt(np.maximum(squares, 0.0)), vectors
 
 
-def _put_waves(out: Array, some: np.ndarray, axis: Axis) -> None:
-    """Write the waves of the functions ``some`` into ``out`` (function, wave), each at the number of its half waves."""
-    radians, vectors = vibrations(axis, some, out.shape[1])
+def _put_waves(out: Array, mask: np.ndarray, axis: Axis) -> None:
+    """Write the waves of the functions ``mask`` into ``out`` (function, wave), each at the number of its half waves."""
+    radians, vectors = string_modes(axis, mask, out.shape[1])
     half = radians * np.ptp(axis.breaks) / np.pi
     numbers = np.arange(len(half)) if axis.periodic else np.floor(half + 0.25).astype(int)
     for number, vector in zip(numbers, vectors.T, strict=True):
         if number < out.shape[1]:
-            out[some, number] = vector
+            out[mask, number] = vector

@@ -19,29 +19,29 @@ from math import isclose
 
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array, Field
-from pinnkan.solver.verify.neutral import has_characteristics
-from pinnkan.solver.verify.products.lattice import Fineness, Found, Lattice, lattice_of
+from pinnkan.solver.verify.neutral_waves import has_real_characteristics
+from pinnkan.solver.verify.products.lattice import BestFactor, Fineness, Lattice, build_lattice
 
 #: By number of coordinates: fineness of the first search, waves tried per coordinate, number of finer searches.
-LOOKS = {1: (Fineness(48, 4, 5), 0, 2), 2: (Fineness(24, 4, 5), 16, 2), 3: (Fineness(6, 2, 5), 2, 1)}
+SEARCHES = {1: (Fineness(48, 4, 5), 0, 2), 2: (Fineness(24, 4, 5), 16, 2), 3: (Fineness(6, 2, 5), 2, 1)}
 #: The same of one unknown in the plane with real characteristics, where fine waves may have small residuals: y u_xx +
 #: u_yy has 1e-8 for sin(7 pi x) times an Airy function, of which the search above finds 0.80.
-WAVY = Fineness(32, 4, 8), 24, 2
+WAVE_SEARCH = Fineness(32, 4, 8), 24, 2
 #: A wave is resonant if its residual is below this share of its terms: waves with data all around rational sides have
 #: 5e-12, all others more.
 RESONANT = 1e-10
 #: Added to the wave numbers of the best products at a finer search: of Cauchy problems the finest wave is worst.
-FURTHER = (0, 1, 2, 4)
+WAVE_INCREMENTS = (0, 1, 2, 4)
 #: Most knots of a line: the rows are dense.
-MOST = 100
+MOST_KNOTS = 100
 #: Products that are improved.
-BEST = 3
+KEPT_PRODUCTS = 3
 #: Sweeps over the factors at a finer search.
 SWEEPS = 1
 #: A value has settled if a finer search finds at least this share of it.
 SETTLED = 0.7
 #: A residual near rounding is believed if two searches agree to this share; ``known`` counts as one.
-AGREE = 0.05
+AGREEMENT = 0.05
 
 
 @dataclass(frozen=True)
@@ -57,51 +57,53 @@ class Probe:
     lost: bool
 
 
-def probe(model: Model, field: Field, known: float) -> Probe | None:
+def probe(model: Model, field: Field, known_sigma: float) -> Probe | None:
     """Return the product with the least residual at a steady field; None for too many coordinates or knots.
 
-    ``known``: a sigma found elsewhere; only smaller values are searched further. Raises OutOfTimeError.
+    ``known_sigma``: a sigma found elsewhere; only smaller values are searched further. Raises OutOfTimeError.
     """
     dimension = len(model.problem.box.ranges)
-    if dimension not in LOOKS or (dimension == 1 and len(field.breaks(0)) > MOST):
+    if dimension not in SEARCHES or (dimension == 1 and len(field.breaks(0)) > MOST_KNOTS):
         return None
-    return _of_linear(model, known) if model.is_linear and dimension > 1 else _probed(model, field, known)
+    return (
+        _probe_linear(model, known_sigma) if model.is_linear and dimension > 1 else _search(model, field, known_sigma)
+    )
 
 
 @lru_cache(maxsize=2)
-def _of_linear(model: Model, known: float) -> Probe:
+def _probe_linear(model: Model, known_sigma: float) -> Probe:
     """The probe of linear equations off a line, which does not depend on the field."""
-    return _probed(model, None, known)
+    return _search(model, None, known_sigma)
 
 
-def _probed(model: Model, field: Field | None, known: float) -> Probe:
+def _search(model: Model, field: Field | None, known_sigma: float) -> Probe:
     dimension = len(model.problem.box.ranges)
-    is_wavy = len(model.problem.unknowns) == 1 and has_characteristics(model, field)
-    fineness, count, finer = WAVY if is_wavy else LOOKS[dimension]
-    lattice = lattice_of(model, field, fineness, count)
+    is_wavy = len(model.problem.unknowns) == 1 and has_real_characteristics(model, field)
+    fineness, count, finer = WAVE_SEARCH if is_wavy else SEARCHES[dimension]
+    lattice = build_lattice(model, field, fineness, count)
     tried = []
     for last in range(dimension):
         for waves in product(*[range(1) if i == last else x.numbers for i, x in enumerate(lattice.lines)]):
             model.clock.check()
-            tried.append((lattice.best(_products(lattice, waves, last), last), waves, last))
-    tried = sorted(tried, key=lambda t: t[0].sigma)[:BEST]
+            tried.append((lattice.best(_wave_products(lattice, waves, last), last), waves, last))
+    tried = sorted(tried, key=lambda t: t[0].sigma)[:KEPT_PRODUCTS]
     found = tried[0][0]
-    settled = found.sigma > SETTLED * known
-    agrees = isclose(found.sigma, known, rel_tol=AGREE)
+    settled = found.sigma > SETTLED * known_sigma
+    agrees = isclose(found.sigma, known_sigma, rel_tol=AGREEMENT)
     for _ in range(0 if settled else finer):
         model.clock.check()
         fineness, before, looked = fineness.finer(), found, lattice
-        lattice = lattice_of(model, field, fineness, count + finer * max(FURTHER) if count else 0)
+        lattice = build_lattice(model, field, fineness, count + finer * max(WAVE_INCREMENTS) if count else 0)
         again = []
         for _, waves, last in tried:
-            higher = [tuple(w + more * (i != last) for i, w in enumerate(waves)) for more in FURTHER]
+            higher = [tuple(w + more * (i != last) for i, w in enumerate(waves)) for more in WAVE_INCREMENTS]
             again += [(w, last) for w in (higher if count else higher[:1])]
-        tried = [(_polished(lattice, *of), *of) for of in dict.fromkeys(again)]
-        tried = sorted(tried, key=lambda t: t[0].sigma)[:BEST]
+        tried = [(_improve(lattice, *of), *of) for of in dict.fromkeys(again)]
+        tried = sorted(tried, key=lambda t: t[0].sigma)[:KEPT_PRODUCTS]
         found = tried[0][0]
-        agree = abs(found.sigma - before.sigma) <= AGREE * before.sigma
-        if dimension == 1 and found.sigma > (1.0 + AGREE) * before.sigma:
-            return _on_fewer(model, field, looked, before)
+        agree = abs(found.sigma - before.sigma) <= AGREEMENT * before.sigma
+        if dimension == 1 and found.sigma > (1.0 + AGREEMENT) * before.sigma:
+            return _search_coarser(model, field, looked, before)
         settled = agree or (found.sigma > SETTLED * before.sigma and found.clear)
         if settled or not found.clear:
             found = min(before, found, key=lambda f: f.sigma)
@@ -110,38 +112,41 @@ def _probed(model: Model, field: Field | None, known: float) -> Probe:
     return Probe(found.sigma, found.share, settled, lost)
 
 
-def _on_fewer(model: Model, field: Field | None, lattice: Lattice, found: Found) -> Probe:
+def _search_coarser(model: Model, field: Field | None, lattice: Lattice, found: BestFactor) -> Probe:
     """The value on a line whose finer knots find more, by rounding: coarser knots until two of them agree."""
-    fineness, is_rounding = LOOKS[1][0], False
+    fineness, is_rounding = SEARCHES[1][0], False
     while True:
         fineness, size = fineness.coarser(), lattice.free.size
-        lattice = lattice_of(model, field, fineness, 0)
+        lattice = build_lattice(model, field, fineness, 0)
         if lattice.free.size == size:
             return Probe(found.sigma, found.share, found.clear and not is_rounding, found.lost or is_rounding)
-        fewer = lattice.best(_products(lattice, (0,), 0), 0)
-        if abs(fewer.sigma - found.sigma) <= AGREE * found.sigma:
+        fewer = lattice.best(_wave_products(lattice, (0,), 0), 0)
+        if abs(fewer.sigma - found.sigma) <= AGREEMENT * found.sigma:
             return Probe(min(fewer.sigma, found.sigma), found.share, True, False)
         if fewer.sigma > found.sigma:
             return Probe(found.sigma, found.share, False, found.lost or is_rounding)
         found, is_rounding = fewer, True
 
 
-def _products(lattice: Lattice, waves: Sequence[int], last: int) -> list[list[Array]]:
-    """Waves of given numbers as factors (function, unknown) of one or more products; that of ``last`` is unused."""
+def _wave_products(lattice: Lattice, waves: Sequence[int], free_axis: int) -> list[list[Array]]:
+    """Waves of given numbers as factors (function, unknown) of one or more products.
+
+    That of ``free_axis`` is unused.
+    """
     pairs = zip(lattice.lines, waves, strict=True)
-    factors = [[x.root[:1].T] if i == last else x.wave(k) for i, (x, k) in enumerate(pairs)]
+    factors = [[x.root[:1].T] if i == free_axis else x.wave(k) for i, (x, k) in enumerate(pairs)]
     return [list(p) for p in product(*factors)]
 
 
-def _polished(lattice: Lattice, waves: Sequence[int], last: int) -> Found:
+def _improve(lattice: Lattice, waves: Sequence[int], free_axis: int) -> BestFactor:
     """The best product near some waves: one factor after the other is replaced by the best one."""
-    products = _products(lattice, waves, last)
-    found, factors = lattice.best(products, last), products[0]
+    products = _wave_products(lattice, waves, free_axis)
+    found, factors = lattice.best(products, free_axis), products[0]
     # several unknowns, and pairs, have a factor each: no other is replaced
     if len(factors) == 1 or lattice.free.shape[-1] > 1 or len(products) > 1:
         return found
     for _ in range(SWEEPS * len(factors)):
-        factors[last] = found.factor.T
-        last = (last + 1) % len(factors)
-        found = lattice.best([factors], last)
+        factors[free_axis] = found.factor.T
+        free_axis = (free_axis + 1) % len(factors)
+        found = lattice.best([factors], free_axis)
     return found

@@ -23,13 +23,13 @@ from pinnkan.problem.features.kronecker import kronecker
 #: Places in space, and points along the last coordinate at each of them.
 PLACES, POINTS = 4, 65
 #: Bisections towards a change of sign; distances from it, in spacings of the points, of evaluations.
-HALVINGS, NEAR = 48, (1e-6, 1e-8, 1e-10)
+BISECTIONS, DISTANCES = 48, (1e-6, 1e-8, 1e-10)
 #: Residual, over the terms, of an equation that is not satisfied.
-LEFT = 0.5
+UNSATISFIED_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Divided:
+class Denominator:
     """An equation, a divisor in it, and a tape of the divisor and all terms as functions of coordinates and jets."""
 
     equation: CompiledEquation
@@ -41,21 +41,21 @@ class Divided:
         found = self.values(list(states.T))
         return np.array([np.broadcast_to(v, len(states)) for v in found], dtype=np.float64)
 
-    def between(self, state: Callable[[float], Array]) -> Array | None:
-        """Return the pole at a zero of the divisor on a path: ``state`` of a share from 0 to 1; None for none."""
+    def between(self, path: Callable[[float], Array]) -> Array | None:
+        """Return the pole at a zero of the divisor on a path: ``path`` of a share from 0 to 1; None for none."""
         low, high = 0.0, 1.0
-        sign, other = np.sign(self.values_at(np.array([state(0.0), state(1.0)]))[0])
+        sign, other = np.sign(self.values_at(np.array([path(0.0), path(1.0)]))[0])
         if sign * other >= 0.0:
             return None
-        for _ in range(HALVINGS):
+        for _ in range(BISECTIONS):
             middle = 0.5 * (low + high)
-            is_low = np.sign(self.values_at(state(middle)[None])[0, 0]) == sign
+            is_low = np.sign(self.values_at(path(middle)[None])[0, 0]) == sign
             low, high = (middle, high) if is_low else (low, middle)
-        beside = [state(float(np.clip(low + s * near, 0.0, 1.0))) for near in NEAR for s in (-1.0, 1.0)]
+        beside = [path(float(np.clip(low + s * near, 0.0, 1.0))) for near in DISTANCES for s in (-1.0, 1.0)]
         with np.errstate(all="ignore"):
             terms = self.values_at(np.array(beside))[1:]
             left = np.abs(terms.sum(0)) / np.abs(terms).sum(0)
-        return state(low) if np.isfinite(left).all() and (left[-2:] > LEFT).all() else None
+        return path(low) if np.isfinite(left).all() and (left[-2:] > UNSATISFIED_SHARE).all() else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ class Poles:
     model: Model
 
     @cached_property
-    def _divided(self) -> tuple[Divided, ...]:
+    def _divided(self) -> tuple[Denominator, ...]:
         coordinates = [c.name for c in self.model.problem.coordinates]
         found = []
         for compiled, given in zip(self.model.equations, self.model.problem.equations, strict=True):
@@ -73,7 +73,7 @@ class Poles:
             terms = sympy.Add.make_args(given.residual)
             for divisor in dict.fromkeys(_divisors(given.residual)):
                 if any(s.name not in coordinates for s in divisor.free_symbols):
-                    found.append(Divided(compiled, divisor, Tape([divisor, *terms], symbols)))
+                    found.append(Denominator(compiled, divisor, Tape([divisor, *terms], symbols)))
         return tuple(found)
 
     def objection(self, field: Field, domain: Domain) -> str:
@@ -88,10 +88,14 @@ class Poles:
                 points = np.column_stack([np.broadcast_to(start, (POINTS, len(start))), last])
                 states = np.column_stack([points, jets_at(field, points, own.equation.jets)])
                 before = self._ends.get((number, at, float(last[0])))
-                pole = None if before is None else own.between(partial(_on_way, before, states[0]))
+                pole = None if before is None else own.between(partial(_interpolated, before, states[0]))
                 signs = np.sign(own.values_at(states)[0])
                 for k in np.flatnonzero(signs[1:] * signs[:-1] < 0.0):
-                    pole = own.between(partial(_state, own, field, points[k], points[k + 1])) if pole is None else pole
+                    pole = (
+                        own.between(partial(_state_between, own, field, points[k], points[k + 1]))
+                        if pole is None
+                        else pole
+                    )
                 if pole is not None:
                     where = self.model.problem.at(pole[: len(ranges)])
                     zero = f"{written(own.divisor)} = 0: what keeps its sign may be written as exp of another unknown"
@@ -106,14 +110,14 @@ class Poles:
         return {}
 
 
-def _on_way(low: Array, high: Array, share: float) -> Array:
+def _interpolated(low: Array, high: Array, share: float) -> Array:
     return low + share * (high - low)
 
 
-def _state(own: Divided, field: Field, low: Array, high: Array, share: float) -> Array:
+def _state_between(denominator: Denominator, field: Field, low: Array, high: Array, share: float) -> Array:
     """The state at a share of the way from point ``low`` to point ``high``."""
     point = (low + share * (high - low))[None]
-    return np.column_stack([point, jets_at(field, point, own.equation.jets)])[0]
+    return np.column_stack([point, jets_at(field, point, denominator.equation.jets)])[0]
 
 
 def _divisors(e: sympy.Expr) -> Iterator[sympy.Expr]:

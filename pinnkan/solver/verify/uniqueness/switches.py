@@ -22,20 +22,20 @@ from pinnkan.problem.expressions.functions import Signum, UnitStep
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Equation
-from pinnkan.solver.verify.uniqueness.departures import Departures
+from pinnkan.solver.verify.uniqueness.local_ode import LocalOde
 
 #: Places in space; switches that are tested together; the short time, as a share of the whole time.
-PLACES, MOST, MOMENT = 8, 4, 1e-3
+PLACES, MOST_SWITCHES, SHORT_TIME = 8, 4, 1e-3
 #: An argument below this share of its terms counts as zero: at the start, and after the short time.
-ROUNDED, NEAR = 1e-13, 1e-7
+ZERO_AT_START, ZERO_LATER = 1e-13, 1e-7
 #: The two signs of an argument.
-WAYS = (-1.0, 1.0)
+SIGNS = (-1.0, 1.0)
 #: Parts of a slab at whose ends a solution is tested for resting on a switch.
-RESTS = 16
+REST_TIMES = 16
 #: Shares of the whole time after which both signs have to lead back for a solution to slide.
-SOON = (1e-5, 1e-6)
+SLIDING_TIMES = (1e-5, 1e-6)
 #: The remedy that messages end with.
-WIDER = "Say what happens there: tanh(a/w) for sign(a), or 0.5 + 0.5*tanh(a/w) for heaviside(a), with a small width w"
+REMEDY = "Say what happens there: tanh(a/w) for sign(a), or 0.5 + 0.5*tanh(a/w) for heaviside(a), with a small width w"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +45,9 @@ class Switches:
     model: Model
 
     @cached_property
-    def numbers(self) -> Departures:
+    def numbers(self) -> LocalOde:
         """The equations at a point as a system in time; it orders the components of a state."""
-        return Departures(self.model)
+        return LocalOde(self.model)
 
     @cached_property
     def arguments(self) -> tuple[tuple[Equation, sympy.Expr], ...]:
@@ -69,16 +69,19 @@ class Switches:
         """
         problem = self.model.problem
         ranges, is_first = np.array(domain.box.ranges), domain.box.ranges[-1][0] <= problem.box.ranges[-1][0]
-        is_asked = 0 < len(self.arguments) <= MOST and len(problem.equations) == len(problem.unknowns)
+        is_asked = 0 < len(self.arguments) <= MOST_SWITCHES and len(problem.equations) == len(problem.unknowns)
         if not is_asked or not (is_first or len(ranges) == 1):
             return ""
         found = self._left(field, ranges, is_first) or ("" if is_first else self._held(field, ranges))
         return found or (self._left_later(field, ranges) if len(ranges) == 1 else "")
 
     def _left_later(self, field: Field, ranges: Array) -> str:
-        """The message of :meth:`_left` at a later time in ``ranges``, for a solution in time alone; "" for none."""
+        """The message of :meth:`_bytes_in_group` at a later time in ``ranges``, for a solution in time alone.
+
+        "" for none.
+        """
         ((begin, end),) = ranges
-        for later in begin + (end - begin) * np.arange(1, RESTS) / RESTS:
+        for later in begin + (end - begin) * np.arange(1, REST_TIMES) / REST_TIMES:
             found = self._left(field, np.array([[later, end]]), False)
             if found:
                 return found
@@ -89,13 +92,13 @@ class Switches:
         problem, begin = self.model.problem, float(ranges[-1, 0])
         places = kronecker(PLACES, len(ranges) - 1)
         points = np.column_stack([ranges[:-1, 0] + np.ptp(ranges[:-1], axis=1) * places, np.full(len(places), begin)])
-        moment = min(MOMENT * problem.box.lengths[-1], 0.5 * float(np.ptp(ranges[-1])))
+        moment = min(SHORT_TIME * problem.box.lengths[-1], 0.5 * float(np.ptp(ranges[-1])))
         for state in self._states(field, points, is_first):
             own = [a for a, at_zero in zip(self.arguments, self._signs(state) == 0.0, strict=True) if at_zero]
             if not own:
                 continue
             reached = self._state(field, state[: len(ranges)] + moment * (np.arange(len(ranges)) == len(ranges) - 1))
-            ways = [way for way in itertools.product(WAYS, repeat=len(own)) if self._goes(state, moment, own, way)]
+            ways = [way for way in itertools.product(SIGNS, repeat=len(own)) if self._goes(state, moment, own, way)]
             if len(ways) > 1 or (ways and not (self._signs(reached, own) == ways[0]).all()):
                 told = f"what is zero in a sign or a step of `{own[0][0].text}` may leave that to more than one side"
                 return f"other solutions depart at {problem.when(begin)}: {told}"
@@ -104,25 +107,25 @@ class Switches:
     def _held(self, field: Field, ranges: Array) -> str:
         """A message that a solution in time alone slides along a switch, to which both signs lead; "" if not."""
         state = self._state(field, ranges[:, 0])
-        moments = [share * self.model.problem.box.lengths[-1] for share in SOON]
+        moments = [share * self.model.problem.box.lengths[-1] for share in SLIDING_TIMES]
         for own, still, *sides in self._sides:
             rests = self._signs(state, [own])[0] == 0.0 and self._after(state, moments[0], own, still) == 0.0
-            pairs = list(zip(WAYS, sides, strict=True))
+            pairs = list(zip(SIGNS, sides, strict=True))
             if not rests and all(self._after(state, h, own, side) == -way for h in moments for way, side in pairs):
                 told = f"on either side of a threshold in `{own[0].text}` it leads back to that"
-                return f"{told}, and can go on along it only. {WIDER}"
+                return f"{told}, and can go on along it only. {REMEDY}"
         return ""
 
     @cached_property
-    def _sides(self) -> list[tuple[tuple[Equation, sympy.Expr], Departures, Departures, Departures]]:
+    def _sides(self) -> list[tuple[tuple[Equation, sympy.Expr], LocalOde, LocalOde, LocalOde]]:
         """Each argument with the equations where it is zero, negative and positive; sign(0) is 0."""
-        every = [[self._followed([a], [way]) for way in (0.0, *WAYS)] for a in self.arguments]
+        every = [[self._followed([a], [way]) for way in (0.0, *SIGNS)] for a in self.arguments]
         return [(a, still, below, above) for a, (still, below, above) in zip(self.arguments, every, strict=True)]
 
-    def _after(self, state: Array, moment: float, own: tuple[Equation, sympy.Expr], followed: Departures) -> float:
-        """The sign of an argument a time later by the equations ``followed``; zero where these cannot be solved."""
+    def _after(self, state: Array, duration: float, argument: tuple[Equation, sympy.Expr], system: LocalOde) -> float:
+        """The sign of an argument a time later by the equations ``system``; zero where these cannot be solved."""
         try:
-            return float(self._signs(followed.moved(state, moment), [own], NEAR)[0])
+            return float(self._signs(system.moved(state, duration), [argument], ZERO_LATER)[0])
         except np.linalg.LinAlgError:
             return 0.0
 
@@ -141,11 +144,11 @@ class Switches:
         return np.append(point, jets_at(field, point[None], self.numbers.jets)[0])
 
     def _signs(
-        self, state: Array, among: Sequence[tuple[Equation, sympy.Expr]] | None = None, least: float = ROUNDED
+        self, state: Array, switches: Sequence[tuple[Equation, sympy.Expr]] | None = None, least: float = ZERO_AT_START
     ) -> Array:
         """Signs (argument,) at a state of some arguments, None for all; zero below the share ``least`` of the terms."""
         signs = []
-        for equation, argument in self.arguments if among is None else among:
+        for equation, argument in self.arguments if switches is None else switches:
             columns = [self.model.problem.dimension + self.numbers.jets.index(jet) for jet in equation.jets.values()]
             tape = Tape([argument, *sympy.Add.make_args(argument)], [*self.model.problem.coordinates, *equation.jets])
             value, *terms = map(float, tape([*state[: self.model.problem.dimension], *state[columns]]))
@@ -153,24 +156,24 @@ class Switches:
         return np.array(signs)
 
     def _goes(
-        self, state: Array, moment: float, own: Sequence[tuple[Equation, sympy.Expr]], way: Sequence[float]
+        self, state: Array, duration: float, switches: Sequence[tuple[Equation, sympy.Expr]], signs: Sequence[float]
     ) -> bool:
-        """Whether arguments keep the signs ``way`` a moment later when the equations are integrated with these."""
+        """Whether arguments keep the signs ``signs`` a moment later when the equations are integrated with these."""
         try:
-            return bool((self._signs(self._followed(own, way).moved(state, moment), own) == way).all())
+            return bool((self._signs(self._followed(switches, signs).moved(state, duration), switches) == signs).all())
         except np.linalg.LinAlgError:
             return False
 
-    def _followed(self, own: Sequence[tuple[Equation, sympy.Expr]], way: Sequence[float]) -> Departures:
-        """The equations as a system in time with the arguments' signs replaced by those of ``way``."""
-        chosen = {argument: sign for (_, argument), sign in zip(own, way, strict=True)}
+    def _followed(self, switches: Sequence[tuple[Equation, sympy.Expr]], signs: Sequence[float]) -> LocalOde:
+        """The equations as a system in time with the arguments' signs replaced by those of ``signs``."""
+        chosen = {argument: sign for (_, argument), sign in zip(switches, signs, strict=True)}
         problem = self.model.problem
-        equations = tuple(replace(e, residual=_with(e.residual, chosen)) for e in problem.equations)
-        return Departures(replace(self.model, problem=replace(problem, equations=equations)))
+        equations = tuple(replace(e, residual=_substitute_signs(e.residual, chosen)) for e in problem.equations)
+        return LocalOde(replace(self.model, problem=replace(problem, equations=equations)))
 
 
-def _with(residual: sympy.Expr, chosen: Mapping[sympy.Expr, float]) -> sympy.Expr:
-    """A residual in which the signs and steps of some arguments have the values that the ``chosen`` signs give."""
-    signs = {Signum(argument): sympy.Float(sign) for argument, sign in chosen.items()}
-    steps = {UnitStep(argument): sympy.Float(0.5 + 0.5 * sign) for argument, sign in chosen.items()}
+def _substitute_signs(residual: sympy.Expr, signs_by_argument: Mapping[sympy.Expr, float]) -> sympy.Expr:
+    """A residual in which signs and steps of some arguments have the values of ``signs_by_argument``."""
+    signs = {Signum(argument): sympy.Float(sign) for argument, sign in signs_by_argument.items()}
+    steps = {UnitStep(argument): sympy.Float(0.5 + 0.5 * sign) for argument, sign in signs_by_argument.items()}
     return residual.xreplace({**signs, **steps})

@@ -7,12 +7,12 @@ from functools import cached_property
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Field
-from pinnkan.solver.verify.uniqueness.branches import Branches
-from pinnkan.solver.verify.uniqueness.departures import Departures
-from pinnkan.solver.verify.uniqueness.left_open import LeftOpen
+from pinnkan.solver.verify.uniqueness.branch_points import BranchPoints
+from pinnkan.solver.verify.uniqueness.local_ode import LocalOde
 from pinnkan.solver.verify.uniqueness.poles import Poles
-from pinnkan.solver.verify.uniqueness.silent import Silent
 from pinnkan.solver.verify.uniqueness.switches import Switches
+from pinnkan.solver.verify.uniqueness.undetermined_values import UndeterminedValues
+from pinnkan.solver.verify.uniqueness.vanishing_equations import VanishingEquations
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,9 +22,16 @@ class Uniqueness:
     model: Model
 
     @cached_property
-    def _asked(self) -> tuple[Branches, Departures, LeftOpen, Silent, Switches, Poles]:
+    def _asked(self) -> tuple[BranchPoints, LocalOde, UndeterminedValues, VanishingEquations, Switches, Poles]:
         model = self.model
-        return Branches(model), Departures(model), LeftOpen(model), Silent(model), Switches(model), Poles(model)
+        return (
+            BranchPoints(model),
+            LocalOde(model),
+            UndeterminedValues(model),
+            VanishingEquations(model),
+            Switches(model),
+            Poles(model),
+        )
 
     def objection(self, field: Field, domain: Domain, error: Field | None) -> str:
         """Return the first message that a solution with some ``error`` is not unique in a ``domain``; "" for none."""

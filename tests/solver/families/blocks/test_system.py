@@ -5,7 +5,7 @@ import pytest
 from many_problems import coupled, model_of
 
 from pinnkan.solver.families.blocks.levels import first_space
-from pinnkan.solver.families.blocks.system import Factor, jacobian, scattered
+from pinnkan.solver.families.blocks.system import RowFactor, jacobian, scattered_rows
 
 
 @pytest.mark.parametrize("columns", [0, 10_000])
@@ -13,8 +13,8 @@ def test_one_factor_solves_the_first_columns_and_all(monkeypatch, columns):
     monkeypatch.setattr("pinnkan.solver.families.blocks.system.QR_COLUMNS", columns)
     model = model_of(coupled())
     space = first_space(model, None)
-    matrix, residual = jacobian(scattered(model, 400, 3), space, None)
-    factor = Factor.of(matrix, residual)
+    matrix, residual = jacobian(scattered_rows(model, 400, 3), space, None)
+    factor = RowFactor.of(matrix, residual)
     for count in (5, space.size):
         expected = np.linalg.lstsq(matrix[:, :count], -residual, rcond=None)[0]
         np.testing.assert_allclose(factor.step(count), expected, rtol=1e-7, atol=1e-9)
@@ -25,4 +25,4 @@ def test_one_factor_solves_the_first_columns_and_all(monkeypatch, columns):
     smallest = np.linalg.svd(matrix, compute_uv=False)[-1]
     assert factor.smallest() == pytest.approx(smallest, rel=0.1)
     with pytest.raises(np.linalg.LinAlgError):
-        Factor.of(np.column_stack([matrix, matrix[:, :1]]), residual)
+        RowFactor.of(np.column_stack([matrix, matrix[:, :1]]), residual)

@@ -3,7 +3,7 @@
 from many_problems import bell, block_levels, model_of, reached, stated
 
 from pinnkan.solver.families.blocks.levels import first_space
-from pinnkan.solver.families.blocks.system import judge_by_blocks
+from pinnkan.solver.families.blocks.system import estimate_by_blocks
 
 
 def test_a_block_that_is_missing_is_part_of_the_estimate():
@@ -14,7 +14,7 @@ def test_a_block_that_is_missing_is_part_of_the_estimate():
         assert level.true_error > 5e-3
         assert 0.8 * level.true_error <= level.estimate <= 10 * level.true_error
     model, singles = model_of(problem), reached(block_levels(problem), 1)
-    alone = judge_by_blocks(model, singles.field, first_space(model, None), 7)
+    alone = estimate_by_blocks(model, singles.field, first_space(model, None), 7)
     assert alone.explained < 0.3 * singles.levels[0].true_error  # the same blocks again see little of it
     assert alone.size > singles.levels[0].true_error  # what they leave over does
 

@@ -16,7 +16,7 @@ from pinnkan.solver import driver as solve
 from pinnkan.solver.families.deep.comparison import Comparison
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
-from pinnkan.solver.verify.missed.feature_check import FeatureCheck
+from pinnkan.solver.verify.hidden_errors.feature_check import FeatureCheck
 from pinnkan.verdict.records import Evidence, Reason
 
 X, T = sympy.symbols("x t")

@@ -35,7 +35,7 @@ def test_all_layers_of_a_ridge_network_are_trained_by_levenberg_marquardt():
 @pytest.mark.parametrize("method", ["adam", "lbfgs"])
 def test_first_order_training_goes_down_and_is_judged_as_any_other(method, monkeypatch):
     monkeypatch.setitem(sweeps.MOST_STEPS, method, {"adam": 150, "lbfgs": 3}[method])
-    monkeypatch.setitem(sweeps.RACE_STEPS, method, {"adam": 10, "lbfgs": 1}[method])
+    monkeypatch.setitem(sweeps.TRIAL_STEPS, method, {"adam": 10, "lbfgs": 1}[method])
     settings = f"method: {method}, hidden: [3], tolerance: 1e-9, max_levels: 2, knots: 2, seed: 3"
     solution = pinnkan.solve(stated(LINE, settings))
     assert not solution.verdict.converged

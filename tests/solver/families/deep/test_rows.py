@@ -9,7 +9,7 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.kan.layers.deep_field import Inputs
 from pinnkan.kan.layers.network import random_network
 from pinnkan.problem.statement import Equation, Jet
-from pinnkan.solver.families.deep.rows import Group, NetworkSystem
+from pinnkan.solver.families.deep.rows import NetworkSystem, RowGroup
 
 
 def test_several_unknowns_and_equations_have_the_right_rows():
@@ -21,7 +21,7 @@ def test_several_unknowns_and_equations_have_the_right_rows():
     x = np.linspace(0.1, 0.9, 5)[:, None]
     equations = [CompiledEquation(e, (X,)) for e in (first, second)]
     held = ((equations, np.ones(5)), (equations[:1], 2.0 * np.ones(5)))
-    groups = [Group.build(some, x, weights, "cpu", None) for some, weights in held]
+    groups = [RowGroup.build(some, x, weights, "cpu", None) for some, weights in held]
     system = NetworkSystem(groups, inputs)
     rows, tangent = system.evaluate(network)
     theirs = torch.autograd.functional.jacobian(lambda w: system.evaluate(network.with_flat(w))[0], network.flat())

@@ -6,8 +6,8 @@ from deep_problems import SQUARE, UT, UXX, U, burgers, equation, poisson, stated
 from edited import only_fault
 
 from pinnkan.problem.statement import Equation, Jet
-from pinnkan.solver.families.deep.settings import choose_settings, choose_slabs
-from pinnkan.solver.families.deep.sweeps import start
+from pinnkan.solver.families.deep.settings import choose_settings, default_slab_count
+from pinnkan.solver.families.deep.sweeps import untrained_network
 
 
 def test_the_degree_covers_the_order_of_the_equation():
@@ -18,15 +18,15 @@ def test_the_degree_covers_the_order_of_the_equation():
 
 
 def test_slabs_follow_the_kind_of_equation():
-    assert choose_slabs(poisson()) == 1
-    assert choose_slabs(burgers()) == 8
+    assert default_slab_count(poisson()) == 1
+    assert default_slab_count(burgers()) == 8
     heat = equation(UT - UXX, u_t=(0, 1), u_xx=(2, 0))
-    assert choose_slabs(replace(burgers(), equations=(heat,))) == 2
+    assert default_slab_count(replace(burgers(), equations=(heat,))) == 2
     wave = equation(UT - UXX + U**3, u=(0, 0), u_t=(0, 2), u_xx=(2, 0))
-    assert choose_slabs(replace(burgers(), equations=(wave,))) == 4
+    assert default_slab_count(replace(burgers(), equations=(wave,))) == 4
     assert choose_settings(burgers()).slabs == 2  # the user's word
     free = replace(burgers(), solver=replace(burgers().solver, time_slabs=None))
-    assert choose_settings(free).slabs == choose_slabs(free)
+    assert choose_settings(free).slabs == default_slab_count(free)
     assert choose_settings(poisson(time_slabs=3)).slabs == 1  # not where there is no time
 
 
@@ -35,7 +35,7 @@ def test_one_hidden_layer_is_frozen_and_two_are_trained():
     two = choose_settings(stated(SQUARE, "network: ridge, hidden: [6, 4]"))
     first = choose_settings(stated(SQUARE, "network: ridge, hidden: [6], method: adam"))
     assert (one.is_frozen, two.is_frozen, first.is_frozen) == (True, False, False)
-    frozen, trained = (start(s, 2, 1, 0, "cpu") for s in (one, two))
+    frozen, trained = (untrained_network(s, 2, 1, 0, "cpu") for s in (one, two))
     assert frozen.parameters == 6 * (4 + one.degree)
     assert trained.parameters == 2 * 6 + (4 + two.degree) * (6 * 4 + 4)
 

@@ -9,7 +9,7 @@ from stored_state import stored
 
 from pinnkan.kan.layers.deep_field import DeepField, Inputs, Piece
 from pinnkan.kan.layers.network import random_network
-from pinnkan.solver.families.deep.state import DeepState, Descent, Minimised, Trained
+from pinnkan.solver.families.deep.state import DeepState, MinimisationRestart, MinimisationResult, SlabTraining
 from pinnkan.verdict.records import Iteration
 
 
@@ -26,7 +26,7 @@ def flat(value):
     """A state's parts as arrays and plain values."""
     if isinstance(value, tuple):
         return [part for item in value for part in flat(item)]
-    if isinstance(value, Minimised | Descent | Trained | Iteration):
+    if isinstance(value, MinimisationResult | MinimisationRestart | SlabTraining | Iteration):
         return [part for f in fields(value) for part in flat(getattr(value, f.name))]
     return [value.numpy().tolist() if isinstance(value, torch.Tensor) else value]
 
@@ -34,8 +34,9 @@ def flat(value):
 def test_every_part_of_a_state_comes_back_from_disk():
     x = torch.tensor([1.0, 1.0 / 3.0, -1e-300], dtype=torch.float64)
     state = DeepState(
-        2, swept(0), (Trained(0.1, 0.2, 9, 4),), (Minimised(x, 1.0 / 7.0, 5),), Descent(x, 2.0 * x, 1e-3, (3.0, 2.0)),
-        (Iteration(0, 1, 0.3, 0.1, 1e-3, 0.5),), swept(1), (Trained(0.1, 0.3, 8, 3), Trained(0.0, 0.0, 1, 1)),
+        2, swept(0), (SlabTraining(0.1, 0.2, 9, 4),), (MinimisationResult(x, 1.0 / 7.0, 5),),
+        MinimisationRestart(x, 2.0 * x, 1e-3, (3.0, 2.0)),
+        (Iteration(0, 1, 0.3, 0.1, 1e-3, 0.5),), swept(1), (SlabTraining(0.1, 0.3, 8, 3), SlabTraining(0.0, 0.0, 1, 1)),
     )  # fmt: skip
     again = stored(state)
     plain = [f.name for f in fields(state) if f.name not in ("field", "swept")]
@@ -43,7 +44,7 @@ def test_every_part_of_a_state_comes_back_from_disk():
     at = np.array([[0.1, 0.2], [-1.5, 0.9]])
     for name in ("field", "swept"):
         np.testing.assert_array_equal(getattr(again, name)(at, [(1, 0)]), getattr(state, name)(at, [(1, 0)]))
-    other = replace(state, done=(Minimised(x * (1.0 + 1e-15), 1.0 / 7.0, 5),))
+    other = replace(state, done=(MinimisationResult(x * (1.0 + 1e-15), 1.0 / 7.0, 5),))
     assert flat(stored(other).done) != flat(state.done)
 
 

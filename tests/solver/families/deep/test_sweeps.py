@@ -7,16 +7,16 @@ import pytest
 from deep_problems import burgers, model_of, poisson
 from errors_of import true_error
 
-from pinnkan.assembly.quasi_random import pseudo_random
+from pinnkan.assembly.quasi_random import uniform_generator
 from pinnkan.kan.layers.deep_field import Inputs, Piece
 from pinnkan.solver.estimate.norms import samples_at
 from pinnkan.solver.families.deep.settings import choose_settings
-from pinnkan.solver.families.deep.sweeps import DeepLevels, slabs_of
+from pinnkan.solver.families.deep.sweeps import DeepLevels, time_slabs
 from pinnkan.solver.families.deep.system import heldout_loss, make_system, mean_square
-from pinnkan.solver.family import ErrorEstimate
-from pinnkan.solver.levels import begun, solve_levels
+from pinnkan.solver.level_family import ErrorEstimate
+from pinnkan.solver.level_loop import initial_levels_state, solve_levels
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.verify.verify import Verifier
+from pinnkan.solver.verify.verifier import Verifier
 from pinnkan.verdict.records import Evidence, Reason
 
 
@@ -30,7 +30,7 @@ class Judge:
 
     def estimate(self, function):
         self.asked.append(function)
-        points = self.problem.domain.sample(4000, pseudo_random(0))
+        points = self.problem.domain.sample(4000, uniform_generator(0))
         size = true_error(self.problem, samples_at(function, points)) if self.told is None else self.told
         return ErrorEstimate(size, None, evidence=Evidence.COMPARISON)
 
@@ -42,7 +42,7 @@ def solved(problem, told=None, progress=None):
     model, settings = model_of(problem), choose_settings(problem)
     family = DeepLevels(model, settings, Judge(problem, told))
     monitor = Monitor(problem.solver.max_time, progress)
-    return solve_levels(family, Verifier(model), monitor, begun(family))[0]
+    return solve_levels(family, Verifier(model), monitor, initial_levels_state(family))[0]
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_slabs_follow_a_moving_front(moving):
 def test_the_loss_of_a_level_is_the_mean_over_its_slabs(moving):
     """Up to the weights of the conditions, which the sweep took from the functions that it began with."""
     problem, pieces = burgers(), moving.field.pieces
-    slabs = list(zip(slabs_of(problem, 2), pieces, (None, pieces[0]), strict=True))
+    slabs = list(zip(time_slabs(problem, 2), pieces, (None, pieces[0]), strict=True))
     losses = [mean_square(make_system(problem, slab, p, before, "cpu"), slab, p) for slab, p, before in slabs]
     held = [heldout_loss(problem, slab, p, before, "cpu") for slab, p, before in slabs]
     assert moving.levels[-1].loss == pytest.approx(np.mean(losses), rel=0.01)

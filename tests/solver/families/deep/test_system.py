@@ -12,17 +12,17 @@ from stored_state import stored
 
 from pinnkan.kan.layers.deep_field import DeepField, Inputs, Piece
 from pinnkan.kan.layers.network import perceptron, random_network
-from pinnkan.solver.families.deep.sweeps import slabs_of
-from pinnkan.solver.families.deep.system import TimeBox, cells_for, heldout_loss, make_system, mean_square
+from pinnkan.solver.families.deep.sweeps import time_slabs
+from pinnkan.solver.families.deep.system import SlabDomain, heldout_loss, make_system, mean_square, training_cells
 from pinnkan.solver.minimise import levenberg_marquardt as lm
 
 
 def test_the_jacobian_of_all_rows_agrees_with_autograd():
     problem = burgers()
-    slab = slabs_of(problem, 2)[1]
+    slab = time_slabs(problem, 2)[1]
     inputs = Inputs(slab.ranges, problem.box.periodic)
     piece = Piece(inputs, random_network((2, 3, 1), 4, 2, 0.3, seed=1), ())
-    piece = replace(piece, cells=cells_for(slab, piece))
+    piece = replace(piece, cells=training_cells(slab, piece))
     system = make_system(problem, slab, piece, piece, "cpu")
     network = piece.network
     rows, tangent = system.evaluate(network)
@@ -40,7 +40,7 @@ def test_the_jacobian_of_all_rows_agrees_with_autograd():
 def test_conditions_weigh_as_the_operator_scales():
     problem = poisson()
     inputs = Inputs(problem.box.ranges, problem.box.periodic)
-    slab = TimeBox(problem.domain, None)
+    slab = SlabDomain(problem.domain, None)
     weights = []
     for knots in (4, 8):
         piece = Piece(inputs, random_network((1, 3, 1), 5, knots, 0.1, seed=0), (np.array([0.0, 1.0, 2.0]),))
@@ -52,7 +52,7 @@ def test_conditions_weigh_as_the_operator_scales():
 def test_heldout_points_are_not_training_points():
     problem = poisson()
     inputs = Inputs(problem.box.ranges, problem.box.periodic)
-    slab = TimeBox(problem.domain, None)
+    slab = SlabDomain(problem.domain, None)
     piece = Piece(inputs, random_network((1, 3, 1), 5, 4, 0.1, seed=0), (np.linspace(0, 2, 40),))
     system = make_system(problem, slab, piece, None, "cpu")
     assert heldout_loss(problem, slab, piece, None, "cpu") == pytest.approx(mean_square(system, slab, piece), rel=1e-6)
@@ -70,18 +70,18 @@ LAYERED = {
 @pytest.mark.parametrize("name", LAYERED)
 def test_levenberg_marquardt_trains_perceptrons_and_free_knots(name):
     problem = stated(LINE, "tolerance: 1e-4")
-    slab, inputs = TimeBox(problem.domain, None), Inputs(problem.box.ranges, problem.box.periodic)
+    slab, inputs = SlabDomain(problem.domain, None), Inputs(problem.box.ranges, problem.box.periodic)
     network = LAYERED[name]
     piece = Piece(inputs, network, ())
-    piece = Piece(inputs, network, cells_for(slab, piece))
+    piece = Piece(inputs, network, training_cells(slab, piece))
     system = make_system(problem, slab, piece, None, "cpu")
 
     def evaluate(x):
         return system.evaluate(network.with_flat(x))
 
-    state = lm.init(evaluate, network.flat())
+    state = lm.initial_state(evaluate, network.flat())
     while state.iteration < 60 and not state.stuck:
-        state = lm.step(evaluate, state)
+        state = lm.next_state(evaluate, state)
     field = DeepField((Piece(inputs, network.with_flat(state.x), piece.cells),), None)
     x = np.linspace(0, 2, 50)[:, None]
     exact = np.sin(2 * x[:, 0]) + x[:, 0] ** 2
@@ -101,9 +101,9 @@ def test_a_later_slab_of_a_wave_goes_on_with_value_and_velocity():
     utt = sympy.Symbol("u_tt")
     wave = replace(burgers(), equations=(equation(utt - UXX, u_tt=(0, 2), u_xx=(2, 0)),))
     for problem, orders in ((wave, [(0, 0), (0, 1)]), (burgers(), [(0, 0)])):
-        slab = slabs_of(problem, 2)[1]
+        slab = time_slabs(problem, 2)[1]
         piece = Piece(Inputs(slab.ranges, problem.box.periodic), random_network((2, 3, 1), 4, 2, 0.3, seed=1), ())
-        piece = replace(piece, cells=cells_for(slab, piece))
+        piece = replace(piece, cells=training_cells(slab, piece))
         groups = make_system(problem, slab, piece, piece, "cpu").groups
         start = [g for g in groups if bool((g.points[:, 1] == slab.ranges[1][0]).all())]
         assert [g.equations[0].jets[0].order for g in start] == orders

@@ -6,24 +6,24 @@ import pytest
 from pinnkan import solve
 from pinnkan.kan.gauss import gauss_cells
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.families.deep.system import equidistributed, tensor
+from pinnkan.solver.families.deep.system import equidistribute, tensor_rule
 
 
 def test_points_integrate_and_follow_a_steep_place():
-    points, weights = tensor([gauss_cells(np.array([0.0, 0.2, 1.0]), 3), gauss_cells(np.array([-1.0, 2.0]), 3)])
+    points, weights = tensor_rule([gauss_cells(np.array([0.0, 0.2, 1.0]), 3), gauss_cells(np.array([-1.0, 2.0]), 3)])
     assert float(weights @ (points[:, 0] ** 5 * points[:, 1] ** 2)) == pytest.approx(1 / 6 * 3, rel=1e-12)
     x = np.linspace(-1, 1, 401)
-    breaks = equidistributed(x, 1 + 50 * np.exp(-((x / 0.02) ** 2)), 20)
+    breaks = equidistribute(x, 1 + 50 * np.exp(-((x / 0.02) ** 2)), 20)
     assert breaks[[0, -1]].tolist() == [-1.0, 1.0]
     assert np.diff(breaks).min() < 0.1 * np.diff(breaks).max()
-    assert np.ptp(np.diff(equidistributed(x, np.ones(401), 20))) < 1e-12
+    assert np.ptp(np.diff(equidistribute(x, np.ones(401), 20))) < 1e-12
 
 
 def test_cells_share_the_integral_of_the_monitor_whatever_its_samples():
     """The integral of 2 x is x^2, in four equal parts at the roots of k/4."""
     x = np.linspace(0.0, 1.0, 2001) ** 2
-    np.testing.assert_allclose(equidistributed(x, 2.0 * x, 4), np.sqrt(np.arange(5) / 4.0), atol=1e-3)
-    np.testing.assert_allclose(equidistributed(x, np.ones(2001), 4), np.arange(5) / 4.0, atol=1e-12)
+    np.testing.assert_allclose(equidistribute(x, 2.0 * x, 4), np.sqrt(np.arange(5) / 4.0), atol=1e-3)
+    np.testing.assert_allclose(equidistribute(x, np.ones(2001), 4), np.arange(5) / 4.0, atol=1e-12)
 
 
 @pytest.mark.parametrize("network", ["ridge", "deep"])

@@ -5,9 +5,14 @@ import torch
 from many_problems import bell, model_of
 
 from pinnkan.kan.layers.network import random_network
-from pinnkan.solver.families.blocks.levels import first_space, richer
-from pinnkan.solver.families.deep.composed import Composed
-from pinnkan.solver.families.deep.variable_projection import inner, outer_columns, projected, with_inner
+from pinnkan.solver.families.blocks.levels import enriched_sum, first_space
+from pinnkan.solver.families.deep.composition import CompositionLevels
+from pinnkan.solver.families.deep.variable_projection import (
+    inner_coefficients,
+    outer_columns,
+    project_outer_layer,
+    with_inner,
+)
 
 
 @pytest.fixture(scope="module")
@@ -15,12 +20,12 @@ def small():
     """The rows of a composition of one hidden unit, and this network."""
     model = model_of(bell())
     network = random_network((5, 1, 1), 5, 2, 0.1, 0)
-    return Composed(model, richer(first_space(model, None)), None, "").system(150, 0, network), network
+    return CompositionLevels(model, enriched_sum(first_space(model, None)), None, "").system(150, 0, network), network
 
 
 def test_the_outer_layer_is_at_its_best_in_every_step(small):
     system, network = small
-    rows, _, best = projected(system, network, True)
+    rows, _, best = project_outer_layer(system, network, True)
     again, outer = outer_columns(system, best)
     torch.testing.assert_close(again, rows, rtol=0, atol=1e-8)
     assert float((outer.T @ rows).norm()) < 1e-8 * float(outer.norm() * rows.norm())
@@ -29,12 +34,13 @@ def test_the_outer_layer_is_at_its_best_in_every_step(small):
 
 def test_the_projected_jacobian_gives_the_gradient_of_the_projected_loss(small):
     system, network = small
-    rows, jacobian, _ = projected(system, network, True)
+    rows, jacobian, _ = project_outer_layer(system, network, True)
     gradient = 2.0 * jacobian().T @ rows
     direction = torch.randn(len(gradient), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     step = 1e-6 * direction
     losses = [
-        float(projected(system, with_inner(network, inner(network) + s), True)[0].square().sum()) for s in (step, -step)
+        float(project_outer_layer(system, with_inner(network, inner_coefficients(network) + s), True)[0].square().sum())
+        for s in (step, -step)
     ]
     slope = float(gradient @ direction)
     assert (losses[0] - losses[1]) / 2e-6 == pytest.approx(slope, rel=1e-4)

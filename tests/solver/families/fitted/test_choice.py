@@ -13,19 +13,19 @@ from pinnkan.kan.coordinates.warped import FittedField
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.fitted import choice
 from pinnkan.solver.families.fitted.choice import (
-    LEVELS,
-    UNRESOLVED,
-    Promise,
-    _direction,
-    _is_lost,
-    can_turn,
-    slabs_fitted,
+    LEVELS_ON_AXES,
+    RESOLVED_ESTIMATE,
+    LevelForecast,
+    _front_angle,
+    _has_failed,
+    can_rotate,
+    choose_slab_family,
 )
+from pinnkan.solver.families.fitted.initial_front import LEAST_OBLIQUENESS, MOST_EIGENVALUE_RATIO
 from pinnkan.solver.families.fitted.levels import FittedLevels, FittedState
 from pinnkan.solver.families.fitted.slabs import FittedSlabs
-from pinnkan.solver.families.fitted.start import OBLIQUE, ONE_WAY
 from pinnkan.solver.families.product.slabs import ProductSlabs
-from pinnkan.solver.levels import solve_levels
+from pinnkan.solver.level_loop import solve_levels
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
 from pinnkan.verdict.records import Level, Reason
@@ -79,14 +79,14 @@ def test_a_promise_is_broken_by_as_many_coefficients_without_a_smaller_estimate(
     solve(problem, monitor=Monitor(None, None, lambda state, _: states.append(state)))
     state = next(s for s in states if isinstance(s.own, FittedState) and len(s.own_levels) == 1)
     level = state.own_levels[0]
-    assert Promise(level.parameters, level.estimate).is_broken(state)
-    assert not Promise(level.parameters + 1, level.estimate).is_broken(state)
-    assert not Promise(level.parameters, 1.1 * level.estimate).is_broken(state)
+    assert LevelForecast(level.parameters, level.estimate).is_broken(state)
+    assert not LevelForecast(level.parameters + 1, level.estimate).is_broken(state)
+    assert not LevelForecast(level.parameters, 1.1 * level.estimate).is_broken(state)
     missed = replace(state, own_levels=(replace(level, estimate=1e-9, unseen="a peak at (0.7, 0.2)"), level))
-    assert Promise(level.parameters, level.estimate).is_broken(missed)
-    kept = Promise.of(state.beside.own_levels)
+    assert LevelForecast(level.parameters, level.estimate).is_broken(missed)
+    kept = LevelForecast.of(state.beside.own_levels)
     last, before = state.beside.own_levels[-1], state.beside.own_levels[-2]
-    assert kept.budget == choice.GROWTH * last.parameters
+    assert kept.budget == choice.COEFFICIENT_RATIO * last.parameters
     assert kept.estimate == pytest.approx(last.estimate * min(1.0, last.estimate / before.estimate))
 
 
@@ -99,45 +99,49 @@ def level_with(estimate):
     [
         (Reason.CONVERGED, 0.9e-3, False),
         (Reason.MAX_TIME, 0.5, False),
-        (Reason.MAX_LEVELS, 1.1 * UNRESOLVED, True),  # the front was not found
-        (Reason.MAX_LEVELS, 0.9 * UNRESOLVED, False),  # it was, though the levels ran out
+        (Reason.MAX_LEVELS, 1.1 * RESOLVED_ESTIMATE, True),  # the front was not found
+        (Reason.MAX_LEVELS, 0.9 * RESOLVED_ESTIMATE, False),  # it was, though the levels ran out
         (Reason.STALLED, 0.9e-3, True),  # something spoke against what was found
-        (Reason.STALLED, 0.9 * UNRESOLVED, True),  # nor is it where levels lead nowhere
+        (Reason.STALLED, 0.9 * RESOLVED_ESTIMATE, True),  # nor is it where levels lead nowhere
     ],
 )
 def test_coordinates_are_kept_where_they_resolve_the_front_though_the_levels_ran_out(reason, estimate, lost):
     problem = problem_of(FRONT)
-    assert 0.9e-3 <= problem.solver.tolerance < UNRESOLVED
-    assert _is_lost(problem, Outcome("u", None, (level_with(0.5), level_with(estimate)), (), reason)) == lost
+    assert 0.9e-3 <= problem.solver.tolerance < RESOLVED_ESTIMATE
+    assert _has_failed(problem, Outcome("u", None, (level_with(0.5), level_with(estimate)), (), reason)) == lost
 
 
 @pytest.mark.parametrize(
     ("words", "count", "estimate", "ratio", "oblique", "singular", "waves", "turned"),
     [
-        ("", LEVELS, 2.0, 0.9, 1.1, False, False, True),
-        ("tried", LEVELS, 2.0, 0.9, 1.1, False, False, False),
-        ("", LEVELS - 1, 2.0, 0.9, 1.1, False, False, False),
-        ("", LEVELS, 0.9, 0.9, 1.1, False, False, False),  # resolved
-        ("", LEVELS, 2.0, 1.1, 1.1, False, False, False),  # of many directions
-        ("", LEVELS, 2.0, 0.9, 0.9, False, False, False),  # along an axis
-        ("", LEVELS, 2.0, 0.9, 1.1, True, False, False),
-        ("", LEVELS, 2.0, 0.9, 1.1, False, True, False),
+        ("", LEVELS_ON_AXES, 2.0, 0.9, 1.1, False, False, True),
+        ("tried", LEVELS_ON_AXES, 2.0, 0.9, 1.1, False, False, False),
+        ("", LEVELS_ON_AXES - 1, 2.0, 0.9, 1.1, False, False, False),
+        ("", LEVELS_ON_AXES, 0.9, 0.9, 1.1, False, False, False),  # resolved
+        ("", LEVELS_ON_AXES, 2.0, 1.1, 1.1, False, False, False),  # of many directions
+        ("", LEVELS_ON_AXES, 2.0, 0.9, 0.9, False, False, False),  # along an axis
+        ("", LEVELS_ON_AXES, 2.0, 0.9, 1.1, True, False, False),
+        ("", LEVELS_ON_AXES, 2.0, 0.9, 1.1, False, True, False),
     ],
 )
 @pytest.mark.parametrize("tolerance", [1e-3, 0.1])
 def test_a_direction_is_taken_where_levels_show_one_askew(
     monkeypatch, words, count, estimate, ratio, oblique, singular, waves, turned, tolerance
 ):
-    found = SimpleNamespace(ratio=ratio * ONE_WAY, obliqueness=oblique * OBLIQUE, angle=0.5)
+    found = SimpleNamespace(ratio=ratio * MOST_EIGENVALUE_RATIO, obliqueness=oblique * LEAST_OBLIQUENESS, angle=0.5)
     space = SimpleNamespace(axes=())
-    monkeypatch.setattr(choice, "structure", lambda *given: found)
-    monkeypatch.setattr(choice, "_fitted", lambda *given: SimpleNamespace(first=lambda: SimpleNamespace(space=space)))
-    monkeypatch.setattr(choice, "is_held_turned", lambda *given: not waves)
-    monkeypatch.setattr(choice, "probe", lambda *given: SimpleNamespace(share=(0.5 if singular else 2.0) * choice.SEEN))
+    monkeypatch.setattr(choice, "front_direction", lambda *given: found)
+    monkeypatch.setattr(
+        choice, "_rotated_levels", lambda *given: SimpleNamespace(first=lambda: SimpleNamespace(space=space))
+    )
+    monkeypatch.setattr(choice, "resolves_in_rotated_axes", lambda *given: not waves)
+    monkeypatch.setattr(
+        choice, "probe", lambda *given: SimpleNamespace(share=(0.5 if singular else 2.0) * choice.LEAST_PRODUCT_SHARE)
+    )
     problem = SimpleNamespace(solver=SimpleNamespace(tolerance=tolerance), domain=None)
-    levels = [level_with(9.0)] * (count - 1) + [level_with(estimate * max(UNRESOLVED, tolerance))]
+    levels = [level_with(9.0)] * (count - 1) + [level_with(estimate * max(RESOLVED_ESTIMATE, tolerance))]
     state = SimpleNamespace(own=SimpleNamespace(words=words), own_levels=levels, shown="a field")
-    assert _direction(SimpleNamespace(problem=problem), state) == (0.5 if turned else None)
+    assert _front_angle(SimpleNamespace(problem=problem), state) == (0.5 if turned else None)
 
 
 def test_a_wave_that_the_equation_hardly_sees_is_not_lost_beside_something_askew():
@@ -184,7 +188,7 @@ solver: {tolerance: 1e-2}
 
 def test_what_the_axes_resolve_stays_on_them():
     problem = problem_of(SMOOTH)
-    assert can_turn(problem)
+    assert can_rotate(problem)
     result = solve(problem)
     assert result.verdict.converged
     assert "inner" not in result.network
@@ -195,7 +199,7 @@ def test_what_the_axes_resolve_stays_on_them():
 @pytest.mark.parametrize(("width", "kind"), [("2e-4", FittedSlabs), ("2e-1", ProductSlabs)])
 def test_a_front_that_needs_close_knots_along_both_axes_gets_coordinates_of_its_own(width, kind):
     model = model_of(TURNING.replace("2e-3", width), "0.5")
-    assert isinstance(slabs_fitted(ProductSlabs(model, (8, 8), 8, 4)), kind)
+    assert isinstance(choose_slab_family(ProductSlabs(model, (8, 8), 8, 4)), kind)
 
 
 @pytest.mark.slow

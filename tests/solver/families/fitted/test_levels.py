@@ -7,10 +7,16 @@ import pytest
 from askew_problems import FRONT, SMOOTH, WIDE, error_of, model_of, steady_system, step_from
 
 from pinnkan.kan.coordinates.warped import rotated
-from pinnkan.solver.families.fitted.levels import IN_VAIN, Corrections, FittedLevels, corrections, marked
-from pinnkan.solver.levels import begun, solve_levels
+from pinnkan.solver.families.fitted.levels import (
+    MOST_STAGNANT_LEVELS,
+    Corrections,
+    FittedLevels,
+    corrections_by_axis,
+    mark_intervals,
+)
+from pinnkan.solver.level_loop import initial_levels_state, solve_levels
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.verify.verify import Verifier
+from pinnkan.solver.verify.verifier import Verifier
 from pinnkan.verdict.records import Reason
 
 BENT = """
@@ -41,17 +47,17 @@ def family(text, degrees, middle, most):
 
 
 def solved(levels, leave=lambda _: False):
-    return solve_levels(levels, Verifier(levels.model), Monitor(None, None), begun(levels), leave)[0]
+    return solve_levels(levels, Verifier(levels.model), Monitor(None, None), initial_levels_state(levels), leave)[0]
 
 
 def test_corrections_estimate_the_error_and_see_along_which_coordinate_it_is():
     system = steady_system(FRONT, (24, 3), angle=np.radians(120))
     c = step_from(system, np.zeros(system.space.shape))
-    found = corrections(system, c, system.squares(c)[0])
+    found = corrections_by_axis(system, c, system.squares(c)[0])
     true = error_of(system, c)
     assert 0.8 * true <= sum(found.sizes) <= 10 * true
-    assert marked(found, 1e-6)[0].any()
-    assert not marked(found, 1e-6)[1].any()
+    assert mark_intervals(found, 1e-6)[0].any()
+    assert not mark_intervals(found, 1e-6)[1].any()
 
 
 def test_a_wrong_angle_is_trained_level_by_level():
@@ -113,7 +119,7 @@ def test_levels_that_bring_neither_a_smaller_estimate_nor_half_of_the_residual_a
     assert "no longer lower" in out.detail
     *tried, shown = out.levels
     assert [level.estimate for level in tried].index(shown.estimate) == 1  # the best one is shown again
-    assert shown.number == len(tried) == 2 + IN_VAIN
+    assert shown.number == len(tried) == 2 + MOST_STAGNANT_LEVELS
     assert out.field.pieces[0].terms[0][0].axes[1].intervals == shown.intervals[1]
     assert levels.in_vain(tried)
     assert not levels.in_vain(tried[:-1])
@@ -134,6 +140,6 @@ def test_more_knots_than_rounding_allows_end_without_success():
 @pytest.mark.parametrize("size", [1.0, 1e-4, 1e4])
 def test_knots_go_where_nine_tenths_of_a_correction_are_whatever_its_size(size):
     mass = size * np.array([0.2, 5.0, 1.5, 0.3, 3.0])
-    marks, others = marked(Corrections((), (1.0, 0.1), (mass, mass)), 1e-6)
+    marks, others = mark_intervals(Corrections((), (1.0, 0.1), (mass, mass)), 1e-6)
     assert marks.tolist() == [False, True, True, False, True]
     assert not others.any()

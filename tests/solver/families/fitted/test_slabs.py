@@ -13,38 +13,43 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import FittedPiece, rotated
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.fitted import slabs as fitted_slabs
+from pinnkan.solver.families.fitted.initial_front import (
+    axes_for_data,
+    extrapolate_coordinates,
+    front_coordinates,
+    initial_values,
+)
 from pinnkan.solver.families.fitted.levels import Corrections
 from pinnkan.solver.families.fitted.slabs import DEGREES, FittedSlab, FittedSlabs
-from pinnkan.solver.families.fitted.start import continued, front_of, initial_values, knots_for
-from pinnkan.solver.families.product.pace import MARGIN
-from pinnkan.solver.family import Measured
-from pinnkan.solver.march import SHORTER, march
-from pinnkan.solver.march_state import MarchState
+from pinnkan.solver.families.product.step_control import MARGIN
+from pinnkan.solver.level_family import LossMinimum
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.slab_family import Pass, Run
-from pinnkan.solver.stops import stops_of
-from pinnkan.solver.verify.verify import Verifier
+from pinnkan.solver.required_slab_ends import required_slab_ends
+from pinnkan.solver.slab_family import SlabHistory, TimePass
+from pinnkan.solver.slab_loop import SHORTENING, march_in_time
+from pinnkan.solver.slab_loop_state import MarchState
+from pinnkan.solver.verify.verifier import Verifier
 from pinnkan.verdict.records import Reason
 
 
 def family_of(model, share):
     """The slabs of a model on the front of its initial data, with knots that represent these to a share."""
     values = initial_values(model)
-    first = front_of(model.problem, values)
-    return FittedSlabs(model, first, knots_for(values, first, model.problem, DEGREES[:2], share), values, 1, "")
+    first = front_coordinates(model.problem, values)
+    return FittedSlabs(model, first, axes_for_data(values, first, model.problem, DEGREES[:2], share), values, 1, "")
 
 
 def before_the_first(model):
     zero = np.zeros(1)
-    run = Run((), (), (0.0,), zero, zero)
-    return Pass(model.problem, run, 1e-2, stops_of(model.problem), 0.0, Monitor(None, None))
+    run = SlabHistory((), (), (0.0,), zero, zero)
+    return TimePass(model.problem, run, 1e-2, required_slab_ends(model.problem), 0.0, Monitor(None, None))
 
 
 def after(at, slab):
     run = at.run
     pieces, errors, ends = (*run.slabs, slab.piece), (*run.errors, slab.error), (*run.ends, at.time + slab.length)
     squares, error_squares = run.squares + slab.squares, run.error_squares + slab.error_squares
-    return replace(at, run=Run(pieces, errors, ends, squares, error_squares))
+    return replace(at, run=SlabHistory(pieces, errors, ends, squares, error_squares))
 
 
 def test_a_slab_follows_the_front_and_corrects_itself():
@@ -57,7 +62,7 @@ def test_a_slab_follows_the_front_and_corrects_itself():
     assert 0.8 <= slab.size / true <= 10
     propagated = float(np.sqrt(slab.error_squares / slab.squares)[0])
     assert 0.8 * true <= propagated <= slab.size * (1.0 + 1e-12)  # nothing comes from slabs before
-    later = continued(slab.piece.coordinates, (*model.problem.box.ranges[:2], (0.1, 0.2)))
+    later = extrapolate_coordinates(slab.piece.coordinates, (*model.problem.box.ranges[:2], (0.1, 0.2)))
     assert later.angle % np.pi == pytest.approx(np.pi / 6 + np.pi / 20, abs=0.02)
 
 
@@ -86,25 +91,25 @@ def wide_front():
 
 @pytest.mark.slow
 def test_going_on_from_a_stored_state_gives_the_same_bits(monkeypatch):
-    monkeypatch.setattr(fitted_slabs, "FIRST_SLAB", 0.5)
+    monkeypatch.setattr(fitted_slabs, "FIRST_SLAB_SHARE", 0.5)
     family, states = wide_front(), []
     verify = Verifier(family.model)
-    whole = march(family, verify, Monitor(None, None, lambda state, _: states.append(state)))
+    whole = march_in_time(family, verify, Monitor(None, None, lambda state, _: states.append(state)))
     within = next(s for s in states if s.aim.best is not None)
     assert (len(within.run.slabs), len(states[-1].run.slabs)) == (0, 1)
     for state in (within, states[-1]):
-        again = march(family, verify, Monitor(None, None, resumed=stored(state)))
+        again = march_in_time(family, verify, Monitor(None, None, resumed=stored(state)))
         assert same_bits(again, whole)
         assert [replace(x, seconds=0.0) for x in again.levels] == [replace(x, seconds=0.0) for x in whole.levels]
     finer = replace(states[-1].aim, axes=(family.axes[0].halved(), family.axes[1]))
     moved = replace(states[-1], aim=finer, newton=None)
-    assert not same_bits(march(family, verify, Monitor(None, None, resumed=moved)), whole)
+    assert not same_bits(march_in_time(family, verify, Monitor(None, None, resumed=moved)), whole)
 
 
 def test_the_time_limit_ends_a_slab_between_two_steps_and_the_data_are_there_to_show():
     model = model_of(BURGERS)
     family, monitor = family_of(model, 1e-3), Monitor(1e-9, None)
-    out = march(family, Verifier(model), monitor)
+    out = march_in_time(family, Verifier(model), monitor)
     assert (out.reason, out.levels) == (Reason.MAX_TIME, ())
     assert isinstance(monitor.state, MarchState)
     assert len(monitor.state.newton.steps) == 1
@@ -138,7 +143,7 @@ class Pretended(FittedSlabs):
         return FittedSlab(piece, piece, length, (), one, one, one, local, None, size=sum(sizes))
 
     def measured(self, slab, at):
-        return Measured(None, (1, 1, 1), (5, 4, 4), 1, 1, 0.0, 0.0)
+        return LossMinimum(None, (1, 1, 1), (5, 4, 4), 1, 1, 0.0, 0.0)
 
     def following(self, aim, slab, at):
         self.seen[1].append((slab.length, slab.size))
@@ -155,7 +160,7 @@ def attempts(correction, late=lambda _: 0.0):
     silent = SimpleNamespace(passed=lambda *_: None, ahead=lambda *_: None, given=lambda stops: stops)
     verify = SimpleNamespace(between=lambda *_: None, feature_check=silent, bends=silent)
     with pytest.raises(TimeoutError):
-        march(family, verify, Monitor(None, None))
+        march_in_time(family, verify, Monitor(None, None))
     seen, (accepted,) = family.seen
     return seen, accepted
 
@@ -170,7 +175,7 @@ def test_a_slab_in_which_gauss_newton_fails_is_tried_again_shorter():
 
     seen, accepted = attempts(correction)
     assert len(seen) == 1
-    assert accepted[0] == pytest.approx(0.02 * 0.01 * SHORTER**2)
+    assert accepted[0] == pytest.approx(0.02 * 0.01 * SHORTENING**2)
 
 
 def test_knots_that_only_raise_the_correction_are_given_up_after_two_attempts():
@@ -178,7 +183,7 @@ def test_knots_that_only_raise_the_correction_are_given_up_after_two_attempts():
     sizes = [size for _, size, _ in seen]
     assert sizes[:3] == sorted(set(sizes[:3]))
     assert accepted[1] == sizes[0]
-    assert len(seen) == 1 + fitted_slabs.IN_VAIN + 1  # the best one is made again
+    assert len(seen) == 1 + fitted_slabs.MOST_STAGNANT_ATTEMPTS + 1  # the best one is made again
 
 
 def test_knots_that_lower_the_correction_are_put_in_until_it_is_allowed():
@@ -188,7 +193,7 @@ def test_knots_that_lower_the_correction_are_put_in_until_it_is_allowed():
 
 
 def test_without_the_rule_all_rejections_would_be_used_up(monkeypatch):
-    monkeypatch.setattr(fitted_slabs, "IN_VAIN", 99)
+    monkeypatch.setattr(fitted_slabs, "MOST_STAGNANT_ATTEMPTS", 99)
     seen, _ = attempts(lambda n: 1e-3 * n)
     assert len(seen) == 1 + fitted_slabs.MOST_REJECTIONS
 
@@ -196,7 +201,7 @@ def test_without_the_rule_all_rejections_would_be_used_up(monkeypatch):
 def test_attempts_that_are_too_long_are_none_in_vain():
     """The shorter they are, the more of a pulse in time they see, until it is resolved."""
     seen, accepted = attempts(lambda _: 1e-9, lambda length: 1e-6 / length if length > 1e-6 else 1e-9)
-    assert len(seen) > 1 + fitted_slabs.IN_VAIN
+    assert len(seen) > 1 + fitted_slabs.MOST_STAGNANT_ATTEMPTS
     assert accepted[0] <= 1e-6
     assert {intervals for *_, intervals in seen} == {AXES[0].intervals}
 
@@ -210,7 +215,7 @@ def test_coordinates_that_fit_no_better_are_not_taken(monkeypatch):
     model = model_of(text.replace("= eps*lap(u)", f"= eps*lap(u) + {source}"))
     family, losses = family_of(model, 3e-2), []
     for turns in (3, 1):
-        monkeypatch.setattr(fitted_slabs, "AGAIN", turns)
+        monkeypatch.setattr(fitted_slabs, "MOST_SOLVES", turns)
         slab = family.attempt(family.first(1e-2), 0.05, before_the_first(model))
         losses.append(slab.system.mean_square(slab.piece.terms[0][1]))
     assert losses[0] <= losses[1]
@@ -222,13 +227,13 @@ def test_of_coordinates_that_leave_more_the_smaller_correction_decides(monkeypat
     model, losses, seen = model_of(TURNING), iter((1.0, 2.0)), []
     family = family_of(model, 3e-2)
     monkeypatch.setattr(fitted_slabs.ImmersedSystem, "mean_square", lambda *_: next(losses))
-    monkeypatch.setattr(fitted_slabs, "LEFT", 0.0)  # the front is never straight enough
+    monkeypatch.setattr(fitted_slabs, "MOST_COURSE_OFFSET", 0.0)  # the front is never straight enough
 
     def corrected(system, found, length, at):
         seen.append(SimpleNamespace(system=system, size=sizes[len(seen)]))
         return seen[-1]
 
-    monkeypatch.setattr(fitted_slabs, "_corrected", corrected)
+    monkeypatch.setattr(fitted_slabs, "_correct_slab", corrected)
     slab = family.attempt(family.first(1e-2), 0.05, before_the_first(model))
     assert slab is seen[taken]
     assert seen[0].system.coordinates is not seen[1].system.coordinates

@@ -7,8 +7,8 @@ from askew_problems import SMOOTH, TURNING, error_of, model_of, steady_system, s
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import FittedPiece
 from pinnkan.kan.product import Space
-from pinnkan.solver.families.fitted.start import continued, front_of, initial_values
-from pinnkan.solver.families.fitted.system import PARTS, ImmersedSystem
+from pinnkan.solver.families.fitted.initial_front import extrapolate_coordinates, front_coordinates, initial_values
+from pinnkan.solver.families.fitted.system import PARTS_PER_INTERVAL, ImmersedSystem
 
 MIXED = """
 name: mixed
@@ -65,7 +65,7 @@ def test_a_function_is_fitted_exactly_where_the_space_holds_it():
 def test_rows_at_the_start_weigh_what_an_error_there_costs_whatever_the_knots_across():
     model = model_of(TURNING)
     domain = model.problem.domain.during(0.0, 0.1)
-    first = continued(front_of(model.problem, initial_values(model)), domain.box.ranges)
+    first = extrapolate_coordinates(front_coordinates(model.problem, initial_values(model)), domain.box.ranges)
     weights = []
     for n in (6, 24):
         axes = [
@@ -83,11 +83,13 @@ def test_residuals_are_checked_between_the_points_trained_on_in_space_and_in_tim
     model = model_of(TURNING)
     domain = model.problem.domain.during(0.0, 0.1)
     ranges = domain.box.ranges
-    first = continued(front_of(model.problem, initial_values(model)), ranges)
+    first = extrapolate_coordinates(front_coordinates(model.problem, initial_values(model)), ranges)
     axes = [Axis(np.linspace(*ends, k + 1), 4) for ends, k in zip(first.box(ranges), (6, 3, 2), strict=True)]
     trained = ImmersedSystem(model, Space(tuple(axes)), first, domain)
     checked = trained.checked()
-    for axis, parts, known, new in zip(axes, (PARTS, PARTS, 1), trained.grid.axes, checked.grid.axes, strict=True):
+    for axis, parts, known, new in zip(
+        axes, (PARTS_PER_INTERVAL, PARTS_PER_INTERVAL, 1), trained.grid.axes, checked.grid.axes, strict=True
+    ):
         assert len(new) == len(known) + parts * axis.intervals
         assert np.abs(new[:, None] - known).min() > 1e-3 * np.diff(axis.breaks).min()
     for (on_side, _), (new_on_side, _) in zip(trained.patches[2:], checked.patches[2:], strict=True):

@@ -7,7 +7,7 @@ from solved import on_levels
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.product import levels
-from pinnkan.solver.families.product.closing import AIM, between
+from pinnkan.solver.families.product.refinement_choice import UNIFORM_AIM, uniformly_refined_space
 
 WAVES = """
 name: waves
@@ -35,7 +35,7 @@ def counts(space):
 
 def test_knots_are_as_many_as_the_fall_of_the_residual_says():
     model = model_of(WAVES, tolerance=1e-6)
-    space = between(model, SPACE, 2.0**2 * AIM * 1e-6, 2.0**-8)  # 2^(2/8) times as many
+    space = uniformly_refined_space(model, SPACE, 2.0**2 * UNIFORM_AIM * 1e-6, 2.0**-8)  # 2^(2/8) times as many
     assert counts(space) == [int(np.ceil(n * 2**0.25)) for n in (4, 8, 4)]
     for old, new in zip(SPACE.axes, space.axes, strict=True):
         assert new.breaks[0] == old.breaks[0]
@@ -45,30 +45,30 @@ def test_knots_are_as_many_as_the_fall_of_the_residual_says():
 
 def test_where_much_is_missing_or_nothing_is_known_all_intervals_are_halved():
     model = model_of(WAVES, tolerance=1e-6)
-    assert between(model, SPACE, 1e-2, 2.0**-8) is None
-    assert between(model, SPACE, 2e-6, 1.0) is None
-    assert between(model, SPACE, np.inf, 2.0**-8) is None
+    assert uniformly_refined_space(model, SPACE, 1e-2, 2.0**-8) is None
+    assert uniformly_refined_space(model, SPACE, 2e-6, 1.0) is None
+    assert uniformly_refined_space(model, SPACE, np.inf, 2.0**-8) is None
 
 
 def test_in_the_plane_all_intervals_are_halved():
     plane = Space(SPACE.axes[:2])
-    assert between(model_of(WAVES, tolerance=1e-6), plane, 2.0**2 * AIM * 1e-6, 2.0**-8) is None
+    assert uniformly_refined_space(model_of(WAVES, tolerance=1e-6), plane, 2.0**2 * UNIFORM_AIM * 1e-6, 2.0**-8) is None
 
 
 def test_knots_with_places_of_their_own_stay_there():
     bent = model_of(WAVES.replace("= -lap(v)", "= abs(x - 0.3)").replace("exact:\n  u: v\n", ""), tolerance=1e-6)
-    assert between(bent, SPACE, 2e-6, 2.0**-8) is None
+    assert uniformly_refined_space(bent, SPACE, 2e-6, 2.0**-8) is None
     jointed = Space((Axis(np.linspace(0.0, 1.0, 5), 4, joints=(0.5,)), *SPACE.axes[1:]))
-    assert between(model_of(WAVES, tolerance=1e-6), jointed, 2e-6, 2.0**-8) is None
+    assert uniformly_refined_space(model_of(WAVES, tolerance=1e-6), jointed, 2e-6, 2.0**-8) is None
 
 
 def test_a_level_with_fewer_knots_is_solved_and_judged(monkeypatch):
     """Without it the last correction, which judges, is made on twice as many and more coefficients."""
-    monkeypatch.setattr(levels, "is_large", lambda *_: True)
-    monkeypatch.setattr("pinnkan.solver.families.product.judging.is_large", lambda *_: True)
+    monkeypatch.setattr(levels, "is_correction_expensive", lambda *_: True)
+    monkeypatch.setattr("pinnkan.solver.families.product.level_estimate.is_correction_expensive", lambda *_: True)
     model = model_of(WAVES, tolerance=5e-7)
     fewer = on_levels(model, 6, 2, 9)
-    monkeypatch.setattr(levels, "between", lambda *_: None)
+    monkeypatch.setattr(levels, "uniformly_refined_space", lambda *_: None)
     halved = on_levels(model, 6, 2, 9)
     assert fewer.reason == halved.reason == ""
     (small, _), (large, _) = fewer.error.pieces[0], halved.error.pieces[0]

@@ -14,7 +14,13 @@ from pinnkan.problem import corners
 from pinnkan.problem.corners import Corner
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.families.product import levels
-from pinnkan.solver.families.product.grading import MOST, Profile, graded, towards_corners, towards_sides
+from pinnkan.solver.families.product.grading import (
+    MOST_HALVINGS,
+    CorrectionProfile,
+    grade_towards_corners,
+    grade_towards_point,
+    grade_towards_sides,
+)
 
 EVEN = Axis(np.linspace(0.0, 1.0, 5), 6)
 SLOW = {"mass": [1.0, 1e-2, 1e-6, 1e-9], "left": [0.98, 0.7, 0.5, 0.5], "fall": [0.25, 0.1, 1e-3, 1e-6]}
@@ -23,30 +29,30 @@ SMOOTH = {"mass": [1e-9] * 4, "left": [0.5] * 4, "fall": [1e-6] * 4}
 
 def profile(mass, left, fall):
     mass, left = np.array(mass), np.array(left)
-    return Profile(mass, np.stack([left * mass, (1 - left) * mass], 1), np.array(fall))
+    return CorrectionProfile(mass, np.stack([left * mass, (1 - left) * mass], 1), np.array(fall))
 
 
 def test_intervals_whose_residual_rests_are_halved_towards_a_point_and_their_shadow_waits():
     upper = {key: values[::-1] for key, values in SLOW.items()} | {"left": [0.5, 0.5, 0.3, 0.02]}
-    x, y = graded((EVEN, EVEN), (profile(**SLOW), profile(**upper)), 1e-12)
-    assert x.intervals == y.intervals == EVEN.intervals + MOST
-    assert x.breaks[1] == 0.25 * 0.5**MOST
-    assert y.breaks[-2] == 1.0 - 0.25 * 0.5**MOST
+    x, y = grade_towards_point((EVEN, EVEN), (profile(**SLOW), profile(**upper)), 1e-12)
+    assert x.intervals == y.intervals == EVEN.intervals + MOST_HALVINGS
+    assert x.breaks[1] == 0.25 * 0.5**MOST_HALVINGS
+    assert y.breaks[-2] == 1.0 - 0.25 * 0.5**MOST_HALVINGS
 
 
 @pytest.mark.parametrize("change", [{"fall": [1e-5] * 4}, {"left": [0.5] * 4}, {"mass": [0.5, 1.0, 0.5, 0.1]}])
 def test_what_falls_has_no_side_or_is_no_peak_is_refined_as_ever(change):
-    assert graded((EVEN, EVEN), (profile(**SLOW), profile(**SLOW | change)), 1e-12) is None
+    assert grade_towards_point((EVEN, EVEN), (profile(**SLOW), profile(**SLOW | change)), 1e-12) is None
 
 
 def test_a_layer_along_a_coordinate_and_a_line_are_refined_as_ever():
-    assert graded((EVEN, EVEN), (profile(**SLOW), profile(**SMOOTH)), 1e-12) is None
-    assert graded((EVEN,), (profile(**SLOW),), 1e-12) is None
+    assert grade_towards_point((EVEN, EVEN), (profile(**SLOW), profile(**SMOOTH)), 1e-12) is None
+    assert grade_towards_point((EVEN,), (profile(**SLOW),), 1e-12) is None
 
 
 def test_few_halvings_where_few_are_enough():
     mild = profile(**SLOW | {"fall": [0.02, 0.01, 1e-3, 1e-6]})
-    x, _ = graded((EVEN, EVEN), (mild, mild), 1e-3)
+    x, _ = grade_towards_point((EVEN, EVEN), (mild, mild), 1e-3)
     assert x.intervals == EVEN.intervals + 2
 
 
@@ -60,7 +66,7 @@ def test_a_lid_that_contradicts_the_walls_is_solved_for_in_three_levels(monkeypa
     assert found.verdict.converged, found.verdict.sentence
     # neither before nor while it is solved
     monkeypatch.setattr(corners, "_contradict", lambda *_: False)
-    monkeypatch.setattr(levels, "graded", lambda *_: None)
+    monkeypatch.setattr(levels, "grade_towards_point", lambda *_: None)
     assert pinnkan.solve(model_of(CAVITY).problem).verdict.estimate > 3 * found.verdict.estimate
 
 
@@ -69,7 +75,7 @@ def test_knots_that_are_one_but_for_rounding_are_one():
     axes = (Axis(np.array([0.0, 0.1, 0.7, 1.0]), 3), Axis(np.array([0.0, 0.3, 1.0]), 3))
     corner = Corner((0.7, 0.0), True, frozenset({0}), True)
     once = [np.ones(3, dtype=bool), np.ones(2, dtype=bool)]
-    found = towards_corners(axes, [corner], [np.array([0.0, 1.0, 1.0]), np.array([1.0, 0.0])], once)
+    found = grade_towards_corners(axes, [corner], [np.array([0.0, 1.0, 1.0]), np.array([1.0, 0.0])], once)
     assert found is not None
     assert all(np.diff(a.breaks).min() > 1e-3 for a in found)
 
@@ -84,12 +90,12 @@ def test_knots_that_are_one_but_for_rounding_are_one():
     ],
 )
 def test_a_jump_at_a_side_is_met_by_as_many_halvings_as_its_order_asks_for(mass, excess, breaks):
-    found = towards_sides((EVEN, EVEN), [np.array(mass), np.full(4, 1e-9)], (excess, 0.1))
+    found = grade_towards_sides((EVEN, EVEN), [np.array(mass), np.full(4, 1e-9)], (excess, 0.1))
     assert (found is None) == (breaks is None)
     if found is not None:
         np.testing.assert_allclose(found[0].breaks, breaks)
         assert found[1] is EVEN
-    assert towards_sides((replace(EVEN, periodic=True),), [np.array(mass)], (excess,)) is None
+    assert grade_towards_sides((replace(EVEN, periodic=True),), [np.array(mass)], (excess,)) is None
 
 
 def test_a_plate_that_is_quenched_begins_on_few_knots():

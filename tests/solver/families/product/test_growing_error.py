@@ -8,7 +8,7 @@ from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.product import slabs
 from pinnkan.solver.verify.posedness import Posedness
-from pinnkan.solver.verify.verify import Verifier
+from pinnkan.solver.verify.verifier import Verifier
 
 #: Elliptic in time: the second wave grows by e^11.8, a part of it is not held by the first knots.
 HADAMARD = """
@@ -56,12 +56,12 @@ def test_an_error_that_grows_in_a_slab_is_not_lost(monkeypatch):
     problem = parse_problem(HADAMARD, "t.yaml")
     assert "without bound" in solve(problem).verdict.sentence  # its symbol tells, before any slab is accepted
     monkeypatch.setattr(Posedness, "objection", lambda *_: "")
-    monkeypatch.setattr(slabs, "folds", lambda *_: 0.0)  # of which no slab is short enough
+    monkeypatch.setattr(slabs, "growth_exponent", lambda *_: 0.0)  # of which no slab is short enough
     ours = solve(problem)
     error = ours.levels[-1].true_error
     assert not ours.verdict.converged or error <= 2e-4
     assert ours.verdict.estimate >= 0.8 * error
-    monkeypatch.setattr(slabs, "AMPLIFIED", np.inf)
+    monkeypatch.setattr(slabs, "MOST_AMPLIFICATION", np.inf)
     monkeypatch.setattr(Verifier, "_growing", lambda *_: None)
     blind = solve(problem)
     assert blind.verdict.estimate < problem.solver.tolerance

@@ -8,11 +8,11 @@ import pytest
 from pinnkan.problem.features.kinks import Kinks
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
-from pinnkan.solver.families.product import judging
+from pinnkan.solver.families.product import level_estimate
 from pinnkan.solver.families.product import start as module
-from pinnkan.solver.families.product.pace import Aim, slab_length
 from pinnkan.solver.families.product.slab_start import SlabStart
-from pinnkan.solver.families.product.start import with_breaks
+from pinnkan.solver.families.product.start import with_breakpoints
+from pinnkan.solver.families.product.step_control import Aim, slab_length
 
 STEP = """
 name: step
@@ -102,7 +102,7 @@ def test_without_the_knot_the_estimate_is_below_the_error(monkeypatch: pytest.Mo
     monkeypatch.setattr(module, "kinks", lambda expressions, coordinates, ranges: Kinks(((),), ()))
     estimate, true = step_error(0.2)
     assert true <= estimate  # more knots where the correction is tell
-    monkeypatch.setattr(judging, "RESOLVING", 2.0)
+    monkeypatch.setattr(level_estimate, "RESOLVED_RATIO", 2.0)
     estimate, true = step_error(0.2)
     assert true > 2.0 * estimate
 
@@ -127,11 +127,11 @@ def test_slabs_end_at_the_next_stop() -> None:
 
 def test_breaks_are_moved_to_places_or_added_there() -> None:
     breaks = np.array([0.0, 0.3, 0.7, 1.0])
-    np.testing.assert_array_equal(with_breaks(breaks, [0.32]), [0.0, 0.32, 0.7, 1.0])
-    np.testing.assert_array_equal(with_breaks(breaks, [0.5]), [0.0, 0.3, 0.5, 0.7, 1.0])
-    np.testing.assert_array_equal(with_breaks(breaks, [0.05]), [0.0, 0.05, 0.3, 0.7, 1.0])
-    np.testing.assert_array_equal(with_breaks(breaks, [0.3]), breaks)
-    assert len(with_breaks(breaks, [0.5, 0.5000001])) == 6
+    np.testing.assert_array_equal(with_breakpoints(breaks, [0.32]), [0.0, 0.32, 0.7, 1.0])
+    np.testing.assert_array_equal(with_breakpoints(breaks, [0.5]), [0.0, 0.3, 0.5, 0.7, 1.0])
+    np.testing.assert_array_equal(with_breakpoints(breaks, [0.05]), [0.0, 0.05, 0.3, 0.7, 1.0])
+    np.testing.assert_array_equal(with_breakpoints(breaks, [0.3]), breaks)
+    assert len(with_breakpoints(breaks, [0.5, 0.5000001])) == 6
 
 
 RING = """

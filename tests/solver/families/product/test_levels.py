@@ -8,13 +8,13 @@ from records import levels
 from small_models import model_of
 from solved import on_levels
 
-from pinnkan.solver.families.product import judging
+from pinnkan.solver.families.product import level_estimate
 from pinnkan.solver.families.product import levels as module
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
-from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature
+from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature
 from pinnkan.solver.verify.objection import Objection
-from pinnkan.solver.verify.verify import Verifier
+from pinnkan.solver.verify.verifier import Verifier
 
 LAYER = """
 name: layer
@@ -117,8 +117,10 @@ def test_a_feature_whose_knots_are_there_leads_to_ordinary_refinement(monkeypatc
 def test_what_rounding_left_in_a_correction_taken_for_the_solution_stays_in_the_estimate(monkeypatch):
     plain = run(WAVES.replace("- u**3", "").replace("- v**3", ""), 1e-9)
     assert plain.levels[-1].iterations == 0
-    estimate = judging.estimate_by_correction
-    monkeypatch.setattr(judging, "estimate_by_correction", lambda *a, **k: replace(estimate(*a, **k), rounding=1e-10))
+    estimate = level_estimate.estimate_by_correction
+    monkeypatch.setattr(
+        level_estimate, "estimate_by_correction", lambda *a, **k: replace(estimate(*a, **k), rounding=1e-10)
+    )
     rounded = run(WAVES.replace("- u**3", "").replace("- v**3", ""), 1e-9)
     more = [b.estimate - a.estimate for a, b in zip(plain.levels, rounded.levels, strict=True)]
     taken = [level.iterations == 0 for level in plain.levels]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver import march
+from pinnkan.solver import slab_loop
 from pinnkan.solver.driver import solve
 
 PULSE = """
@@ -34,7 +34,7 @@ def test_a_pulse_that_enters_a_box_at_rest_takes_slabs_as_long_as_it():
 
 
 def test_where_all_is_smaller_than_it_was_taken_for_the_next_pass_counts_from_what_it_is(monkeypatch):
-    monkeypatch.setattr(march, "LEAST", 1e5)
+    monkeypatch.setattr(slab_loop, "MIN_SIZE_SHARE", 1e5)
     result, error = solved()
     assert result.verdict.converged
     assert 0.8 * error <= result.verdict.estimate

@@ -11,10 +11,10 @@ from scipy.special import erf, erfc
 from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.solver import slab_family
 from pinnkan.solver.driver import solve
-from pinnkan.solver.families.product import first_slab, slab_correction, slabs
-from pinnkan.solver.families.product.first_slab import first_slab_start
-from pinnkan.solver.families.product.pace import FEW, MANY
+from pinnkan.solver.families.product import initial_data, slab_correction, slabs
+from pinnkan.solver.families.product.initial_data import first_slab_start
 from pinnkan.solver.families.product.slabs import ProductSlabs
+from pinnkan.solver.families.product.step_control import FEW_DEGREES, MANY_DEGREES
 from pinnkan.verdict.records import Reason
 
 STRING = """
@@ -124,11 +124,11 @@ def test_the_estimate_sees_kinks_that_run_through_the_slabs(slabs, monkeypatch):
 
 def test_a_smooth_solution_needs_no_more_degrees():
     taken = []
-    original = slabs.corrected
+    original = slabs.correct_slab
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slabs, "corrected", lambda *given: taken.append(given[-3]) or original(*given))
+        patch.setattr(slabs, "correct_slab", lambda *given: taken.append(given[-3]) or original(*given))
         solve(load_problem("heat1d"))
-    assert set(taken) == {FEW} != {MANY}
+    assert set(taken) == {FEW_DEGREES} != {MANY_DEGREES}
 
 
 @pytest.mark.slow
@@ -167,7 +167,7 @@ def test_a_step_that_diffuses_the_faster_the_higher_it_is_is_solved(monkeypatch)
     assert result.verdict.converged, result.verdict.sentence
     mass = result.quantities["mass"]
     assert np.all(np.abs(np.array(mass.values) - 0.7) <= 1.1 * np.array(mass.errors))
-    monkeypatch.setattr(slab_family, "NARROW", 1e-7**0.5)
+    monkeypatch.setattr(slab_family, "JUMP_WIDTH", 1e-7**0.5)
     assert solve(parse_problem(STEP, "t.yaml")).verdict.reason == Reason.DIVERGED
 
 
@@ -246,7 +246,7 @@ def test_the_integral_of_a_step_that_diffuses_stays_within_its_error():
 def test_jumps_begin_on_wide_knots_where_the_root_of_the_tolerance_is_enough(monkeypatch):
     model = model_of(parse_problem(SPREAD, "t.yaml"))
     wide = first_slab_start(model, (8, 8), 1, 1e-3).axes[0]
-    monkeypatch.setattr(first_slab, "NARROWER", np.inf)
+    monkeypatch.setattr(initial_data, "NARROWING", np.inf)
     tight = first_slab_start(model, (8, 8), 1, 1e-3).axes[0]
     assert np.diff(wide.breaks).min() > 1e2 * np.diff(tight.breaks).min()
 
@@ -262,7 +262,7 @@ def test_what_a_first_slab_leaves_is_in_the_errors_of_integrals(data, side, monk
     problem = parse_problem(text, "t.yaml")
     exact = robin_mass if data == "1" else lambda t: 0.26 + 0.0 * t
     assert worst_of_mass(problem, exact) <= 1.0
-    monkeypatch.setattr(slab_correction, "SLOWLY", np.inf)
+    monkeypatch.setattr(slab_correction, "SLOW_RATIO", np.inf)
     assert worst_of_mass(problem, exact) > 1.3
 
 

@@ -13,7 +13,7 @@ def test_the_true_error_is_added_up_a_few_points_after_the_other(monkeypatch):
     family = ProductLevels(model, 4, 3, 1)
     state = family.first()
     whole = true_errors(model.problem, family.samples(state))
-    monkeypatch.setattr(sampling, "SAMPLED", 100)
+    monkeypatch.setattr(sampling, "POINTS_AT_ONCE", 100)
     samples = family.samples(state)
     assert samples.weights.size < 200
     assert true_errors(model.problem, samples) == pytest.approx(whole, rel=1e-12)

@@ -14,7 +14,7 @@ from pinnkan.solver.families.product import slab_correction, slabs
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
-from pinnkan.solver.slab_family import FEW, MOST, Pass, Run
+from pinnkan.solver.slab_family import MAX_TOLERANCE_SHARE, MIN_SLABS, SlabHistory, TimePass
 
 FRONT = """
 name: front
@@ -32,10 +32,10 @@ exact: {u: v}
 def run(monkeypatch, many):
     """The outcome where spaces from so many coefficients on are large; attempts, and slabs with errors carried on."""
     attempts, carried = [], []
-    first, second = slab_correction.corrected, slab_correction.carried_on
-    monkeypatch.setattr(slab_correction, "APART", many)
-    monkeypatch.setattr(slabs, "corrected", lambda *given: attempts.append(0) or first(*given))
-    monkeypatch.setattr(slabs, "carried_on", lambda *given: carried.append(0) or second(*given))
+    first, second = slab_correction.correct_slab, slab_correction.propagate_error
+    monkeypatch.setattr(slab_correction, "SEPARATE_SIZE", many)
+    monkeypatch.setattr(slabs, "correct_slab", lambda *given: attempts.append(0) or first(*given))
+    monkeypatch.setattr(slabs, "propagate_error", lambda *given: carried.append(0) or second(*given))
     out = on_slabs(model_of(FRONT, tolerance=1e-4), 4, 4, 1, Monitor(None, None))
     return out, len(attempts), len(carried)
 
@@ -54,7 +54,9 @@ def test_in_the_plane_a_slab_that_is_held_short_may_have_a_larger_share():
     none = np.zeros(1)
     plane = FRONT.replace("x: [0, 1]", "x: [0, 1], y: [0, 1]")
     line, square = (
-        Pass(model_of(text).problem, Run((), (), (0.0,), none, none), 1e-3, (0.5,), 0.1, Monitor(None, None))
+        TimePass(
+            model_of(text).problem, SlabHistory((), (), (0.0,), none, none), 1e-3, (0.5,), 0.1, Monitor(None, None)
+        )
         for text in (FRONT, plane)
     )
     assert square.allowed(0.005) > 3.0 * line.allowed(0.005)
@@ -66,18 +68,26 @@ def test_in_the_plane_a_slab_may_make_more_where_errors_die_out():
     none, plane = np.zeros(1), FRONT.replace("x: [0, 1]", "x: [0, 1], y: [0, 1]")
 
     def allowed(text, kept, slabs=5):
-        run = Run((), (), (0.0,), none, none, roots=(1e-5,) * slabs, carried=(kept * 1e-5,) * slabs)
-        return Pass(model_of(text).problem, run, 1e-3, (0.5,), 0.1, Monitor(None, None)).allowed(0.005)
+        run = SlabHistory((), (), (0.0,), none, none, roots=(1e-5,) * slabs, carried=(kept * 1e-5,) * slabs)
+        return TimePass(model_of(text).problem, run, 1e-3, (0.5,), 0.1, Monitor(None, None)).allowed(0.005)
 
     assert allowed(plane, 0.9) == pytest.approx(0.19**0.5 / SAFETY * 1e-3)
-    assert MOST * 1e-3 == allowed(plane, 0.5) > allowed(plane, 0.9) > allowed(plane, 1.0) == allowed(plane, 2.0)
-    assert allowed(plane, 0.5, slabs=FEW) == allowed(plane, 1.0)
+    assert (
+        MAX_TOLERANCE_SHARE * 1e-3
+        == allowed(plane, 0.5)
+        > allowed(plane, 0.9)
+        > allowed(plane, 1.0)
+        == allowed(plane, 2.0)
+    )
+    assert allowed(plane, 0.5, slabs=MIN_SLABS) == allowed(plane, 1.0)
     assert allowed(FRONT, 0.5) == allowed(FRONT, 1.0)
 
 
 def test_where_the_equations_bend_within_the_error_a_pass_aims_less_far_and_is_not_believed(monkeypatch):
     found = []
-    monkeypatch.setattr(slabs, "bending", lambda *given: found.append(slab_correction.bending(*given)) or 0.6)
+    monkeypatch.setattr(
+        slabs, "curvature_share", lambda *given: found.append(slab_correction.curvature_share(*given)) or 0.6
+    )
     out = on_slabs(model_of(FRONT, tolerance=1e-4), 4, 4, 2, Monitor(None, None))
     assert out.reason == "max_levels"
     assert "bend too much" in out.detail
@@ -89,7 +99,7 @@ def test_where_the_equations_bend_within_the_error_a_pass_aims_less_far_and_is_n
 def test_what_curvature_makes_is_solved_for_where_it_may_add_up(monkeypatch, together, is_solved):
     calls, made = [], System.made_of
     monkeypatch.setattr(System, "made_of", lambda self, left: calls.append(0) or made(self, left))
-    monkeypatch.setattr(slab_correction, "MAY_ADD_UP", together)
+    monkeypatch.setattr(slab_correction, "CURVATURE_TOTAL", together)
     on_slabs(model_of(FRONT, tolerance=1e-4), 4, 4, 1, Monitor(None, None))
     assert bool(calls) == is_solved  # no slab makes as much as MAY_COUNT by itself
 
@@ -116,7 +126,7 @@ conditions: [{where: initial, equation: u = 0}]
 
 def test_without_the_other_the_estimate_is_another(monkeypatch):
     apart, _, _ = run(monkeypatch, 0)
-    monkeypatch.setattr(slab_correction, "_moved", lambda *given: slab_correction.fixed_by(
+    monkeypatch.setattr(slab_correction, "_with_initial_errors", lambda *given: slab_correction.with_fixed_values(
         given[0], given[2], given[1].halved_traces(), slab_correction.side_values(given[0], given[2]), given[3]
     ))  # fmt: skip
     alone, _, _ = run(monkeypatch, 0)
@@ -130,7 +140,7 @@ def test_what_decays_to_nothing_in_space_keeps_its_estimate(monkeypatch):
     found = pinnkan.solve(problem)
     assert found.verdict.converged
     assert found.true_error < found.verdict.estimate
-    monkeypatch.setattr(slab_correction, "CARRIED_IN_SPACE", 1e-3)
+    monkeypatch.setattr(slab_correction, "GLOBAL_ACCURACY_IN_SPACE", 1e-3)
     assert pinnkan.solve(problem).levels[-1].estimate > 3.0 * found.verdict.estimate
 
 

@@ -9,22 +9,30 @@ import pytest
 from pinnkan.errors import SolverError
 from pinnkan.problem.registry import load_problem
 from pinnkan.solver.families.product import slabs
-from pinnkan.solver.families.product.pace import FEW, GROW, MANY, SHRINK, Aim, change, next_degree
-from pinnkan.solver.families.product.slab_correction import COUNTS
+from pinnkan.solver.families.product.rate_spread import MOST_RATE_SPREAD
+from pinnkan.solver.families.product.slab_correction import NEGLIGIBLE_SHARE
 from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.families.product.slabs import (
-    AMPLIFIED,
-    FOUNDED,
-    LARGE,
-    MOST,
+    DOUBTFUL_RATIO,
+    DOUBTFUL_SHARE,
+    MOST_AMPLIFICATION,
     MOST_REJECTIONS,
-    SLOW,
+    RETESTED_RATIO,
+    UNDERESTIMATE_FACTOR,
     ProductSlabs,
 )
-from pinnkan.solver.families.product.unevenness import MOST_UNEVEN
+from pinnkan.solver.families.product.step_control import (
+    FEW_DEGREES,
+    GROW,
+    MANY_DEGREES,
+    SHRINK,
+    Aim,
+    length_factor,
+    next_degree,
+)
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.slab_family import Pass, Run
-from pinnkan.solver.verify.regrowth import MOST_FOLDS
+from pinnkan.solver.slab_family import SlabHistory, TimePass
+from pinnkan.solver.verify.slab_growth import MAX_GROWTH_EXPONENT
 
 HEAT = load_problem("heat1d")
 H = 0.01
@@ -47,8 +55,8 @@ def family(given=None, **settings):
 
 def at_time(time=0.5, slabs_so_far=0):
     squares = np.array([NORM**2 * time])
-    run = Run(("a slab",) * slabs_so_far, (), (0.0, time), squares, np.zeros(1))
-    return Pass(family().problem, run, 1.0, (2.0,), 0.1, Monitor(None, None))
+    run = SlabHistory(("a slab",) * slabs_so_far, (), (0.0, time), squares, np.zeros(1))
+    return TimePass(family().problem, run, 1.0, (2.0,), 0.1, Monitor(None, None))
 
 
 def slab(in_space=(0.1,), in_time=0.1, length=H, **more):
@@ -63,24 +71,24 @@ def slab(in_space=(0.1,), in_time=0.1, length=H, **more):
         "base": None,
     }
     share = SimpleNamespace(size=tuple(ALLOWED * x for x in (*in_space, in_time)), mass=(np.ones(4), np.ones(1)))
-    return SimpleNamespace(**({"more": FEW, "doubts": 0} | known | {"length": length, "share": share}))
+    return SimpleNamespace(**({"more": FEW_DEGREES, "doubts": 0} | known | {"length": length, "share": share}))
 
 
 @pytest.fixture(autouse=True)
 def allowed(monkeypatch):
-    monkeypatch.setattr(slabs, "allowed_in", lambda slab, at: ALLOWED)
+    monkeypatch.setattr(slabs, "allowed_correction", lambda slab, at: ALLOWED)
 
 
 @pytest.mark.parametrize(
     ("given", "more", "expected"),
     [
-        (None, {"size": LARGE, "hidden": 2 * NORM}, False),  # its correction lowers the residual
-        (None, {"size": 1.01 * LARGE, "fall": 1.01 * SLOW}, True),
-        (None, {"size": 0.99 * LARGE, "fall": 1.01 * SLOW}, False),
-        (None, {"size": 0.0, "fall": 1.01 * SLOW, "hidden": 1.01 * NORM * H**0.5}, True),
-        (None, {"size": 0.0, "fall": 1.01 * SLOW, "hidden": 0.99 * NORM * H**0.5}, False),
-        (None, {"size": 1.01, "fall": 1.01 * SLOW}, False),  # it is tried again in any case
-        (3, {"size": 1.01, "fall": 1.01 * SLOW}, True),
+        (None, {"size": DOUBTFUL_SHARE, "hidden": 2 * NORM}, False),  # its correction lowers the residual
+        (None, {"size": 1.01 * DOUBTFUL_SHARE, "fall": 1.01 * DOUBTFUL_RATIO}, True),
+        (None, {"size": 0.99 * DOUBTFUL_SHARE, "fall": 1.01 * DOUBTFUL_RATIO}, False),
+        (None, {"size": 0.0, "fall": 1.01 * DOUBTFUL_RATIO, "hidden": 1.01 * NORM * H**0.5}, True),
+        (None, {"size": 0.0, "fall": 1.01 * DOUBTFUL_RATIO, "hidden": 0.99 * NORM * H**0.5}, False),
+        (None, {"size": 1.01, "fall": 1.01 * DOUBTFUL_RATIO}, False),  # it is tried again in any case
+        (3, {"size": 1.01, "fall": 1.01 * DOUBTFUL_RATIO}, True),
     ],
 )
 def test_a_correction_that_leaves_much_is_doubted_where_it_may_matter(given, more, expected):
@@ -89,17 +97,23 @@ def test_a_correction_that_leaves_much_is_doubted_where_it_may_matter(given, mor
 
 @pytest.mark.parametrize(
     ("so_far", "doubts", "fall", "is_due"),
-    [(0, 0, SLOW, True), (3, 1, SLOW, False), (4, 2, SLOW, True), (6, 2, SLOW, False), (6, 2, 1.01 * MOST, True)],
+    [
+        (0, 0, DOUBTFUL_RATIO, True),
+        (3, 1, DOUBTFUL_RATIO, False),
+        (4, 2, DOUBTFUL_RATIO, True),
+        (6, 2, DOUBTFUL_RATIO, False),
+        (6, 2, 1.01 * RETESTED_RATIO, True),
+    ],
 )
-@pytest.mark.parametrize("times", [0.99 * FOUNDED, 1.01 * FOUNDED])
+@pytest.mark.parametrize("times", [0.99 * UNDERESTIMATE_FACTOR, 1.01 * UNDERESTIMATE_FACTOR])
 def test_doubts_that_are_not_founded_are_looked_into_ever_less(monkeypatch, so_far, doubts, fall, is_due, times):
     monkeypatch.setattr(ProductSlabs, "is_doubtful", lambda self, slab, at: True)
-    monkeypatch.setattr(ProductSlabs, "_closer", lambda *given: Replaceable(size=2.0 * times, more=MANY))
+    monkeypatch.setattr(ProductSlabs, "_closer", lambda *given: Replaceable(size=2.0 * times, more=MANY_DEGREES))
     monkeypatch.setattr(slabs, "replace", lambda slab, **new: slab.but(**new) if hasattr(slab, "but") else None)
-    aim, found = Aim(begun(), H, 8, doubts=doubts), Replaceable(size=2.0, more=FEW, fall=fall)
+    aim, found = Aim(begun(), H, 8, doubts=doubts), Replaceable(size=2.0, more=FEW_DEGREES, fall=fall)
     judged = family()._judged(aim, found, None, at_time(slabs_so_far=so_far))
-    founded = is_due and times > FOUNDED
-    assert (judged.more, judged.doubts) == (MANY if founded else FEW, doubts + (is_due and not founded))
+    founded = is_due and times > UNDERESTIMATE_FACTOR
+    assert (judged.more, judged.doubts) == (MANY_DEGREES if founded else FEW_DEGREES, doubts + (is_due and not founded))
 
 
 class Replaceable(SimpleNamespace):
@@ -131,11 +145,11 @@ def test_a_slab_may_stay_where_it_is_small_or_no_other_is_to_be_had(given, rejec
         (None, {}, True),
         (None, {"size": 1.01}, False),
         (None, {"size": 1.01, "is_rounded": True}, True),
-        (None, {"folds": 1.01 * MOST_FOLDS}, False),
-        (None, {"carried": (1.01 * COUNTS * NORM, 1.01 * AMPLIFIED)}, False),
-        (None, {"carried": (0.99 * COUNTS * NORM, 1.01 * AMPLIFIED)}, True),
-        (None, {"carried": (1.01 * COUNTS * NORM, 0.99 * AMPLIFIED)}, True),
-        (3, {"carried": (1.01 * COUNTS * NORM, 1.01 * AMPLIFIED)}, True),
+        (None, {"folds": 1.01 * MAX_GROWTH_EXPONENT}, False),
+        (None, {"carried": (1.01 * NEGLIGIBLE_SHARE * NORM, 1.01 * MOST_AMPLIFICATION)}, False),
+        (None, {"carried": (0.99 * NEGLIGIBLE_SHARE * NORM, 1.01 * MOST_AMPLIFICATION)}, True),
+        (None, {"carried": (1.01 * NEGLIGIBLE_SHARE * NORM, 0.99 * MOST_AMPLIFICATION)}, True),
+        (3, {"carried": (1.01 * NEGLIGIBLE_SHARE * NORM, 1.01 * MOST_AMPLIFICATION)}, True),
     ],
 )
 def test_a_slab_passes_where_it_is_small_and_what_it_carries_on_does_not_grow(given, more, expected):
@@ -143,7 +157,7 @@ def test_a_slab_passes_where_it_is_small_and_what_it_carries_on_does_not_grow(gi
 
 
 def again(monkeypatch, aim, solved, given=None, knots=8, time=0.5):
-    monkeypatch.setattr(slabs, "with_more_knots", lambda old, slab, allowed: (begun(knots), "a guess"))
+    monkeypatch.setattr(slabs, "insert_knots", lambda old, slab, allowed: (begun(knots), "a guess"))
     return family(given).again(aim, solved, at_time(time))
 
 
@@ -158,7 +172,7 @@ def again(monkeypatch, aim, solved, given=None, knots=8, time=0.5):
         (None, 8, (0.1,), 0.1, {}, None, True),
         (None, 4, (0.1,), 0.1, {}, SHRINK, True),  # no knots are wanted
         (None, 4, (0.9,), 1.0, {}, 0.8, True),
-        (None, 8, (0.1,), 0.1, {"folds": 2.0 * MOST_FOLDS}, 0.5, False),
+        (None, 8, (0.1,), 0.1, {"folds": 2.0 * MAX_GROWTH_EXPONENT}, 0.5, False),
         (None, 8, (0.1,), 0.1, {"carried": (np.inf, np.inf)}, 0.5, False),
         (None, 8, (), 0.1, {}, 0.8, False),
         (3, 4, (0.9,), 1.0, {}, None, True),
@@ -169,11 +183,11 @@ def test_a_slab_is_tried_again_shorter_or_with_knots_as_its_shares_say(
 ):
     aim = Aim(begun(), 2 * H, 8, late=(2 * H, 5.0), guess="old", more=3, doubts=5)
     tried = again(monkeypatch, aim, slab(in_space, in_time, **more), given, knots)
-    factor = 2.0 if held is None else min(change(H, in_time, 1.0, (2 * H, 2.5), 8), held)
+    factor = 2.0 if held is None else min(length_factor(H, in_time, 1.0, (2 * H, 2.5), 8), held)
     assert tried.length == pytest.approx(H * factor)
     assert tried.start.traces[0].size == (knots if refined else 4)
     assert tried.guess == ("a guess" if held is None else None)
-    assert (tried.rejections, tried.late, tried.more, tried.doubts) == (1, (H, ALLOWED * in_time), FEW, 0)
+    assert (tried.rejections, tried.late, tried.more, tried.doubts) == (1, (H, ALLOWED * in_time), FEW_DEGREES, 0)
 
 
 def test_a_slab_is_not_tried_again_for_ever_nor_where_nothing_would_be_another(monkeypatch):
@@ -203,29 +217,29 @@ def test_a_slab_is_tried_no_shorter_than_may_be_and_then_not_at_all(monkeypatch)
         ({"in_time": 0.5}, {"degree": 6}, 8, None),
         ({"in_time": 0.5}, {"given": 3}, 8, None),
         ({"in_time": 0.5, "is_rounded": True}, {}, 7, None),
-        ({"in_time": 1e-2, "uneven": MOST_UNEVEN}, {}, 7, 1.0),
-        ({"in_time": 1e-2, "uneven": MOST_UNEVEN / 2}, {}, 7, 2.0),
-        ({"in_time": 1e-2, "folds": 2 * MOST_FOLDS}, {}, 7, 0.5),
-        ({"in_time": 1e-2, "folds": 9 * MOST_FOLDS}, {}, 7, SHRINK),
+        ({"in_time": 1e-2, "uneven": MOST_RATE_SPREAD}, {}, 7, 1.0),
+        ({"in_time": 1e-2, "uneven": MOST_RATE_SPREAD / 2}, {}, 7, 2.0),
+        ({"in_time": 1e-2, "folds": 2 * MAX_GROWTH_EXPONENT}, {}, 7, 0.5),
+        ({"in_time": 1e-2, "folds": 9 * MAX_GROWTH_EXPONENT}, {}, 7, SHRINK),
         ({"in_time": 1e-2}, {}, 8, None),
     ],
 )
 def test_the_next_slab_is_as_long_as_the_last_one_allows(monkeypatch, more, settings, expected, held):
     space = SimpleNamespace(axes=(None, SimpleNamespace(breaks=np.array([0.5, 0.5 + H]))))
-    for name in ("end_trace", "taylor"):
+    for name in ("end_trace", "taylor_coefficients"):
         monkeypatch.setattr(slabs, name, lambda *given: np.zeros(4))
     seen = []
-    monkeypatch.setattr(slabs, "data_growth", lambda *given: 3.0)
-    monkeypatch.setattr(slabs, "driven_axes", lambda *given: None)
-    monkeypatch.setattr(slabs, "prepared", lambda begun, *given: seen.append((begun.time, given[2])) or begun)
+    monkeypatch.setattr(slabs, "unresolved_data_growth", lambda *given: 3.0)
+    monkeypatch.setattr(slabs, "axes_for_late_forcing", lambda *given: None)
+    monkeypatch.setattr(slabs, "adapt_knots", lambda begun, *given: seen.append((begun.time, given[2])) or begun)
     aim = Aim(begun(), H, 8, late=(2 * H, 5.0), rejections=3, failures=2, guess="old")
     solved = slab(**more, piece=(space, None))
-    solved.error, solved.doubts, solved.more = (space, None), 2, MANY
+    solved.error, solved.doubts, solved.more = (space, None), 2, MANY_DEGREES
     following = family(**settings).following(aim, solved, at_time())
     in_time = 0.0 if "is_rounded" in more else more["in_time"]
-    factor = change(H, in_time, 1.0, (2 * H, 2.5), 8)
+    factor = length_factor(H, in_time, 1.0, (2 * H, 2.5), 8)
     assert following.length == pytest.approx(H * min(factor, GROW if held is None else held))
     assert following.degree == expected == (8 if settings else next_degree(8, in_time, 1.0, held is not None))
     assert (following.rejections, following.failures, following.guess, following.late) == (0, 0, None, None)
-    assert (following.more, following.doubts) == (MANY, 2)
+    assert (following.more, following.doubts) == (MANY_DEGREES, 2)
     assert seen == [(0.5 + H, pytest.approx(3.0 * (1.5 - H) / 2.0))]

@@ -7,8 +7,8 @@ from small_models import model_of
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.product import slab
-from pinnkan.solver.families.product.first_slab import first_slab_start
-from pinnkan.solver.families.product.slab import first_guess, fixed_by, predicted, side_values
+from pinnkan.solver.families.product.initial_data import first_slab_start
+from pinnkan.solver.families.product.slab import first_guess, side_values, taylor_guess, with_fixed_values
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
 
@@ -36,7 +36,7 @@ def begun(reaction):
 
 def solved(model, start, near):
     space = Space((*start.axes, TIME), 1)
-    c, fixed = fixed_by(model, space, start.traces, side_values(model, space), near)
+    c, fixed = with_fixed_values(model, space, start.traces, side_values(model, space), near)
     return gauss_newton(System(model, space), c, fixed, 1e-4)
 
 
@@ -44,7 +44,7 @@ def test_fronts_that_form_within_a_slab_are_begun_near_its_solution(monkeypatch)
     """Two steps are left of those that the Taylor polynomial needs."""
     monkeypatch.setattr(slab, "MANY_COEFFICIENTS", 0)
     model, start = begun("3*(u - u**3)")
-    plain, near = predicted(start, TIME), first_guess(model, start, TIME)
+    plain, near = taylor_guess(start, TIME), first_guess(model, start, TIME)
     without, found = solved(model, start, plain), solved(model, start, near)
     solution = without.coefficients
     assert found.coefficients == pytest.approx(solution, abs=1e-4)
@@ -62,7 +62,7 @@ def test_what_is_known_at_the_start_stays_as_it_is(monkeypatch):
 def test_a_linear_problem_and_a_small_one_begin_with_the_taylor_polynomial(reaction, many, monkeypatch):
     monkeypatch.setattr(slab, "MANY_COEFFICIENTS", many)
     model, start = begun(reaction)
-    assert (first_guess(model, start, TIME) == predicted(start, TIME)).all()
+    assert (first_guess(model, start, TIME) == taylor_guess(start, TIME)).all()
 
 
 def test_on_two_intervals_there_are_no_fewer_knots(monkeypatch):
@@ -73,7 +73,7 @@ def test_on_two_intervals_there_are_no_fewer_knots(monkeypatch):
     model = model_of(FRONTS.format(reaction="3*(u - u**3)"))
     start = first_slab_start(model, (9, 6), 1, 1e-1)
     assert start.axes[0].intervals == 2
-    assert first_guess(model, start, TIME) == pytest.approx(predicted(start, TIME))
+    assert first_guess(model, start, TIME) == pytest.approx(taylor_guess(start, TIME))
     assert not asked
     first_guess(*begun("3*(u - u**3)"), TIME)
     assert asked

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from small_models import model_of
 
-from pinnkan.solver.families.product.pace import GROW
-from pinnkan.solver.families.product.slab_correction import NOISY
+from pinnkan.solver.families.product.slab_correction import NOISE_FACTOR
 from pinnkan.solver.families.product.slabs import ProductSlabs
+from pinnkan.solver.families.product.step_control import GROW
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.slab_family import Pass, Run
+from pinnkan.solver.slab_family import SlabHistory, TimePass
 
 #: On the many knots of which nothing but rounding is left of a correction.
 FOURTH = """
@@ -32,10 +32,10 @@ conditions:
 def test_a_correction_that_is_rounding_is_small_enough_on_any_knots(intervals, made):
     """Of a fourth derivative it is as the fourth power of the intervals; more of them would only add to it."""
     family, none = ProductSlabs(model_of(FOURTH, tolerance=1e-6), (8, 8), intervals, 1), np.zeros(1)
-    at = Pass(family.problem, Run((), (), (0.0,), none, none), 1e-15, (1.0,), 0.1, Monitor(None, None))
+    at = TimePass(family.problem, SlabHistory((), (), (0.0,), none, none), 1e-15, (1.0,), 0.1, Monitor(None, None))
     aim = replace(family.first(1e-6), degree=10)
     slab = family.attempt(aim, 0.01, at)
-    assert at.allowed(slab.length) < slab.size < NOISY * slab.noise
+    assert at.allowed(slab.length) < slab.size < NOISE_FACTOR * slab.noise
     assert family.passes(aim, slab, at)
     assert not family.passes(aim, replace(slab, noise=0.0), at)
     assert slab.size == pytest.approx(made, rel=0.5)
@@ -54,11 +54,11 @@ conditions: [{where: initial, equation: u = 0}, {where: initial, equation: "u_t 
 def test_what_a_stiff_equation_does_not_let_grow_is_no_rounding():
     """Without friction a force that is rounding would make what the square of a slab's length says, far more."""
     family, none = ProductSlabs(model_of(STIFF, tolerance=1e-6), (8, 8), 1, 1), np.zeros(1)
-    at = Pass(family.problem, Run((), (), (0.0,), none, none), 1e-13, (1000.0,), 0.1, Monitor(None, None))
+    at = TimePass(family.problem, SlabHistory((), (), (0.0,), none, none), 1e-13, (1000.0,), 0.1, Monitor(None, None))
     aim = family.first(1e-6)
     for length in (300.0, 30.0):
         slab = family.attempt(aim, length, at)
-        assert slab.size > NOISY * slab.noise
+        assert slab.size > NOISE_FACTOR * slab.noise
         assert not family.passes(aim, slab, at)
 
 
@@ -74,7 +74,7 @@ conditions: [{where: initial, equation: u = 1}]
 def test_a_residual_that_is_rounding_makes_no_slab_shorter(monkeypatch):
     monkeypatch.setattr("pinnkan.solver.slab_family.LEAST_ALLOWED", 0.0)
     family, none = ProductSlabs(model_of(DECAY, tolerance=1e-6), (8, 8), 1, 1), np.zeros(1)
-    at = Pass(family.problem, Run((), (), (0.0,), none, none), 1e-17, (1.0,), 0.1, Monitor(None, None))
+    at = TimePass(family.problem, SlabHistory((), (), (0.0,), none, none), 1e-17, (1.0,), 0.1, Monitor(None, None))
     aim = family.first(1e-6)
     slab = family.attempt(aim, 0.01, at)
     assert slab.least_loss == pytest.approx(slab.floor**2 / slab.length)  # nothing is hidden between points below that

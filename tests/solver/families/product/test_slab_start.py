@@ -6,17 +6,17 @@ import numpy as np
 
 from pinnkan.kan.axis import Axis
 from pinnkan.solver.families.product.slab_start import (
-    ALONE,
-    ROUNDED,
-    TOGETHER,
+    LEAST_ALLOWED,
+    LINE_THRESHOLDS,
+    SPACE_THRESHOLDS,
     SlabStart,
-    _kept,
-    coarsened,
-    prepared,
-    wanted,
+    _kept_breakpoints,
+    adapt_knots,
+    mark_slab_intervals,
+    merge_intervals,
 )
 
-INTERVALS, ALLOWED, READY = 16, 1e-3, ALONE.ready
+INTERVALS, ALLOWED, READY = 16, 1e-3, LINE_THRESHOLDS.ready
 NEAR = 5  # the interval that the correction lives in
 
 
@@ -39,7 +39,7 @@ def values(state, x):
 
 def test_a_correction_near_what_is_allowed_leaves_knots_for_the_next_slab():
     start = begun()
-    state = prepared(start, mass(2 * READY * ALLOWED), ALLOWED)
+    state = adapt_knots(start, mass(2 * READY * ALLOWED), ALLOWED)
     middle = start.axes[0].breaks[NEAR : NEAR + 2].mean()
     assert middle in state.axes[0].breaks
     assert state.axes[0].intervals < INTERVALS + 1  # merged where there was no correction
@@ -48,22 +48,22 @@ def test_a_correction_near_what_is_allowed_leaves_knots_for_the_next_slab():
 
 
 def test_a_small_correction_only_merges():
-    state = prepared(begun(), mass(0.5 * READY * ALLOWED), ALLOWED)
-    merged = coarsened(begun(), mass(0.5 * READY * ALLOWED), ALLOWED)
+    state = adapt_knots(begun(), mass(0.5 * READY * ALLOWED), ALLOWED)
+    merged = merge_intervals(begun(), mass(0.5 * READY * ALLOWED), ALLOWED)
     assert state.axes[0].intervals < INTERVALS
     np.testing.assert_array_equal(state.axes[0].breaks, merged.axes[0].breaks)
 
 
 def test_knots_are_wanted_where_the_correction_is():
-    assert np.flatnonzero(wanted(mass(ALLOWED), ALLOWED)[0]).tolist() == [NEAR]
-    assert not wanted(mass(0.01 * ALLOWED), ALLOWED)[0].any()
+    assert np.flatnonzero(mark_slab_intervals(mass(ALLOWED), ALLOWED)[0]).tolist() == [NEAR]
+    assert not mark_slab_intervals(mass(0.01 * ALLOWED), ALLOWED)[0].any()
 
 
 def test_no_knots_for_a_correction_that_is_everywhere_or_near_rounding():
     everywhere = [np.full(INTERVALS, (2 * READY * ALLOWED) ** 2 / INTERVALS)]
-    assert prepared(begun(), everywhere, ALLOWED).axes[0].intervals == INTERVALS
-    tiny = 0.5 * ROUNDED
-    assert prepared(begun(), mass(2 * READY * tiny), tiny).axes[0].intervals <= INTERVALS
+    assert adapt_knots(begun(), everywhere, ALLOWED).axes[0].intervals == INTERVALS
+    tiny = 0.5 * LEAST_ALLOWED
+    assert adapt_knots(begun(), mass(2 * READY * tiny), tiny).axes[0].intervals <= INTERVALS
 
 
 def test_two_halves_merge_however_near_to_rounding_they_are():
@@ -73,10 +73,10 @@ def test_two_halves_merge_however_near_to_rounding_they_are():
         axis = axis.inserted(np.arange(axis.intervals) == 1)  # the one to the right of 0.3
     width = np.diff(axis.breaks)
     assert 1e-9 < abs(width[1] / width[2] - 1.0) < 1e-5
-    kept = _kept(axis, np.zeros(axis.intervals), 1.0)
+    kept = _kept_breakpoints(axis, np.zeros(axis.intervals), 1.0)
     assert not kept[2]
     askew = replace(axis, breaks=np.where(np.arange(len(kept)) == 2, 0.3 + 0.9 * width[1], axis.breaks))
-    assert _kept(askew, np.zeros(axis.intervals), 1.0)[2]
+    assert _kept_breakpoints(askew, np.zeros(axis.intervals), 1.0)[2]
 
 
 def test_knots_graded_to_a_point_are_all_merged_again_in_as_many_slabs_as_there_are_widths():
@@ -87,7 +87,7 @@ def test_knots_graded_to_a_point_are_all_merged_again_in_as_many_slabs_as_there_
         near = np.abs(0.5 * (axis.breaks[1:] + axis.breaks[:-1]) - 0.3) < (2.3 + depth % 3) * np.diff(axis.breaks)
         axis = axis.inserted(near)
     for _ in range(21):
-        axis = replace(axis, breaks=axis.breaks[_kept(axis, np.zeros(axis.intervals), 1.0)])
+        axis = replace(axis, breaks=axis.breaks[_kept_breakpoints(axis, np.zeros(axis.intervals), 1.0)])
     assert np.array_equal(axis.breaks, first.breaks)
 
 
@@ -95,18 +95,18 @@ def test_in_the_plane_fewer_intervals_are_halved_and_more_merged():
     """Each is paid for in the other coordinate as well: Heat2d-LT had 150 intervals where 91 were enough."""
     share = [np.full(INTERVALS, (0.3 * ALLOWED) ** 2 / INTERVALS)]
     nothing = [np.zeros(INTERVALS)]
-    assert wanted(share, ALLOWED)[0].all()
-    assert not any(m.any() for m in wanted(share + nothing, ALLOWED))
+    assert mark_slab_intervals(share, ALLOWED)[0].all()
+    assert not any(m.any() for m in mark_slab_intervals(share + nothing, ALLOWED))
     little = 1e-2 * ALLOWED**2 / INTERVALS / 4.0**4  # of a merged interval, of degree 3
-    line = coarsened(begun(), [np.full(INTERVALS, little)], ALLOWED)
+    line = merge_intervals(begun(), [np.full(INTERVALS, little)], ALLOWED)
     axis, trace = line.axes[0], begun().traces[0]
     assert axis.intervals == INTERVALS
     axis = begun().axes[0]
     plane = SlabStart(0.0, (axis, axis), (trace[:, None] * trace[None],), (np.zeros((*[axis.halved().count] * 2, 1)),))
-    merged = coarsened(plane, [np.full(INTERVALS, little)] * 2, ALLOWED)
+    merged = merge_intervals(plane, [np.full(INTERVALS, little)] * 2, ALLOWED)
     assert all(a.intervals < INTERVALS for a in merged.axes)
 
 
 def test_a_solution_in_the_plane_is_more_sparing():
-    assert TOGETHER.need > ALONE.need
-    assert TOGETHER.margin > ALONE.margin
+    assert SPACE_THRESHOLDS.need > LINE_THRESHOLDS.need
+    assert SPACE_THRESHOLDS.margin > LINE_THRESHOLDS.margin

@@ -14,18 +14,18 @@ from solved import on_slabs
 import pinnkan
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.product import slabs
-from pinnkan.solver.families.product.slab import with_more_knots
-from pinnkan.solver.families.product.slab_correction import CARRIED, FEWER
+from pinnkan.solver.families.product.slab import insert_knots
+from pinnkan.solver.families.product.slab_correction import FEWER_GAUSS_POINTS, GLOBAL_ACCURACY
 from pinnkan.solver.families.product.slabs import (
     FIRST_SLAB,
     MOST_REJECTIONS,
-    STEP,
+    STEP_ACCURACY,
     ProductSlabs,
 )
-from pinnkan.solver.linear.band import EXACT
+from pinnkan.solver.linear.normal_equations import DEFAULT_ACCURACY
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.slab_family import Pass, Run
-from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature
+from pinnkan.solver.slab_family import SlabHistory, TimePass
+from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature
 
 PROBLEM = """
 name: test
@@ -162,22 +162,22 @@ def test_slabs_of_fixed_length_end_although_their_time_error_is_too_large():
 
 def test_a_correction_on_a_line_has_as_many_points_per_interval(monkeypatch):
     """One fewer in time made the effectivity of the wave equation fifty."""
-    seen, corrected = [], slabs.corrected
-    monkeypatch.setattr(slabs, "corrected", lambda *given: seen.append(corrected(*given)) or seen[-1])
+    seen, corrected = [], slabs.correct_slab
+    monkeypatch.setattr(slabs, "correct_slab", lambda *given: seen.append(corrected(*given)) or seen[-1])
     run(WAVE, 1e-6, degree=8)
     of_slab, richer = ([t.nodes.shape[1] for t in s.patches[0].tables] for s in (seen[0].system, seen[0].richer))
-    assert richer[0] == of_slab[0] - FEWER[1] == of_slab[0]
+    assert richer[0] == of_slab[0] - FEWER_GAUSS_POINTS[1] == of_slab[0]
     assert richer[1] > of_slab[1]
-    assert seen[0].richer.accuracy == CARRIED > seen[0].system.accuracy == STEP > EXACT
+    assert seen[0].richer.accuracy == GLOBAL_ACCURACY > seen[0].system.accuracy == STEP_ACCURACY > DEFAULT_ACCURACY
 
 
 def test_a_refined_slab_begins_from_the_corrected_one():
     """Nearer to the solution than the slab was: its correction added, not left out nor taken away."""
     family = ProductSlabs(model_of(FRONT, tolerance=1e-6), (4, 6), 4, 1)
     aim, none = replace(family.first(0.1), degree=6), np.zeros(1)
-    at = Pass(family.problem, Run((), (), (0.0,), none, none), 1e-6, (1.0,), 0.1, Monitor(None, None))
+    at = TimePass(family.problem, SlabHistory((), (), (0.0,), none, none), 1e-6, (1.0,), 0.1, Monitor(None, None))
     slab = family.attempt(aim, FIRST_SLAB, at)
-    begun, guess = with_more_knots(aim.start, slab, 1e-12)
+    begun, guess = insert_knots(aim.start, slab, 1e-12)
     finer = Space((*begun.axes, slab.piece[0].axes[-1]))
     x, t = np.linspace(0, 1, 101), np.linspace(0, FIRST_SLAB, 11)
     exact = np.tanh(20 * (x[:, None] - 0.2 - t / 2))
@@ -191,7 +191,7 @@ def test_a_refined_slab_begins_from_the_corrected_one():
 def test_a_feature_is_gathered_for_until_too_many_attempts_were_in_vain():
     family = ProductSlabs(model_of(FRONT, tolerance=1e-3), (4, 4), 4, 1)
     aim, none = family.first(0.1), np.zeros(1)
-    at = Pass(family.problem, Run((), (), (0.0,), none, none), 1e-3, (1.0,), 0.1, Monitor(None, None))
+    at = TimePass(family.problem, SlabHistory((), (), (0.0,), none, none), 1e-3, (1.0,), 0.1, Monitor(None, None))
     slab = family.attempt(aim, FIRST_SLAB, at)
     missed = HiddenFeature(np.array([0.31, 0.01]), np.array([0.01, 0.01]), 0.5)
     gathered = family.gathered(aim, slab, missed)

@@ -9,12 +9,12 @@ from small_models import compiled
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import load_problem, parse_problem
-from pinnkan.solver.families.product import judging
+from pinnkan.solver.families.product import enriched_correction
 from pinnkan.solver.families.product import levels as module
-from pinnkan.solver.families.product.judging import HalvedEstimate
+from pinnkan.solver.families.product.enriched_correction import HalvedEstimate
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.verify.objection import Spaces
+from pinnkan.solver.verify.objection import SpacePair
 
 INTERVALS, DEGREE = 16, 4
 
@@ -31,10 +31,10 @@ def refined(monkeypatch, name, *unmarked, losses=(1.0, 1.0), size=1.0):
     start = with_conditions(model, space, np.random.default_rng(0).standard_normal(space.shape))[0]
     error = with_conditions(model, fine, np.random.default_rng(1).standard_normal(fine.shape))[0]
     marks = iter([np.arange(INTERVALS) >= n for n in unmarked])
-    monkeypatch.setattr(module, "mark", lambda *_: next(marks))
-    spaces = Spaces(space, start, fine, None, losses)
+    monkeypatch.setattr(module, "mark_intervals", lambda *_: next(marks))
+    spaces = SpacePair(space, start, fine, None, losses)
     estimate = HalvedEstimate(size, None, 0.0, spaces, space=fine, correction=error, system=System(model, fine))
-    found, after, solved = module.refined(
+    found, after, solved = module.choose_refinement(
         model, module.ProductState(space, start, 1.0, system=System(model, space)), estimate
     )
     return found, after, solved, fine, space.prolong(start, fine) + error
@@ -56,7 +56,7 @@ def test_with_less_marked_only_those_are_halved_and_solved(monkeypatch, unmarked
 
 
 def test_without_the_rule_the_marked_ones_would_be_solved_once_more(monkeypatch):
-    monkeypatch.setattr(module, "WHOLE", 1.0)
+    monkeypatch.setattr(module, "NEARLY_ALL_HALVED", 1.0)
     found, _, solved, fine, _ = refined(monkeypatch, "poisson2d", 1, 0)
     assert found.size < fine.size
     assert not solved
@@ -72,7 +72,7 @@ def test_on_a_line_what_is_not_marked_is_not_halved(monkeypatch):
 @pytest.mark.parametrize(("least", "after", "taken"), [(0.0, 1e-8, True), (0.0, 1.1e-8, False), (1e12, 1e-8, False)])
 def test_what_will_do_and_is_large_is_taken_as_it_is_solved_whatever_is_marked(monkeypatch, least, after, taken):
     """A residual 1e4 times smaller makes the error 1e-4, the tolerance."""
-    monkeypatch.setattr(judging, "LARGE_WORK", least)
+    monkeypatch.setattr(enriched_correction, "EXPENSIVE_WORK", least)
     found, _, solved, fine, _ = refined(monkeypatch, "poisson2d", 8, 0, losses=(1.0, after))
     assert (solved, found.shape == fine.shape) == (taken, taken)
 

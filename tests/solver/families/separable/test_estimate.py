@@ -5,7 +5,7 @@ import pytest
 
 from pinnkan.kan.axis import Axis, nearest
 from pinnkan.kan.separable import Separable
-from pinnkan.solver.families.separable.estimate import _surplus, size
+from pinnkan.solver.families.separable.estimate import _surplus, root_mean_square
 
 
 def sums(seed=0):
@@ -37,7 +37,9 @@ def test_the_size_of_terms_that_cancel_is_measured_at_points():
     y[1] *= 1.0 + 1e-9
     points = np.random.default_rng(0).uniform((0, -1), (1, 2), (4000, 2))
     weights = np.full(4000, 1 / 4000)
-    assert size(Separable(tuple(axes), (x, y)), points, weights) == pytest.approx(1e-9 / np.sqrt(3), rel=0.05)
+    assert root_mean_square(Separable(tuple(axes), (x, y)), points, weights) == pytest.approx(
+        1e-9 / np.sqrt(3), rel=0.05
+    )
     one = Separable(tuple(axes), (x[:1], y[:1]))
-    assert size(one, points, weights) == pytest.approx(1 / np.sqrt(3), rel=1e-12)
-    assert size(Separable.zero(axes), points, weights) == 0.0
+    assert root_mean_square(one, points, weights) == pytest.approx(1 / np.sqrt(3), rel=1e-12)
+    assert root_mean_square(Separable.zero(axes), points, weights) == 0.0

@@ -5,9 +5,9 @@ import pytest
 import sympy
 from many_problems import model_of, stated
 
-from pinnkan.assembly.separable.products import Products
+from pinnkan.assembly.separable.separated_equation import SeparatedEquation
 from pinnkan.problem.expressions.separation import Separated
-from pinnkan.solver.families.separable.knots import predicted, rank
+from pinnkan.solver.families.separable.knots import largest_rank, predicted_size
 
 X, Y, Z = sympy.symbols("x y z")
 ONE = sympy.S.One
@@ -17,7 +17,7 @@ RULE = [(0.5 * (NODES + 1.0), 0.5 * WEIGHTS)] * 3
 
 def of(*products):
     sources = tuple(Separated(1.0, tuple(sympy.sympify(f) for f in factors)) for factors in products)
-    return Products((X, Y, Z), (), sources)
+    return SeparatedEquation((X, Y, Z), (), sources)
 
 
 @pytest.mark.parametrize(
@@ -30,12 +30,12 @@ def of(*products):
     ],
 )
 def test_the_rank_between_a_coordinate_and_all_others_is_found(products, terms):
-    assert rank(of(*products), RULE) == terms
+    assert largest_rank(of(*products), RULE) == terms
 
 
 def test_a_product_of_four_coordinates_is_predicted_to_need_one_term_of_the_first_knots():
     def of_source(source):
-        return predicted(model_of(stated("-lap(u) = -lap(v)", source)))
+        return predicted_size(model_of(stated("-lap(u) = -lap(v)", source)))
 
     one, two = (of_source(f"sin(pi*x1)*sin(pi*x2)*sin(pi*x3)*{last}") for last in ("sin(pi*x4)", "x4*(1 - x4)"))
     assert one == two  # the second has more terms in its source, none in its rank beside one coordinate

@@ -8,20 +8,20 @@ from errors_of import true_error
 from many_problems import UNIT, VARIANTS, model_of, stated, told
 from stored_state import Ending, same_bits, stored
 
-from pinnkan.assembly.separable.integrals import Integrals, gauss_rule
-from pinnkan.assembly.separable.points import PointRows, graded
-from pinnkan.assembly.separable.system import SeparableModel, linearised_at
+from pinnkan.assembly.separable.point_rows import PointRows, graded_points
+from pinnkan.assembly.separable.separated_rows import SeparatedRows, gauss_rule
+from pinnkan.assembly.separable.system import SeparableModel, linearise_at_points
 from pinnkan.kan.axis import Axis
 from pinnkan.solver.driver import solve
-from pinnkan.solver.families.separable.knots import predicted, resolved
+from pinnkan.solver.families.separable.knots import predicted_size, resolve_functions
 from pinnkan.solver.families.separable.levels import SeparableLevels
-from pinnkan.solver.families.separable.minimise import alternate, descend
+from pinnkan.solver.families.separable.minimise import alternating_least_squares, levenberg_marquardt
 from pinnkan.solver.families.separable.state import SeparableState
-from pinnkan.solver.levels import begun, solve_levels
+from pinnkan.solver.level_loop import initial_levels_state, solve_levels
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature
+from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature
 from pinnkan.solver.verify.objection import Objection
-from pinnkan.solver.verify.verify import Verifier
+from pinnkan.solver.verify.verifier import Verifier
 from pinnkan.verdict.records import Reason
 
 
@@ -48,7 +48,7 @@ def solved(problem, most=8):
     """The state and the outcome of a solve that converged; checks what every level promises."""
     family, states = levels(problem, most), []
     monitor = Monitor(None, None, lambda state, _: states.append(state))
-    outcome, _ = solve_levels(family, Verifier(family.model), monitor, begun(family))
+    outcome, _ = solve_levels(family, Verifier(family.model), monitor, initial_levels_state(family))
     for level in outcome.levels:
         assert level.estimate >= 0.8 * level.true_error, level
     assert outcome.reason == Reason.CONVERGED
@@ -148,8 +148,8 @@ def test_integrals_of_one_dimension_are_the_mean_over_the_box():
     rule = gauss_rule(system.axes)
     points = np.stack([g.ravel() for g in np.meshgrid(*(x for x, _ in rule), indexing="ij")], -1)
     weights = np.einsum("a,b,c,d->abcd", *(w for _, w in rule)).ravel()
-    residual, _, _ = linearised_at(model.placed[0].compiled, points, system.function(edges))
-    assert isinstance(system.rows[0], Integrals)
+    residual, _, _ = linearise_at_points(model.placed[0].compiled, points, system.function(edges))
+    assert isinstance(system.rows[0], SeparatedRows)
     assert system.rows[0].loss(edges) == pytest.approx(weights @ residual**2, rel=1e-9)
     more = (2.0 * edges[0], *edges[1:])
     assert system.rows[0].loss(more) != pytest.approx(weights @ residual**2, rel=0.1)
@@ -174,9 +174,9 @@ def test_the_joint_gradient_and_matrix_are_those_of_the_loss():
 
 def test_rows_at_points_are_the_integrals_that_they_sample():
     _, system, edges = system_of_three()
-    points, weights = graded(system.axes, 2**15, 0)
+    points, weights = graded_points(system.axes, 2**15, 0)
     model = SeparableModel(model_of(poisson("exp(x1)*cos(x2)*sin(x3)*x4 + x1*x2*x3 + cos(x4)")))
-    residual, slopes, _ = linearised_at(model.placed[0].compiled, points, None)
+    residual, slopes, _ = linearise_at_points(model.placed[0].compiled, points, None)
     orders = [j.order for j in model.placed[0].compiled.jets]
     root = np.sqrt(weights)
     rows = PointRows(system.waves, points, {o: root * slopes[:, k] for k, o in enumerate(orders)}, -root * residual)
@@ -195,15 +195,15 @@ def test_levenberg_marquardt_on_all_edges_goes_where_alternation_stalls():
     rng = np.random.default_rng(0)
     edges = tuple(rng.standard_normal((3, w.count)) / (1.0 + np.arange(w.count)) ** 2 for w in system.waves)
     trained = system.trained(3)
-    alone = alternate(system, edges, trained, 60)
-    first, last = (alternate(system, edges, trained, sweeps).loss for sweeps in (1, 61))
+    alone = alternating_least_squares(system, edges, trained, 60)
+    first, last = (alternating_least_squares(system, edges, trained, sweeps).loss for sweeps in (1, 61))
     assert last == alone.loss < 0.9 * first  # it has stalled, and no sooner
-    assert descend(system, alone.edges, trained, 60).loss < 1e-3 * alone.loss
+    assert levenberg_marquardt(system, alone.edges, trained, 60).loss < 1e-3 * alone.loss
 
 
 def test_points_follow_the_knots_and_their_weights_are_a_mean():
     axis = Axis(np.array([0.0, 0.48, 0.49, 0.5, 0.51, 0.52, 1.0]), 3)
-    points, weights = graded([axis, Axis(np.array([0.0, 1.0]), 3)], 4096, 0)
+    points, weights = graded_points([axis, Axis(np.array([0.0, 1.0]), 3)], 4096, 0)
     inside = (points[:, 0] > 0.48) & (points[:, 0] < 0.52)
     assert inside.mean() > 0.3  # 4 % of the range
     assert weights.sum() == pytest.approx(1.0, abs=1e-3)
@@ -221,17 +221,17 @@ def test_there_are_more_points_than_coefficients_of_all_terms():
 
 def test_first_knots_find_a_spike_in_a_source_that_coarse_points_miss():
     axis = Axis(np.linspace(0.0, 1.0, 4), 9)
-    spiky = resolved(axis, lambda x: np.exp(-(((x - 0.41237) / 1e-5) ** 2))[None])
+    spiky = resolve_functions(axis, lambda x: np.exp(-(((x - 0.41237) / 1e-5) ** 2))[None])
     assert np.diff(spiky.breaks).min() < 1e-4
-    assert resolved(axis, lambda x: np.sin(3 * x)[None]) is axis
+    assert resolve_functions(axis, lambda x: np.sin(3 * x)[None]) is axis
 
 
 def test_the_prediction_counts_terms_and_is_silent_where_the_family_is_no_choice():
-    one, three = predicted(model_of(poisson(sines(1, 1, 1, 1)))), predicted(model_of(poisson(THREE)))
+    one, three = predicted_size(model_of(poisson(sines(1, 1, 1, 1)))), predicted_size(model_of(poisson(THREE)))
     assert one == 48.0
     assert 2 * one <= three <= 6 * one
-    assert predicted(model_of(poisson("sin(pi*x1)*x2*x3", 3))) is None
-    assert predicted(model_of(CONDITIONS["entangled"])) is None
+    assert predicted_size(model_of(poisson("sin(pi*x1)*x2*x3", 3))) is None
+    assert predicted_size(model_of(CONDITIONS["entangled"])) is None
 
 
 @pytest.mark.slow
@@ -259,8 +259,8 @@ def test_the_time_limit_cuts_a_level_short():
     assert family.minimise(replace(family.first(), wanted=3), 0, Ending(1))[0].function.terms < 3
     system = family.rows.system(whole.function.axes, None, 3, 0)
     edges = tuple(1.1 * e for e in system.edges(whole.function))
-    assert descend(system, edges, system.trained(3), 5).steps
-    assert not descend(system, edges, system.trained(3), 5, lambda: True).steps
+    assert levenberg_marquardt(system, edges, system.trained(3), 5).steps
+    assert not levenberg_marquardt(system, edges, system.trained(3), 5, lambda: True).steps
 
 
 def test_a_feature_that_was_missed_gets_knots():

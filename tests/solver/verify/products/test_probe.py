@@ -17,7 +17,7 @@ from pinnkan.solver.verify.products.probe import probe
 def probed(model):
     axes = tuple(Axis(np.array(ends), 5) for ends in model.problem.box.ranges)
     space = Space(axes, len(model.problem.unknowns))
-    module._of_linear.cache_clear()
+    module._probe_linear.cache_clear()
     with threadpool_limits(limits=1, user_api="blas"):  # as in a solve
         return probe(model, ProductField(((space, np.zeros(space.shape)),)), np.inf)
 
@@ -77,9 +77,9 @@ def test_a_wave_of_which_coarser_products_see_nothing_is_found_where_the_type_ch
 
     tricomi = model_of(TRICOMI % brentq(both_ends, 1.0, 1.02, xtol=1e-15))
     known = 0.80  # on the knots of a solve
-    assert module._probed(tricomi, None, known).lost
-    monkeypatch.setattr(module, "WAVY", module.LOOKS[2])
-    assert module._probed(tricomi, None, known).sigma > 0.5
+    assert module._search(tricomi, None, known).lost
+    monkeypatch.setattr(module, "WAVE_SEARCH", module.SEARCHES[2])
+    assert module._search(tricomi, None, known).sigma > 0.5
 
 
 @pytest.mark.parametrize("model", [CAUCHY, OUTFLOW, TURN], ids=["cauchy", "outflow", "turning point"])
@@ -92,8 +92,8 @@ def test_a_function_that_no_knots_hold_is_found_to_fall(model):
 def test_on_coarse_knots_none_of_them_is_seen(monkeypatch):
     """A control: the values of the first knots are those of well-posed problems."""
     coarse = Fineness(3, 0, 5)
-    monkeypatch.setattr(module, "LOOKS", {1: (coarse, 0, 0), 2: (coarse, 3, 0)})
-    monkeypatch.setattr(module, "WAVY", (coarse, 3, 0))
+    monkeypatch.setattr(module, "SEARCHES", {1: (coarse, 0, 0), 2: (coarse, 3, 0)})
+    monkeypatch.setattr(module, "WAVE_SEARCH", (coarse, 3, 0))
     assert probed(RESONANT_WAVE).sigma > 2.0
     assert probed(OUTFLOW).sigma > 1.0
     assert probed(TURN).share > 1e-3
@@ -132,8 +132,8 @@ def test_cosines_of_one_unknown_go_with_sines_of_another():
 
 def test_linear_equations_in_the_plane_are_looked_at_once_whatever_the_field(monkeypatch):
     """Of others the field says what they are; so do, on a line, its knots."""
-    looks, own = [], module.lattice_of
-    monkeypatch.setattr(module, "lattice_of", lambda *given: (looks.append(given[1]), own(*given))[1])
+    looks, own = [], module.build_lattice
+    monkeypatch.setattr(module, "build_lattice", lambda *given: (looks.append(given[1]), own(*given))[1])
     for model, is_once in ((square("lap(u) = 0"), True), (square("lap(u) = u**3"), False), (OUTFLOW, False)):
         looks.clear()
         probed(model)

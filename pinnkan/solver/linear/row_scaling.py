@@ -1,0 +1,182 @@
+"""Preconditioning of operators that vary: rows divided by the size of the operator, coefficients scaled in turn.
+
+With u = v / k, the rows of div(k grad u) = f become those of the Laplacian of v, up to lower derivatives. An inverse of
+these, between two scalings of the coefficients, preconditions the original rows (Loli, Montardini, Sangalli, Tani
+2020). No k is needed: the size of an operator at a point is that of its weights on functions as fine as the knots.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
+from math import prod
+
+import numpy as np
+import torch
+
+from pinnkan.assembly.equation import broadcast_to_grid, scale_part
+from pinnkan.assembly.normal_matrix.diagonal import diagonal_by_cells
+from pinnkan.assembly.ordering import Ordering
+from pinnkan.assembly.patch import RecomputedRows, with_few_points
+from pinnkan.assembly.tensor_rows import TensorRows, interval_batches
+from pinnkan.kan.product import Space
+from pinnkan.problem.statement import Jet
+
+#: Number of layers of coefficients at a side with rows that get the same scale: those that the rows couple.
+SIDE_LAYERS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class ScaledInverse:
+    """An inverse of J^T J from ``inner``, one of rows divided by their size; ``scale``: (free coefficient, 1)."""
+
+    inner: Callable[[torch.Tensor], torch.Tensor]
+    scale: torch.Tensor
+
+    def __call__(self, right: torch.Tensor) -> torch.Tensor:
+        """Return the approximate inverse times ``right`` (free coefficient, rhs)."""
+        return self.scale * self.inner(self.scale * right)
+
+
+class OperatorSizes:
+    """The size of an operator at grid points, relative to that with its mean weights: about one.
+
+    Its square is the sum over jets of (weight * prod (degree / width)^order)^2. ``mean_squares`` (jet): mean squares of
+    the weights without those of the quadrature.
+    """
+
+    def __init__(self, rows: TensorRows) -> None:
+        self.rows = rows
+        self._weight = [broadcast_to_grid(t.weights, i, len(rows.tables)) for i, t in enumerate(rows.tables)]
+        self._finest = [[f.square() for f in self._size_of(j)] for j in rows.jets]
+        self.mean_squares = self._mean_squares()
+        finest = zip(self.mean_squares, self._finest, strict=True)
+        self._mean = reduce(torch.add, (m * reduce(torch.mul, f) for m, f in finest)).clamp_min(1e-300)
+
+    def of(self, weights: torch.Tensor, part: slice, coordinate: int = 0) -> torch.Tensor:
+        """The size in some intervals of ``coordinate``, from the ``weights`` there: (interval, point, ..)."""
+        total = torch.zeros_like(weights[..., 0])
+        for own, finest in zip(weights.unbind(-1), self._finest, strict=True):
+            square = own.square()
+            for f, w in zip(finest, self._weight, strict=True):
+                square *= torch.as_tensor(scale_part(f, part, coordinate)) / scale_part(w, part, coordinate)
+            total += square
+        return total.div_(scale_part(self._mean, part, coordinate)).sqrt_().clamp_min_(1e-6)
+
+    @cached_property
+    def whole(self) -> torch.Tensor:
+        """The size at all points."""
+        return self.of(self.rows.weights, slice(None))
+
+    def _mean_squares(self) -> torch.Tensor:
+        """The mean squares of the weights without those of the quadrature: (jet)."""
+        rows = with_few_points(self.rows)
+        total = rows.tables[0].values.new_zeros(len(rows.jets))
+        if isinstance(rows, RecomputedRows) and rows.numbers is not None:
+            return total + torch.tensor(rows.numbers).square().to(total)
+        for part, tables in interval_batches(rows.tables):
+            squares = rows.weights_in(part).movedim(-1, 0).square()
+            for table in reversed(tables):
+                squares = squares.flatten(-2) @ (1.0 / table.weights.reshape(-1))
+            total += squares
+        return total / rows.count
+
+    def range(self) -> tuple[float, float]:
+        """The smallest and the largest size."""
+        if isinstance(self.rows, RecomputedRows) and self.rows.numbers is not None:
+            cells = zip(self.rows.numbers, self._finest, strict=True)
+            square = sum(number**2 * reduce(torch.mul, f) for number, f in cells) / self._mean
+            assert isinstance(square, torch.Tensor)
+            return float(square.min().sqrt()), float(square.max().sqrt())
+        if not isinstance(self.rows, RecomputedRows):
+            low, high = self.whole.aminmax()
+            return float(low), float(high)
+        few = OperatorSizes(self.rows.on_few(None))
+        found = [few.of(few.rows.weights_in(part), part).aminmax() for part, _ in interval_batches(few.rows.tables)]
+        return min(float(low) for low, _ in found), max(float(high) for _, high in found)
+
+    def _size_of(self, jet: Jet) -> list[torch.Tensor]:
+        """The factor (degree / width)^order of a derivative, for each coordinate."""
+        out = []
+        for i, table in enumerate(self.rows.tables):
+            axis = self.rows.space.axes[i]
+            width = torch.as_tensor(axis.breaks).diff().to(table.nodes.device)
+            width = width if len(width) == len(table.nodes) else width.mean().reshape(1)
+            out.append(
+                broadcast_to_grid(((axis.degree / width) ** jet.order[i]).reshape(-1, 1), i, len(self.rows.tables))
+            )
+        return out
+
+
+def coarse_mean_square(rows: TensorRows, coarse: Space, unknown: int) -> float:
+    """The mean square of the rows for a function of one unknown that varies over an interval of ``coarse``.
+
+    It varies along the coordinates that are coarser than those of the rows; zero for rows on a side.
+    """
+    if any(t.nodes.numel() == 1 for t in rows.tables):
+        return 0.0
+    pairs = zip(rows.space.axes, coarse.axes, strict=True)
+    lengths = [0.0 if a is b else b.intervals / float(np.ptp(b.breaks)) for a, b in pairs]
+    waves = [prod(x**k for x, k in zip(lengths, j.order, strict=True)) for j in rows.jets]
+    squares = OperatorSizes(with_few_points(rows)).mean_squares.tolist()
+    found = [s * w**2 for s, w, j in zip(squares, waves, rows.jets, strict=True) if j.unknown == unknown and j.total]
+    return sum(found)
+
+
+class DividedRows(RecomputedRows):
+    """Rows that are computed on demand, divided by the sizes of their operator; without a residual."""
+
+    _sizes: OperatorSizes
+
+    def __init__(self, rows: RecomputedRows, sizes: OperatorSizes) -> None:
+        super().__init__(rows.patch, *rows.at)
+        vars(self).update(_sizes=sizes)
+
+    @property
+    def numbers(self) -> None:
+        """None: the weights vary from point to point."""
+        return None
+
+    def on_few(self, coordinate: int | None) -> "DividedRows":
+        """See :func:`pinnkan.assembly.patch.with_few_points`."""
+        few = RecomputedRows(self.patch.on_few(coordinate), *self.at)
+        return DividedRows(few, OperatorSizes(few))
+
+    def weights_in(self, part: slice, coordinate: int = 0) -> torch.Tensor:
+        """See :class:`pinnkan.assembly.tensor_rows.TensorRows`."""
+        weights = super().weights_in(part, coordinate)
+        size: torch.Tensor = self._sizes.of(weights, part, coordinate)
+        return (weights.movedim(-1, 0) / size).movedim(0, -1)
+
+
+def divide_by_size(sizes: OperatorSizes) -> TensorRows:
+    """Return the rows divided by the sizes of their operator."""
+    rows = sizes.rows
+    if isinstance(rows, RecomputedRows):
+        return DividedRows(rows, sizes)
+    return replace(rows, weights=(rows.weights.movedim(-1, 0) / sizes.whole).movedim(0, -1))
+
+
+def coefficient_scale(
+    rows: Sequence[TensorRows], divided_rows: Sequence[TensorRows], diagonal: torch.Tensor, ordering: Ordering
+) -> torch.Tensor:
+    """The root of the ratio of diagonals of J^T J, ``divided_rows`` over rows: (free coefficient, 1)."""
+    other = diagonal_by_cells(divided_rows)
+    scale = (other / torch.where(diagonal > 0.0, diagonal, other.clamp_min(1e-300))).sqrt()
+    for r in rows:
+        for i, table in enumerate(r.tables):
+            if table.nodes.numel() == 1:
+                extend_scale_to_side(scale, i, at_end=int(table.index.max()) == table.count - 1)
+    return scale.reshape(-1, 1)[ordering.free]
+
+
+def extend_scale_to_side(scale: torch.Tensor, index: int, at_end: bool) -> None:
+    """Set the scale of the SIDE_LAYERS outermost layers of a coordinate to that of the next layer inside, in place."""
+    layers = scale.movedim(index, 0)
+    layers = layers.flip(0) if at_end else layers
+    count = min(SIDE_LAYERS, len(layers) - 1)
+    kept = layers[count].clone()
+    moved = scale.movedim(index, 0)
+    if at_end:
+        moved[-count:] = kept
+    else:
+        moved[:count] = kept
