@@ -169,7 +169,7 @@ def measured(task: Task) -> Row:
         limit = min(problem.solver.max_time or LIMIT, LIMIT)
         solution = pinnkan.solve(replace(problem, solver=replace(problem.solver, max_time=limit)))
     except PinnkanError as failed:
-        reason, sentence = type(failed).__name__, str(failed)
+        reason, sentence = type(failed).__name__, str(failed).replace(str(ROOT), "")
     except Exception as failed:
         verdict, reason, sentence = "crash", type(failed).__name__, str(failed)
     finally:
