@@ -24,7 +24,7 @@ MAIN = """
 import sys
 from pinnkan.assembly import shared_rows
 from pinnkan.cli import main
-shared_rows.SHARED_FROM = 1000
+shared_rows.MIN_SHARED_WEIGHTS = 1000
 sys.exit(main())
 """
 CUBE = """
