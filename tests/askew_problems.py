@@ -104,4 +104,4 @@ def error_of(system, coefficients):
 
 def step_from(system, coefficients):
     """The coefficients after one Gauss-Newton step."""
-    return coefficients + system.steps(coefficients, [coefficients], system.fixed)[0]
+    return coefficients + system.gauss_newton_steps(coefficients, [coefficients], system.fixed)[0]

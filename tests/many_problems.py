@@ -58,7 +58,7 @@ def block_levels(problem, degree=None, most=20):
 def reached(family, count):
     """The outcome of the first ``count`` levels, fewer where the solve ends."""
     state, verify = initial_levels_state(family), Verifier(family.model)
-    return solve_levels(family, verify, Monitor(None, None), state, lambda s: len(s.own_levels) == count)[0]
+    return solve_levels(family, verify, Monitor(None, None), state, lambda s: len(s.family_levels) == count)[0]
 
 
 def told(problem):

@@ -11,7 +11,7 @@ from pinnkan.kan.product import Space
 from pinnkan.problem.registry import load_problem
 from pinnkan.solver.level_family import LossMinimum
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.slab_family import SolvedSlab
+from pinnkan.solver.slab_history import SolvedSlab
 from pinnkan.solver.slab_loop import march_in_time
 from pinnkan.solver.solver_state import Step
 from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature
@@ -59,14 +59,14 @@ class Recital:
         self.failure = failure or SolverError("no solution", Reason.NOT_FINITE)
         self.attempts, self.locals, self.size = [], [], 1.0
 
-    def first(self, local):
+    def initial_aim(self, local):
         self.locals.append(local)
         return Aim(self.start)
 
-    def initial(self, aim):
+    def initial_piece(self, aim):
         return piece(self.begins, self.begins + aim.length, 7.0), self.begins + aim.length
 
-    def length(self, aim, at):
+    def next_length(self, aim, at):
         return min(aim.length, at.end - at.time)
 
     def attempt(self, aim, length, at):
@@ -78,28 +78,28 @@ class Recital:
         errors = (self.error * at.local) ** 2 * squares
         return SolvedSlab(*slab, length, (Step(1.0, 1e-3, 0.0),), squares, errors, 0.0 * squares)
 
-    def shortened(self, aim, length):
+    def shorten(self, aim, length):
         return None if self.fixed else replace(aim, length=length)
 
-    def passes(self, aim, slab, at):
+    def is_accurate(self, aim, slab, at):
         return slab.length <= self.passing
 
-    def gathered(self, aim, slab, missed):
+    def add_knots_at(self, aim, slab, missed):
         return None if aim.knots else replace(aim, knots=True)
 
-    def again(self, aim, slab, at):
+    def plan_retry(self, aim, slab, at):
         return replace(aim, length=0.5 * slab.length) if self.patient else None
 
-    def following(self, aim, slab, at):
+    def plan_next(self, aim, slab, at):
         return Aim(self.start)
 
-    def measured(self, slab, at):
+    def evaluate_minimum(self, slab, at):
         return LossMinimum("u", (1, 1), (1, 1), 4, 9, slab.length, slab.length)
 
     def spaces(self, slab):
         return slab.piece
 
-    def in_words(self):
+    def network_description(self):
         return "a network"
 
 
@@ -123,26 +123,28 @@ class Looking:
 
     def __init__(self, times=0, falls=lambda number: False, has_open_start=False):
         self.times, self.falls, self.boxes, self.asked = times, falls, [], []
-        self.has_open_start = has_open_start
+        self.has_start_rows = has_open_start
 
-    def between(self, field, box, loss, spaces, error):
+    def check_slab(self, field, box, loss, spaces, error):
         self.boxes.append(box)
         if spaces is not None:
             self.asked.append(len(self.boxes) - 1)
             if self.falls(len(self.boxes) - 1):
-                return Objection(None, np.inf, Reason.RANK_DEFICIENT, "it falls on", is_lasting=True)
+                return Objection(None, np.inf, Reason.RANK_DEFICIENT, "it falls on", must_persist=True)
         return Objection(SPIKE) if len(self.boxes) <= self.times else None
 
-    def narrow_at(self, time):
+    def narrow_feature_at(self, time):
         return ""
 
     @property
-    def bends(self):
-        return SimpleNamespace(passed=lambda *_: None, ahead=lambda *_: None, given=lambda stops: stops)
+    def event_finder(self):
+        return SimpleNamespace(
+            first_event=lambda *_: None, predict_event=lambda *_: None, permanent_stops=lambda stops: stops
+        )
 
     @property
     def feature_check(self):
-        return SimpleNamespace(passed=lambda *_: None, is_met=lambda *_: False)
+        return SimpleNamespace(first_event=lambda *_: None, is_at_slab_end=lambda *_: False)
 
 
 def marched(family, looking=None, monitor=None):

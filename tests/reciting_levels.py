@@ -40,16 +40,16 @@ class Recital:
     richest: int = 99  # no level beyond it
     initial: str | None = "data"
     forgives: bool = False
-    ends_at_best: bool = True
+    returns_best_level: bool = True
     name: str = "network"
     problem: Problem = PROBLEM
     other: int | None = None  # the level at which it begins again
     fails_at: int | None = None  # what cannot be minimised
 
-    def first(self):
+    def initial_state(self):
         return At(0)
 
-    def shown(self, state):
+    def field_of(self, state):
         return self.initial
 
     def minimise(self, state, number, monitor):
@@ -57,9 +57,9 @@ class Recital:
             return state, ()
         if state.number == self.fails_at:
             raise SolverError("no step lowers the residual")
-        return replace(state, at_minimum=True), (monitor.iteration(number, 0, 1.0, 1.0, 0.0),)
+        return replace(state, at_minimum=True), (monitor.report_iteration(number, 0, 1.0, 1.0, 0.0),)
 
-    def measured(self, state):
+    def evaluate_minimum(self, state):
         assert state.at_minimum
         n = state.number
         change = self.changes[n] if n < len(self.changes) else {}
@@ -73,16 +73,16 @@ class Recital:
     def refine(self, state, estimate, against):
         return None if state.number == self.richest else At(state.number + 1)
 
-    def clears(self, measured, missed):
+    def is_feature_negligible(self, measured, missed):
         return self.forgives
 
-    def elsewhere(self, state, monitor):
+    def alternative_start(self, state, monitor):
         return None if self.other is None else At(self.other)
 
-    def in_vain(self, levels):
+    def stagnation_reason(self, levels):
         return "nothing moves" if len(levels) >= self.vain_after else ""
 
-    def in_words(self, state, outcome):
+    def network_description(self, state, outcome):
         return f"{self.name} {state.number}"
 
 
@@ -96,7 +96,7 @@ class Asked:
         self.fields.append(field)
         return self.answers.pop(0) if self.answers else None
 
-    def missed(self, *_):
+    def missed_feature(self, *_):
         return None
 
 

@@ -52,7 +52,7 @@ class Ending(Monitor):
         """Whether the steps are done."""
         return self.left <= 0
 
-    def iteration(self, *record: Any, **more: Any) -> Iteration:
+    def report_iteration(self, *record: Any, **more: Any) -> Iteration:
         """Counts it."""
         self.left -= 1
-        return super().iteration(*record, **more)
+        return super().report_iteration(*record, **more)

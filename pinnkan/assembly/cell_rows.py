@@ -41,7 +41,7 @@ class CellRows:
     residual: torch.Tensor
     index: torch.Tensor
 
-    def reach(self, ordering: Ordering) -> int:
+    def bandwidth(self, ordering: Ordering) -> int:
         position = ordering.position[self.index]
         lowest = position.masked_fill(position < 0, ordering.size).amin(1)
         return max(0, int((position.amax(1) - lowest).max()))
@@ -57,4 +57,4 @@ class CellRows:
         return out[ordering.free]
 
     def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
-        return torch.bmm(self.jacobian, ordering.spread(step)[self.index])
+        return torch.bmm(self.jacobian, ordering.extend_by_zeros(step)[self.index])

@@ -27,14 +27,14 @@ class OutOfTimeError(Exception):
 class Clock:
     """Elapsed seconds of a solve that began with ``spent`` seconds, and its ``limit``, None for none.
 
-    ``shows``: whether there is a result, so that no time beyond the limit is granted.
+    ``has_result``: whether there is a result, so that no time beyond the limit is granted.
     """
 
     def __init__(self, limit: float | None = None, spent: float = 0.0) -> None:
         self._start = time.perf_counter() - spent
         self.limit = float("inf") if limit is None else limit
-        self.shows = False
-        self._pace: dict[str, float] = {}
+        self.has_result = False
+        self._seconds_per_work: dict[str, float] = {}
 
     def elapsed(self) -> float:
         """Seconds since the solve began."""
@@ -51,25 +51,27 @@ class Clock:
     def check(self, seconds: float = 0.0) -> None:
         """Raise OutOfTimeError where so many further seconds would exceed the allowed time."""
         if self.elapsed() + seconds > (
-            self.limit if self.shows else FIRST_RESULT_FACTOR * self.limit + FIRST_RESULT_SECONDS
+            self.limit if self.has_result else FIRST_RESULT_FACTOR * self.limit + FIRST_RESULT_SECONDS
         ):
             raise OutOfTimeError
 
-    def factor(self, work: float) -> None:
+    def check_factor(self, work: float) -> None:
         """Raise OutOfTimeError where so many multiplications of a factorisation could not end in time."""
         if work > UNCHECKED_WORK and self.limit < float("inf"):
             self.check(work / multiplications_per_second())
 
     @contextmanager
-    def working(self, kind: str, work: float) -> Iterator[None]:
+    def time_work(self, kind: str, work: float) -> Iterator[None]:
         """Time a computation of some ``kind``. Raises OutOfTimeError if it is predicted to end too late.
 
         Predicted from the least seconds per unit of ``work`` so far of its kind; zero for the first one.
         """
-        self.check(self._pace.get(kind, 0.0) * work)
+        self.check(self._seconds_per_work.get(kind, 0.0) * work)
         began = time.perf_counter()
         yield
-        self._pace[kind] = min((time.perf_counter() - began) / work, self._pace.get(kind, float("inf")))
+        self._seconds_per_work[kind] = min(
+            (time.perf_counter() - began) / work, self._seconds_per_work.get(kind, float("inf"))
+        )
 
 
 @lru_cache(maxsize=1)

@@ -80,7 +80,7 @@ def corner_factors(
     """
     if model.corner_weights is None:
         return None
-    weights = model.corner_weights.at(points)
+    weights = model.corner_weights.point_weights(points)
     if not condition.is_linear:
         return weights
     scale = _scale(model, widths)

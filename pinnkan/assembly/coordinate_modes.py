@@ -25,12 +25,12 @@ QR_INTERVALS = 64
 class Modes:
     """Functions of one coordinate, orthonormal in L2: ``vectors`` (free coefficient, mode), and their ``inverse``.
 
-    ``mixed``: the off-diagonal share of the forms of lower derivatives in these modes, 0 for sines.
+    ``off_diagonal_share``: the off-diagonal share of the forms of lower derivatives in these modes, 0 for sines.
     """
 
     vectors: torch.Tensor
     inverse: torch.Tensor
-    mixed: float
+    off_diagonal_share: float
 
 
 def modes(rows: Sequence[TensorRows], unknown: int, coordinate: int, free: torch.Tensor) -> Modes:
@@ -120,14 +120,14 @@ def _profile(rows: TensorRows, unknown: int, coordinate: int) -> torch.Tensor:
     jets = [(k, j.order[coordinate]) for k, j in enumerate(rows.jets) if j.unknown == unknown]
     highest = [k for k, order in jets if order == max(order for _, order in jets)]
     others = [i for i in range(len(rows.tables)) if i != coordinate]
-    if isinstance(rows, RecomputedRows) and rows.numbers is not None:
+    if isinstance(rows, RecomputedRows) and rows.constant_slopes is not None:
         over = [n for i in others for n in (2 * i, 2 * i + 1)]
-        squares = rows.squares_summed(over).reshape(-1) * sum(rows.numbers[k] ** 2 for k in highest)
+        squares = rows.summed_quadrature(over).reshape(-1) * sum(rows.constant_slopes[k] ** 2 for k in highest)
         return squares * (len(squares) / rows.count)
     total = torch.zeros_like(rows.tables[coordinate].weights).reshape(-1)
     few = with_few_points(rows, coordinate)
     for part, (first, *_) in interval_batches(few.tables):
-        weights, points = few.weights_in(part), few.tables[0].nodes.shape[1]
+        weights, points = few.weights_part(part), few.tables[0].nodes.shape[1]
         here = slice(part.start * points, (part.start + len(first.index)) * points) if coordinate == 0 else slice(None)
         total[here] += sum(flatten_grid(weights[..., k]).square().sum(others) for k in highest)
     return total * (len(total) / rows.count)

@@ -49,7 +49,7 @@ class DerivativeSums:
             named = list(before)
         return [[(function, factor) for (function, _), factor in own] for own in named], stages[::-1]
 
-    def there(self, tables: Sequence[Table], functions: Mapping[FunctionKey, torch.Tensor]) -> list[torch.Tensor]:
+    def evaluate(self, tables: Sequence[Table], functions: Mapping[FunctionKey, torch.Tensor]) -> list[torch.Tensor]:
         """Evaluate each sum on the grid: coefficients (coefficient, .., rest) to (rest, interval, point, ..)."""
         begun, stages = self._plan
         found = [_added([(factor, functions[f]) for f, factor in own]) for own in begun]
@@ -60,7 +60,7 @@ class DerivativeSums:
             found = [x.reshape(shape).movedim((0, 1), (-2, -1)) for x in made]
         return found
 
-    def back(self, tables: Sequence[Table], images: Sequence[torch.Tensor]) -> dict[FunctionKey, torch.Tensor]:
+    def transpose(self, tables: Sequence[Table], images: Sequence[torch.Tensor]) -> dict[FunctionKey, torch.Tensor]:
         """The transpose: (rest, interval, point, ..) for each sum to (coefficient, .., rest) for each function."""
         begun, stages = self._plan
         left = list(images)

@@ -29,7 +29,7 @@ BELOW_SHIFT = 2
 class CompiledEquation:
     """F and its slopes dF/djet, evaluated on tensors.
 
-    ``jets``: the derivatives of unknowns in F, in the order of the columns; ``value``: the tape of F; ``slopes``:
+    ``jets``: the derivatives of unknowns in F, in the order of the columns; ``value_tape``: the tape of F; ``slopes``:
     symbolic dF/djet, ``slopes_tape``: their tape; ``constants``: each slope as a number, None if it varies;
     ``is_linear``: whether F is affine in all jets, but for signs and steps of them (``has_switch``).
     """
@@ -42,29 +42,29 @@ class CompiledEquation:
         self.is_linear = not any(w.free_symbols & set(self.symbols) for w in self.slopes)
         self.has_switch = any(a.free_symbols & set(self.symbols) for a in equation.residual.atoms(Signum, UnitStep))
         self._tape = Tape([equation.residual, *self.slopes], [*coordinates, *self.symbols])
-        self.value = self._tape.first()
+        self.value_tape = self._tape.first()
         self.constants = tuple(float(w) if w.is_number else None for w in self.slopes)
         self.slopes_tape = Tape(self.slopes, [*coordinates, *self.symbols])
         self._terms = Tape(sympy.Add.make_args(equation.residual), [*coordinates, *self.symbols])
 
     @cached_property
-    def numbers(self) -> tuple[float, ...] | None:
+    def constant_slopes(self) -> tuple[float, ...] | None:
         """The slopes, if all of them are constant; else None."""
         known = tuple(c for c in self.constants if c is not None)
         return known if len(known) == len(self.constants) else None
 
     @cached_property
-    def _is_undefined_somewhere(self) -> bool:
+    def _may_be_undefined(self) -> bool:
         """Whether a formula may be 0/0 at some values of the unknowns."""
         return may_be_undefined(self._tape, self._tape.inputs - len(self.jets))
 
-    def written(self) -> tuple[Any, ...]:
+    def to_data(self) -> tuple[Any, ...]:
         """The jets and instructions as plain data."""
         jets = [(j.unknown, j.order) for j in self.jets]
         return jets, self._tape.inputs, list(self._tape.instructions), self._tape.outputs, self.constants
 
     @classmethod
-    def read(
+    def from_data(
         cls,
         jets: Sequence[tuple[int, Sequence[int]]],
         inputs: int,
@@ -76,15 +76,15 @@ class CompiledEquation:
         equation = cls.__new__(cls)
         equation.jets = tuple(Jet(unknown, tuple(order)) for unknown, order in jets)
         equation._tape = Tape.written(inputs, code, outputs)
-        equation.value = equation._tape.first()
+        equation.value_tape = equation._tape.first()
         equation.constants = tuple(constants)
         return equation
 
     def linearise(self, points: torch.Tensor, jets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """F (..) and dF/djet (.., jet) at ``points`` (.., coordinate) and ``jets`` (.., jet)."""
-        return self.linearise_on(points.unbind(-1), jets)
+        return self.linearise_grid(points.unbind(-1), jets)
 
-    def linearise_on(
+    def linearise_grid(
         self, coordinates: Sequence[torch.Tensor], jets: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """As :meth:`linearise`, with each of the ``coordinates`` as an array that broadcasts to the points.
@@ -103,13 +103,13 @@ class CompiledEquation:
             f[part], weights[part] = self._linearised(own, jets[part])
         return f, weights
 
-    def value_on(self, coordinates: Sequence[torch.Tensor], jets: Sequence[torch.Tensor]) -> torch.Tensor:
+    def grid_value(self, coordinates: Sequence[torch.Tensor], jets: Sequence[torch.Tensor]) -> torch.Tensor:
         """F at points, with ``coordinates`` and each of the ``jets`` as arrays that broadcast to the points."""
         shape = np.broadcast_shapes(*(x.shape for x in (*coordinates, *jets)))
-        value = _filled(self.value([*coordinates, *jets], torch)[0], shape, coordinates[0])
-        return fill_limits(self.value, coordinates, jets, [value])[0] if self._is_undefined_somewhere else value
+        value = _filled(self.value_tape([*coordinates, *jets], torch)[0], shape, coordinates[0])
+        return fill_limits(self.value_tape, coordinates, jets, [value])[0] if self._may_be_undefined else value
 
-    def slopes_on(self, coordinates: Sequence[torch.Tensor]) -> list[Any]:
+    def grid_slopes(self, coordinates: Sequence[torch.Tensor]) -> list[Any]:
         """dF/djet for each jet of a linear equation: numbers, or arrays that broadcast to the points."""
         return self.slopes_tape([*coordinates, *([0.0] * len(self.jets))], torch)
 
@@ -118,12 +118,12 @@ class CompiledEquation:
         outputs = self._tape(values, torch)
         shape = jets.shape[:-1]
         full = [_filled(o, shape, jets) for o in outputs]
-        if self._is_undefined_somewhere:
+        if self._may_be_undefined:
             full = fill_limits(self._tape, coordinates, jets.unbind(-1), full)
         weights = stack_last(full[1:]) if len(full) > 1 else jets.new_zeros((*shape, 0))
         return full[0], weights
 
-    def terms_numpy(self, points: np.ndarray, jets: np.ndarray) -> np.ndarray:
+    def squared_terms_numpy(self, points: np.ndarray, jets: np.ndarray) -> np.ndarray:
         """The sum of the squared terms of F (..); infinite on overflow."""
         outputs = self._terms([*np.moveaxis(points, -1, 0), *np.moveaxis(jets, -1, 0)])
         with np.errstate(over="ignore"):

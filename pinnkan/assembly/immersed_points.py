@@ -88,8 +88,8 @@ class SplinePoints(Protocol):
     outer: Array  # (.., coordinate), in (x, y[, t])
     weights: Array  # (..)
     cells: np.ndarray  # (.. or 1, coordinate): interval of each coordinate
-    along: Array  # (any, (r[, t])): the distinct values of the points
-    owner: np.ndarray  # (..): number of a point's values in ``along``
+    line_points: Array  # (any, (r[, t])): the distinct values of the points
+    line_index: np.ndarray  # (..): number of a point's values in ``along``
 
     def derivatives(self, coefficients: Array, orders: Sequence[Order]) -> torch.Tensor:
         """Derivatives in (s, r[, t]) at the points: (.., unknown, order)."""
@@ -108,45 +108,45 @@ class GridPoints:
         self.space, self.tables = space, tuple(tables)
         self.axes = [t.nodes.reshape(-1).numpy() for t in tables]
         outer = coordinates.inverse_grid(self.axes).reshape(-1, len(self.axes))
-        self.index = np.flatnonzero(domain.contains(outer))
-        self.outer = outer[self.index]
-        self.along = np.stack([g.ravel() for g in np.meshgrid(*self.axes[1:], indexing="ij")], -1)
-        self.owner = self.index % len(self.along)
+        self.inside_index = np.flatnonzero(domain.contains(outer))
+        self.outer = outer[self.inside_index]
+        self.line_points = np.stack([g.ravel() for g in np.meshgrid(*self.axes[1:], indexing="ij")], -1)
+        self.line_index = self.inside_index % len(self.line_points)
         weight = reduce(np.multiply.outer, (t.weights.reshape(-1).numpy() for t in tables))
-        self.weights = weight.ravel()[self.index]
-        place = np.unravel_index(self.index, [len(x) for x in self.axes])
+        self.weights = weight.ravel()[self.inside_index]
+        place = np.unravel_index(self.inside_index, [len(x) for x in self.axes])
         self.cells = np.stack([i // t.nodes.shape[1] for i, t in zip(place, tables, strict=True)], -1)
 
     def derivatives(self, coefficients: Array, orders: Sequence[Order]) -> torch.Tensor:
         values = torch.from_numpy(np.ascontiguousarray(coefficients)).reshape(self.space.shape)
         found = evaluate(self.tables, values, orders)
-        where = torch.from_numpy(self.index)
+        where = torch.from_numpy(self.inside_index)
         return torch.stack([found[o].reshape(self.space.unknowns, -1)[:, where].T for o in orders], -1)
 
     def rows(self, orders: Sequence[Order], weights: Sequence[torch.Tensor], residual: torch.Tensor) -> TensorRows:
         jets = [(u, k) for u, w in enumerate(weights) for k in range(len(orders)) if bool((w[:, k] != 0.0).any())]
         jets = jets or [(0, 0)]
-        columns = self._spread(torch.stack([weights[u][:, k] for u, k in jets], -1))
+        columns = self._extend_to_grid(torch.stack([weights[u][:, k] for u, k in jets], -1))
         return TensorRows(
-            self.space, self.tables, tuple(Jet(u, orders[k]) for u, k in jets), columns, self._spread(residual)
+            self.space, self.tables, tuple(Jet(u, orders[k]) for u, k in jets), columns, self._extend_to_grid(residual)
         )
 
-    def _spread(self, values: torch.Tensor) -> torch.Tensor:
+    def _extend_to_grid(self, values: torch.Tensor) -> torch.Tensor:
         """Extend (point, any) by zero to all Gauss points: (interval, point, interval, .., any)."""
         shape = [n for t in self.tables for n in t.nodes.shape]
         out = values.new_zeros((int(np.prod(shape)), values.shape[1]))
-        return out.index_copy_(0, torch.from_numpy(self.index), values).reshape(*shape, -1)
+        return out.index_copy_(0, torch.from_numpy(self.inside_index), values).reshape(*shape, -1)
 
     def values(self, space: Space, coefficients: Array) -> Array:
         """The values of a function of any ``space`` over the same coordinates: (point, unknown)."""
         grid = space.evaluate_grid(coefficients, self.axes, (0,) * len(self.axes))
-        return grid.reshape(-1, space.unknowns)[self.index]
+        return grid.reshape(-1, space.unknowns)[self.inside_index]
 
     def integral(self, values: Array) -> Array:
         """The integrals of ``values`` (point, unknown) over the domain: (unknown)."""
         return self.weights @ values
 
-    def most(self, values: Array) -> Array:
+    def support_maxima(self, values: Array) -> Array:
         """The largest of ``values`` (point) in the support of each spline, zero where it holds no point: (function)."""
         out = np.zeros([t.nodes.shape[0] for t in self.tables])
         np.maximum.at(out, tuple(self.cells.T), values)
@@ -182,7 +182,7 @@ class CellGroups:
         self.weights = np.zeros(pick.shape)
         pick[group, place % size] = by_cell
         self.weights[group, place % size] = points.weights[by_cell]
-        self.outer, self.along, self.owner = points.outer[pick], points.inner[:, 1:], pick
+        self.outer, self.line_points, self.line_index = points.outer[pick], points.inner[:, 1:], pick
         lowest = np.stack(np.unravel_index(np.repeat(cells, groups), shape), -1)
         self.cells = lowest[:, None]
         self.tables = [t[:, torch.from_numpy(pick)] for t, _ in local]  # (order, group, point, function)
@@ -215,11 +215,11 @@ class CellGroups:
         blocks, index = [], []
         for unknown, w in enumerate(weights):
             terms = {order: w[..., k] for k, order in enumerate(orders) if bool((w[..., k] != 0.0).any())}
-            blocks.append(self.features(terms) if terms else w.new_zeros((*self.weights.shape, self.columns)))
+            blocks.append(self.weighted_splines(terms) if terms else w.new_zeros((*self.weights.shape, self.columns)))
             index.append(self.index * self.unknowns + unknown)
         return CellRows(torch.cat(blocks, -1), residual, torch.cat(index, -1))
 
-    def features(self, terms: dict[Order, torch.Tensor]) -> torch.Tensor:
+    def weighted_splines(self, terms: dict[Order, torch.Tensor]) -> torch.Tensor:
         """sum_beta w_beta D^beta of products of splines: (group, point, function)."""
         grouped = {order: w.unsqueeze(-1) for order, w in terms.items()}
         for t in reversed(self.tables):

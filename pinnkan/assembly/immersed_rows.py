@@ -26,8 +26,8 @@ class ImmersedPatch:
     ) -> None:
         self.equation, self.places, self.unknowns = equation, places, unknowns
         orders = sorted({jet.order for jet in equation.jets})
-        self.betas, transfer = coordinates.transfer(places.along, orders)
-        factors = {ab: torch.from_numpy(values[places.owner]) for ab, values in transfer.items()}
+        self.inner_orders, transfer = coordinates.transfer(places.line_points, orders)
+        factors = {ab: torch.from_numpy(values[places.line_index]) for ab, values in transfer.items()}
         # (jet, beta, T): D^alpha u of a jet is the sum of T D^beta u
         self.transfer = [
             (k, b, t) for k, j in enumerate(equation.jets) for (a, b), t in factors.items() if orders[a] == j.order
@@ -37,7 +37,7 @@ class ImmersedPatch:
 
     def jets(self, coefficients: Array) -> torch.Tensor:
         """The jets of the equation in (x, y[, t]) at the points: (.., jet)."""
-        inner = self.places.derivatives(coefficients, self.betas)
+        inner = self.places.derivatives(coefficients, self.inner_orders)
         out = inner.new_zeros((len(self.equation.jets), *self.root_weight.shape))
         for k, b, factor in self.transfer:
             out[k].addcmul_(inner[..., self.equation.jets[k].unknown, b], factor)
@@ -46,7 +46,7 @@ class ImmersedPatch:
     def _linearised(self, jets: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """F (..), and for each unknown the weights of its inner derivatives (.., order)."""
         f, w = self.equation.linearise(self.points, jets)
-        out = w.new_zeros((self.unknowns, len(self.betas), *f.shape))
+        out = w.new_zeros((self.unknowns, len(self.inner_orders), *f.shape))
         for k, b, factor in self.transfer:
             out[self.equation.jets[k].unknown, b].addcmul_(w[..., k], factor)
         return f, list(out.movedim(1, -1))
@@ -64,20 +64,20 @@ class ImmersedPatch:
         residual = self._weighted(f, offset)
         residual = residual.expand(*f.shape, rhs_count) if offset is None else residual[..., :rhs_count]
         weights = [w * self.root_weight.unsqueeze(-1) for w in weights]
-        return self.places.rows(self.betas, weights, residual.contiguous())
+        return self.places.rows(self.inner_orders, weights, residual.contiguous())
 
     def _weighted(self, f: torch.Tensor, offset: torch.Tensor | None) -> torch.Tensor:
         f = f.unsqueeze(-1)
         return (f if offset is None else f - offset) * self.root_weight.unsqueeze(-1)
 
-    def size(self, widths: Array, in_time: bool = False) -> torch.Tensor:
+    def operator_size(self, widths: Array, in_time: bool = False) -> torch.Tensor:
         """The size (..) of the operator at zero on functions that vary over ``widths`` (.., coordinate).
 
         ``in_time``: that of its time derivatives alone.
         """
         _, weights = self._linearised(self.root_weight.new_zeros((*self.root_weight.shape, len(self.equation.jets))))
-        scale = np.zeros((*widths.shape[:-1], len(self.betas)))
-        for k, beta in enumerate(self.betas):
+        scale = np.zeros((*widths.shape[:-1], len(self.inner_orders)))
+        for k, beta in enumerate(self.inner_orders):
             if not in_time or beta[-1] > 0:
                 scale[..., k] = 1.0
                 for i, order in enumerate(beta):
@@ -97,8 +97,8 @@ class GatheredRows:
     index: torch.Tensor
     residual: torch.Tensor
 
-    def reach(self, ordering: Ordering) -> int:
-        return CellRows(self.blocks[0][0], self.residual, self.index).reach(ordering)
+    def bandwidth(self, ordering: Ordering) -> int:
+        return CellRows(self.blocks[0][0], self.residual, self.index).bandwidth(ordering)
 
     def gram(self, ordering: Ordering) -> Iterator[Entries]:
         columns = self.index.shape[1]
@@ -115,7 +115,7 @@ class GatheredRows:
         return out.index_add_(0, self.index.reshape(-1), local.flatten(0, 1))[ordering.free]
 
     def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
-        local = ordering.spread(step)[self.index]
+        local = ordering.extend_by_zeros(step)[self.index]
         return torch.cat([torch.bmm(block, local[owner]).flatten(0, 1) for block, owner in self.blocks])
 
     def _split(self, residual: torch.Tensor) -> list[torch.Tensor]:

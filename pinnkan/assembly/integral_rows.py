@@ -25,21 +25,21 @@ from pinnkan.kan.table import Table
 
 @dataclass(frozen=True, eq=False)
 class IntegralRows:
-    """Rows at all points of ``grid``, with quadrature weights, to be summed over the array indices ``summed``."""
+    """Rows at all points of ``grid``, with quadrature weights, to be summed over array ``summed_indices``."""
 
     grid: TensorRows
-    summed: tuple[int, ...]
+    summed_indices: tuple[int, ...]
 
     @property
     def residual(self) -> torch.Tensor:
         """The residual of the integrals: the grid with summed indices of length one, and rhs last."""
-        return self.grid.residual.sum(self.summed, keepdim=True)
+        return self.grid.residual.sum(self.summed_indices, keepdim=True)
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
         return self.grid.transpose(ordering, residual.expand(*self.grid.residual.shape[:-1], residual.shape[-1]))
 
     def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
-        return self.grid.apply(ordering, step).sum(self.summed, keepdim=True)
+        return self.grid.apply(ordering, step).sum(self.summed_indices, keepdim=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,22 +68,25 @@ def integral_form(rows: Rows | IntegralRows) -> Rows | IntegralRows:
 
 
 class PointValuePatch(Patch):
-    """A condition at a point; ``whole``: the same condition as an integral."""
+    """A condition at a point; ``integral_patch``: the same condition as an integral."""
 
     def __init__(
         self, equation: CompiledEquation, space: Space, tables: Sequence[Table], integral_patch: "IntegralPatch"
     ) -> None:
         super().__init__(equation, space, tables)
-        self.whole = integral_patch
+        self.integral_patch = integral_patch
 
     def rows(self, coefficients: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]) -> PointValueRows:
         at = super().tensor_rows(self.jets(coefficients), prescribed_steps)
-        integral = self.whole.rows(coefficients, prescribed_steps).integral
+        integral = self.integral_patch.rows(coefficients, prescribed_steps).integral
         return PointValueRows(at.space, at.tables, at.jets, at.weights, at.residual, integral)
 
 
 class IntegralPatch(Patch):
-    """The integrand of a condition on all cells, to be summed over space; ``middle``: tables of the midpoint there."""
+    """The integrand of a condition on all cells, to be summed over space.
+
+    ``middle_tables``: tables of the midpoint there.
+    """
 
     def __init__(
         self, equation: CompiledEquation, space: Space, tables: Sequence[Table], middle_tables: Sequence[Table]
@@ -91,10 +94,10 @@ class IntegralPatch(Patch):
         over = [i for i, (t, m) in enumerate(zip(tables, middle_tables, strict=True)) if t is not m]
         measure = float(np.prod([float(tables[i].weights.sum()) for i in over]))
         super().__init__(equation, space, tables, measure**-0.5)
-        self.middle = tuple(middle_tables)
-        self.summed = tuple(2 * i + k for i in over for k in (0, 1))
+        self.middle_tables = tuple(middle_tables)
+        self.summed_indices = tuple(2 * i + k for i in over for k in (0, 1))
         for i in over:
-            self.roots[i] = self.roots[i].square()
+            self.quadrature_roots[i] = self.quadrature_roots[i].square()
         self.count = int(np.prod([t.nodes.numel() for t, m in zip(tables, middle_tables, strict=True) if t is m]))
 
     def loss(self, coefficients: torch.Tensor) -> float:
@@ -102,15 +105,15 @@ class IntegralPatch(Patch):
 
     def residual(self, coefficients: torch.Tensor) -> torch.Tensor:
         """The residual of the mean at every time, times the root of the quadrature weight in time."""
-        return super().residual(coefficients).sum(self.summed)
+        return super().residual(coefficients).sum(self.summed_indices)
 
     def rows(self, coefficients: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]) -> SurrogateRows:
-        return self.rows_at(self.jets(coefficients), prescribed_steps)
+        return self.rows_from_jets(self.jets(coefficients), prescribed_steps)
 
-    def rows_at(self, jets: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]) -> SurrogateRows:
-        whole = IntegralRows(self.tensor_rows(jets, prescribed_steps), self.summed)
-        weights = whole.grid.weights.sum(self.summed, keepdim=True)
-        return SurrogateRows(self.space, self.middle, whole.grid.jets, weights, whole.residual, whole)
+    def rows_from_jets(self, jets: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]) -> SurrogateRows:
+        whole = IntegralRows(self.tensor_rows(jets, prescribed_steps), self.summed_indices)
+        weights = whole.grid.weights.sum(self.summed_indices, keepdim=True)
+        return SurrogateRows(self.space, self.middle_tables, whole.grid.jets, weights, whole.residual, whole)
 
 
 def enforce_integrals(

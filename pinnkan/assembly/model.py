@@ -49,12 +49,12 @@ class Model:
     clock: Clock = field(default_factory=Clock)
 
     @property
-    def parts(self) -> dict[str, Any]:
+    def field_values(self) -> dict[str, Any]:
         """The fields by name, for building a model that differs in its weights alone."""
         return {f.name: getattr(self, f.name) for f in fields(Model)}
 
     @property
-    def may_have_others(self) -> bool:
+    def may_have_other_solutions(self) -> bool:
         """Whether there may be further solutions: the problem is nonlinear or has a switch."""
         return not self.is_linear or any(e.has_switch for e in self.equations)
 
@@ -69,7 +69,7 @@ class Model:
         return value_ranges(self.problem)
 
     @cached_property
-    def counted(self) -> tuple[float, ...]:
+    def norm_weights(self) -> tuple[float, ...]:
         """The weight of each unknown in norms of functions: one, or :data:`NO_RATE_WEIGHT`.
 
         The latter where an unknown has no finite norm, or no derivative in time although others have, as a pressure.
@@ -81,7 +81,7 @@ class Model:
         return tuple(NO_RATE_WEIGHT if i in little else 1.0 for i in range(len(self.problem.unknowns)))
 
     @cached_property
-    def after_start(self) -> "Model":
+    def later_slab_model(self) -> "Model":
         """The model of a slab that starts where an earlier one ends: the whole state is prescribed at its start.
 
         Values and rates replace the rows of conditions there, such as a + b = 1 or those of ``enforce: penalty``.
@@ -105,31 +105,32 @@ class Model:
         return corner_weights(self.problem)
 
     @cached_property
-    def bent_weights(self) -> CornerWeights | None:
+    def incompatible_corner_weights(self) -> CornerWeights | None:
         """Weights near incompatible corners; None: no such corner."""
         return incompatible_corner_weights(self.problem)
 
     @cached_property
-    def surpluses(self) -> tuple[int, ...]:
+    def offset_deficits(self) -> tuple[int, ...]:
         """The deficit of each equation's offset (:func:`pinnkan.assembly.row_weights.offset_deficits`)."""
         return offset_deficits(self.problem)
 
     @cached_property
-    def closures(self) -> tuple[bool, ...]:
+    def algebraic_equations(self) -> tuple[bool, ...]:
         """Whether each equation is algebraic (:func:`pinnkan.assembly.row_weights.algebraic_equations`)."""
         return algebraic_equations(self.problem)
 
     def weights(self, space: Space, tables: Sequence[Table]) -> list[float | torch.Tensor]:
         """The weight of the rows of each equation: a number, or (interval, 1 or point, interval, ..)."""
-        closing = algebraic_weight(self.problem, space) if any(self.closures) else 1.0
+        closing = algebraic_weight(self.problem, space) if any(self.algebraic_equations) else 1.0
         scales: list[float | torch.Tensor] = [
-            f * (closing if c else 1.0) for f, c in zip(deficit_weights(self.surpluses), self.closures, strict=True)
+            f * (closing if c else 1.0)
+            for f, c in zip(deficit_weights(self.offset_deficits), self.algebraic_equations, strict=True)
         ]
         if self.corner_weights is None:
-            local = [cell_weights(space, s) for s in self.surpluses]
+            local = [cell_weights(space, s) for s in self.offset_deficits]
             scales = [f if w is None else f * w.to(self.device) for f, w in zip(scales, local, strict=True)]
-        near = self.corner_weights or self.bent_weights
-        return scales if near is None else [near.on(tables, k) * s for k, s in enumerate(scales)]
+        near = self.corner_weights or self.incompatible_corner_weights
+        return scales if near is None else [near.grid_weights(tables, k) * s for k, s in enumerate(scales)]
 
     @cached_property
     def conditions_as_rows(self) -> tuple[tuple[Condition, CompiledEquation], ...]:
@@ -142,13 +143,13 @@ class Model:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DividedModel(Model):
-    """A model whose equations are divided by the numbers ``by_row``, one for each equation."""
+    """A model whose equations are divided by the numbers ``divisors``, one for each equation."""
 
-    by_row: tuple[float, ...]
+    divisors: tuple[float, ...]
 
     def weights(self, space: Space, tables: Sequence[Table]) -> list[float | torch.Tensor]:
         """The weights of :class:`Model`, divided by ``by_row``."""
-        return [w / size for w, size in zip(super().weights(space, tables), self.by_row, strict=True)]
+        return [w / size for w, size in zip(super().weights(space, tables), self.divisors, strict=True)]
 
 
 def compile_model(problem: Problem, conditions: Conditions, device: torch.device, clock: Clock | None = None) -> Model:

@@ -18,19 +18,20 @@ SMALL_SIZE = 1000
 class Ordering:
     """The ``position`` of each coefficient in the matrix, -1 if it is fixed; ``free``: free coefficients by position.
 
-    ``parts``: positions as sums over coordinates, the unknown last, negative if fixed; None without tensor structure.
+    ``position_terms``: positions as sums over coordinates, the unknown last, negative if fixed; None without tensor
+    structure.
     """
 
     position: torch.Tensor
     free: torch.Tensor
-    parts: tuple[torch.Tensor, ...] | None = None
+    position_terms: tuple[torch.Tensor, ...] | None = None
 
     @property
     def size(self) -> int:
         """The number of free coefficients."""
         return len(self.free)
 
-    def place(self, first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, int]:
+    def band_index(self, first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, int]:
         """The band indices of entries with two given positions, and the largest distance of the two.
 
         Band storage: index 0 collects entries of fixed coefficients; then follow the diagonals from the main one
@@ -42,7 +43,7 @@ class Ordering:
         reach = int(apart.max()) if len(apart) else 0
         return apart.mul_(self.size).add_(column).add_(1).masked_fill_(nowhere, 0), reach
 
-    def spread(self, step: torch.Tensor) -> torch.Tensor:
+    def extend_by_zeros(self, step: torch.Tensor) -> torch.Tensor:
         """Extend (free coefficient, rhs) to (coefficient, rhs), zero where fixed."""
         out = step.new_zeros((len(self.position), step.shape[1]))
         out[self.free] = step
@@ -99,12 +100,13 @@ def outermost_first(shape: Sequence[int]) -> list[int]:
 class BandPattern:
     """The band index of each contracted value, 0 for those of the upper half and of fixed coefficients.
 
-    ``twice``: values that stand for both halves and lie on the diagonal, across the seam of a few periodic intervals.
+    ``double_mask``: values that stand for both halves and lie on the diagonal, across the seam of a few periodic
+    intervals.
     """
 
-    place: torch.Tensor
-    twice: torch.Tensor | None
-    reach: int
+    band_index: torch.Tensor
+    double_mask: torch.Tensor | None
+    bandwidth: int
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def _pattern(
         first[:, same] = lower.masked_fill(lower < second[:, same], -1)
         twice = (first == second).logical_and_(~itself).logical_and_(first >= 0).reshape(-1)
         twice = twice if bool(twice.any()) else None
-    place, reach = ordering.place(first.reshape(-1), second.reshape(-1))
+    place, reach = ordering.band_index(first.reshape(-1), second.reshape(-1))
     return BandPattern(place, twice, reach)
 
 
@@ -161,17 +163,17 @@ def _product_pattern(work: Sequence[int], pairs: Sequence[Pairs], ordering: Orde
 
     They are where positions are, and where the outermost coordinate decides which of two functions comes first.
     """
-    if ordering.parts is None or ordering.size == 0:
+    if ordering.position_terms is None or ordering.size == 0:
         return None
     outer, *inner = pairs
-    low, high = (ordering.parts[work[0]][x] for x in (outer.row, outer.column))
+    low, high = (ordering.position_terms[work[0]][x] for x in (outer.row, outer.column))
     nowhere = (low < 0) | (high < 0)
     if bool(((low >= high) & ~nowhere & ~outer.itself).any()):
         return None
-    first = second = ordering.parts[-1][u : u + 1]
+    first = second = ordering.position_terms[-1][u : u + 1]
     never = (first < 0).expand(1)
     for i, pair in zip(work[1:], inner, strict=True):
-        a, b = (ordering.parts[i][x].unsqueeze(1) for x in (pair.row, pair.column))
+        a, b = (ordering.position_terms[i][x].unsqueeze(1) for x in (pair.row, pair.column))
         never = (never | (a < 0) | (b < 0)).reshape(-1)
         first, second = (a + first).reshape(-1), (b + second).reshape(-1)
     place = ((second - first) * ordering.size + first + 1).unsqueeze(1) + ((high - low) * ordering.size + low)

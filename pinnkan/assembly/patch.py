@@ -16,13 +16,13 @@ from pinnkan.kan.table import Table, gauss_table
 #: Rows of a linear equation with more weights than this are recomputed when needed; the second limit is for constant
 #: weights. Recomputing varying ones takes half as long as a product with J^T J, constant ones no time.
 MAX_KEPT_WEIGHTS, MAX_KEPT_CONSTANTS = 2**24, 2**20
-#: Points per interval for means of weights over it: conjugate gradients take as many steps as with all points.
+#: Points per interval for means of weights over it: conjugate gradients take as many steps.
 FEW_POINTS = 2
 
 
 def are_recomputed(equation: CompiledEquation, points: float) -> bool:
     """Whether the rows of an equation at so many ``points`` are recomputed rather than stored."""
-    most = MAX_KEPT_WEIGHTS if equation.numbers is None else MAX_KEPT_CONSTANTS
+    most = MAX_KEPT_WEIGHTS if equation.constant_slopes is None else MAX_KEPT_CONSTANTS
     return equation.is_linear and points * len(equation.jets) > most
 
 
@@ -38,7 +38,7 @@ class Patch:
         self.equation, self.space, self.tables = equation, space, tuple(tables)
         self.shape = tuple(n for t in tables for n in t.nodes.shape)
         self.scale = scale
-        self.roots = [broadcast_to_grid(t.weights, i, len(tables)).sqrt() for i, t in enumerate(tables)]
+        self.quadrature_roots = [broadcast_to_grid(t.weights, i, len(tables)).sqrt() for i, t in enumerate(tables)]
         self.count = int(np.prod(self.shape))
         self.volume = float(np.prod([float(t.weights.sum()) for t in tables]))
 
@@ -47,35 +47,33 @@ class Patch:
         """The device of the tables."""
         return self.tables[0].nodes.device
 
-    def on_few(self, coordinate: int | None) -> "Patch":
-        """The patch on few points per interval except in coordinate ``coordinate``.
-
-        Unchanged if scales vary by point.
-        """
+    def with_few_points(self, coordinate: int | None) -> "Patch":
+        """The patch on few points per interval except in one ``coordinate``; unchanged if scales vary by point."""
         tables = list(self.tables)
         for i, (axis, t) in enumerate(zip(self.space.axes, tables, strict=True)):
             if i != coordinate and len(t.nodes) == axis.intervals and t.nodes.shape[1] > FEW_POINTS:
                 tables[i] = gauss_table(axis, FEW_POINTS, len(t.values) - 1, self.device)
         same = all(a is b for a, b in zip(tables, self.tables, strict=True))
-        return self if same or not self.weighs_cells else self.on(tables)
+        return self if same or not self.has_cell_scale else self.with_tables(tables)
 
-    def on(self, tables: Sequence[Table]) -> "Patch":
+    def with_tables(self, tables: Sequence[Table]) -> "Patch":
         """The patch at other points of the same intervals."""
         return Patch(self.equation, self.space, tables, self.scale)
 
     @property
-    def weighs_cells(self) -> bool:
+    def has_cell_scale(self) -> bool:
         """Whether the scale is constant in every cell."""
         return isinstance(self.scale, float) or all(n == 1 for n in self.scale.shape[1::2])
 
     @property
     def root_weight(self) -> torch.Tensor:
         """The roots of the weights of all rows: (interval, point, interval, ..)."""
-        return self.root_weight_in(slice(None))
+        return self.root_weight_part(slice(None))
 
-    def root_weight_in(self, part: slice, coordinate: int = 0) -> torch.Tensor:
+    def root_weight_part(self, part: slice, coordinate: int = 0) -> torch.Tensor:
         """The roots of the weights in the intervals ``part`` of the coordinate ``coordinate``."""
-        roots = [r[interval_index(part, coordinate)] if i == coordinate else r for i, r in enumerate(self.roots)]
+        index = interval_index(part, coordinate)
+        roots = [r[index] if i == coordinate else r for i, r in enumerate(self.quadrature_roots)]
         return reduce(torch.mul, roots) * scale_part(self.scale, part, coordinate)
 
     @cached_property
@@ -89,28 +87,28 @@ class Patch:
 
     def loss(self, coefficients: torch.Tensor) -> float:
         """The weighted sum of squares of the residual; nan or inf where it is not finite."""
-        return sum(float(r.square().sum()) for _, r in self.residuals(coefficients))
+        return sum(float(r.square().sum()) for _, r in self.residual_parts(coefficients))
 
     def residual(self, coefficients: torch.Tensor) -> torch.Tensor:
         """The residual at the points times the root of the weights: (interval, point, interval, ..)."""
         out = coefficients.new_empty(self.shape)
-        for part, residual in self.residuals(coefficients):
+        for part, residual in self.residual_parts(coefficients):
             out[part] = residual
         return out
 
-    def residuals(self, coefficients: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
+    def residual_parts(self, coefficients: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
         """Iterate over the residual in consecutive ranges of intervals of the first coordinate."""
         for part, tables in interval_batches(self.tables):
-            yield part, self._value(tables, coefficients) * self.root_weight_in(part)
+            yield part, self._value(tables, coefficients) * self.root_weight_part(part)
 
-    def by_cell(self, coefficients: torch.Tensor, smooth_basis: Sequence[torch.Tensor]) -> torch.Tensor:
+    def directional_squares(self, coefficients: torch.Tensor, smooth_basis: Sequence[torch.Tensor]) -> torch.Tensor:
         """The squared residual by cell, projected on ``smooth_basis`` in all coordinates but one.
 
         ``smooth_basis``: for each coordinate orthonormal functions on an interval, (function, point).
         """
         count, points = len(self.tables), tuple(range(1, 2 * len(self.tables), 2))
         total = coefficients.new_zeros((count, *self.shape[::2]))
-        for place, residual in self.residuals(coefficients):
+        for place, residual in self.residual_parts(coefficients):
             for i in range(count):
                 part = residual
                 for j in range(count):
@@ -123,15 +121,15 @@ class Patch:
         """Rows at ``coefficients``, with a right-hand side F + J move for each prescribed step of fixed ones."""
         if are_recomputed(self.equation, self.count):
             return RecomputedRows(self, coefficients, prescribed_steps)
-        return self._at_best(self._rows(lambda part, tables: self._jets(tables, coefficients), prescribed_steps))
+        return self._written_out(self._rows(lambda part, tables: self._jets(tables, coefficients), prescribed_steps))
 
-    def rows_at(self, jets: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]) -> Rows:
+    def rows_from_jets(self, jets: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]) -> Rows:
         """The rows linearised at a function given by its ``jets`` at the points."""
-        return self._at_best(self.tensor_rows(jets, prescribed_steps))
+        return self._written_out(self.tensor_rows(jets, prescribed_steps))
 
-    def _at_best(self, rows: TensorRows) -> Rows:
+    def _written_out(self, rows: TensorRows) -> Rows:
         """The rows written out where there is one coordinate with a single interval, else unchanged."""
-        return rows.written() if len(self.tables) == 1 and self.tables[0].is_whole else rows
+        return rows.to_cell_rows() if len(self.tables) == 1 and self.tables[0].is_whole else rows
 
     def tensor_rows(self, jets: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]) -> TensorRows:
         """The rows linearised at ``jets``, always as tensor rows."""
@@ -142,20 +140,19 @@ class Patch:
     ) -> TensorRows:
         """Tensor rows, computed for some intervals of the first coordinate at a time to save memory."""
         sides, given = max(1, len(prescribed_steps)), nonzero_steps(prescribed_steps)
-        weights, residual = (
-            self.roots[0].new_empty((n, *self.shape)).movedim(0, -1) for n in (len(self.equation.jets), sides)
-        )
+        empty, counts = self.quadrature_roots[0].new_empty, (len(self.equation.jets), sides)
+        weights, residual = (empty((n, *self.shape)).movedim(0, -1) for n in counts)
         for part, tables in interval_batches(self.tables):
-            f, slopes = self.equation.linearise_on(grid_coordinates(tables), jets(part, tables))
-            root = self.root_weight_in(part).unsqueeze(-1)
-            torch.mul(self._moved(tables, f, slopes, given), root, out=residual[part])
+            f, slopes = self.equation.linearise_grid(grid_coordinates(tables), jets(part, tables))
+            root = self.root_weight_part(part).unsqueeze(-1)
+            torch.mul(self._residual_after_steps(tables, f, slopes, given), root, out=residual[part])
             torch.mul(slopes, root, out=weights[part])
         constants = self.equation.constants
         return TensorRows(
             self.space, self.tables, self.equation.jets, weights, residual, scale=self.scale, constants=constants
         )
 
-    def sided(
+    def residual_part(
         self,
         part: slice,
         tables: tuple[Table, ...],
@@ -163,14 +160,14 @@ class Patch:
         prescribed_steps: Sequence[torch.Tensor | None],
     ) -> torch.Tensor:
         """Weighted F + J move in the intervals ``part`` of the first coordinate, by move: (interval, .., rhs)."""
-        root = self.root_weight_in(part).unsqueeze(-1)
+        root = self.root_weight_part(part).unsqueeze(-1)
         if all(m is None for m in prescribed_steps):
             value = self._value(tables, coefficients).unsqueeze(-1) * root
             return value.expand(*value.shape[:-1], max(1, len(prescribed_steps)))
-        f, slopes = self.equation.linearise_on(grid_coordinates(tables), self._jets(tables, coefficients))
-        return self._moved(tables, f, slopes, prescribed_steps) * root
+        f, slopes = self.equation.linearise_grid(grid_coordinates(tables), self._jets(tables, coefficients))
+        return self._residual_after_steps(tables, f, slopes, prescribed_steps) * root
 
-    def _moved(
+    def _residual_after_steps(
         self,
         tables: tuple[Table, ...],
         f: torch.Tensor,
@@ -183,7 +180,7 @@ class Patch:
 
     def _value(self, tables: tuple[Table, ...], coefficients: torch.Tensor) -> torch.Tensor:
         """F at the points of the tables."""
-        return self.equation.value_on(grid_coordinates(tables), grid_jets(tables, coefficients, self.equation.jets))
+        return self.equation.grid_value(grid_coordinates(tables), grid_jets(tables, coefficients, self.equation.jets))
 
     def _jets(self, tables: tuple[Table, ...], coefficients: torch.Tensor) -> torch.Tensor:
         return stack_last(grid_jets(tables, coefficients, self.equation.jets))
@@ -196,100 +193,108 @@ def nonzero_steps(prescribed_steps: Sequence[torch.Tensor]) -> list[torch.Tensor
 
 def with_few_points(rows: TensorRows, coordinate: int | None = None) -> TensorRows:
     """The rows with few points per interval of all coordinates except ``coordinate``; stored rows are unchanged."""
-    return rows.on_few(coordinate) if isinstance(rows, RecomputedRows) else rows
+    return rows.with_few_points(coordinate) if isinstance(rows, RecomputedRows) else rows
 
 
 class RecomputedRows(TensorRows):
     """The rows of a linear equation on a :class:`Patch`, recomputed when needed, some intervals at a time.
 
-    ``weights`` and ``residual`` compute all at once. ``at``: coefficients of the linearisation, and prescribed moves.
+    ``weights`` and ``residual`` compute all at once. ``linearisation``: coefficients of the linearisation, and
+    prescribed moves.
     """
 
     patch: Patch
-    at: tuple[torch.Tensor, Sequence[torch.Tensor]]
+    linearisation: tuple[torch.Tensor, Sequence[torch.Tensor]]
 
     def __init__(self, patch: Patch, coefficients: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]) -> None:
         own = {"space": patch.space, "tables": patch.tables, "jets": patch.equation.jets, "scale": patch.scale}
-        vars(self).update(own, constants=patch.equation.constants, patch=patch, at=(coefficients, prescribed_steps))
+        at = coefficients, prescribed_steps
+        vars(self).update(own, constants=patch.equation.constants, patch=patch, linearisation=at)
 
     @property
-    def numbers(self) -> tuple[float, ...] | None:
+    def constant_slopes(self) -> tuple[float, ...] | None:
         """The slopes of the equation by jet where all are constant and all cells have weight one, else None."""
-        return self.patch.equation.numbers if isinstance(self.patch.scale, float) and self.patch.scale == 1.0 else None
+        has_weight_one = isinstance(self.patch.scale, float) and self.patch.scale == 1.0
+        return self.patch.equation.constant_slopes if has_weight_one else None
 
     @cached_property
-    def _total(self) -> DerivativeSums | None:
+    def _operator_sum(self) -> DerivativeSums | None:
         """The operator as one sum of derivatives, where its slopes are constant; None if not, or if it is zero."""
-        pairs = zip(self.jets, self.numbers or [0.0] * len(self.jets), strict=True)
+        pairs = zip(self.jets, self.constant_slopes or [0.0] * len(self.jets), strict=True)
         found: dict[DerivativeKey, float] = {((j.unknown, ()), j.order): number for j, number in pairs if number}
         return DerivativeSums((found,)) if found else None
 
-    def factors_in(self, part: slice, coordinate: int) -> list[torch.Tensor]:
+    def quadrature_factors(self, part: slice, coordinate: int) -> list[torch.Tensor]:
         """The quadrature weights in the intervals ``part`` of ``coordinate``, one factor for each coordinate."""
-        return [(r[interval_index(part, i)] if i == coordinate else r).square() for i, r in enumerate(self.patch.roots)]
+        return [
+            (r[interval_index(part, i)] if i == coordinate else r).square()
+            for i, r in enumerate(self.patch.quadrature_roots)
+        ]
 
-    def squares_summed(self, indices: Sequence[int]) -> torch.Tensor:
+    def summed_quadrature(self, indices: Sequence[int]) -> torch.Tensor:
         """Quadrature weights summed over the grid indices ``indices``, which keep length one: (interval, point, ..)."""
         summed = [[n for n in (0, 1) if 2 * i + n in indices] for i in range(len(self.tables))]
         pairs = zip(self.tables, summed, strict=True)
         sums = [t.weights.sum(dims, keepdim=True) if dims else t.weights for t, dims in pairs]
         return reduce(torch.mul, [broadcast_to_grid(s, i, len(sums)) for i, s in enumerate(sums)])
 
-    def on_few(self, coordinate: int | None) -> "RecomputedRows":
+    def with_few_points(self, coordinate: int | None) -> "RecomputedRows":
         """The rows with few points per interval (:func:`with_few_points`); rows with constant slopes are unchanged."""
-        patch = self.patch if self.numbers is not None else self.patch.on_few(coordinate)
-        return self if patch is self.patch else RecomputedRows(patch, *self.at)
+        patch = self.patch if self.constant_slopes is not None else self.patch.with_few_points(coordinate)
+        return self if patch is self.patch else RecomputedRows(patch, *self.linearisation)
 
     @cached_property
-    def _moves(self) -> list[torch.Tensor | None]:
+    def _prescribed_steps(self) -> list[torch.Tensor | None]:
         """The prescribed moves, None where zero; computed once."""
-        return nonzero_steps(self.at[1])
+        return nonzero_steps(self.linearisation[1])
 
     @property
     def weights(self) -> torch.Tensor:
-        return self.weights_in(slice(None))
+        return self.weights_part(slice(None))
 
     @property
     def residual(self) -> torch.Tensor:
-        return torch.cat([self.residual_in(part) for part, _ in interval_batches(self.tables)])
+        return torch.cat([self.residual_part(part) for part, _ in interval_batches(self.tables)])
 
-    def weights_in(self, part: slice, coordinate: int = 0) -> torch.Tensor:
-        root = self.patch.root_weight_in(part, coordinate)
+    def weights_part(self, part: slice, coordinate: int = 0) -> torch.Tensor:
+        root = self.patch.root_weight_part(part, coordinate)
         tables = [t.part(part) if i == coordinate else t for i, t in enumerate(self.tables)]
-        slopes = self.patch.equation.slopes_on(grid_coordinates(tables))
+        slopes = self.patch.equation.grid_slopes(grid_coordinates(tables))
         return stack_last([slope * root for slope in slopes])
 
-    def residual_in(self, part: slice) -> torch.Tensor:
+    def residual_part(self, part: slice) -> torch.Tensor:
         first, *others = self.tables
-        return self.patch.sided(part, (first.part(part), *others), self.at[0], self._moves)
+        tables = first.part(part), *others
+        return self.patch.residual_part(part, tables, self.linearisation[0], self._prescribed_steps)
 
-    def image(self, part: slice, tables: tuple[Table, ...], values: torch.Tensor) -> torch.Tensor:
-        if self._total is None:
-            return super().image(part, tables, values)
-        (found,) = self._total.there(tables, {(u, ()): values[..., u, :] for u in {j.unknown for j in self.jets}})
-        return (found * self.patch.root_weight_in(part)).movedim(0, -1)
+    def image_part(self, part: slice, tables: tuple[Table, ...], values: torch.Tensor) -> torch.Tensor:
+        if self._operator_sum is None:
+            return super().image_part(part, tables, values)
+        unknowns = {j.unknown for j in self.jets}
+        (found,) = self._operator_sum.evaluate(tables, {(u, ()): values[..., u, :] for u in unknowns})
+        return (found * self.patch.root_weight_part(part)).movedim(0, -1)
 
-    def add_transposed(self, part: slice, tables: tuple[Table, ...], residual: torch.Tensor, out: torch.Tensor) -> None:
-        if self._total is None:
-            super().add_transposed(part, tables, residual, out)
+    def add_transpose(self, part: slice, tables: tuple[Table, ...], residual: torch.Tensor, out: torch.Tensor) -> None:
+        if self._operator_sum is None:
+            super().add_transpose(part, tables, residual, out)
             return
         first, *others = tables
         own, places = first.alone()
-        weighed = residual.movedim(-1, 0) * self.patch.root_weight_in(part)
-        for (u, _), found in self._total.back((own, *others), [weighed]).items():
+        weighed = residual.movedim(-1, 0) * self.patch.root_weight_part(part)
+        for (u, _), found in self._operator_sum.transpose((own, *others), [weighed]).items():
             out[..., u, :].index_add_(0, places, found)
 
-    def gradient_after(self, ordering: Ordering, step: torch.Tensor | None) -> torch.Tensor:
+    def gradient_after_step(self, ordering: Ordering, step: torch.Tensor | None) -> torch.Tensor:
         """J^T (r + J d) for the residual r and a step d, both (free coefficient, rhs); None: d = 0."""
-        values = None if step is None else ordering.spread(step).reshape(*self.space.shape, step.shape[1])
-        return self.gradient_at(values).reshape(self.space.size, -1)[ordering.free]
+        values = None if step is None else ordering.extend_by_zeros(step).reshape(*self.space.shape, step.shape[1])
+        return self.full_gradient(values).reshape(self.space.size, -1)[ordering.free]
 
-    def gradient_at(self, values: torch.Tensor | None) -> torch.Tensor:
+    def full_gradient(self, values: torch.Tensor | None) -> torch.Tensor:
         """J^T (r + J d) for ``values`` d of all coefficients: (coefficient, .., unknown, rhs); None: d = 0."""
-        sides = max(1, len(self.at[1]))
-        out = self.at[0].new_zeros((*(t.count for t in self.tables), self.space.unknowns, sides))
+        sides = max(1, len(self.linearisation[1]))
+        out = self.linearisation[0].new_zeros((*(t.count for t in self.tables), self.space.unknowns, sides))
         for part, tables in interval_batches(self.tables):
-            left = self.residual_in(part)  # unlike F after the step, always with the same rounding
-            left = left if values is None else left + self.image(part, tables, values)
-            self.add_transposed(part, tables, left, out)
+            left = self.residual_part(part)  # unlike F after the step, always with the same rounding
+            left = left if values is None else left + self.image_part(part, tables, values)
+            self.add_transpose(part, tables, left, out)
         return out

@@ -8,30 +8,30 @@ import torch
 class RowReductions:
     """Norms and products of J applied to ``values`` (coefficient, .., unknown, 1), some intervals at a time."""
 
-    def images(self, values: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
+    def image_parts(self, values: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
         """Iterate over J v in consecutive ranges of intervals of the first coordinate."""
         raise NotImplementedError
 
-    def residual_in(self, part: slice) -> torch.Tensor:
+    def residual_part(self, part: slice) -> torch.Tensor:
         """The residual in the intervals ``part`` of the first coordinate."""
         raise NotImplementedError
 
-    def square_of(self, values: torch.Tensor) -> float:
+    def image_norm_squared(self, values: torch.Tensor) -> float:
         """The squared norm |J v|^2."""
-        return sum(float(image.square().sum()) for _, image in self.images(values))
+        return sum(float(image.square().sum()) for _, image in self.image_parts(values))
 
-    def left_with(self, values: torch.Tensor, step: torch.Tensor) -> float:
+    def residual_product(self, values: torch.Tensor, step: torch.Tensor) -> float:
         """The inner product of r + J ``step``, r the first residual, with J v."""
         total = 0.0
-        for (part, image), (_, moved) in zip(self.images(values), self.images(step), strict=True):
-            total += float(((self.residual_in(part)[..., :1] + moved) * image).sum())
+        for (part, image), (_, moved) in zip(self.image_parts(values), self.image_parts(step), strict=True):
+            total += float(((self.residual_part(part)[..., :1] + moved) * image).sum())
         return total
 
-    def among(self, values: torch.Tensor, bases: Sequence[torch.Tensor]) -> tuple[float, torch.Tensor]:
+    def project_image(self, values: torch.Tensor, bases: Sequence[torch.Tensor]) -> tuple[float, torch.Tensor]:
         """|J v|^2, and products of J v with all products of ``bases`` (point, function), one for each coordinate."""
         square, done = 0.0, 0
         total = values.new_zeros([basis.shape[1] for basis in bases])
-        for _, image in self.images(values):
+        for _, image in self.image_parts(values):
             square += float(image.square().sum())
             shape = image.shape
             found = image.reshape([shape[i] * shape[i + 1] for i in range(0, len(shape) - 1, 2)])

@@ -53,17 +53,17 @@ JUMP_POWER, PRESCRIBED_POWER, FREE_POWER, CURVATURE_POWER = -0.5, 0.25, -0.5, -0
 
 @dataclass(frozen=True)
 class CornerWeights:
-    """The weights (r / ``reach``)^power around ``corners``; ``powers``: by corner and equation."""
+    """The weights (r / ``radius``)^power around ``corners``; ``powers``: by corner and equation."""
 
     corners: tuple[Corner, ...]
     powers: tuple[tuple[float, ...], ...]
-    reach: float
+    radius: float
 
-    def on(self, tables: Sequence[Table], equation: int) -> torch.Tensor:
+    def grid_weights(self, tables: Sequence[Table], equation: int) -> torch.Tensor:
         """The weights of an equation on a grid: (interval, point, interval, ..)."""
         return self._product(grid_coordinates(tables), [own[equation] for own in self.powers])
 
-    def at(self, points: Array, equation: int | None = None) -> Array:
+    def point_weights(self, points: Array, equation: int | None = None) -> Array:
         """The weights of an equation at ``points`` (.., coordinate); None: of conditions, with the largest powers."""
         places = [torch.from_numpy(np.ascontiguousarray(x)) for x in np.moveaxis(points, -1, 0)]
         powers = [max(own) if equation is None else own[equation] for own in self.powers]
@@ -73,7 +73,7 @@ class CornerWeights:
         shape = np.broadcast_shapes(*(x.shape for x in places))
         out = torch.ones(shape, dtype=torch.float64, device=places[0].device)
         for corner, power in zip(self.corners, powers, strict=True):
-            squares = [((x - c) / self.reach) ** 2 for x, c in zip(places, corner.position, strict=True)]
+            squares = [((x - c) / self.radius) ** 2 for x, c in zip(places, corner.position, strict=True)]
             part = tuple(_nonunit_range(squares, k, n) for k, n in enumerate(shape))
             own = [s[tuple(p if n > 1 else slice(None) for p, n in zip(part, s.shape, strict=True))] for s in squares]
             out[part] *= reduce(torch.add, own).clamp(max=1.0) ** (0.5 * power)

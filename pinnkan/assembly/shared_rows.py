@@ -36,52 +36,56 @@ def equation_patches(
     many = sum(len(e.jets) for e in equations) * float(np.prod([t.nodes.numel() for t in tables])) >= MIN_SHARED_WEIGHTS
     if there is None or not many or max(a.intervals for a in space.axes) == 1:
         return [Patch(e, space, tables, s) for e, s in pairs]
-    cells, written = CellPartition(space, there, tables), [e.written() for e in equations]
+    cells, written = CellPartition(space, there, tables), [e.to_data() for e in equations]
     made = []
-    for c, places in zip(cells.ranges, cells.places, strict=True):
-        own = [s if isinstance(s, float) or s.shape[2 * cells.along] == 1 else cells.cut(s, c) for s in scales]
-        made.append((space.unknowns, [table_data(t) for t in cells.tables(tables, c, places)], written, own))
+    for c, places in zip(cells.interval_ranges, cells.range_coefficients, strict=True):
+        own = [
+            s if isinstance(s, float) or s.shape[2 * cells.coordinate] == 1 else cells.range_part(s, c) for s in scales
+        ]
+        made.append((space.unknowns, [table_data(t) for t in cells.range_tables(tables, c, places)], written, own))
     shared = there.share("cells", made)
     return [SharedPatch(cells, shared, k, space, tables, *pair) for k, pair in enumerate(pairs)]
 
 
 class CellPartition:
-    """The distribution of cells: ``ranges`` of intervals ``along`` the longest coordinate of a space.
+    """The distribution of cells: ``interval_ranges`` of intervals ``coordinate`` the longest coordinate of a space.
 
-    ``places``: the coefficients in that coordinate of each range, its halo included.
+    ``range_coefficients``: the coefficients in that coordinate of each range, its halo included.
     """
 
     def __init__(self, space: Space, process_team: Team, tables: Sequence[Table]) -> None:
-        self.along = max(range(len(space.axes)), key=lambda i: space.axes[i].intervals)
-        self.ranges = split_evenly(space.axes[self.along].intervals, process_team.count)
-        self.places = [torch.unique(tables[self.along].index[slice(*cells)]) for cells in self.ranges]
+        self.coordinate = max(range(len(space.axes)), key=lambda i: space.axes[i].intervals)
+        self.interval_ranges = split_evenly(space.axes[self.coordinate].intervals, process_team.count)
+        self.range_coefficients = [
+            torch.unique(tables[self.coordinate].index[slice(*cells)]) for cells in self.interval_ranges
+        ]
 
-    def cut(self, values: torch.Tensor, interval_range: tuple[int, int]) -> torch.Tensor:
+    def range_part(self, values: torch.Tensor, interval_range: tuple[int, int]) -> torch.Tensor:
         """The part of an array (interval, point, ..) in a range of intervals."""
-        return values.narrow(2 * self.along, interval_range[0], interval_range[1] - interval_range[0])
+        return values.narrow(2 * self.coordinate, interval_range[0], interval_range[1] - interval_range[0])
 
-    def tables(
+    def range_tables(
         self, tables: Sequence[Table], interval_range: tuple[int, int], coefficients: torch.Tensor
     ) -> tuple[Table, ...]:
         """The tables of a range of intervals, with coefficients renumbered among ``coefficients``."""
         return tuple(
-            renumber_table(t.part(slice(*interval_range)), coefficients) if i == self.along else t
+            renumber_table(t.part(slice(*interval_range)), coefficients) if i == self.coordinate else t
             for i, t in enumerate(tables)
         )
 
     def halos(self, values: torch.Tensor) -> list[torch.Tensor]:
         """The parts of coefficients (coefficient, .., rest) that each range needs."""
-        return [values.index_select(self.along, p) for p in self.places]
+        return [values.index_select(self.coordinate, p) for p in self.range_coefficients]
 
-    def added(self, parts: Sequence[torch.Tensor], out: torch.Tensor) -> torch.Tensor:
+    def add_parts(self, parts: Sequence[torch.Tensor], out: torch.Tensor) -> torch.Tensor:
         """Add the contributions of each range to ``out`` (coefficient, .., rest), in the order of the ranks."""
-        for places, part in zip(self.places, parts, strict=True):
-            out.index_add_(self.along, places, part)
+        for places, part in zip(self.range_coefficients, parts, strict=True):
+            out.index_add_(self.coordinate, places, part)
         return out
 
-    def joined(self, parts: Sequence[torch.Tensor], leading_indices: int = 0) -> torch.Tensor:
+    def join_parts(self, parts: Sequence[torch.Tensor], leading_indices: int = 0) -> torch.Tensor:
         """Concatenate arrays of each range, with ``leading_indices`` indices in front of the grid."""
-        return torch.cat(list(parts), 2 * self.along + leading_indices)
+        return torch.cat(list(parts), 2 * self.coordinate + leading_indices)
 
 
 def split_evenly(count: int, parts: int) -> list[tuple[int, int]]:
@@ -114,7 +118,7 @@ class LocalPatches:
     ) -> None:
         space, own = Space((), unknowns), [Table(*t) for t in tables]
         pairs = zip(equations, scales, strict=True)
-        self.patches = [Patch(CompiledEquation.read(*e), space, own, s) for e, s in pairs]
+        self.patches = [Patch(CompiledEquation.from_data(*e), space, own, s) for e, s in pairs]
 
     def loss(self, number: int, coefficients: torch.Tensor) -> float:
         return self.patches[number].loss(coefficients)
@@ -122,15 +126,17 @@ class LocalPatches:
     def residual(self, number: int, coefficients: torch.Tensor) -> torch.Tensor:
         return self.patches[number].residual(coefficients)
 
-    def by_cell(self, number: int, coefficients: torch.Tensor, smooth_basis: Sequence[torch.Tensor]) -> torch.Tensor:
-        return self.patches[number].by_cell(coefficients, smooth_basis)
+    def directional_squares(
+        self, number: int, coefficients: torch.Tensor, smooth_basis: Sequence[torch.Tensor]
+    ) -> torch.Tensor:
+        return self.patches[number].directional_squares(coefficients, smooth_basis)
 
     def rows(self, number: int, coefficients: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]) -> "LocalRows":
         patch = self.patches[number]
         r = patch.tensor_rows(patch.jets(coefficients), prescribed_steps)
         return LocalRows(r.space, r.tables, r.jets, r.weights, r.residual, constants=r.constants)
 
-    def fleeting(
+    def recomputed_rows(
         self, number: int, coefficients: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]
     ) -> RecomputedRows:
         return RecomputedRows(self.patches[number], coefficients, prescribed_steps)
@@ -139,7 +145,7 @@ class LocalPatches:
 class LocalRows(TensorRows):
     """The rows on the cells of one process."""
 
-    def read(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def arrays(self) -> tuple[torch.Tensor, torch.Tensor]:
         """The weights (jet, grid) and residuals (rhs, grid) in memory order."""
         return self.weights.movedim(-1, 0), self.residual.movedim(-1, 0)
 
@@ -148,50 +154,51 @@ class LocalRows(TensorRows):
 class DistributedParts:
     """The distributed parts of rows; ``weights``: those of the whole rows, None where these are not stored."""
 
-    cells: CellPartition
+    partition: CellPartition
     shared: Shared
     weights: torch.Tensor | None = None
 
     def transpose(self, space: Space, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
-        found = self.shared.call("transposed", [(self.cells.cut(residual, c),) for c in self.cells.ranges])
-        return self.gathered(found, space)[ordering.free]
+        parts = [(self.partition.range_part(residual, c),) for c in self.partition.interval_ranges]
+        found = self.shared.call("full_transpose", parts)
+        return self.sum_parts(found, space)[ordering.free]
 
     def apply(self, space: Space, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
-        values = ordering.spread(step).reshape(*space.shape, step.shape[1])
-        return self.cells.joined(self.shared.call("applied", [(v,) for v in self.cells.halos(values)]))
+        values = ordering.extend_by_zeros(step).reshape(*space.shape, step.shape[1])
+        return self.partition.join_parts(self.shared.call("full_image", [(v,) for v in self.partition.halos(values)]))
 
-    def gathered(self, found: Sequence[torch.Tensor], space: Space) -> torch.Tensor:
+    def sum_parts(self, found: Sequence[torch.Tensor], space: Space) -> torch.Tensor:
         """The sum of contributions (coefficient, .., unknown, rhs) of all ranges: (coefficient, rhs)."""
         sides = found[0].shape[-1]
-        return self.cells.added(found, found[0].new_zeros((*space.shape, sides))).reshape(space.size, sides)
+        return self.partition.add_parts(found, found[0].new_zeros((*space.shape, sides))).reshape(space.size, sides)
 
 
 @dataclass(frozen=True, eq=False)
 class SharedRows(TensorRows):
     """Stored rows of which each process also keeps its part."""
 
-    kept: DistributedParts
+    distributed: DistributedParts
 
     @property
-    def are_kept(self) -> bool:
+    def has_current_parts(self) -> bool:
         """Whether the parts still belong to these rows, whose weights may have been replaced."""
-        return self.kept.weights is self.weights
+        return self.distributed.weights is self.weights
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
-        return (
-            self.kept.transpose(self.space, ordering, residual)
-            if self.are_kept
-            else super().transpose(ordering, residual)
-        )
+        if not self.has_current_parts:
+            return super().transpose(ordering, residual)
+        return self.distributed.transpose(self.space, ordering, residual)
 
     def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
-        return self.kept.apply(self.space, ordering, step) if self.are_kept else super().apply(ordering, step)
+        if not self.has_current_parts:
+            return super().apply(ordering, step)
+        return self.distributed.apply(self.space, ordering, step)
 
 
 class SharedRecomputedRows(RecomputedRows):
     """Rows that each process recomputes on its cells."""
 
-    kept: DistributedParts
+    distributed: DistributedParts
 
     def __init__(
         self,
@@ -201,42 +208,44 @@ class SharedRecomputedRows(RecomputedRows):
         distributed: DistributedParts,
     ) -> None:
         super().__init__(patch, coefficients, prescribed_steps)
-        vars(self).update(kept=distributed)
+        vars(self).update(distributed=distributed)
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
-        return self.kept.transpose(self.space, ordering, residual)
+        return self.distributed.transpose(self.space, ordering, residual)
 
     def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
-        return self.kept.apply(self.space, ordering, step)
+        return self.distributed.apply(self.space, ordering, step)
 
-    def gradient_after(self, ordering: Ordering, step: torch.Tensor | None) -> torch.Tensor:
-        given: list[tuple[torch.Tensor | None]] = [(None,)] * len(self.kept.cells.ranges)
+    def gradient_after_step(self, ordering: Ordering, step: torch.Tensor | None) -> torch.Tensor:
+        given: list[tuple[torch.Tensor | None]] = [(None,)] * len(self.distributed.partition.interval_ranges)
         if step is not None:
-            values = ordering.spread(step).reshape(*self.space.shape, step.shape[1])
-            given = [(v,) for v in self.kept.cells.halos(values)]
-        return self.kept.gathered(self.kept.shared.call("gradient_at", given), self.space)[ordering.free]
+            values = ordering.extend_by_zeros(step).reshape(*self.space.shape, step.shape[1])
+            given = [(v,) for v in self.distributed.partition.halos(values)]
+        found = self.distributed.shared.call("full_gradient", given)
+        return self.distributed.sum_parts(found, self.space)[ordering.free]
 
-    def square_of(self, values: torch.Tensor) -> float:
-        return float(sum(self.kept.shared.call("square_of", [(v,) for v in self.kept.cells.halos(values)])))
+    def image_norm_squared(self, values: torch.Tensor) -> float:
+        given = [(v,) for v in self.distributed.partition.halos(values)]
+        return float(sum(self.distributed.shared.call("image_norm_squared", given)))
 
-    def left_with(self, values: torch.Tensor, step: torch.Tensor) -> float:
-        cells = self.kept.cells
+    def residual_product(self, values: torch.Tensor, step: torch.Tensor) -> float:
+        cells = self.distributed.partition
         given = list(zip(cells.halos(values), cells.halos(step), strict=True))
-        return float(sum(self.kept.shared.call("left_with", given)))
+        return float(sum(self.distributed.shared.call("residual_product", given)))
 
-    def among(self, values: torch.Tensor, bases: Sequence[torch.Tensor]) -> tuple[float, torch.Tensor]:
-        cells, points = self.kept.cells, self.tables[self.kept.cells.along].nodes.shape[1]
-        own = [[b[points * low : points * high] if i == cells.along else b for i, b in enumerate(bases)]
-               for low, high in cells.ranges]  # fmt: skip
-        found = self.kept.shared.call("among", list(zip(cells.halos(values), own, strict=True)))
+    def project_image(self, values: torch.Tensor, bases: Sequence[torch.Tensor]) -> tuple[float, torch.Tensor]:
+        cells, points = self.distributed.partition, self.tables[self.distributed.partition.coordinate].nodes.shape[1]
+        own = [[b[points * low : points * high] if i == cells.coordinate else b for i, b in enumerate(bases)]
+               for low, high in cells.interval_ranges]  # fmt: skip
+        found = self.distributed.shared.call("project_image", list(zip(cells.halos(values), own, strict=True)))
         return sum(square for square, _ in found), torch.stack([part for _, part in found]).sum(0)
 
 
 def distributed_parts(rows: TensorRows) -> DistributedParts | None:
     """The distributed parts of the rows; None if there are none."""
     if isinstance(rows, SharedRecomputedRows):
-        return rows.kept
-    return rows.kept if isinstance(rows, SharedRows) and rows.are_kept else None
+        return rows.distributed
+    return rows.distributed if isinstance(rows, SharedRows) and rows.has_current_parts else None
 
 
 class SharedPatch(Patch):
@@ -247,39 +256,35 @@ class SharedPatch(Patch):
         space: Space, tables: Sequence[Table], equation: CompiledEquation, scale: Scale,
     ) -> None:  # fmt: skip
         super().__init__(equation, space, tables, scale)
-        self._cells, self._shared, self._number = partition, shared, number
+        self._partition, self._shared, self._number = partition, shared, number
 
     def loss(self, coefficients: torch.Tensor) -> float:
-        return float(sum(self._shared.call("loss", self._given(coefficients))))
+        return float(sum(self._shared.call("loss", self._local_arguments(coefficients))))
 
     def residual(self, coefficients: torch.Tensor) -> torch.Tensor:
-        return self._cells.joined(self._shared.call("residual", self._given(coefficients)))
+        return self._partition.join_parts(self._shared.call("residual", self._local_arguments(coefficients)))
 
-    def residuals(self, coefficients: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
+    def residual_parts(self, coefficients: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
         yield slice(None), self.residual(coefficients)
 
-    def by_cell(self, coefficients: torch.Tensor, smooth_basis: Sequence[torch.Tensor]) -> torch.Tensor:
-        given = [(*g, list(smooth_basis)) for g in self._given(coefficients)]
-        return torch.cat(self._shared.call("by_cell", given), 1 + self._cells.along)
+    def directional_squares(self, coefficients: torch.Tensor, smooth_basis: Sequence[torch.Tensor]) -> torch.Tensor:
+        given = [(*g, list(smooth_basis)) for g in self._local_arguments(coefficients)]
+        return torch.cat(self._shared.call("directional_squares", given), 1 + self._partition.coordinate)
 
     def rows(
         self, coefficients: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]
     ) -> SharedRows | SharedRecomputedRows:
-        moved = [self._cells.halos(m) for m in prescribed_steps]
-        given = [(*g, [m[k] for m in moved]) for k, g in enumerate(self._given(coefficients))]
-        if (
-            self.equation.numbers is not None
-            and isinstance(self.scale, float)
-            and self.scale == 1.0
-            and are_recomputed(self.equation, self.count)
-        ):
-            kept = self._shared.keep("fleeting", given)
-            return SharedRecomputedRows(self, coefficients, prescribed_steps, DistributedParts(self._cells, kept))
+        moved = [self._partition.halos(m) for m in prescribed_steps]
+        given = [(*g, [m[k] for m in moved]) for k, g in enumerate(self._local_arguments(coefficients))]
+        is_even = self.equation.constant_slopes is not None and isinstance(self.scale, float) and self.scale == 1.0
+        if is_even and are_recomputed(self.equation, self.count):
+            kept = self._shared.keep("recomputed_rows", given)
+            return SharedRecomputedRows(self, coefficients, prescribed_steps, DistributedParts(self._partition, kept))
         kept = self._shared.keep("rows", given)
-        read = zip(*kept.call("read", [()] * len(given)), strict=True)
-        weights, residual = (self._cells.joined(parts, 1).movedim(0, -1) for parts in read)
-        in_parts = DistributedParts(self._cells, kept, weights)
+        read = zip(*kept.call("arrays", [()] * len(given)), strict=True)
+        weights, residual = (self._partition.join_parts(parts, 1).movedim(0, -1) for parts in read)
+        in_parts = DistributedParts(self._partition, kept, weights)
         return SharedRows(self.space, self.tables, self.equation.jets, weights, residual, in_parts)
 
-    def _given(self, coefficients: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
-        return [(self._number, halo) for halo in self._cells.halos(coefficients)]
+    def _local_arguments(self, coefficients: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
+        return [(self._number, halo) for halo in self._partition.halos(coefficients)]

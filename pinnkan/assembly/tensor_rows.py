@@ -37,7 +37,7 @@ class Rows(Protocol):
     @property
     def residual(self) -> torch.Tensor: ...
 
-    def reach(self, ordering: Ordering) -> int:
+    def bandwidth(self, ordering: Ordering) -> int:
         """The bandwidth: the largest distance of two coefficients that share a row."""
 
     def gram(self, ordering: Ordering) -> Iterator[Entries]:
@@ -72,20 +72,20 @@ class TensorRows(RowReductions):
         """The number of rows."""
         return prod(t.nodes.numel() for t in self.tables)
 
-    def weights_in(self, part: slice, coordinate: int = 0) -> torch.Tensor:
+    def weights_part(self, part: slice, coordinate: int = 0) -> torch.Tensor:
         """The weights in the intervals ``part`` of a coordinate."""
         return self.weights[interval_index(part, coordinate)]
 
-    def residual_in(self, part: slice) -> torch.Tensor:
+    def residual_part(self, part: slice) -> torch.Tensor:
         """The residual in the intervals ``part`` of the first coordinate."""
         return self.residual[part]
 
-    def reach(self, ordering: Ordering) -> int:
+    def bandwidth(self, ordering: Ordering) -> int:
         if ordering.size >= MIN_FULL_SIZE:
-            return self._reach(ordering)
-        return max((self._pattern(ordering, u, v).reach for u, v in self._unknown_pairs()), default=0)
+            return self._cell_bandwidth(ordering)
+        return max((self._pattern(ordering, u, v).bandwidth for u, v in self._unknown_pairs()), default=0)
 
-    def _reach(self, ordering: Ordering) -> int:
+    def _cell_bandwidth(self, ordering: Ordering) -> int:
         """The bandwidth cell by cell, without the band indices of all entries."""
         present = sorted({j.unknown for j in self.jets})
         position = ordering.position.reshape(self.space.shape)[..., present]
@@ -102,52 +102,55 @@ class TensorRows(RowReductions):
             if u == v:
                 outermost = outermost_first(self.space.shape)[0]
                 pairs[outermost] = self.tables[outermost].half_pairs
-            values = self.contracted(u, v, pairs).reshape(-1)
-            yield pattern.place, values if pattern.twice is None else values.where(~pattern.twice, 2 * values)
+            values = self.gram_block(u, v, pairs).reshape(-1)
+            yield (
+                pattern.band_index,
+                values if pattern.double_mask is None else values.where(~pattern.double_mask, 2 * values),
+            )
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
-        return self.transposed(residual).reshape(self.space.size, -1)[ordering.free]
+        return self.full_transpose(residual).reshape(self.space.size, -1)[ordering.free]
 
-    def transposed(self, residual: torch.Tensor) -> torch.Tensor:
+    def full_transpose(self, residual: torch.Tensor) -> torch.Tensor:
         """J^T r of all coefficients: (coefficient, .., unknown, rhs)."""
         out = residual.new_zeros((*(t.count for t in self.tables), self.space.unknowns, residual.shape[-1]))
         for part, tables in interval_batches(self.tables):
-            self.add_transposed(part, tables, residual[part], out)
+            self.add_transpose(part, tables, residual[part], out)
         return out
 
-    def add_transposed(self, part: slice, tables: tuple[Table, ...], residual: torch.Tensor, out: torch.Tensor) -> None:
+    def add_transpose(self, part: slice, tables: tuple[Table, ...], residual: torch.Tensor, out: torch.Tensor) -> None:
         """Add J^T r of residuals in the intervals ``part`` of the first coordinate (``tables``) to ``out``."""
         first, *others = tables
         own, places = first.alone()
-        weights = self.weights_in(part)
+        weights = self.weights_part(part)
         for u in sorted({j.unknown for j in self.jets}):
             seen = {j.order: weights[..., k : k + 1] * residual for k, j in enumerate(self.jets) if j.unknown == u}
             out[..., u, :].index_add_(0, places, integrate((own, *others), seen))
 
     def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
-        return self.applied(ordering.spread(step).reshape(*self.space.shape, step.shape[1]))
+        return self.full_image(ordering.extend_by_zeros(step).reshape(*self.space.shape, step.shape[1]))
 
-    def applied(self, values: torch.Tensor) -> torch.Tensor:
+    def full_image(self, values: torch.Tensor) -> torch.Tensor:
         """J d for d (coefficient, .., unknown, rhs), shaped like the residual."""
         out = values.new_empty((values.shape[-1], *(n for t in self.tables for n in t.nodes.shape)))
-        for part, image in self.images(values):
+        for part, image in self.image_parts(values):
             out[:, part] = image.movedim(-1, 0)
         return out.movedim(0, -1)
 
-    def images(self, values: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
+    def image_parts(self, values: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
         """Iterate over J d in consecutive ranges of intervals of the first coordinate."""
         for part, tables in interval_batches(self.tables):
-            yield part, self.image(part, tables, values)
+            yield part, self.image_part(part, tables, values)
 
-    def image(self, part: slice, tables: tuple[Table, ...], values: torch.Tensor) -> torch.Tensor:
+    def image_part(self, part: slice, tables: tuple[Table, ...], values: torch.Tensor) -> torch.Tensor:
         """J d in the intervals ``part`` of the first coordinate, those of the ``tables``."""
-        weights = self.weights_in(part)
+        weights = self.weights_part(part)
         out = values.new_zeros((values.shape[-1], *weights.shape[:-1]))
         for weight, derivative in zip(weights.unbind(-1), grid_jets(tables, values, self.jets), strict=True):
             out.addcmul_(weight, derivative)
         return out.movedim(0, -1)
 
-    def written(self) -> CellRows:
+    def to_cell_rows(self) -> CellRows:
         """The rows of one coordinate written out: a third less time for slabs of three ordinary equations."""
         table, count = self.tables[0], self.space.unknowns
         index = table.index.unsqueeze(-1) * count + torch.arange(count, device=table.index.device)
@@ -163,7 +166,7 @@ class TensorRows(RowReductions):
         present = sorted({j.unknown for j in self.jets})
         return [(u, v) for u in present for v in present if u <= v]
 
-    def contracted(self, u: int, v: int, pairs: Sequence[Pairs]) -> torch.Tensor:
+    def gram_block(self, u: int, v: int, pairs: Sequence[Pairs]) -> torch.Tensor:
         """The block of unknowns u, v of J^T J: one value per combination of ``pairs``, outermost coordinate last.
 
         The outermost coordinate has the fewest pairs for its points and is contracted first.
@@ -173,18 +176,22 @@ class TensorRows(RowReductions):
         found: dict[Orders, torch.Tensor] = {}
         for part, table in coordinate_batches(self.tables, first):
             some = replace(pairs[first], place=pairs[first].place.reshape(len(self.tables[first].index), -1)[part])
-            for key, value in contract_coordinate(table, self._products(part, order_of_work, u, v), some).items():
+            for key, value in contract_coordinate(
+                table, self._weight_products(part, order_of_work, u, v), some
+            ).items():
                 found[key] = found[key].add_(value) if key in found else value
         for i in others:
             found = contract_coordinate(self.tables[i], found, pairs[i])
         return next(iter(found.values()))
 
-    def _products(self, part: slice, order_of_work: Sequence[int], u: int, v: int) -> dict[Orders, torch.Tensor]:
+    def _weight_products(self, part: slice, order_of_work: Sequence[int], u: int, v: int) -> dict[Orders, torch.Tensor]:
         """Products of two weights in some intervals of the outermost coordinate, by the orders of derivatives."""
         grid = [2 * i + n for i in order_of_work for n in (0, 1)]
         terms = [(tuple(j.order[i] for i in order_of_work), k, j.unknown) for k, j in enumerate(self.jets)]
         out: dict[Orders, torch.Tensor] = {}
-        weights = self.weights_in(part, order_of_work[0]).movedim(-1, 0).permute(0, *(1 + g for g in grid)).contiguous()
+        weights = (
+            self.weights_part(part, order_of_work[0]).movedim(-1, 0).permute(0, *(1 + g for g in grid)).contiguous()
+        )
         for order, k, unknown in terms:
             for other, m, unknown_other in terms:
                 if (unknown, unknown_other) == (u, v):

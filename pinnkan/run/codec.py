@@ -22,6 +22,7 @@ from pinnkan.kan.product import ProductField, Space
 from pinnkan.kan.separable import Separable
 from pinnkan.kan.spline import Basis
 from pinnkan.kan.turned import TurnedField
+from pinnkan.run.earlier_names import present_names
 from pinnkan.solver.error_growth import LocalTolerance
 from pinnkan.solver.families.blocks.levels import BlocksState
 from pinnkan.solver.families.deep.composition import CompositionState
@@ -33,7 +34,7 @@ from pinnkan.solver.families.product.refinement_choice import MarkedPiece
 from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.families.product.step_control import Aim
 from pinnkan.solver.families.separable.state import SeparableState
-from pinnkan.solver.slab_family import SlabHistory
+from pinnkan.solver.slab_history import SlabHistory
 from pinnkan.solver.slab_loop_state import MarchState
 from pinnkan.solver.solver_state import BestLevel, LevelsState, NewtonState, Step
 from pinnkan.verdict.records import Iteration, Level
@@ -48,17 +49,6 @@ _CLASSES: dict[str, Callable[..., Any]] = {
         SlabHistory, SlabStart, SlabTraining, Space, Spline, Step, TurnedField,
     )
 }  # fmt: skip
-#: Names under which earlier versions stored a class, and the name that it has now.
-_EARLIER_NAMES = {
-    "Best": "BestLevel",
-    "ComposedState": "CompositionState",
-    "Descent": "MinimisationRestart",
-    "Halved": "MarkedPiece",
-    "Minimised": "MinimisationResult",
-    "Newton": "NewtonState",
-    "Run": "SlabHistory",
-    "Trained": "SlabTraining",
-}
 
 
 def encode(value: Any, store: Callable[[Array], str]) -> Any:
@@ -95,6 +85,5 @@ def decode(data: Any, load: Callable[[str], Array], device: str = "cpu") -> Any:
         return load(content)
     if kind == "tensor":
         return torch.from_numpy(load(content)).to(device)
-    return _CLASSES[_EARLIER_NAMES.get(str(kind), str(kind))](
-        **{name: decode(part, load, device) for name, part in content.items()}
-    )
+    name, parts = present_names(kind, content)
+    return _CLASSES[name](**{field: decode(part, load, device) for field, part in parts.items()})

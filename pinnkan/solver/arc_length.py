@@ -34,12 +34,12 @@ MAX_DISTANCE = 1.0
 
 @dataclass(frozen=True, eq=False)
 class _CurvePoint:
-    """A point of the curve: coefficients, the logarithm of 1 + mu, and the tangent ``along`` and ``up`` them."""
+    """A point of the curve: coefficients and the logarithm of 1 + mu, each with its tangent."""
 
     coefficients: Array
-    mildness: float
-    along: Array
-    up: float
+    log_parameter: float
+    tangent: Array
+    log_tangent: float
 
     def dot(self, a: Array, b: Array) -> float:
         """Inner product of two changes of coefficients, relative to the squared norm of the coefficients."""
@@ -63,7 +63,7 @@ def continue_by_arc_length(
     """
     fixed = zero_conditions(model_at(0.0).conditions, space)[1]
     try:
-        return _SolutionCurve(model_at, space, fixed).followed(coefficients, float(np.log1p(mu)), monitor)
+        return _SolutionCurve(model_at, space, fixed).follow(coefficients, float(np.log1p(mu)), monitor)
     except (np.linalg.LinAlgError, SolverError):
         return None
 
@@ -76,17 +76,17 @@ class _SolutionCurve:
     space: Space
     fixed: np.ndarray
 
-    def followed(self, coefficients: Array, log_parameter: float, monitor: Monitor) -> Array | None:
+    def follow(self, coefficients: Array, log_parameter: float, monitor: Monitor) -> Array | None:
         """Follow the curve; return the coefficients at mu = 0, None if it does not lead there."""
         here, step = (
-            self._begun(_CurvePoint(coefficients, log_parameter, np.zeros_like(coefficients), -1.0)),
+            self._with_tangent(_CurvePoint(coefficients, log_parameter, np.zeros_like(coefficients), -1.0)),
             FIRST_STEP,
         )
         least = log_parameter
         for _ in range(MAX_STEPS[len(self.space.axes)]):
-            monitor.check()
+            monitor.check_time()
             there = self._next(here, step)
-            if there is not None and there[0].mildness <= 0.0:
+            if there is not None and there[0].log_parameter <= 0.0:
                 found = self._at_zero(here, there[0])
                 if found is not None:
                     return found
@@ -97,42 +97,46 @@ class _SolutionCurve:
                     return None
                 continue
             here, corrections = there
-            least = min(least, here.mildness)
-            if here.mildness > least + MAX_RETURN:
+            least = min(least, here.log_parameter)
+            if here.log_parameter > least + MAX_RETURN:
                 return None
             step = min(step * (STEP_GROWTH if corrections <= FEW_CORRECTIONS else 1.0), LONGEST_STEP)
         return None
 
-    def _begun(self, at: _CurvePoint) -> _CurvePoint:
+    def _with_tangent(self, at: _CurvePoint) -> _CurvePoint:
         """Return the point with the unit tangent of the curve, in the direction of the tangent it has."""
-        along = self._sides(at)[1]
+        along = self._step_and_derivative(at)[1]
         size = float(np.sqrt(at.dot(along, along) + 1.0))
-        size *= 1.0 if at.dot(along, at.along) + at.up > 0.0 else -1.0
-        return _CurvePoint(at.coefficients, at.mildness, along / size, 1.0 / size)
+        size *= 1.0 if at.dot(along, at.tangent) + at.log_tangent > 0.0 else -1.0
+        return _CurvePoint(at.coefficients, at.log_parameter, along / size, 1.0 / size)
 
     def _next(self, here: _CurvePoint, length: float) -> tuple[_CurvePoint, int] | None:
         """Return the point ``length`` further along the curve and the corrections it took; None if they diverge."""
-        c, mildness, before = here.coefficients + length * here.along, here.mildness + length * here.up, np.inf
+        c, mildness, before = (
+            here.coefficients + length * here.tangent,
+            here.log_parameter + length * here.log_tangent,
+            np.inf,
+        )
         for count in range(MAX_CORRECTIONS):
             try:
-                step, along = self._sides(_CurvePoint(c, mildness, here.along, here.up))
+                step, along = self._step_and_derivative(_CurvePoint(c, mildness, here.tangent, here.log_tangent))
             except (np.linalg.LinAlgError, SolverError):
                 return None
-            change = -here.dot(here.along, step) / (here.dot(here.along, along) + here.up)
+            change = -here.dot(here.tangent, step) / (here.dot(here.tangent, along) + here.log_tangent)
             step = step + change * along
             c, mildness = c + step, mildness + change
             moved = float(np.sqrt(here.dot(step, step) + change**2))
             if not moved < min(before, 2.0 * length):
                 return None
             if moved < CORRECTOR_TOLERANCE:
-                return self._begun(_CurvePoint(c, mildness, here.along, here.up)), count
+                return self._with_tangent(_CurvePoint(c, mildness, here.tangent, here.log_tangent)), count
             before = moved
         return None
 
     def _at_zero(self, here: _CurvePoint, next_point: _CurvePoint) -> Array | None:
         """Return the coefficients at mu = 0, between two points; None if Gauss-Newton leads elsewhere."""
         share, change = (
-            here.mildness / (here.mildness - next_point.mildness),
+            here.log_parameter / (here.log_parameter - next_point.log_parameter),
             next_point.coefficients - here.coefficients,
         )
         start = here.coefficients + share * change
@@ -140,15 +144,17 @@ class _SolutionCurve:
         off = found.coefficients - start
         return (
             found.coefficients
-            if found.stationary and here.dot(off, off) < MAX_DISTANCE * here.dot(change, change)
+            if found.is_stationary and here.dot(off, off) < MAX_DISTANCE * here.dot(change, change)
             else None
         )
 
-    def _sides(self, at: _CurvePoint) -> tuple[Array, Array]:
+    def _step_and_derivative(self, at: _CurvePoint) -> tuple[Array, Array]:
         """Return the Gauss-Newton step at a point, and the derivative of the coefficients by the logarithm."""
-        mu = float(np.expm1(at.mildness))
-        system, milder = (System(self.model_at(m), self.space, keeping=True) for m in (mu, mu + 1.0))
-        (step,) = system.steps(at.coefficients, [at.coefficients], self.fixed)
+        mu = float(np.expm1(at.log_parameter))
+        system, milder = (System(self.model_at(m), self.space, keeps_solver=True) for m in (mu, mu + 1.0))
+        (step,) = system.gauss_newton_steps(at.coefficients, [at.coefficients], self.fixed)
         c, count = system.tensor(at.coefficients), len(system.model.equations)
         pairs = zip(milder.patches[:count], system.patches[:count], strict=True)
-        return step, system.made_of([(1.0 + mu) * (more.residual(c) - less.residual(c)) for more, less in pairs])
+        return step, system.step_for_residuals(
+            [(1.0 + mu) * (more.residual(c) - less.residual(c)) for more, less in pairs]
+        )

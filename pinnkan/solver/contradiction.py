@@ -12,17 +12,20 @@ LASTING_SLABS = 3
 
 @dataclass(frozen=True)
 class Contradiction:
-    """A contradiction: ``size``, the relative error that it may hide, 0 for none; ``since``, the time it starts."""
+    """A contradiction: ``size``, the relative error that it may hide, 0 for none.
+
+    ``start_time``, the time it starts.
+    """
 
     size: float = 0.0
-    since: float = 0.0
+    start_time: float = 0.0
 
     def words(self, problem: Problem) -> str:
         """Describe the contradiction; "" for none."""
         if self.size == 0.0:
             return ""
         return (
-            f"from {problem.when(self.since, 4)} on a residual that hides {self.size:.0e} of the solution falls "
+            f"from {problem.when(self.start_time, 4)} on a residual that hides {self.size:.0e} of the solution falls "
             "neither with more knots nor in shorter slabs: "
             "equations and conditions may contradict each other by as much"
         )

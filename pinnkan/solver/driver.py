@@ -80,15 +80,13 @@ def solve(
     memory.keep_freed_memory()
     marched = eliminate_algebraic_unknowns(in_time(problem))
     # Many small factorisations: a second BLAS thread costs a hundredfold on a busy machine (measured).
-    with (
-        threadpool_limits(limits=None if has_many_coordinates(problem) else 1, user_api="blas"),
-        _torch_threads(problem),
-    ):
+    threads = None if has_many_coordinates(problem) else 1
+    with threadpool_limits(limits=threads, user_api="blas"), _torch_threads(problem):
         try:
             found = _solve_in_natural_units(problem, monitor, device)
-            part, model, outcome = found.part, found.model, found.outcome
+            part, model, outcome = found.reduced_problem, found.model, found.outcome
         except OutOfTimeError:
-            return result_so_far(problem, monitor, Reason.MAX_TIME, monitor.ahead_of_limit())
+            return result_so_far(problem, monitor, Reason.MAX_TIME, monitor.early_end_reason())
         except (SolverError, np.linalg.LinAlgError) as error:
             reason = error.reason if isinstance(error, SolverError) else Reason.NOT_FINITE
             if monitor.state is None:
@@ -103,22 +101,22 @@ def solve(
         open_ended = open_ended or free_start(marched)
         if open_ended:
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
-        elif model.may_have_others and outcome.reason == Reason.CONVERGED and not outcome.detail:
+        elif model.may_have_other_solutions and outcome.reason == Reason.CONVERGED and not outcome.detail:
             told = several_starts(marched) or several_values(marched)
             outcome = replace(outcome, detail=told or _describe_other_solutions(problem, found))
         if not outcome.detail:
             outcome = replace(outcome, detail=contradicted_start(marched))
         if outcome.reason == Reason.MAX_TIME and not outcome.detail:
-            outcome = replace(outcome, detail=monitor.ahead_of_limit())
-        return _restore_solution(problem, _make_solution(model, outcome, monitor), part, monitor, outcome.coarser)
+            outcome = replace(outcome, detail=monitor.early_end_reason())
+        return _restore_solution(problem, _make_solution(model, outcome, monitor), part, monitor, outcome.coarser_field)
 
 
 def _describe_other_solutions(problem: Problem, found: ScaledSolve) -> str:
     """Describe what else solves the problem beside a solution; "" where nothing does."""
-    part, outcome = found.part, found.outcome
-    other = None if outcome.other is None else part.whole(outcome.other)
-    told = describe_ambiguity(problem, part.whole(outcome.field), other)
-    return told or Uniqueness(found.model).several(outcome.field, part.sizes)
+    part, outcome = found.reduced_problem, found.outcome
+    other = None if outcome.other_solution is None else part.restore_field(outcome.other_solution)
+    told = describe_ambiguity(problem, part.restore_field(outcome.field), other)
+    return told or Uniqueness(found.model).ambiguity(outcome.field, part.sizes)
 
 
 def _solve_in_natural_units(problem: Problem, monitor: Monitor, device: str) -> ScaledSolve:
@@ -126,7 +124,7 @@ def _solve_in_natural_units(problem: Problem, monitor: Monitor, device: str) -> 
     part = reduce_problem(problem)
     model = compile_model(part.problem, sort_conditions(part.problem), torch.device(device), monitor.clock)
     first = ScaledSolve(part, model, _solve_model(model, monitor, device))
-    return solve_in_observed_sizes(problem, first, lambda other: _solve_model(other, monitor.aside(), device))
+    return solve_in_observed_sizes(problem, first, lambda other: _solve_model(other, monitor.side_monitor(), device))
 
 
 def _solve_model(model: Model, monitor: Monitor, device: str) -> Outcome:
@@ -158,27 +156,24 @@ def solve_product(model: Model, monitor: Monitor) -> Outcome:
         )
 
         def on_axes(other: Model) -> Outcome:
-            return _solve_on_axes(replace(axes, model=other), Verifier(other), monitor.aside())
+            return _solve_on_axes(replace(axes, model=other), Verifier(other), monitor.side_monitor())
 
         halves = SymmetricSolve(model, on_axes, monitor)
         if may_turn:
             found = solve_axes_or_fitted(axes, verify, monitor)
         else:
             found = _solve_on_axes(axes, verify, monitor, lambda: halves.outcome)
-        outcome = prefer_continued_solution(
-            axes, explain_failure(model, prefer_symmetric_outcome(found, halves)), monitor
-        )
-        return replace(
-            outcome, other=find_other_solution(axes, outcome, monitor), coarser=solve_coarser(axes, outcome, monitor)
-        )
-    intervals = settings.knots or (
-        CUBE_FIRST_INTERVALS if is_bounded_space_system(problem) else SLAB_FIRST_INTERVALS[d]
-    )
+        outcome = explain_failure(model, prefer_symmetric_outcome(found, halves))
+        outcome = prefer_continued_solution(axes, outcome, monitor)
+        other = find_other_solution(axes, outcome, monitor)
+        return replace(outcome, other_solution=other, coarser_field=solve_coarser(axes, outcome, monitor))
+    is_bounded = is_bounded_space_system(problem)
+    intervals = settings.knots or (CUBE_FIRST_INTERVALS if is_bounded else SLAB_FIRST_INTERVALS[d])
     slabs = ProductSlabs(
         model, (degree_in_space(problem, degree), degree), intervals, most or MAX_PASSES, describe_network(problem)
     )
-    if is_bounded_space_system(problem) and not (settings.degree or settings.knots):
-        slabs = replace(slabs, highest=degrees.BOUNDED_SPACE_DEGREES[1], first_slab=CUBE_FIRST_SLAB)
+    if is_bounded and not (settings.degree or settings.knots):
+        slabs = replace(slabs, highest_degree=degrees.BOUNDED_SPACE_DEGREES[1], first_slab=CUBE_FIRST_SLAB)
     family: SlabFamily[Any, Any] = choose_slab_family(slabs) if may_turn else slabs
     return march_in_time(family, verify, monitor)
 
@@ -186,7 +181,7 @@ def solve_product(model: Model, monitor: Monitor) -> Outcome:
 def _solve_on_axes(
     axes: ProductLevels, verify: Verifier, monitor: Monitor, solve_subspace: SubspaceSolver = lambda: None
 ) -> Outcome:
-    state = monitor.resumed(LevelsState) or initial_levels_state(axes)
+    state = monitor.take_resumed_state(LevelsState) or initial_levels_state(axes)
     return solve_levels(axes, verify, monitor, state, solve_subspace=solve_subspace)[0]
 
 
@@ -255,13 +250,13 @@ def _restore_solution(
     coarser_field: Field | None = None,
 ) -> Solution:
     """The solution of the file's problem, with quantities; ``coarser_field``: of the level before, for their errors."""
-    error = None if solution.error is None else reduced_problem.whole(solution.error)
-    network = reduced_problem.described(solution.network)
+    error = None if solution.error is None else reduced_problem.restore_field(solution.error)
+    network = reduced_problem.describe_network(solution.network)
     shown = replace(
-        solution, problem=problem, field=reduced_problem.whole(solution.field), error=error, network=network
+        solution, problem=problem, field=reduced_problem.restore_field(solution.field), error=error, network=network
     )
     clock = Clock(READOUT_LIMITS * monitor.limit + READOUT_GRACE, monitor.elapsed())
-    before = None if coarser_field is None else reduced_problem.whole(coarser_field)
+    before = None if coarser_field is None else reduced_problem.restore_field(coarser_field)
     is_known = np.isfinite(solution.verdict.estimate) or solution.verdict.reason == Reason.NO_FINITE_NORM
     read = evaluate_quantities(problem, shown.field, error if is_known else None, shown.times(), clock, before)
     return replace(shown, quantities=read)
@@ -293,7 +288,7 @@ def _torch_threads(problem: Problem) -> Iterator[None]:
 def describe_network(problem: Problem) -> str:
     """Describe the network, and why it was chosen."""
     if _is_deep(problem):
-        return choose_settings(problem).described()
+        return choose_settings(problem).network_description()
     asked, d = problem.solver.network == "product", problem.dimension
     why = "asked for" if asked else f"chosen because it has {d} coordinates, three at most"
     return f"product: one block of multiplying nodes on all coordinates, the tensor-product spline space ({why})"

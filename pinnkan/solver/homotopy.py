@@ -54,7 +54,7 @@ E = TypeVar("E", bound=ErrorEstimate)
 class ContinuableFamily(LevelFamily[S, E], Protocol):
     """A family that can start from a solution of another problem."""
 
-    def at(self, space: Space, coefficients: Array) -> S:
+    def start_from(self, space: Space, coefficients: Array) -> S:
         """Return the state that starts from a function."""
 
 
@@ -72,7 +72,9 @@ def continue_from_milder_problem(
 
     def solved(mu: float, before: tuple[Space, Array] | None) -> S | None:
         family = family_of(at(mu))
-        return _solve_roughly(family, family.first() if before is None else family.at(*before), monitor.aside())
+        return _solve_roughly(
+            family, family.initial_state() if before is None else family.start_from(*before), monitor.side_monitor()
+        )
 
     state, mu = next(((s, mu) for mu in INITIAL_MU if (s := solved(mu, None)) is not None), (None, 0.0))
     nearly, step, failures = LAST_MU, MU_FACTOR, 0
@@ -85,7 +87,7 @@ def continue_from_milder_problem(
         failures += 1
         fine = refine_for_arc_length(state.space, state.coefficients) if failures == 1 else None
         if fine is not None:
-            begun = family_of(at(mu)).at(*fine)
+            begun = family_of(at(mu)).start_from(*fine)
             turned = continue_by_arc_length(at, begun.space, begun.coefficients, mu, monitor)
             found = None if turned is None else solved(0.0, (begun.space, turned))
             if found is not None:
@@ -122,13 +124,13 @@ def _solve_roughly(family: LevelFamily[S, E], state: S | None, monitor: Monitor)
             return None
         try:
             state, _ = family.minimise(state, number, monitor)
-            measured = family.measured(state)
+            measured = family.evaluate_minimum(state)
             estimate = family.estimate(state, measured, Outcome(measured.field, None))
         except SolverError:
             return None
-        if estimate.size <= ROUGH_TOLERANCE and measured.is_resolved and not measured.unsettled:
+        if estimate.size <= ROUGH_TOLERANCE and measured.is_resolved and not measured.unconverged_reason:
             return state
-        most, restless = min(most, MAX_SIZE_GROWTH * measured.parameters), restless + bool(measured.unsettled)
+        most, restless = min(most, MAX_SIZE_GROWTH * measured.parameters), restless + bool(measured.unconverged_reason)
         if measured.parameters > most or restless == MAX_UNCONVERGED:
             return None
         state = family.refine(state, estimate, Objection())

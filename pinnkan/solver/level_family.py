@@ -20,8 +20,8 @@ class ErrorEstimate:
     """An estimated error: ``size``, relative to the solution (worst unknown), and ``error``, as a function.
 
     ``rounding``: its part due to rounding; ``spaces``: where it was corrected, if in splines on all coordinates;
-    ``parts``: sizes by unknown or vector, if known; ``left``: root mean square of the held-out rows after the
-    correction, in many coordinates.
+    ``sizes_by_unknown``: sizes by unknown or vector, if known; ``heldout_rms``: root mean square of the held-out rows
+    after the correction, in many coordinates.
     """
 
     size: float
@@ -29,17 +29,17 @@ class ErrorEstimate:
     rounding: float = 0.0
     spaces: SpacePair | None = None
     evidence: Evidence = Evidence.CORRECTION
-    left: float = 0.0
-    parts: tuple[float, ...] = ()
+    heldout_rms: float = 0.0
+    sizes_by_unknown: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class LossMinimum:
     """A minimum of the loss in the space of a state: its function, and the figures for the record of the level.
 
-    ``corrected``: see :class:`pinnkan.verdict.records.Level`; ``is_resolved``: whether the residual is well below that
-    of the data alone; ``unsettled``: why the iteration has not converged, "" if it has; ``losses``: mean squared
-    residuals by equation, if known.
+    ``fine_loss``: see :class:`pinnkan.verdict.records.Level`; ``is_resolved``: whether the residual is well below that
+    of the data alone; ``unconverged_reason``: why the iteration has not converged, "" if it has;
+    ``losses_by_equation``: mean squared residuals by equation, if known.
     """
 
     field: Field
@@ -49,13 +49,13 @@ class LossMinimum:
     points: int
     loss: float
     heldout: float
-    corrected: float = 0.0
+    fine_loss: float = 0.0
     is_resolved: bool = True
-    unsettled: str = ""
+    unconverged_reason: str = ""
     note: str = ""
-    losses: tuple[float, ...] = ()
+    losses_by_equation: tuple[float, ...] = ()
 
-    def record(self, number: int, estimate: float, seconds: float, iterations: int) -> Level:
+    def make_record(self, number: int, estimate: float, seconds: float, iterations: int) -> Level:
         """Return the record of a level or slab at this minimum."""
         return Level(
             number=number,
@@ -65,7 +65,7 @@ class LossMinimum:
             points=self.points,
             loss=self.loss,
             heldout=self.heldout,
-            corrected=self.corrected,
+            corrected=self.fine_loss,
             estimate=estimate,
             seconds=seconds,
             iterations=iterations,
@@ -91,23 +91,23 @@ class ModelLevelFamily(ModelFamily):
     """A :class:`LevelFamily` of a model, with the default answers."""
 
     @property
-    def ends_at_best(self) -> bool:
+    def returns_best_level(self) -> bool:
         """False: the outcome is that of the last level."""
         return False
 
-    def shown(self, state: Any) -> Field | None:
+    def field_of(self, state: Any) -> Field | None:
         """None: there is no function to show before the first level has ended."""
         return None
 
-    def clears(self, minimum: LossMinimum, feature: HiddenFeature) -> bool:
+    def is_feature_negligible(self, minimum: LossMinimum, feature: HiddenFeature) -> bool:
         """False: a missed feature always counts."""
         return False
 
-    def elsewhere(self, state: Any, monitor: Monitor) -> Any:
+    def alternative_start(self, state: Any, monitor: Monitor) -> Any:
         """None: there is no alternative start."""
         return None
 
-    def in_vain(self, levels: Sequence[Level]) -> str:
+    def stagnation_reason(self, levels: Sequence[Level]) -> str:
         """The empty text: more levels may always help."""
         return ""
 
@@ -128,19 +128,19 @@ class LevelFamily(Protocol[S, E]):
         """The number of levels after which the solve ends."""
 
     @property
-    def ends_at_best(self) -> bool:
+    def returns_best_level(self) -> bool:
         """Whether stagnation is counted from the level with the smallest estimate, which is then the outcome."""
 
-    def first(self) -> S:
+    def initial_state(self) -> S:
         """Return the state before the first level."""
 
-    def shown(self, state: S) -> Field | None:
+    def field_of(self, state: S) -> Field | None:
         """The function of a state, to show before the first level has ended; None if there is none."""
 
     def minimise(self, state: S, number: int, monitor: Monitor) -> tuple[S, tuple[Iteration, ...]]:
         """Minimise the loss; return the state at the minimum and the steps. A minimum comes back as it is."""
 
-    def measured(self, state: S) -> LossMinimum:
+    def evaluate_minimum(self, state: S) -> LossMinimum:
         """Return the function at the minimum and the figures for its record."""
 
     def samples(self, state: S) -> Samples:
@@ -155,14 +155,14 @@ class LevelFamily(Protocol[S, E]):
         None if there is none.
         """
 
-    def clears(self, minimum: LossMinimum, feature: HiddenFeature) -> bool:
+    def is_feature_negligible(self, minimum: LossMinimum, feature: HiddenFeature) -> bool:
         """Whether a missed feature is known to leave the error within the tolerance."""
 
-    def elsewhere(self, state: S, monitor: Monitor) -> S | None:
+    def alternative_start(self, state: S, monitor: Monitor) -> S | None:
         """Return a state from which another minimum of the loss may be reached; None if there is none."""
 
-    def in_vain(self, levels: Sequence[Level]) -> str:
+    def stagnation_reason(self, levels: Sequence[Level]) -> str:
         """Why more levels would not help; "" if they may."""
 
-    def in_words(self, state: S, outcome: Outcome) -> str:
+    def network_description(self, state: S, outcome: Outcome) -> str:
         """Describe the network."""

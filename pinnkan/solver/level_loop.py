@@ -36,8 +36,8 @@ E = TypeVar("E", bound=ErrorEstimate)
 
 def initial_levels_state(family: LevelFamily[S, E], competitor: LevelsState[Any] | None = None) -> LevelsState[S]:
     """Return the state before the first level; ``competitor``: the state of a competing family."""
-    own = family.first()
-    return LevelsState(own, family.shown(own), beside=competitor)
+    own = family.initial_state()
+    return LevelsState(own, family.field_of(own), competitor=competitor)
 
 
 def solve_levels(
@@ -69,46 +69,46 @@ def _run_level(
     family: LevelFamily[S, E], verify: Verifier, monitor: Monitor, state: LevelsState[S], solve_subspace: SubspaceSolver
 ) -> tuple[Outcome, LevelsState[S] | None]:
     """Run one level; return its outcome, and the state before the next one, None if this is the last."""
-    monitor.keep(state)
-    monitor.check_step(())
+    monitor.keep_state(state)
+    monitor.check_time_if_usable(())
     try:
-        own, steps = family.minimise(state.own, state.number, monitor)
+        own, steps = family.minimise(state.family_state, state.level_number, monitor)
     except SolverError:
-        other = family.elsewhere(state.own, monitor) if state.elsewhere is None else None
+        other = family.alternative_start(state.family_state, monitor) if state.has_alternative_start is None else None
         if other is None:
             raise
-        state = replace(state, own=other, newton=None, elsewhere=True)
+        state = replace(state, family_state=other, newton=None, has_alternative_start=True)
         return _run_level(family, verify, monitor, state, solve_subspace)
-    state = replace(state, own=own, own_history=(*state.own_history, *steps), newton=None)
-    monitor.check_step(())
+    state = replace(state, family_state=own, family_history=(*state.family_history, *steps), newton=None)
+    monitor.check_time_if_usable(())
     if not monitor.expired():  # else a resumed solve does it in full: it may have been cut short
-        monitor.keep(state)
-    measured = family.measured(own)
-    before = Outcome(state.shown or measured.field, state.shown_error, state.own_levels, state.own_history)
+        monitor.keep_state(state)
+    measured, error = family.evaluate_minimum(own), state.previous_error
+    before = Outcome(state.previous_field or measured.field, error, state.family_levels, state.family_history)
     try:
         estimate = family.estimate(own, measured, before)
     except OutOfTimeError:
         if state.levels:
             raise
         return _without_estimate(family, state, measured, monitor), None
-    level = monitor.level(_make_record(family, state, measured, estimate, monitor))
+    level = monitor.report_level(_make_record(family, state, measured, estimate, monitor))
     outcome, against, best = _judge_level(family, verify, state, level, measured, estimate, monitor)
-    fewer = solve_subspace() if state.elsewhere is None and _exceeds_solution(outcome) else None
+    fewer = solve_subspace() if state.has_alternative_start is None and _exceeds_solution(outcome) else None
     if fewer is not None:
         return fewer, None
-    leads_nowhere = state.elsewhere is None and _may_be_no_solution(outcome)
-    following = family.elsewhere(own, monitor) if leads_nowhere else None
-    elsewhere = following is not None if leads_nowhere else state.elsewhere
-    outcome = replace(outcome, coarser=state.shown)
+    leads_nowhere = state.has_alternative_start is None and _may_be_no_solution(outcome)
+    following = family.alternative_start(own, monitor) if leads_nowhere else None
+    elsewhere = following is not None if leads_nowhere else state.has_alternative_start
+    outcome = replace(outcome, coarser_field=state.previous_field)
     if following is None and outcome.reason is not None:
         return outcome, None
     following = following or family.refine(own, estimate, against)
     if following is None:
-        detail = "" if against.missed is None else against.missed.words(family.problem)
+        detail = "" if against.hidden_feature is None else against.hidden_feature.words(family.problem)
         return replace(outcome, reason=_exhaustion_reason(measured, against), detail=detail), None
     return outcome, LevelsState(
-        following, state.initial, outcome.levels, outcome.history, outcome.field, outcome.error, outcome.network, best,
-        None, state.beside, elsewhere,
+        following, state.initial_field, outcome.levels, outcome.history, outcome.field, outcome.error, outcome.network,
+        best, None, state.competitor, elsewhere,
     )  # fmt: skip
 
 
@@ -135,20 +135,20 @@ def _without_estimate(
 ) -> Outcome:
     """The outcome of a first level whose error cannot be estimated within the time limit."""
     unknown = ErrorEstimate(float("inf"), None)
-    level = monitor.level(_make_record(family, state, minimum, unknown, monitor))
-    found = Outcome(minimum.field, None, (level,), state.own_history, Reason.MAX_TIME)
-    return replace(found, network=family.in_words(state.own, found))
+    level = monitor.report_level(_make_record(family, state, minimum, unknown, monitor))
+    found = Outcome(minimum.field, None, (level,), state.family_history, Reason.MAX_TIME)
+    return replace(found, network=family.network_description(state.family_state, found))
 
 
 def _make_record(
     family: LevelFamily[S, E], state: LevelsState[S], minimum: LossMinimum, estimate: ErrorEstimate, monitor: Monitor
 ) -> Level:
-    iterations = sum(1 for step in state.own_history if step.level == state.number)
-    level = minimum.record(state.number, estimate.size, monitor.elapsed(), iterations)
-    true = true_errors(family.problem, family.samples(state.own)) if family.problem.exact else ()
+    iterations = sum(1 for step in state.family_history if step.level == state.level_number)
+    level = minimum.make_record(state.level_number, estimate.size, monitor.elapsed(), iterations)
+    true = true_errors(family.problem, family.samples(state.family_state)) if family.problem.exact else ()
     level = replace(level, true_error=max(true, default=None), evidence=estimate.evidence)
     is_system = len(family.problem.unknowns) > 1
-    return replace(level, estimates=estimate.parts, true_errors=true) if is_system else level
+    return replace(level, estimates=estimate.sizes_by_unknown, true_errors=true) if is_system else level
 
 
 def _judge_level(
@@ -163,39 +163,45 @@ def _judge_level(
     """Return the outcome, with a reason if the level is the last, the objection to it, and the best level so far."""
     tolerance = family.problem.solver.tolerance
     reason, detail, against = None, "", Objection()
-    settled = level.is_resolved and not minimum.unsettled
-    needs_margin = not state.own_levels and level.evidence != Evidence.COMPARISON
+    settled = level.is_resolved and not minimum.unconverged_reason
+    needs_margin = not state.family_levels and level.evidence != Evidence.COMPARISON
     allowed = (FIRST_LEVEL_MARGIN if needs_margin else 1.0) * tolerance
     if settled and level.estimate <= allowed:
         objection = _find_objection(family, verify, level, minimum, estimate)
         against = objection or against
-        is_fresh = against.is_fresh and level.parameters <= CHEAP_SIZE
-        level = replace(level, estimate=max(level.estimate, SAFETY * against.size), is_settled=not against.is_lasting)
-        level = replace(level, unseen="" if against.missed is None else against.missed.words(family.problem))
+        is_fresh = against.is_newly_resolved and level.parameters <= CHEAP_SIZE
+        level = _with_objection(family, level, against)
+        levels = *state.family_levels, level
+        persists = not against.must_persist or _has_never_settled(levels, bool(state.has_alternative_start))
         if objection is None:
             reason = Reason.CONVERGED
-        elif not is_fresh and (
-            not against.is_lasting or _has_never_settled((*state.own_levels, level), bool(state.elsewhere))
-        ):
+        elif not is_fresh and persists:
             reason, detail = against.reason, against.detail
-            level = replace(level, estimate=float("inf")) if against.is_lasting and reason else level
+            level = replace(level, estimate=float("inf")) if against.must_persist and reason else level
     elif settled and _may_be_undetermined(family, level, estimate):
         with suppress(OutOfTimeError):
-            against = verify.free(minimum.field, estimate.spaces) or against
+            against = verify.free_function(minimum.field, estimate.spaces) or against
         reason, detail = against.reason, against.detail
     if reason is None and settled and estimate.rounding > tolerance:
         size = max(level.estimate, estimate.rounding) if estimate.rounding < MAX_ROUNDING else float("inf")
         level = replace(level, estimate=size)
         reason, detail = Reason.BELOW_ROUNDING, f"about {estimate.rounding:.0e} in the coefficients"
-    levels, best = (*state.own_levels, level), state.best
+    levels, best = (*state.family_levels, level), state.best
     if level.is_resolved and not level.unseen and (best is None or level.estimate < best.level.estimate):
         best = BestLevel(level, minimum.field, estimate.error)
-    outcome = Outcome(minimum.field, estimate.error, levels, state.own_history, reason, detail)
+    outcome = Outcome(minimum.field, estimate.error, levels, state.family_history, reason, detail)
     if reason is None:
         outcome = _end_if_exhausted(family, outcome, minimum, against, best, monitor)
     if against.reason is None and against.detail and outcome.reason in (Reason.STALLED, Reason.MAX_LEVELS):
         outcome = replace(outcome, reason=Reason.UNDECIDED, detail=against.detail)
-    return replace(outcome, network=family.in_words(state.own, outcome)), against, best
+    return replace(outcome, network=family.network_description(state.family_state, outcome)), against, best
+
+
+def _with_objection(family: LevelFamily[S, E], level: Level, objection: Objection) -> Level:
+    """The record of a level with what an objection says of its estimate, its stability and a missed feature."""
+    feature, size = objection.hidden_feature, max(level.estimate, SAFETY * objection.error_size)
+    unseen = "" if feature is None else feature.words(family.problem)
+    return replace(level, estimate=size, is_settled=not objection.must_persist, unseen=unseen)
 
 
 def _find_objection(
@@ -207,18 +213,22 @@ def _find_objection(
     loss, allowed = beside if estimate.spaces is None else minimum.loss, tolerance / SAFETY
     try:
         if is_undersampled([level], tolerance):
-            return verify.missed(minimum.field, loss) or Objection()
-        against = verify(minimum.field, loss, estimate.spaces, allowed, estimate.left, estimate.error)
+            return verify.missed_feature(minimum.field, loss) or Objection()
+        against = verify(minimum.field, loss, estimate.spaces, allowed, estimate.heldout_rms, estimate.error)
     except OutOfTimeError:
         return Objection(reason=Reason.MAX_TIME)
-    cleared = against is not None and against.missed is not None and family.clears(minimum, against.missed)
+    cleared = (
+        against is not None
+        and against.hidden_feature is not None
+        and family.is_feature_negligible(minimum, against.hidden_feature)
+    )
     return None if cleared else against
 
 
 def _may_be_undetermined(family: LevelFamily[S, E], level: Level, estimate: E) -> bool:
     """Whether rounding, or a correction larger than the solution, may be due to a function that nothing determines."""
     tolerance, spaces = family.problem.solver.tolerance, estimate.spaces
-    return spaces is not None and (estimate.rounding > tolerance or level.estimate > 1.0 or spaces.is_loose)
+    return spaces is not None and (estimate.rounding > tolerance or level.estimate > 1.0 or spaces.has_free_function)
 
 
 def _has_never_settled(levels: Sequence[Level], has_alternative_start: bool) -> bool:
@@ -242,12 +252,12 @@ def _end_if_exhausted(
     """Return the outcome, with a reason if no more levels are possible."""
     if monitor.expired():
         return replace(outcome, reason=Reason.MAX_TIME)
-    vain = family.in_vain(outcome.levels)
+    vain = family.stagnation_reason(outcome.levels)
     if vain:
-        shown = _best_outcome(outcome, best) if family.ends_at_best else outcome
-        return replace(shown, reason=Reason.STALLED, detail=minimum.unsettled or vain)
+        shown = _best_outcome(outcome, best) if family.returns_best_level else outcome
+        return replace(shown, reason=Reason.STALLED, detail=minimum.unconverged_reason or vain)
     if len(outcome.levels) >= family.most_levels + _extra_levels(family, outcome.levels):
-        return replace(outcome, reason=_exhaustion_reason(minimum, objection), detail=minimum.unsettled)
+        return replace(outcome, reason=_exhaustion_reason(minimum, objection), detail=minimum.unconverged_reason)
     return outcome
 
 
@@ -269,8 +279,8 @@ def _best_outcome(outcome: Outcome, best: BestLevel | None) -> Outcome:
 
 def _exhaustion_reason(minimum: LossMinimum, objection: Objection) -> Reason:
     """The reason to report when the allowed levels are used up."""
-    if minimum.unsettled:
+    if minimum.unconverged_reason:
         return Reason.STALLED
-    if objection.missed is not None:
+    if objection.hidden_feature is not None:
         return Reason.UNDERSAMPLED
     return Reason.MAX_LEVELS if minimum.is_resolved else Reason.NOT_ASYMPTOTIC

@@ -30,7 +30,7 @@ SAMPLE_POINTS, MAX_REPEATS, ROUNDING_SHARE = 4096, 2, 1e-14
 class ScaledSolve:
     """A reduced problem in natural units, its model, and the outcome of the solve."""
 
-    part: ReducedProblem
+    reduced_problem: ReducedProblem
     model: Model
     outcome: Outcome
 
@@ -57,7 +57,7 @@ def solve_in_observed_sizes(problem: Problem, first: ScaledSolve, solve: Callabl
 
 def _size_factors(solve: ScaledSolve) -> Array | None:
     """Factors (unknown,) from expected to observed sizes, 1 if an unknown counts for itself; None if all do."""
-    problem, outcome = solve.part.problem, solve.outcome
+    problem, outcome = solve.reduced_problem.problem, solve.outcome
     is_asked = problem.time_axis is not None and not problem.space_dimension and len(problem.unknowns) > 1
     if not is_asked or outcome.reason != Reason.CONVERGED or outcome.error is None:
         return None

@@ -54,66 +54,66 @@ COMPARISON_POINTS = 1000
 
 
 class _StepBudget(Monitor):
-    """A monitor that allows STEPS_PER_START steps from a start, and ``left`` steps in all."""
+    """A monitor that allows STEPS_PER_START steps from a start, and ``remaining`` steps in all."""
 
     def __init__(self, remaining: float) -> None:
         super().__init__(None, None)
-        self.left = remaining
+        self.remaining = remaining
 
-    def stepping(self, newton: NewtonState) -> None:
+    def before_step(self, newton: NewtonState) -> None:
         """Count one step, see :meth:`check_step`."""
-        self.check_step(newton.steps)
+        self.check_time_if_usable(newton.steps)
 
-    def check_step(self, steps: Sequence[Step]) -> None:
+    def check_time_if_usable(self, steps: Sequence[Step]) -> None:
         """Count one step; raise OutOfTimeError if none remains."""
-        self.left -= 1.0
-        if self.left < 0.0 or len(steps) >= STEPS_PER_START:
+        self.remaining -= 1.0
+        if self.remaining < 0.0 or len(steps) >= STEPS_PER_START:
             raise OutOfTimeError
-        self.check()
+        self.check_time()
 
 
 class _WorkBudget(Monitor):
-    """A monitor that allows the work ``left``: steps times coefficients."""
+    """A monitor that allows the work ``remaining``: steps times coefficients."""
 
     def __init__(self, remaining: float) -> None:
         super().__init__(None, None)
-        self.left = remaining
+        self.remaining = remaining
 
-    def aside(self) -> Monitor:
+    def side_monitor(self) -> Monitor:
         """Return itself: side solves count as well."""
         return self
 
-    def stepping(self, newton: NewtonState) -> None:
+    def before_step(self, newton: NewtonState) -> None:
         """Count one step; raise OutOfTimeError if its work exceeds what remains."""
-        self.left -= newton.coefficients.size
-        if self.left < 0.0:
+        self.remaining -= newton.coefficients.size
+        if self.remaining < 0.0:
             raise OutOfTimeError
-        self.check()
+        self.check_time()
 
 
 @dataclass(frozen=True, eq=False)
 class _LinearisedSolution:
-    """A solution in a space, the near-null ``direction``, scaled to the solution's size, and its residual ``seen``."""
+    """A solution in a space, the near-null ``direction``, scaled to the solution's size, and its residual."""
 
     system: System
     coefficients: Array
     fixed: np.ndarray
     direction: Array
-    seen: float
+    direction_residual: float
 
-    def at(self, size: float) -> Array:
+    def point_along(self, size: float) -> Array:
         """The coefficients ``size`` times the direction away from the solution."""
         return np.ascontiguousarray(self.coefficients + size * self.direction)
 
     @property
-    def mirror_image(self) -> Array:
+    def sign_reversed(self) -> Array:
         """The coefficients with the other sign, but for those that conditions fix."""
         return np.where(self.fixed, self.coefficients, -self.coefficients)
 
     @property
-    def has_mirror_image(self) -> bool:
+    def is_sign_reversal_solution(self) -> bool:
         """Whether the function with the other sign is a solution as well, and a distinct one."""
-        image = self.mirror_image
+        image = self.sign_reversed
         as_much = self.system.loss(image) <= COMPARABLE_LOSS * self.system.loss(self.coefficients)
         return as_much and _relative_distance(image, self.coefficients) > DISTINCT_DISTANCE
 
@@ -126,11 +126,14 @@ class _LinearisedSolution:
             else []
         )
         for size in (*dips, *far):
-            yield self.at(size)
+            yield self.point_along(size)
 
     def _dips(self, sign: float) -> list[float]:
         loss = self.system.loss(self.coefficients)
-        seen = [(self.system.loss(self.at(sign * s)) - loss) / (s * self.seen) ** 2 for s in AMPLITUDES]
+        seen = [
+            (self.system.loss(self.point_along(sign * s)) - loss) / (s * self.direction_residual) ** 2
+            for s in AMPLITUDES
+        ]
         least = int(np.argmin(seen))
         return [sign * float(AMPLITUDES[least]) * behind for behind in DIP_MULTIPLES] if seen[least] < DIP_RATIO else []
 
@@ -146,16 +149,18 @@ def prefer_continued_solution(family: ProductLevels, outcome: Outcome, monitor: 
     bounded = _WorkBudget(CONTINUATION_WORK)
     bounded.clock = monitor.clock
     try:
-        mild = continue_from_milder_problem(model, lambda other: replace(family, model=other, is_rough=True), bounded)
-        if mild is None or not _are_distinct(family.shown(mild), field, model.problem):
+        mild = continue_from_milder_problem(
+            model, lambda other: replace(family, model=other, is_homotopy_step=True), bounded
+        )
+        if mild is None or not _are_distinct(family.field_of(mild), field, model.problem):
             return outcome
-        start = family.at(mild.space, mild.coefficients)
-        state = LevelsState(start, family.shown(start))
+        start = family.start_from(mild.space, mild.coefficients)
+        state = LevelsState(start, family.field_of(start))
         second, _ = solve_levels(family, Verifier(model), bounded, state)
     except (SolverError, OutOfTimeError, np.linalg.LinAlgError):
         return outcome
     is_one = second.reason == Reason.CONVERGED and _are_distinct(second.field, field, model.problem)
-    return replace(second, other=field) if is_one else outcome
+    return replace(second, other_solution=field) if is_one else outcome
 
 
 def _are_distinct(field: Field, reference: Field, problem: Problem) -> bool:
@@ -165,8 +170,8 @@ def _are_distinct(field: Field, reference: Field, problem: Problem) -> bool:
 def find_other_solution(family: ProductLevels, outcome: Outcome, monitor: Monitor) -> Field | None:
     """Return a solution distinct from that ``outcome``, known roughly; None if none is seen."""
     model, field = family.model, outcome.field
-    if outcome.other is not None:
-        return outcome.other
+    if outcome.other_solution is not None:
+        return outcome.other_solution
     if not _is_search_due(model, outcome, monitor) or not isinstance(field, ProductField) or len(field.pieces) > 1:
         return None
     (space, coefficients), *_ = field.pieces
@@ -175,14 +180,14 @@ def find_other_solution(family: ProductLevels, outcome: Outcome, monitor: Monito
     solver = replace(model.problem.solver, tolerance=ROUGH_TOLERANCE)
     roughly = replace(model, problem=replace(model.problem, solver=solver, exact=None), is_linear=False)
     rough = replace(family, model=roughly)
-    if counting.left < STEPS_PER_START:
+    if counting.remaining < STEPS_PER_START:
         return None
     try:
         known = _linearise_solution(rough, space, coefficients)
         if known is None:
             return None
-        if known.has_mirror_image:
-            return ProductField(((space, known.mirror_image),))
+        if known.is_sign_reversal_solution:
+            return ProductField(((space, known.sign_reversed),))
         passed = [known.coefficients]
         others = (_solve_from(rough, known, start, passed, counting) for start in known.starts())
         return next((other for other in others if other is not None), None)
@@ -191,7 +196,7 @@ def find_other_solution(family: ProductLevels, outcome: Outcome, monitor: Monito
 
 
 def _is_search_due(model: Model, outcome: Outcome, monitor: Monitor) -> bool:
-    may_have = model.may_have_others and not model.problem.interfaces
+    may_have = model.may_have_other_solutions and not model.problem.interfaces
     return may_have and outcome.reason == Reason.CONVERGED and not monitor.expired()
 
 
@@ -204,12 +209,12 @@ def _allowed_steps(levels: tuple[Level, ...], space: Space) -> float:
 def _linearise_solution(family: ProductLevels, space: Space, coefficients: Array) -> _LinearisedSolution | None:
     model, system = family.model, System(family.model, space)
     null = near_null_function(system, coefficients)
-    if null.function is None or null.sigma == 0.0:
+    if null.coefficients is None or null.sigma == 0.0:
         return None
     size = max(float(np.sqrt(np.mean(coefficients**2))), min(model.sizes) if len(model.sizes) == 1 else 1.0)
-    scale = size / float(np.sqrt(np.mean(null.function**2)))
+    scale = size / float(np.sqrt(np.mean(null.coefficients**2)))
     fixed = zero_conditions(model.conditions, space)[1]
-    return _LinearisedSolution(system, coefficients, fixed, scale * null.function, scale * null.sigma)
+    return _LinearisedSolution(system, coefficients, fixed, scale * null.coefficients, scale * null.sigma)
 
 
 def _solve_from(
@@ -226,11 +231,11 @@ def _solve_from(
     if any(_relative_distance(reached, before) < DISTINCT_DISTANCE for before in known_solutions):
         return None
     known_solutions.append(reached)
-    state = _confirm_solution(family, family.begun(known.system, reached), monitor)
+    state = _confirm_solution(family, family.start_state(known.system, reached), monitor)
     if state is None:
         return None
-    field, first = family.shown(state), ProductField(((known.system.space, known.coefficients),))
-    if Verifier(family.model).roots.objection(field, family.problem.domain, None):
+    field, first = family.field_of(state), ProductField(((known.system.space, known.coefficients),))
+    if Verifier(family.model).real_powers.objection(field, family.problem.domain, None):
         return None
     return field if _are_distinct(field, first, family.problem) else None
 
@@ -239,11 +244,11 @@ def _confirm_solution(family: ProductLevels, state: ProductState, monitor: Monit
     """Return the state on knots fine enough to show it to be a solution; None if they do not."""
     before = float("inf")
     for number in range(MAX_LEVELS):
-        state, _ = family.minimise(state, number, monitor.aside())
-        measured = family.measured(state)
+        state, _ = family.minimise(state, number, monitor.side_monitor())
+        measured = family.evaluate_minimum(state)
         estimate = family.estimate(state, measured, Outcome(measured.field, None))
-        if estimate.size <= ROUGH_TOLERANCE and not measured.unsettled:
-            left = LOSS_FLOOR * Verifier(family.model).feature_check.terms(measured.field)
+        if estimate.size <= ROUGH_TOLERANCE and not measured.unconverged_reason:
+            left = LOSS_FLOOR * Verifier(family.model).feature_check.mean_square_terms(measured.field)
             if measured.loss <= left or measured.loss <= LOSS_REDUCTION * before < np.inf:
                 return state
         finer = family.refine(state, estimate, Objection())

@@ -18,7 +18,8 @@ RESOLVED_SHARE = 1e-2
 class Outcome:
     """The function, its estimated error and the records of a solve; ``reason``: why it ended, None if it goes on.
 
-    ``network``: in words; ``other``: another solution, if one was seen; ``coarser``: the function of the level before.
+    ``network``: in words; ``other_solution``: another solution, if one was seen; ``coarser_field``: the function of the
+    level before.
     """
 
     field: Field
@@ -28,5 +29,5 @@ class Outcome:
     reason: Reason | None = None
     detail: str = ""
     network: str = ""
-    other: Field | None = None
-    coarser: Field | None = None
+    other_solution: Field | None = None
+    coarser_field: Field | None = None

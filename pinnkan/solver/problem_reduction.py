@@ -39,31 +39,32 @@ MAX_HALVINGS = 3
 
 @dataclass(frozen=True)
 class ReducedProblem:
-    """The ``problem`` to solve, for u_j / ``sizes[j]``, on the part that reflections (``mirrors``, ``words``) leave.
+    """The ``problem`` to solve, for u_j / ``sizes[j]``, on the part that ``reflections`` leave.
 
-    ``along``: the evolution along a coordinate of space that takes the place of time, None if there is none.
+    ``evolution``: the evolution along a coordinate of space that takes the place of time, None if there is none.
     """
 
     problem: Problem
     sizes: tuple[float, ...]
-    mirrors: tuple[Mirror, ...]
-    words: tuple[str, ...]
-    along: Evolution | None = None
+    reflections: tuple[Mirror, ...]
+    reflection_words: tuple[str, ...]
+    evolution: Evolution | None = None
 
-    def whole(self, field: Field) -> Field:
+    def restore_field(self, field: Field) -> Field:
         """Return the function of the file's problem from one of this problem."""
-        for mirror in reversed(self.mirrors):
+        for mirror in reversed(self.reflections):
             field = extend_by_reflection(field, mirror)
         field = scaled(field, self.sizes)
-        return field if self.along is None else TurnedField(field, self.along.order, self.along.total)
+        return field if self.evolution is None else TurnedField(field, self.evolution.order, self.evolution.total)
 
-    def described(self, network: str) -> str:
+    def describe_network(self, network: str) -> str:
         """Describe the network, and the part of the domain that it was solved for."""
-        if self.along is not None:
-            network += f"; in slabs of {self.along.turned.coordinates[-1]}, at the start of which all is given"
-        if not self.mirrors:
+        if self.evolution is not None:
+            network += f"; in slabs of {self.evolution.turned.coordinates[-1]}, at the start of which all is given"
+        if not self.reflections:
             return network
-        return f"{network}; solved for on one of {2 ** len(self.mirrors)} equal parts, since {', '.join(self.words)}"
+        parts, words = 2 ** len(self.reflections), ", ".join(self.reflection_words)
+        return f"{network}; solved for on one of {parts} equal parts, since {words}"
 
 
 def reduce_problem(problem: Problem, size_factors: Array | None = None) -> ReducedProblem:
@@ -116,10 +117,10 @@ UNDETERMINED_REASONS = (
 
 @dataclass(frozen=True, eq=False)
 class SymmetricSolve:
-    """Solves of a ``model`` among functions with one of its symmetries; ``solve`` solves the model of a half."""
+    """Solves of a ``model`` among functions with one of its symmetries; ``solve_half`` solves the model of a half."""
 
     model: Model
-    solve: Callable[[Model], Outcome]
+    solve_half: Callable[[Model], Outcome]
     monitor: Monitor
 
     @cached_property
@@ -131,7 +132,7 @@ class SymmetricSolve:
         for mirror in mirrors(problem):
             half = half_of(problem, mirror)
             try:
-                found = self.solve(compile_model(half, sort_conditions(half), self.model.device, self.model.clock))
+                found = self.solve_half(compile_model(half, sort_conditions(half), self.model.device, self.model.clock))
             except (SolverError, OutOfTimeError):
                 continue
             if found.reason == Reason.CONVERGED:

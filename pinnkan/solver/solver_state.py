@@ -29,7 +29,7 @@ class NewtonState:
 
     coefficients: Array
     steps: tuple[Step, ...] = ()
-    previous: float = float("inf")
+    previous_size: float = float("inf")
 
 
 class SolverState(Protocol):
@@ -51,7 +51,7 @@ class SolverState(Protocol):
     def network(self) -> str:
         """The network in words, if it is not that of the problem's settings; else ""."""
 
-    def within(self, newton: NewtonState) -> Self:
+    def with_newton(self, newton: NewtonState) -> Self:
         """Return the state between two Gauss-Newton steps."""
 
 
@@ -66,74 +66,75 @@ class BestLevel:
 
 @dataclass(frozen=True, eq=False)
 class LevelsState(Generic[S]):
-    """The state before or in a level: the family's state ``own``, and the results of the levels before.
+    """The state before or in a level: the family's state ``family_state``, and the results of the levels before.
 
-    ``initial``: the function to show before the first level has ended; ``shown``, ``shown_error``: those of the level
-    before; ``words``: the network; ``beside``: the state of a competing family, which goes on if this one loses;
-    ``elsewhere``: whether an alternative start was found, None before it is sought.
+    ``initial_field``: the function to show before the first level has ended; ``previous_field``, ``previous_error``:
+    those of the level before; ``network_words``: the network; ``competitor``: the state of a competing family, which
+    goes on if this one loses; ``has_alternative_start``: whether an alternative start was found, None before it is
+    sought.
     """
 
-    own: S
-    initial: Field | None
-    own_levels: tuple[Level, ...] = ()
-    own_history: tuple[Iteration, ...] = ()
-    shown: Field | None = None
-    shown_error: Field | None = None
-    words: str = ""
+    family_state: S
+    initial_field: Field | None
+    family_levels: tuple[Level, ...] = ()
+    family_history: tuple[Iteration, ...] = ()
+    previous_field: Field | None = None
+    previous_error: Field | None = None
+    network_words: str = ""
     best: BestLevel | None = None
     newton: NewtonState | None = None
-    beside: "LevelsState[Any] | None" = None
-    elsewhere: bool | None = None
+    competitor: "LevelsState[Any] | None" = None
+    has_alternative_start: bool | None = None
 
     @property
-    def number(self) -> int:
+    def level_number(self) -> int:
         """The number of the level, counted from the first one of all families."""
-        return len(self.own_levels) + (len(self.beside.levels) if self.beside else 0)
+        return len(self.family_levels) + (len(self.competitor.levels) if self.competitor else 0)
 
     @property
-    def _ahead(self) -> "LevelsState[Any] | None":
+    def _leading_competitor(self) -> "LevelsState[Any] | None":
         """The state of the competing family while its last estimate is smaller, else None."""
-        other = self.beside
+        other = self.competitor
         if other is None or not other.levels:
             return None
-        behind = not self.own_levels or self.own_levels[-1].estimate >= other.levels[-1].estimate
+        behind = not self.family_levels or self.family_levels[-1].estimate >= other.levels[-1].estimate
         return other if behind else None
 
     @property
     def levels(self) -> tuple[Level, ...]:
         """The records of the levels that led to the function shown."""
-        if self._ahead is not None:
-            return self._ahead.levels
-        return (*(self.beside.levels if self.beside else ()), *self.own_levels)
+        if self._leading_competitor is not None:
+            return self._leading_competitor.levels
+        return (*(self.competitor.levels if self.competitor else ()), *self.family_levels)
 
     @property
     def history(self) -> tuple[Iteration, ...]:
         """The steps of :attr:`levels`."""
-        if self._ahead is not None:
-            return self._ahead.history
-        return (*(self.beside.history if self.beside else ()), *self.own_history)
+        if self._leading_competitor is not None:
+            return self._leading_competitor.history
+        return (*(self.competitor.history if self.competitor else ()), *self.family_history)
 
     @property
     def field(self) -> Field | None:
         """The function of the level before; before the first one what the family has to show."""
-        if self._ahead is not None:
-            return self._ahead.field
-        return self.shown if self.own_levels else self.initial
+        if self._leading_competitor is not None:
+            return self._leading_competitor.field
+        return self.previous_field if self.family_levels else self.initial_field
 
     @property
     def error(self) -> Field | None:
         """The estimated error of the level before."""
-        return self.shown_error if self._ahead is None else self._ahead.error
+        return self.previous_error if self._leading_competitor is None else self._leading_competitor.error
 
     @property
     def network(self) -> str:
         """The network of the function shown, in words."""
-        return self.words if self._ahead is None else self._ahead.network
+        return self.network_words if self._leading_competitor is None else self._leading_competitor.network
 
-    def having(self, family_state: S) -> Self:
+    def with_family_state(self, family_state: S) -> Self:
         """Return the state with the family at ``family_state``."""
-        return replace(self, own=family_state)
+        return replace(self, family_state=family_state)
 
-    def within(self, newton: NewtonState) -> Self:
+    def with_newton(self, newton: NewtonState) -> Self:
         """Return the state between two Gauss-Newton steps of the level."""
         return replace(self, newton=newton)

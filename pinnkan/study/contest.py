@@ -210,7 +210,7 @@ def _by_gauss_newton(task: Task, network: StudyNetwork, contender: Contender, le
 
     state = lm.initial_state(evaluate, alone.flat())
     book.write(alone, torch.tensor(state.loss))
-    while state.iteration < contender.schedule[level] and not state.stuck:
+    while state.iteration < contender.schedule[level] and not state.is_stuck:
         state = lm.next_state(evaluate, state)
         book.evaluated()
         book.write(alone.with_flat(state.x), torch.tensor(state.loss))

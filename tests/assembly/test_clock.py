@@ -30,12 +30,12 @@ def hands(monkeypatch):
 
 def showing(limit):
     clock = Clock(limit)
-    clock.shows = True
+    clock.has_result = True
     return clock
 
 
 def worked(clock, hands, work, seconds):
-    with clock.working("band", work):
+    with clock.time_work("band", work):
         hands.now += seconds
 
 
@@ -55,7 +55,7 @@ def test_the_pace_is_the_best_so_far_and_that_of_its_kind(hands):
     worked(clock, hands, 100.0, 1.0)
     clock.limit = 10.0
     worked(clock, hands, 100.0, 0.0)
-    with clock.working("rows", 1e9):
+    with clock.time_work("rows", 1e9):
         pass
 
 
@@ -63,10 +63,10 @@ def test_the_first_result_has_a_little_longer(hands):
     clock, hands.now = Clock(10.0), 10.0 * FIRST_RESULT_FACTOR + 0.5 * FIRST_RESULT_SECONDS
     assert clock.expired()
     worked(clock, hands, 1.0, 0.0)
-    clock.shows = True
+    clock.has_result = True
     with pytest.raises(OutOfTimeError):
         clock.check()
-    clock.shows, hands.now = False, 10.0 * FIRST_RESULT_FACTOR + 2.0 * FIRST_RESULT_SECONDS
+    clock.has_result, hands.now = False, 10.0 * FIRST_RESULT_FACTOR + 2.0 * FIRST_RESULT_SECONDS
     with pytest.raises(OutOfTimeError):
         clock.check()
 

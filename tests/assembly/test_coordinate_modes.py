@@ -35,7 +35,7 @@ def test_modes_between_zero_values_are_sines():
     x, k = np.linspace(0, 1, 50)[:, None], np.arange(1, 5)
     assert error(values, np.sin(k * np.pi * x)) < 1e-5
     assert error(values, np.sin((k - 0.5) * np.pi * x)) > 0.1
-    assert found.mixed < 0.2
+    assert found.off_diagonal_share < 0.2
     assert torch.allclose(found.vectors @ found.inverse, torch.eye(len(found.vectors), dtype=torch.float64), atol=1e-8)
 
 

@@ -24,9 +24,9 @@ def drawn(*shape):
 def test_sums_and_their_transpose_are_those_of_the_derivatives(sums):
     ours, tables = DerivativeSums(sums), TABLES[: len(next(iter(sums[0]))[1])]
     functions = {f: drawn(*(t.count for t in tables), 2) for f in (U, U_T)}
-    found = ours.there(tables, functions)
+    found = ours.evaluate(tables, functions)
     images = [drawn(*x.shape) for x in found]
-    back = ours.back(tables, images)
+    back = ours.transpose(tables, images)
     for own, x in zip(sums, found, strict=True):
         each = [f * evaluate(tuple(tables), functions[d], [orders])[orders] for (d, orders), f in own.items()]
         torch.testing.assert_close(x, sum(each), rtol=1e-12, atol=1e-10)

@@ -32,9 +32,9 @@ def test_points_lie_inside_and_integrate_over_the_domain(degrees):
     space, coordinates = turned(degrees)
     found = grid(space, coordinates)
     assert UNIT.contains(found.outer).all()
-    inner = np.stack(np.meshgrid(*found.axes, indexing="ij"), -1).reshape(-1, 2)[found.index]
+    inner = np.stack(np.meshgrid(*found.axes, indexing="ij"), -1).reshape(-1, 2)[found.inside_index]
     assert np.abs(coordinates.forward(found.outer) - inner).max() < 1e-13
-    np.testing.assert_array_equal(found.along[found.owner], inner[:, 1:])
+    np.testing.assert_array_equal(found.line_points[found.line_index], inner[:, 1:])
     for i, axis in enumerate(space.axes):
         assert np.all(
             (axis.breaks[found.cells[:, i]] < inner[:, i]) & (inner[:, i] < axis.breaks[found.cells[:, i] + 1])
@@ -54,7 +54,7 @@ def test_the_largest_value_in_the_support_of_a_function_is_found():
     for value, (i, j) in zip(values, found.cells, strict=True):
         part = theirs[i : i + 6, j : j + 6]  # degree 5
         np.maximum(part, value, out=part)
-    np.testing.assert_array_equal(found.most(values), theirs.ravel())
+    np.testing.assert_array_equal(found.support_maxima(values), theirs.ravel())
     assert (theirs == 0.0).any()
 
 
@@ -112,7 +112,7 @@ def test_points_of_either_kind_evaluate_and_make_rows_like_the_space():
         expected = 2 * theirs[..., 0, 1] - places.weights * theirs[..., 0, 2]
         if isinstance(places, GridPoints):
             assert abs(product).sum() == pytest.approx(abs(expected).sum())  # zero outside
-            product = product.reshape(-1, 1)[places.index]
+            product = product.reshape(-1, 1)[places.inside_index]
         np.testing.assert_allclose(product[..., 0], expected, rtol=1e-8, atol=1e-8)
 
 

@@ -44,7 +44,7 @@ def patches():
 def test_the_size_of_an_operator_is_that_on_functions_as_wide_as_a_cell_per_degree(patches):
     s, r = (w / DEGREE for w in WIDTHS)
     inside = patches[0]
-    size = inside.size(np.array([[s, r]]))
+    size = inside.operator_size(np.array([[s, r]]))
     np.testing.assert_allclose(size, 3 / s**2 + 3 / r**2, rtol=1e-12)  # the Laplacian of turned coordinates
 
 

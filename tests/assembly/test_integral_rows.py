@@ -44,7 +44,7 @@ def solved(others=SLOPE):
 
 
 def function(ordering, step):
-    return ordering.spread(torch.from_numpy(step)).reshape(SPACE.shape).numpy()
+    return ordering.extend_by_zeros(torch.from_numpy(step)).reshape(SPACE.shape).numpy()
 
 
 def test_the_integral_is_right_at_every_time_and_the_equation_as_good_as_before():

@@ -20,4 +20,4 @@ STEADY = FLOW.replace(", t: [0, 1]", "").replace("u_t", "u").replace("  - {where
 
 @pytest.mark.parametrize(("text", "counted"), [(FLOW, (1.0, NO_RATE_WEIGHT)), (STEADY, (1.0, 1.0))])
 def test_unknowns_count_that_evolve_and_all_where_none_does(text, counted):
-    assert model_of(text).counted == counted
+    assert model_of(text).norm_weights == counted

@@ -69,13 +69,13 @@ def test_weights_residuals_and_products_are_the_same(both):
     ordering = order_coefficients(space, fixed, model.device)
     close(fleeting.weights, kept.weights)
     close(fleeting.residual, kept.residual)
-    close(fleeting.weights_in(slice(1, 3), 2), kept.weights[:, :, :, :, 1:3])
+    close(fleeting.weights_part(slice(1, 3), 2), kept.weights[:, :, :, :, 1:3])
     step = torch.from_numpy(np.random.default_rng(4).standard_normal((ordering.size, 2)))
     close(fleeting.apply(ordering, step), kept.apply(ordering, step))
     close(fleeting.transpose(ordering, kept.residual), kept.transpose(ordering, kept.residual))
     left = kept.residual + kept.apply(ordering, step)
-    close(fleeting.gradient_after(ordering, step), kept.transpose(ordering, left))
-    close(fleeting.gradient_after(ordering, None), kept.transpose(ordering, kept.residual))
+    close(fleeting.gradient_after_step(ordering, step), kept.transpose(ordering, left))
+    close(fleeting.gradient_after_step(ordering, None), kept.transpose(ordering, kept.residual))
 
 
 def test_the_matrix_its_diagonal_and_the_sizes_of_the_operator_are_the_same(both):
@@ -84,9 +84,9 @@ def test_the_matrix_its_diagonal_and_the_sizes_of_the_operator_are_the_same(both
     close(MatrixFree([fleeting])(values), MatrixFree([kept])(values))
     close(MatrixFree([fleeting]).diagonal(), MatrixFree([kept]).diagonal())
     ours, sizes = OperatorSizes(fleeting), OperatorSizes(kept)
-    rtol = 1e-12 if fleeting.numbers is not None else 2e-3  # by means on few points
-    close(ours.whole, sizes.whole, rtol)
-    close(ours.range(), [float(sizes.whole.min()), float(sizes.whole.max())], 20 * rtol)
+    rtol = 1e-12 if fleeting.constant_slopes is not None else 2e-3  # by means on few points
+    close(ours.grid_sizes, sizes.grid_sizes, rtol)
+    close(ours.size_range(), [float(sizes.grid_sizes.min()), float(sizes.grid_sizes.max())], 20 * rtol)
     close(divide_by_size(ours).weights, divide_by_size(sizes).weights, rtol)
 
 
@@ -96,7 +96,7 @@ def test_means_of_weights_are_taken_on_few_points(both, along):
     few = with_few_points(fleeting, along)
     assert with_few_points(kept, along) is kept
     assert with_few_points(few, along) is few
-    if fleeting.numbers is not None:
+    if fleeting.constant_slopes is not None:
         assert few is fleeting
         return
     points = [t.nodes.shape[1] for t in few.tables]
@@ -115,9 +115,9 @@ def test_points_of_a_cell_that_weigh_differently_are_all_kept(both):
     patch = fleeting.patch
     scale = 1.0 + torch.rand(patch.shape, dtype=torch.float64)
     uneven = type(patch)(patch.equation, patch.space, patch.tables, scale)
-    assert uneven.on_few(None) is uneven
+    assert uneven.with_few_points(None) is uneven
     even = type(patch)(patch.equation, patch.space, patch.tables, scale[:, :1, :, :1, :, :1])
-    assert even.on_few(None) is not even
+    assert even.with_few_points(None) is not even
 
 
 def test_a_small_step_from_a_large_function_is_not_rounded_anew(both):
@@ -128,16 +128,16 @@ def test_a_small_step_from_a_large_function_is_not_rounded_anew(both):
     assert isinstance(rows, RecomputedRows)
     ordering = order_coefficients(space, fixed, model.device)
     step = 1e-9 * torch.from_numpy(np.random.default_rng(6).standard_normal((ordering.size, 1)))
-    found = rows.gradient_after(ordering, step) - rows.gradient_after(ordering, None)
+    found = rows.gradient_after_step(ordering, step) - rows.gradient_after_step(ordering, None)
     close(found, rows.transpose(ordering, rows.apply(ordering, step)), 1e-6)
 
 
 def test_weights_of_numbers_are_summed_without_the_grid(both):
     kept, fleeting, *_ = both
-    if fleeting.numbers is not None:
+    if fleeting.constant_slopes is not None:
         for over in ([1, 3], [0, 1, 4, 5], [0, 1, 2, 3]):
-            squares = (kept.weights[..., 0] / fleeting.numbers[0]).square()
-            close(fleeting.squares_summed(over), squares.sum(over, keepdim=True))
+            squares = (kept.weights[..., 0] / fleeting.constant_slopes[0]).square()
+            close(fleeting.summed_quadrature(over), squares.sum(over, keepdim=True))
 
 
 def test_conjugate_gradients_solve_for_them_and_the_least_determined_function_is_the_same(both):
@@ -150,9 +150,9 @@ def test_conjugate_gradients_solve_for_them_and_the_least_determined_function_is
         found.append((equations.solve_rows([rows], 1e-10), null))
     (step, null), (again, other) = found
     close(again, step, 1e-7)
-    assert other.rough() == pytest.approx(null.rough(), rel=1e-3)
-    assert other.left.size == pytest.approx(null.left.size, rel=1e-3)
-    for name in ("sigma", "share"):
+    assert other.image_roughness() == pytest.approx(null.image_roughness(), rel=1e-3)
+    assert other.missed_part.norm == pytest.approx(null.missed_part.norm, rel=1e-3)
+    for name in ("sigma", "term_share"):
         assert getattr(other, name) == pytest.approx(getattr(null, name), rel=1e-3)
 
 
@@ -161,7 +161,7 @@ def test_the_loss_is_added_up_a_few_intervals_after_the_other(both):
     system = System(model, space)
     whole = system.patches[0].residual(torch.from_numpy(start)).square()
     assert system.patches[0].loss(torch.from_numpy(start)) == pytest.approx(float(whole.sum()), rel=1e-12)
-    for i, sums in enumerate(system.by_interval(start)):
+    for i, sums in enumerate(system.squares_by_interval(start)):
         close(sums, whole.sum([k for k in range(6) if k != 2 * i]))
 
 

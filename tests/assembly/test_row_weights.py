@@ -93,7 +93,7 @@ def test_a_flow_has_one_power_less_of_its_divergence():
 
 def test_weights_are_that_power_of_the_distance_and_one_away_from_all_corners():
     near = corner_weights(model_of(LAPLACE.format(equation="lap(u) = 0")).problem)
-    np.testing.assert_allclose(near.at(np.array([[0.03, 1.96], [0.5, 1.0]]), 0), [0.1**1.5, 1.0])
+    np.testing.assert_allclose(near.point_weights(np.array([[0.03, 1.96], [0.5, 1.0]]), 0), [0.1**1.5, 1.0])
 
 
 def test_plates_have_none():
@@ -128,8 +128,8 @@ def deflection(cantilever, free):
     space = replace(space, axes=tuple(axes))
     system = System(model, space)
     start, fixed = with_conditions(model, space, np.zeros(space.shape))
-    solved = start + system.steps(start, [start], fixed)[0]
-    field = cantilever.whole(ProductField(((space, solved),)))
+    solved = start + system.gauss_newton_steps(start, [start], fixed)[0]
+    field = cantilever.restore_field(ProductField(((space, solved),)))
     return float(field(np.array([[2.0, 0.0]]), [(0, 0)])[0, 1, 0]), system.mean_square(solved)
 
 
@@ -161,14 +161,14 @@ def left_by_halving(model):
     for each in (space, replace(space, axes=tuple(a.halved() for a in space.axes))):
         system = System(model, each)
         start, fixed = with_conditions(model, each, np.zeros(each.shape))
-        losses.append(system.mean_square(start + system.steps(start, [start], fixed)[0]))
+        losses.append(system.mean_square(start + system.gauss_newton_steps(start, [start], fixed)[0]))
     return (losses[1] / losses[0]) ** 0.5
 
 
 def test_with_it_the_residual_falls_as_that_of_a_smooth_solution_does():
     """By 2^-(s - m + w + 1) = 2^-2.5 for r^s: without weights it halves, and levels are not believed to resolve."""
     model, plain = model_of(BENT), model_of(BENT)
-    plain.__dict__["bent_weights"] = None
+    plain.__dict__["incompatible_corner_weights"] = None
     assert left_by_halving(model) < 0.2
     assert left_by_halving(plain) > 0.4
 
@@ -196,7 +196,7 @@ def test_with_it_the_estimate_of_what_is_clamped_falls(text):
     """Without weights the plate had not met 1e-6 on 142 x 142 intervals, the sheet 1e-3 on 38 x 30."""
     problem = parse_problem(text + "solver: {tolerance: 2e-4, max_levels: 3}\n", "t.yaml")
     model, plain = (compile_model(problem, sort_conditions(problem), CPU) for _ in range(2))
-    plain.__dict__["bent_weights"] = None
+    plain.__dict__["incompatible_corner_weights"] = None
     with_it, without = (solve_product(each, Monitor(None, None)) for each in (model, plain))
     assert with_it.reason == Reason.CONVERGED
     assert with_it.levels[-1].estimate < 2e-4

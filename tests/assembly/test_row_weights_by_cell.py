@@ -24,7 +24,7 @@ conditions:
 def surpluses(unknowns, *equations):
     lines = "\n".join(f"  - {e}" for e in equations)
     held = "\n".join(f"  - where: boundary\n    equation: {u} = 0" for u in unknowns.split(", ") if u != "p")
-    return model_of(SYSTEM.format(unknowns=unknowns, equations=lines, conditions=held)).surpluses
+    return model_of(SYSTEM.format(unknowns=unknowns, equations=lines, conditions=held)).offset_deficits
 
 
 def test_the_momentum_of_a_flow_has_one_power_more_than_its_divergence():

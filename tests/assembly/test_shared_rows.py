@@ -71,7 +71,7 @@ def test_rows_with_other_weights_in_their_place_are_not_those_in_parts():
         other = replace(rows, weights=2.0 * rows.weights)
         assert isinstance(other, SharedRows)
         before = two.calls
-        expected = 2.0 * rows.kept.cells.joined([rows.weights])[..., 0]
+        expected = 2.0 * rows.distributed.partition.join_parts([rows.weights])[..., 0]
         assert same(other.weights[..., 0], expected)
         assert same(
             other.transpose(ordering, rows.residual), 2.0 * alone.rows(c, []).transpose(ordering, rows.residual)

@@ -31,7 +31,7 @@ def dense(rows, ordering):
         apart, column = (place[somewhere] - 1) // ordering.size, (place[somewhere] - 1) % ordering.size
         furthest = max(furthest, int(apart.max()))
         out.index_put_((column + apart, column), value[somewhere], accumulate=True)
-    assert furthest == rows.reach(ordering)
+    assert furthest == rows.bandwidth(ordering)
     return out + out.tril(-1).T
 
 
@@ -61,14 +61,16 @@ def test_places_summed_over_coordinates_are_those_of_the_positions(case, fixed):
     rows = p.rows(coefficients(p.space), [])
     mask = some_fixed(p.space) if fixed else np.zeros(p.space.shape, dtype=bool)
     ordering = order_coefficients(p.space, mask, CPU)
-    assert ordering.parts is not None
+    assert ordering.position_terms is not None
     index = np.indices(p.space.shape).reshape(len(p.space.shape), -1)
-    parts = torch.stack([part[i] for part, i in zip(ordering.parts, torch.from_numpy(index), strict=True)])
+    parts = torch.stack([part[i] for part, i in zip(ordering.position_terms, torch.from_numpy(index), strict=True)])
     position = parts.sum(0).where((parts >= 0).all(0), torch.tensor(-1))
     assert position.tolist() == ordering.position.tolist()
-    by_position = replace(ordering, parts=None)
+    by_position = replace(ordering, position_terms=None)
     summed = rows._pattern(ordering, 0, 0)
-    assert (summed.place.tolist() == rows._pattern(by_position, 0, 0).place.tolist()) == (len(p.space.axes) == 1)
+    assert (summed.band_index.tolist() == rows._pattern(by_position, 0, 0).band_index.tolist()) == (
+        len(p.space.axes) == 1
+    )
     assert difference(dense(rows, ordering), dense(rows, by_position)) < 1e-15  # the halves differ by rounding
 
 
@@ -76,7 +78,7 @@ def test_nothing_is_placed_where_everything_is_fixed():
     p = patch("2-D")
     rows = p.rows(coefficients(p.space), [])
     ordering = order_coefficients(p.space, np.ones(p.space.shape, dtype=bool), CPU)
-    assert ordering.size == rows.reach(ordering) == 0
+    assert ordering.size == rows.bandwidth(ordering) == 0
     assert all(int(place.max()) == 0 for place, _ in rows.gram(ordering))
 
 
@@ -84,7 +86,7 @@ def test_places_are_not_summed_where_what_is_fixed_is_not_a_product():
     space = Space((Axis(np.linspace(0, 1, 3), 2), Axis(np.linspace(0, 1, 3), 2)), 2)
     mask = np.zeros(space.shape, dtype=bool)
     mask[0, :, 1] = True
-    assert order_coefficients(space, mask, CPU).parts is None
+    assert order_coefficients(space, mask, CPU).position_terms is None
 
 
 def test_rows_of_a_single_interval_written_out_are_the_same():
@@ -97,7 +99,7 @@ def test_rows_of_a_single_interval_written_out_are_the_same():
         for shape in ((1, 7, 4), (1, 7, 2), (13, 1), space.shape)
     )
     rows = TensorRows(space, (table,), jets, weights, residual)
-    written, other = rows.written(), replace(rows, weights=1.001 * weights).written()
+    written, other = rows.to_cell_rows(), replace(rows, weights=1.001 * weights).to_cell_rows()
     ordering = order_coefficients(space, some_fixed(space), CPU)
     step = step[: ordering.size]
     assert (

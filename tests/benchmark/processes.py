@@ -60,13 +60,13 @@ def step(team, intervals):
     problem = pinnkan.load_problem("poisson3d_waves")
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
     space = Space(tuple(Axis(np.linspace(0.0, 1.0, n + 1), DEGREE) for n in intervals))
-    system, start = System(model, space, accuracy=1e-8, keeping=True), np.zeros(space.shape)
+    system, start = System(model, space, accuracy=1e-8, keeps_solver=True), np.zeros(space.shape)
     fixed = np.ones(space.shape, dtype=bool)
     fixed[1:-1, 1:-1, 1:-1] = False
-    whole = measured(team, lambda: system.steps(start, [start], fixed))
-    equations = system.kept
+    whole = measured(team, lambda: system.gauss_newton_steps(start, [start], fixed))
+    equations = system.kept_solver
     some = np.random.default_rng(0).standard_normal((equations.ordering.size, 1))
-    product = measured(team, lambda: [equations.normal(some) for _ in range(TIMES)])
+    product = measured(team, lambda: [equations.normal_product(some) for _ in range(TIMES)])
     before = measured(team, lambda: [equations.precondition(some) for _ in range(TIMES)])
     leader, other, wall, messages, size = (p / TIMES for p in product)
     count = team.count if team else 1

@@ -53,24 +53,27 @@ class Trial:
 def descended(evaluate: lm.Evaluate, start: torch.Tensor) -> torch.Tensor:
     """Where STEPS steps of Levenberg-Marquardt lead."""
     reached = lm.initial_state(evaluate, start)
-    while reached.iteration < STEPS and not reached.stuck:
+    while reached.iteration < STEPS and not reached.is_stuck:
         reached = lm.next_state(evaluate, reached)
     return reached.x
 
 
 def joint(family: CompositionLevels, network: Network) -> Network:
     """The network with all coefficients trained together."""
-    system = family.system(family.count(network, 1.0), family.seed, network)
+    system = family.make_system(family.point_count(network, 1.0), family.seed, network)
 
     def evaluate(vector: torch.Tensor) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
-        return system.evaluate(network.with_flat(vector))
+        return system.rows_and_jacobian(network.with_flat(vector))
 
     return network.with_flat(descended(evaluate, network.flat()))
 
 
 def projected(family: CompositionLevels, network: Network) -> Network:
     """The same with the outer layer solved for in every step."""
-    system, is_linear = family.system(family.count(network, 1.0), family.seed, network), family.model.is_linear
+    system, is_linear = (
+        family.make_system(family.point_count(network, 1.0), family.seed, network),
+        family.model.is_linear,
+    )
 
     def evaluate(vector: torch.Tensor) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
         return vp.project_outer_layer(system, vp.with_inner(network, vector), is_linear)[:2]
@@ -92,7 +95,7 @@ def trials() -> Iterator[Trial]:
                 cpu = time.process_time()
                 network = train(family, start)
                 cpu = time.process_time() - cpu
-                error = max(true_errors(problem, sobol_samples(problem, family.function(network))), default=0.0)
+                error = max(true_errors(problem, sobol_samples(problem, family.field_of_network(network))), default=0.0)
                 print(f"degree {degree}, {intervals} intervals, seed {seed}: {name:22} {error:8.1e} in {cpu:.2f} s")
                 yield Trial(degree, intervals, start.parameters, seed, name, error, cpu)
 

@@ -46,7 +46,7 @@ def test_a_solve_elsewhere_says_the_same_and_moves_nothing_in_a_step(monkeypatch
     """Conjugate gradients ask for numbers, not for arrays; it had ended with arrays of the host among the others."""
     problem, loops = load_problem(name), []
     here = solve(problem, tolerance=tolerance)
-    steps, times = ConjugateGradients._steps, ConjugateGradients._times
+    steps, times = ConjugateGradients._iterate, ConjugateGradients._damped_product
     with pretended() as mode:
 
         def begun(self, *given):
@@ -57,8 +57,8 @@ def test_a_solve_elsewhere_says_the_same_and_moves_nothing_in_a_step(monkeypatch
             loops[-1].append(mode.moves)
             return times(self, direction)
 
-        monkeypatch.setattr(ConjugateGradients, "_steps", begun)
-        monkeypatch.setattr(ConjugateGradients, "_times", multiplied)
+        monkeypatch.setattr(ConjugateGradients, "_iterate", begun)
+        monkeypatch.setattr(ConjugateGradients, "_damped_product", multiplied)
         monkeypatch.setattr(solving, "require_device", lambda device: None)
         there = solve(problem, tolerance=tolerance, device=str(DEVICE))
     assert there.verdict.reason == here.verdict.reason

@@ -13,7 +13,7 @@ ENDS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 def test_what_stands_in_a_row_of_slabs_is_a_contradiction_since_the_first_of_them():
     assert contradiction((0.0, 1.0, 2.0, 0.0, 3.0, 4.0), ENDS, is_complete=False).size == 0.0
     found = contradiction((9.0, 0.0, 1.0, 2.0, 3.0, 0.0), ENDS, is_complete=False)
-    assert (found.size, found.since) == (6.0, 0.2)
+    assert (found.size, found.start_time) == (6.0, 0.2)
     assert found.words(HEAT).startswith("from t = 0.2 on a residual that hides 6e+00")
     assert contradiction((1.0,) * (LASTING_SLABS - 1), ENDS, is_complete=False).words(HEAT) == ""
     assert contradiction((1.0,) * (LASTING_SLABS - 1), ENDS, is_complete=True).size == LASTING_SLABS - 1

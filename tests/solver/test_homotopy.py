@@ -28,7 +28,9 @@ def of(equation):
 
 def followed(problem):
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
-    return continue_from_milder_problem(model, lambda m: ProductLevels(m, 9, 3, 14, is_rough=True), Monitor(None, None))
+    return continue_from_milder_problem(
+        model, lambda m: ProductLevels(m, 9, 3, 14, is_homotopy_step=True), Monitor(None, None)
+    )
 
 
 def test_a_milder_problem_has_more_of_the_terms_of_highest_order():

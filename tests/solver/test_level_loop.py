@@ -24,7 +24,7 @@ def test_converged_is_said_only_after_the_checks_were_asked_about_that_function(
 
 
 def test_an_objection_raises_the_estimate_and_asks_for_another_level():
-    asked = Asked(Objection(size=1e-2), Objection(SPIKE))
+    asked = Asked(Objection(error_size=1e-2), Objection(SPIKE))
     out, _ = solved(Recital((1e-1, 1e-5, 1e-6, 1e-7)), asked)
     assert asked.fields == ["u1", "u2", "u3"]
     assert [level.estimate for level in out.levels] == [1e-1, SAFETY * 1e-2, 1e-6, 1e-7]
@@ -38,7 +38,7 @@ def test_checks_are_told_how_much_the_safety_of_the_estimate_leaves():
 
 
 def test_an_objection_with_a_reason_ends_the_solve():
-    none_such = Objection(size=float("inf"), reason=Reason.RANK_DEFICIENT, detail="a function may be added")
+    none_such = Objection(error_size=float("inf"), reason=Reason.RANK_DEFICIENT, detail="a function may be added")
     out, _ = solved(Recital((1e-1, 1e-5, 1e-6)), Asked(none_such))
     assert (out.reason, out.detail, out.field) == (Reason.RANK_DEFICIENT, "a function may be added", "u1")
     assert out.levels[-1].estimate == float("inf")
@@ -62,7 +62,7 @@ def test_a_small_estimate_is_not_enough_where_the_level_is_not_sound(change):
 
 
 def test_a_larger_error_below_the_tolerance_joins_the_estimate():
-    out, _ = solved(Recital((1e-1, 1e-6)), Asked(Objection(size=1e-5, reason=Reason.CONVERGED)))
+    out, _ = solved(Recital((1e-1, 1e-6)), Asked(Objection(error_size=1e-5, reason=Reason.CONVERGED)))
     assert out.reason == Reason.CONVERGED
     assert out.levels[-1].estimate == pytest.approx(SAFETY * 1e-5)
 
@@ -241,7 +241,7 @@ def test_where_a_correction_moves_all_fewer_functions_are_asked_first_and_once()
 
 
 def test_what_has_not_settled_begins_elsewhere_and_ends_where_it_has_not_either():
-    falls = Objection(reason=Reason.RANK_DEFICIENT, detail="falls on", is_lasting=True)
+    falls = Objection(reason=Reason.RANK_DEFICIENT, detail="falls on", must_persist=True)
     out, _ = solved(Recital((1e-5, 1e-5, 1e-5), other=2), Asked(falls, falls))
     assert (out.reason, len(out.levels)) == (Reason.RANK_DEFICIENT, 2)
 

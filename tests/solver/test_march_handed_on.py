@@ -3,7 +3,7 @@
 import numpy as np
 
 import pinnkan
-from pinnkan.solver.slab_family import LEAST_ALLOWED
+from pinnkan.solver.time_pass import LEAST_ALLOWED
 from pinnkan.solver.verify.verifier import Verifier
 
 
@@ -17,8 +17,8 @@ def test_errors_of_slabs_that_are_past_take_half_of_the_memory(monkeypatch):
 
 
 def test_who_asks_a_slab_is_told_what_it_is_allowed(monkeypatch):
-    told, between = [], Verifier.between
-    monkeypatch.setattr(Verifier, "between", lambda *given: told.append(given[-1].allowed) or between(*given))
+    told, between = [], Verifier.check_slab
+    monkeypatch.setattr(Verifier, "check_slab", lambda *given: told.append(given[-1].allowed_error) or between(*given))
     problem = pinnkan.load_problem("heat1d")
     pinnkan.solve(problem)
     assert told

@@ -11,7 +11,7 @@ from pinnkan.problem.units.natural_units import natural_sizes
 from pinnkan.solver.error_growth import TARGET_SHARE, LocalTolerance
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
-from pinnkan.solver.slab_family import SlabHistory
+from pinnkan.solver.slab_history import SlabHistory
 from pinnkan.solver.slab_loop import (
     GIVE_UP_FACTOR,
     LARGE_SLAB_CURVATURE,
@@ -57,9 +57,20 @@ def test_a_pass_is_given_up_where_its_error_over_all_of_time_is_so_many_toleranc
         correction, rounding = (0.0, error) if kind == "rounded" else (error / SAFETY, 0.0)
         size, least = (1e-9, 1.0) if kind == "of what counts" else (1.0, 0.0)
         squares, errors = np.array([size * past]), np.array([correction**2 * past])
-        run = SlabHistory((), (), (2.0, until), squares, errors, rounding=rounding**2 * past, least=least)
+        run = SlabHistory(
+            (),
+            (),
+            (2.0, until),
+            squares,
+            errors,
+            squared_rounding_integral=rounding**2 * past,
+            squared_norm_floor=least,
+        )
         assert (
-            _exceeds_tolerance(family, replace(_first_state(family, 0, LocalTolerance.even(1e-3)), run=run)) == expected
+            _exceeds_tolerance(
+                family, replace(_first_state(family, 0, LocalTolerance.constant(1e-3)), slab_history=run)
+            )
+            == expected
         )
 
 
@@ -99,7 +110,7 @@ def test_what_many_slabs_bend_together_is_in_proportion_to_the_error():
 
 def bent(*bendings):
     none = np.zeros(1)
-    return SlabHistory((), (), (0.0,), none, none, bendings=bendings)
+    return SlabHistory((), (), (0.0,), none, none, curvature_shares=bendings)
 
 
 def test_a_pass_that_was_given_up_is_not_the_end(monkeypatch):
@@ -119,7 +130,7 @@ def test_a_pass_that_was_given_up_is_not_the_end(monkeypatch):
 @pytest.mark.parametrize(("left", "slabs"), [(1e-12, 1), (4e-12, 2)])
 def test_what_is_left_of_the_time_by_rounding_is_no_slab(left, slabs):
     class Short(Recital):
-        def length(self, aim, at):
+        def next_length(self, aim, at):
             return at.end - at.time - (left if at.time == at.start else 0.0)
 
     assert len(marched(Short(begins=2.0, total=2.0, passing=3.0, solvable=3.0)).levels) == slabs
@@ -153,7 +164,7 @@ class Switching(Looking):
         self.size = size
 
     def between(self, field, box, loss, spaces, error):
-        return Objection(size=self.size, detail="a threshold")
+        return Objection(error_size=self.size, detail="a threshold")
 
 
 def test_what_is_switched_within_the_error_asks_for_tighter_passes_and_is_then_undecided():
@@ -165,7 +176,7 @@ def test_what_is_switched_within_the_error_asks_for_tighter_passes_and_is_then_u
 
 
 def test_what_was_switched_grows_as_errors_do():
-    state = _first_state(Recital(), 0, LocalTolerance.even(TOLERANCE))
-    grown = state.switching(1.0, 1e-4, "here").switching(20.0).switching(0.1, 1e-4, "there")
-    assert grown.switched[:2] == pytest.approx((3e-4, 2e-3))
-    assert grown.switched[2] == "here"
+    state = _first_state(Recital(), 0, LocalTolerance.constant(TOLERANCE))
+    grown = state.with_switch_error(1.0, 1e-4, "here").with_switch_error(20.0).with_switch_error(0.1, 1e-4, "there")
+    assert grown.switch_error[:2] == pytest.approx((3e-4, 2e-3))
+    assert grown.switch_error[2] == "here"

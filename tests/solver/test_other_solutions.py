@@ -45,12 +45,12 @@ def test_the_state_beside_one_that_is_zero_is_said() -> None:
 
 def test_steps_from_a_start_are_few_and_so_are_those_in_all() -> None:
     counting, step = _StepBudget(2.0), Step(1.0, 1e-3, 0.0)
-    counting.check_step([step])
-    counting.check_step([step] * (STEPS_PER_START - 1))
+    counting.check_time_if_usable([step])
+    counting.check_time_if_usable([step] * (STEPS_PER_START - 1))
     with pytest.raises(OutOfTimeError):  # none is left
-        counting.check_step([step])
+        counting.check_time_if_usable([step])
     with pytest.raises(OutOfTimeError):  # too many from here
-        _StepBudget(99.0).check_step([step] * STEPS_PER_START)
+        _StepBudget(99.0).check_time_if_usable([step] * STEPS_PER_START)
 
 
 @pytest.mark.parametrize("equation", ["u_xx = exp(u)", "u_xx = u**3 - 1", "u_xx + 5*u*u_x = 1", "u_xx + 8*u = 1"])

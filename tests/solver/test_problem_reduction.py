@@ -44,9 +44,11 @@ def test_a_fourth_of_the_plate_tells_all_of_it() -> None:
     assert 0.8 * error <= solution.verdict.estimate <= 1e-4
     assert solution.field.breaks(0)[[0, -1]].tolist() == [0.0, 1.0]
     assert "on one of 4 equal parts, since u(1 - x) = -u(x), u(0.5 - x) = -u(x)" in solution.network
-    told = part.whole(solve(part.problem).field)
+    told = part.restore_field(solve(part.problem).field)
     np.testing.assert_array_equal(told(points, [(0, 0, 0)]), solution.field(points, [(0, 0, 0)]))
-    wrong = replace(part, mirrors=tuple(replace(m, signs=(1,)) for m in part.mirrors)).whole(solve(part.problem).field)
+    wrong = replace(part, reflections=tuple(replace(m, signs=(1,)) for m in part.reflections)).restore_field(
+        solve(part.problem).field
+    )
     assert np.linalg.norm(wrong(points, [(0, 0, 0)])[:, 0, 0] - true) > 0.5 * np.linalg.norm(true)
 
 
@@ -82,12 +84,12 @@ def test_slopes_across_a_whole_field_are_those_of_the_solution() -> None:
     ids=["source", "nonlinear", "initial", "kink", "knots", "even"],
 )
 def test_what_has_no_symmetry_that_can_be_built_in_is_solved_as_it_is(old: str, new: str) -> None:
-    assert reduce_problem(problem(edited(old, new, PLATE))).mirrors == ()
+    assert reduce_problem(problem(edited(old, new, PLATE))).reflections == ()
 
 
 def test_on_a_line_nothing_is_halved() -> None:
     line = problem(edited("sin(pi*x)", "sin(2*pi*x)", without_exact()))
-    assert reduce_problem(line).mirrors == ()
+    assert reduce_problem(line).reflections == ()
 
 
 def test_what_is_shown_when_time_is_over_is_all_of_the_domain() -> None:
@@ -102,6 +104,6 @@ def test_an_error_in_single_precision_is_told_on_the_whole_in_single_precision()
     axes = tuple(Axis(np.linspace(a, b, 4), 3) for a, b in part.problem.box.ranges)
     space = Space(axes, 1)
     c = np.random.default_rng(0).random(space.shape)
-    whole, single = (part.whole(ProductField(((space, x),))).pieces[0][1] for x in (c, c.astype(np.float32)))
+    whole, single = (part.restore_field(ProductField(((space, x),))).pieces[0][1] for x in (c, c.astype(np.float32)))
     assert single.dtype == np.float32
     np.testing.assert_allclose(single, whole, rtol=1e-6)

@@ -8,7 +8,8 @@ import pytest
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
-from pinnkan.solver.slab_family import (
+from pinnkan.solver.slab_history import MIN_SLABS, RECENT_SLABS, SlabHistory
+from pinnkan.solver.time_pass import (
     EARLY_SLABS,
     FIRST_SLAB_ODE,
     FLOOR_SHARE,
@@ -17,11 +18,8 @@ from pinnkan.solver.slab_family import (
     LEAST_ALLOWED,
     LOCAL_SHARE,
     MAX_TOLERANCE_SHARE,
-    MIN_SLABS,
-    RECENT_SLABS,
     SMALLEST_SLAB,
     SMALLEST_SLAB_ODE,
-    SlabHistory,
     TimePass,
     shortest_first_slab,
 )
@@ -60,11 +58,11 @@ def passing(run, space=LINE, stops=(3.0,), local=1e-3):
 
 @pytest.mark.parametrize(("length", "share"), [(0.5, 0.5), (2.0, 1.0), (1e-3, FLOOR_SHARE**0.5)])
 def test_a_slab_may_make_its_share_of_the_time(length, share):
-    assert passing(run_until()).allowed(length) == pytest.approx(LOCAL_SHARE * share * 1e-3)
+    assert passing(run_until()).allowed_correction(length) == pytest.approx(LOCAL_SHARE * share * 1e-3)
 
 
 def test_no_slab_is_asked_for_less_than_its_coefficients_are_rounded():
-    assert passing(run_until(), local=1e-15).allowed(0.5) == LEAST_ALLOWED
+    assert passing(run_until(), local=1e-15).allowed_correction(0.5) == LEAST_ALLOWED
 
 
 def test_in_the_plane_a_slab_may_make_what_later_ones_forget():
@@ -73,30 +71,32 @@ def test_in_the_plane_a_slab_may_make_what_later_ones_forget():
     even = LOCAL_SHARE * FLOOR_SHARE_PLANE**0.5 * 1e-3
     for kept, expected in ((0.5, min(MAX_TOLERANCE_SHARE, 0.75**0.5 / SAFETY) * 1e-3), (1.0, even), (0.97, None)):
         roots = tuple(kept ** np.arange(5))
-        run = run_until(*ends, roots=roots, carried=(0.0, *(kept * r for r in roots[:-1])))
-        assert run.forgotten == pytest.approx(1.0 - kept**2)
-        allowed = passing(run, PLANE).allowed(0.1)
+        run = run_until(*ends, error_rms=roots, carried_rms=(0.0, *(kept * r for r in roots[:-1])))
+        assert run.squared_error_decay == pytest.approx(1.0 - kept**2)
+        allowed = passing(run, PLANE).allowed_correction(0.1)
         assert allowed == pytest.approx(expected or (1.0 - kept**2) ** 0.5 / SAFETY * 1e-3)
-    assert passing(run, LINE).allowed(0.1) < even
-    assert passing(run_until(), PLANE).allowed(1.0) == pytest.approx(LOCAL_SHARE * 0.5**0.5 * 1e-3)
+    assert passing(run, LINE).allowed_correction(0.1) < even
+    assert passing(run_until(), PLANE).allowed_correction(1.0) == pytest.approx(LOCAL_SHARE * 0.5**0.5 * 1e-3)
 
 
 def test_of_few_slabs_nothing_is_forgotten_and_of_many_the_last_ones_count():
     roots = (1.0,) * MIN_SLABS
-    assert run_until(roots=roots, carried=(0.0,) * MIN_SLABS).forgotten == 0.0
-    assert run_until(roots=(*roots, 1.0), carried=(0.0,) * (MIN_SLABS + 1)).forgotten == 1.0
-    assert run_until(roots=(0.0,) * 9, carried=(0.0,) * 9).forgotten == 0.0
+    assert run_until(error_rms=roots, carried_rms=(0.0,) * MIN_SLABS).squared_error_decay == 0.0
+    assert run_until(error_rms=(*roots, 1.0), carried_rms=(0.0,) * (MIN_SLABS + 1)).squared_error_decay == 1.0
+    assert run_until(error_rms=(0.0,) * 9, carried_rms=(0.0,) * 9).squared_error_decay == 0.0
     early, late = (0.0,) * 5, (0.5,) * RECENT_SLABS
-    assert run_until(roots=(1.0,) * (6 + RECENT_SLABS), carried=(0.0, *early, *late)).forgotten == pytest.approx(0.75)
+    assert run_until(
+        roots=(1.0,) * (6 + RECENT_SLABS), carried=(0.0, *early, *late)
+    ).squared_error_decay == pytest.approx(0.75)
 
 
 def test_the_next_slab_ends_at_the_next_stop_and_began_at_the_last_one():
     at = passing(run_until(1.5, 2.0), stops=(1.25, 2.0, 2.5, 3.0))
-    assert (at.time, at.until, at.begun, at.total) == (2.0, 2.5, 2.0, 2.0)
+    assert (at.time, at.next_required_end, at.last_required_end, at.duration) == (2.0, 2.5, 2.0, 2.0)
     at = passing(run_until(1.5), stops=(2.0, 3.0))
-    assert (at.until, at.begun) == (2.0, 1.0)
+    assert (at.next_required_end, at.last_required_end) == (2.0, 1.0)
     at = passing(run_until(2.0), stops=(2.0 + 1e-12, 3.0))
-    assert (at.until, at.begun) == (3.0, 2.0 + 1e-12)  # it ends there but for rounding
+    assert (at.next_required_end, at.last_required_end) == (3.0, 2.0 + 1e-12)  # it ends there but for rounding
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,12 @@ def test_slabs_are_shortest_and_early_relative_to_the_whole_time():
 def test_slabs_that_begin_later_may_be_longer_at_least_also_at_time_zero():
     at = replace(passing(run_until()), problem=problem_of(equation="u_t = lap(u)"))
     run = SlabHistory((), (), (-1.0, -1.0), np.zeros(1), np.zeros(1))
-    at = replace(at, problem=replace(at.problem, domain=at.problem.domain.during(-1.0, 1.0)), run=run, stops=(1.0,))
+    at = replace(
+        at,
+        problem=replace(at.problem, domain=at.problem.domain.during(-1.0, 1.0)),
+        slab_history=run,
+        required_ends=(1.0,),
+    )
     assert at.shortest(0.0) == at.shortest(0.5) > at.shortest()
 
 
@@ -130,28 +135,30 @@ def test_in_time_alone_they_may_be_much_shorter_at_the_start_most_of_all():
     first, later = (SlabHistory((), (), (0.0, *ends), np.zeros(1), np.zeros(1)) for ends in ((), (1.0,)))
     at = replace(passing(first), problem=alone)
     assert at.shortest() == pytest.approx(2.0 * FIRST_SLAB_ODE)
-    assert replace(at, run=later).shortest() == pytest.approx(2.0 * SMALLEST_SLAB_ODE)
+    assert replace(at, slab_history=later).shortest() == pytest.approx(2.0 * SMALLEST_SLAB_ODE)
 
 
 def test_norms_over_a_slab_are_those_of_all_that_was_seen():
     """Squares of 3 in half a unit of time and 5 in a quarter more: 8/3 a quarter; no less than ``least``."""
     squares = np.array([5.0])
-    assert passing(run_until(1.5, squares=3.0)).mean_square(squares, 0.25) == pytest.approx([8.0 / 3.0])
-    assert passing(run_until(1.5, squares=3.0, least=np.array([32.0]))).mean_square(squares, 0.25) == pytest.approx(
-        [8.0]
-    )
+    assert passing(run_until(1.5, squares=3.0)).reference_squared_norms(squares, 0.25) == pytest.approx([8.0 / 3.0])
+    assert passing(run_until(1.5, squares=3.0, squared_norm_floor=np.array([32.0]))).reference_squared_norms(
+        squares, 0.25
+    ) == pytest.approx([8.0])
 
 
 def test_the_size_until_now_is_a_root_mean_square_over_space_and_time():
     """A function that is four everywhere has squares of 16 times length two times the time that is past."""
-    assert passing(run_until(1.75, squares=16.0 * 2.0 * 0.75)).before == pytest.approx([4.0])
-    assert passing(run_until(1.5)).before == pytest.approx([0.0])
+    assert passing(run_until(1.75, squares=16.0 * 2.0 * 0.75)).rms_so_far == pytest.approx([4.0])
+    assert passing(run_until(1.5)).rms_so_far == pytest.approx([0.0])
 
 
 def test_rounding_is_a_root_mean_square_over_the_time_so_far():
-    run = run_until(1.5, squares=8.0, rounding=0.5 * 1e-6)
-    assert run.rounded == pytest.approx(1e-3)
-    errors = SlabHistory((), (), run.ends, run.squares, np.array([2.0]), rounding=run.rounding)
+    run = run_until(1.5, squares=8.0, squared_rounding_integral=0.5 * 1e-6)
+    assert run.rounding_rms == pytest.approx(1e-3)
+    errors = SlabHistory(
+        (), (), run.ends, run.squared_norms, np.array([2.0]), squared_rounding_integral=run.squared_rounding_integral
+    )
     assert errors.estimate(problem_of()) == pytest.approx(SAFETY * 0.5 + 1e-3)
 
 
@@ -164,5 +171,5 @@ def test_only_a_run_that_has_reached_the_end_has_seen_all(monkeypatch):
 
 
 def test_what_a_contradiction_hides_is_added_to_the_estimate():
-    run = run_until(1.5, 2.0, 3.0, squares=8.0, standing=(0.1, 0.2, 0.3))
+    run = run_until(1.5, 2.0, 3.0, squares=8.0, persistent_errors=(0.1, 0.2, 0.3))
     assert run.estimate(problem_of()) == pytest.approx(0.6)

@@ -11,9 +11,10 @@ from pinnkan.errors import SolverError
 from pinnkan.solver.error_growth import MIN_CUT, TARGET_SHARE
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
-from pinnkan.solver.slab_family import JUMP_WIDTH, PAST_TIME_SHARE, SMALLEST_SLAB, TIME_ROUNDING, SlabHistory, TimePass
+from pinnkan.solver.slab_history import SlabHistory
 from pinnkan.solver.slab_loop import GIVE_UP_FACTOR, LASTING_SLABS, MAX_CURVATURE_SHARE, ROUNDING_HAS_GROWN, SHORTENING
 from pinnkan.solver.slab_loop_state import FIRST_INSTANTS
+from pinnkan.solver.time_pass import JUMP_WIDTH, PAST_TIME_SHARE, SMALLEST_SLAB, TIME_ROUNDING, TimePass
 from pinnkan.verdict.records import Iteration, Reason
 from pinnkan.verdict.verdict import judge
 
@@ -83,8 +84,8 @@ def test_a_last_slab_that_has_not_settled_is_not_converged():
 
 def test_a_slab_whose_residual_is_that_of_its_data_is_tried_again():
     class Rough(Recital):
-        def measured(self, slab, at):
-            return replace(super().measured(slab, at), is_resolved=slab.length < 0.2)
+        def evaluate_minimum(self, slab, at):
+            return replace(super().evaluate_minimum(slab, at), is_resolved=slab.length < 0.2)
 
     out = marched(Rough(first=0.5))
     assert (out.reason, max(b - a for a, b in (level.time for level in out.levels))) == (Reason.CONVERGED, 0.1875)
@@ -279,11 +280,11 @@ def test_what_curvature_has_made_of_an_error_is_carried_on_with_it():
     """A share of 0.2 in each of two slabs is one of 0.4 where the error is carried on, of 0.2 where it is forgotten."""
     none = np.zeros(1)
     run = SlabHistory((), (), (0.0,), none, none)
-    assert run.bent(1e-6, 0.0, 0.2) == 0.2
-    run = replace(run, bendings=(0.2,))
-    assert run.bent(1e-6, 1e-6, 0.2) == pytest.approx(0.4)
-    assert run.bent(1e-6, 0.0, 0.2) == pytest.approx(0.2)
-    assert run.bending == 0.2 <= MAX_CURVATURE_SHARE < 0.4
+    assert run.next_curvature_share(1e-6, 0.0, 0.2) == 0.2
+    run = replace(run, curvature_shares=(0.2,))
+    assert run.next_curvature_share(1e-6, 1e-6, 0.2) == pytest.approx(0.4)
+    assert run.next_curvature_share(1e-6, 0.0, 0.2) == pytest.approx(0.2)
+    assert run.max_curvature_share == 0.2 <= MAX_CURVATURE_SHARE < 0.4
 
 
 def test_where_the_first_pass_was_as_tight_as_arithmetic_allows_the_next_would_be_no_better(monkeypatch):

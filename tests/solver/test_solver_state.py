@@ -80,7 +80,9 @@ def stated(kind: str) -> Problem:
 
 def own(state: SolverState) -> object:
     """The family's part of a state."""
-    return state.aim if isinstance(state, MarchState) else state.own if isinstance(state, LevelsState) else None
+    return (
+        state.aim if isinstance(state, MarchState) else state.family_state if isinstance(state, LevelsState) else None
+    )
 
 
 @cache
@@ -108,30 +110,30 @@ def test_a_front_that_is_straightened_within_a_slab_goes_on_from_every_state() -
     stated = parse_problem(MOVING, "moving.yaml")
     result = solve(stated, monitor=Monitor(None, None, lambda state, _: states.append(state)))
     for state in states:
-        if isinstance(state, MarchState) and len(state.run.slabs) == 2:
+        if isinstance(state, MarchState) and len(state.slab_history.slabs) == 2:
             assert same_bits(solve(stated, monitor=Monitor(None, None, resumed=stored(state))), result)
 
 
 def test_another_state_leads_elsewhere() -> None:
     result, states = whole("steady")
-    state = next(s for s in states if isinstance(s, LevelsState) and s.number == 1)
-    begun = replace(state.own, coefficients=state.own.coefficients * (1.0 + 1e-9), is_solved=False)
-    moved = replace(state, own=begun, newton=None)
+    state = next(s for s in states if isinstance(s, LevelsState) and s.level_number == 1)
+    begun = replace(state.family_state, coefficients=state.family_state.coefficients * (1.0 + 1e-9), is_solved=False)
+    moved = replace(state, family_state=begun, newton=None)
     assert not same_bits(solve(stated("steady"), monitor=Monitor(None, None, resumed=moved)), result)
 
 
 def test_the_levels_on_the_axes_are_shown_until_the_trained_coordinates_are_ahead() -> None:
-    fitted = [s for s in whole("askew")[1] if isinstance(s, LevelsState) and isinstance(s.own, FittedState)]
-    axes = fitted[0].beside
+    fitted = [s for s in whole("askew")[1] if isinstance(s, LevelsState) and isinstance(s.family_state, FittedState)]
+    axes = fitted[0].competitor
     assert axes is not None
     assert fitted[0].field is axes.field
     assert (fitted[0].network, fitted[0].levels) == (axes.network, axes.levels)
     last = fitted[-1]
     assert last.field is axes.field
-    ahead = replace(last, own_levels=(*last.own_levels[:-1], replace(last.own_levels[-1], estimate=1e-9)))
-    assert ahead.field is last.shown
+    ahead = replace(last, family_levels=(*last.family_levels[:-1], replace(last.family_levels[-1], estimate=1e-9)))
+    assert ahead.field is last.previous_field
     assert "trained inner coordinates" in ahead.network
-    assert [level.number for level in ahead.levels] == list(range(last.number))
+    assert [level.number for level in ahead.levels] == list(range(last.level_number))
 
 
 @pytest.mark.parametrize("kind", KINDS_BY_SPEED)

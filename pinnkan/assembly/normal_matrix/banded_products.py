@@ -101,7 +101,7 @@ def banded_products(rows: Sequence[TensorRows]) -> BandedProducts | None:
         if columns is None:
             return None
         for jet, column in zip(r.jets, columns, strict=True):
-            if not bases[0].hold(jet.order[0], column.T):
+            if not bases[0].extend(jet.order[0], column.T):
                 return None
         found.append(columns)
     if not _is_worth_while(rows, bases):
@@ -118,7 +118,7 @@ def _coefficient_matrix(
 ) -> torch.Tensor:
     """The weights of the derivatives of an unknown: (function of the first coordinate, function of the second)."""
     core = columns[0].new_zeros([b.size for b in bases])
-    first, second = (b.starts() for b in bases)
+    first, second = (b.first_numbers() for b in bases)
     for jet, column in zip(rows.jets, columns, strict=True):
         if jet.unknown == unknown:
             own, (k, m) = bases[0].known[jet.order[0]], jet.order
@@ -137,7 +137,7 @@ class _Bases:
         """The number of functions of all orders."""
         return sum(b.shape[1] for b in self.known.values())
 
-    def starts(self) -> dict[int, int]:
+    def first_numbers(self) -> dict[int, int]:
         """The number of the first function of each order."""
         out, done = {}, 0
         for order in sorted(self.known):
@@ -153,7 +153,7 @@ class _Bases:
         ]
         return torch.cat(found)
 
-    def hold(self, order: int, values: torch.Tensor, largest: float = 0.0) -> bool:
+    def extend(self, order: int, values: torch.Tensor, largest: float = 0.0) -> bool:
         """Enlarge the basis of an order if needed; whether it represents ``values`` (.., point) up to the tolerance."""
         known = self.known.get(order, values.new_zeros((values.shape[1], 0)))
         self.known[order] = known
@@ -178,7 +178,7 @@ def _separate_weights(rows: TensorRows, bases: _Bases) -> list[torch.Tensor] | N
     found: list[list[torch.Tensor]] = [[] for _ in rows.jets]
     largest, smallest, done = [0.0] * len(rows.jets), torch.inf, 0
     for part, _ in interval_batches(rows.tables):
-        weights = rows.weights_in(part)
+        weights = rows.weights_part(part)
         whole = weights.movedim(-1, 0).reshape(len(rows.jets), -1, len(roots[1])) / roots[1]
         whole /= roots[0][done : done + whole.shape[1], None]
         done += whole.shape[1]
@@ -188,7 +188,7 @@ def _separate_weights(rows: TensorRows, bases: _Bases) -> list[torch.Tensor] | N
         if not bool(torch.isfinite(whole).all()) or smallest < LEAST_SHARE:
             return None
         for k, (jet, values) in enumerate(zip(rows.jets, whole, strict=True)):
-            if not bases.hold(jet.order[1], values, largest[k]):
+            if not bases.extend(jet.order[1], values, largest[k]):
                 return None
             found[k].append(values @ bases.known[jet.order[1]])
     sizes = [bases.known[j.order[1]].shape[1] for j in rows.jets]

@@ -18,29 +18,30 @@ GROUP_INTERVALS = 4
 class GroupedTable:
     """A ``table`` whose intervals are groups of ``size``; the last is padded with points where all functions vanish.
 
-    ``places``: the coefficient of each column of the table, where these are numbered beyond the last coefficient.
+    ``coefficient_index``: the coefficient of each column of the table, where these are numbered beyond the last
+    coefficient.
     """
 
     table: Table
     size: int = 1
-    places: torch.Tensor | None = None
+    coefficient_index: torch.Tensor | None = None
 
-    def inside(self, part: slice, intervals: int) -> slice:
+    def interval_slice(self, part: slice, intervals: int) -> slice:
         """The slice of the original ``intervals`` that a slice of groups contains."""
         return slice(self.size * part.start, min(self.size * part.stop, intervals))
 
-    def spread(self, values: torch.Tensor, index: int) -> torch.Tensor:
+    def expand(self, values: torch.Tensor, index: int) -> torch.Tensor:
         """Coefficients along an index of an array, in the numbering of the table."""
-        return values if self.places is None else values.index_select(index, self.places)
+        return values if self.coefficient_index is None else values.index_select(index, self.coefficient_index)
 
-    def gathered(self, values: torch.Tensor, index: int, count: int) -> torch.Tensor:
+    def expand_transpose(self, values: torch.Tensor, index: int, count: int) -> torch.Tensor:
         """The transpose of the former: an array with ``count`` coefficients along the index."""
-        if self.places is None:
+        if self.coefficient_index is None:
             return values
         shape = (*values.shape[:index], count, *values.shape[index + 1 :])
-        return values.new_zeros(shape).index_add_(index, self.places, values)
+        return values.new_zeros(shape).index_add_(index, self.coefficient_index, values)
 
-    def points(self, values: torch.Tensor, index: int) -> torch.Tensor:
+    def group_points(self, values: torch.Tensor, index: int) -> torch.Tensor:
         """Reshape indices (interval, point) from ``index`` on to (group, point); both of length one remain so."""
         count, points = values.shape[index : index + 2]
         if self.size == 1 or count == points == 1:

@@ -33,15 +33,16 @@ _SumNumbers = list[tuple[int, int]]
 
 @dataclass(frozen=True, eq=False)
 class _Chunk:
-    """Some intervals of the first outer coordinate, ``part``, with tables ``there`` and, transposed, ``back``.
+    """Some intervals of the first outer coordinate, ``part``, with tables for evaluation and for its transpose.
 
-    ``places``: the coefficients of the first coordinate as numbered by ``back``; ``weights``: for each block of rows
-    those of its sums, (point of inner coordinates .., 1, interval, point, ..), None if they are recomputed.
+    ``coefficient_index``: the coefficients of the first coordinate as numbered by ``transpose_tables``; ``weights``:
+    for each block of rows those of its sums, (point of inner coordinates .., 1, interval, point, ..), None if they are
+    recomputed.
     """
 
-    there: tuple[Table, ...]
-    back: tuple[Table, ...]
-    places: torch.Tensor
+    evaluation_tables: tuple[Table, ...]
+    transpose_tables: tuple[Table, ...]
+    coefficient_index: torch.Tensor
     weights: tuple[tuple[torch.Tensor, ...] | None, ...]
     part: slice
 
@@ -54,26 +55,26 @@ class MatrixFree:
         together: dict[tuple[int, ...], list[TensorRows]] = {}
         for r in rows:
             together.setdefault(tuple(map(id, r.tables)), []).append(r)
-        self._together = list(together.values())
-        self._by_points = False
+        self._rows_by_points = list(together.values())
+        self._is_pointwise = False
 
     @cached_property
     def _groups(self) -> "list[_Group | BandedProducts]":
         """The rows in groups at the same points, as banded products or by points; built for the first product."""
         out: list[_Group | BandedProducts] = []
-        for some in self._together:
-            found, left = ([], [some]) if self._by_points else split_separable_boxes(some)
+        for some in self._rows_by_points:
+            found, left = ([], [some]) if self._is_pointwise else split_separable_boxes(some)
             out += [*found, *map(_Group, left)]
         return out
 
-    def go_by_points(self) -> bool:
+    def use_pointwise_products(self) -> bool:
         """Compute J^T (J v) by points from now on; whether that is a change.
 
         Banded products sum squares that cancel: near a resonance J v may be 1e-4 of v, as large as their rounding.
         """
-        if self._by_points or not any(isinstance(g, BandedProducts) for g in self._groups):
+        if self._is_pointwise or not any(isinstance(g, BandedProducts) for g in self._groups):
             return False
-        self._by_points = True
+        self._is_pointwise = True
         del self._groups
         return True
 
@@ -98,8 +99,8 @@ class MatrixFree:
 class _Group:
     """Blocks of rows at the same points, evaluated by points.
 
-    ``outer``: coordinates with many intervals, last one first, at least one; ``inner``: the others. ``carried``: the
-    sums of derivatives taken to the points; ``own``: for each block the sums it uses.
+    ``outer``: coordinates with many intervals, last one first, at least one; ``inner``: the others.
+    ``derivative_sums``: the sums of derivatives taken to the points; ``row_sums``: for each block the sums it uses.
     """
 
     def __init__(self, rows: Sequence[TensorRows]) -> None:
@@ -108,11 +109,11 @@ class _Group:
         self.outer = many[::-1] or [0]
         self.inner = [i for i in range(len(self.tables)) if i not in self.outer]
         self.grouped = [group_table(self.tables[i]) for i in self.outer]
-        sums, self.own = min(
+        sums, self.row_sums = min(
             (self._sums(alike) for alike in (_separate_derivatives, _merged_derivatives)),
             key=lambda found: len(found[0]),
         )
-        self.carried = DerivativeSums(sums)
+        self.derivative_sums = DerivativeSums(sums)
 
     def _sums(
         self, partition: Callable[[TensorRows], list[dict[int, float]]]
@@ -133,16 +134,16 @@ class _Group:
 
     def add(self, values: torch.Tensor, out: torch.Tensor) -> None:
         """Add J^T J of ``values`` (coefficient, .., unknown, rhs) to ``out``."""
-        seen = {key: self._taken(values, *key) for key in {k for s in self.carried.sums for k, _ in s}}
+        seen = {key: self._inner_values(values, *key) for key in {k for s in self.derivative_sums.sums for k, _ in s}}
         sums = {key: torch.zeros_like(v) for key, v in seen.items()}
         for chunk in self.chunks:
-            found = self.carried.there(chunk.there, seen)
+            found = self.derivative_sums.evaluate(chunk.evaluation_tables, seen)
             images: dict[int, torch.Tensor] = {}
-            for r, own, kept in zip(self.rows, self.own, chunk.weights, strict=True):
-                if isinstance(r, RecomputedRows) and r.numbers is not None:
-                    self._add_images_of_numbers(r, r.numbers, own, chunk.part, found, images)
+            for r, own, kept in zip(self.rows, self.row_sums, chunk.weights, strict=True):
+                if isinstance(r, RecomputedRows) and r.constant_slopes is not None:
+                    self._add_constant_images(r, r.constant_slopes, own, chunk.part, found, images)
                     continue
-                weights = self._worked_out(r, own, chunk.part) if kept is None else kept
+                weights = self._sum_weights(r, own, chunk.part) if kept is None else kept
                 image = weights[0] * found[own[0][0]]
                 for (n, _), weight in zip(own[1:], weights[1:], strict=True):
                     image.addcmul_(weight, found[n])
@@ -152,12 +153,14 @@ class _Group:
                         images[n].addcmul_(weight, image)
                     else:
                         images[n] = torch.mul(weight, image, out=found[n] if is_last else None)
-            for key, part in self.carried.back(chunk.back, [images[n] for n in range(len(found))]).items():
-                sums[key].index_add_(0, chunk.places, part)
+            for key, part in self.derivative_sums.transpose(
+                chunk.transpose_tables, [images[n] for n in range(len(found))]
+            ).items():
+                sums[key].index_add_(0, chunk.coefficient_index, part)
         for key, total in sums.items():
-            self._given(total, *key, out)
+            self._add_inner_transpose(total, *key, out)
 
-    def _add_images_of_numbers(
+    def _add_constant_images(
         self, rows: RecomputedRows, slopes: Sequence[float], sum_numbers: _SumNumbers, part: slice,
         derivatives: Sequence[torch.Tensor], images: dict[int, torch.Tensor],
     ) -> None:  # fmt: skip
@@ -166,25 +169,25 @@ class _Group:
         image = slopes[k] * derivatives[first]
         for n, k in others:
             image.add_(derivatives[n], alpha=slopes[k])
-        for factor in rows.factors_in(part, self.outer[0]):
-            image.mul_(self._laid_out(factor))
+        for factor in rows.quadrature_factors(part, self.outer[0]):
+            image.mul_(self._grouped_weights(factor))
         for n, k in sum_numbers:
             images[n] = images[n].add_(image, alpha=slopes[k]) if n in images else slopes[k] * image
 
-    def _taken(self, values: torch.Tensor, unknown: int, orders: Sequence[int]) -> torch.Tensor:
+    def _inner_values(self, values: torch.Tensor, unknown: int, orders: Sequence[int]) -> torch.Tensor:
         """An unknown at the points of the inner coordinates: (coefficient of outer .., point of inner .., rhs)."""
         x = values.select(-2, unknown).permute(*self.outer, *self.inner, len(self.tables))
         for n, known in enumerate(self.grouped):
-            x = known.spread(x, n)
+            x = known.expand(x, n)
         for n, (i, order) in enumerate(zip(self.inner, orders, strict=True), len(self.outer)):
             t = self.tables[i]
             x = torch.tensordot(x.index_select(n, t.index[0]), t.values[order, 0], dims=([n], [1])).movedim(-1, n)
         return x.contiguous()
 
-    def _given(self, total: torch.Tensor, unknown: int, orders: Sequence[int], out: torch.Tensor) -> None:
+    def _add_inner_transpose(self, total: torch.Tensor, unknown: int, orders: Sequence[int], out: torch.Tensor) -> None:
         """Add the transpose of :meth:`_taken` to ``out``."""
         for n, (known, i) in enumerate(zip(self.grouped, self.outer, strict=True)):
-            total = known.gathered(total, n, self.tables[i].count)
+            total = known.expand_transpose(total, n, self.tables[i].count)
         for n, (i, order) in enumerate(zip(self.inner, orders, strict=True), len(self.outer)):
             t = self.tables[i]
             x = torch.tensordot(total, t.values[order, 0], dims=([n], [0])).movedim(-1, n)
@@ -197,23 +200,23 @@ class _Group:
     def chunks(self) -> list[_Chunk]:
         """All chunks of intervals with their weights; built for the first product, as the diagonal needs none."""
         first, *others = (known.table for known in self.grouped)
-        pairs = list(zip(self.rows, self.own, strict=True))
+        pairs = list(zip(self.rows, self.row_sums, strict=True))
         points = max(1, max(r.count * len(own) for r, own in pairs) // len(first.index))
         size, out = max(1, batch_size(BATCH_WEIGHTS, first.nodes.device) // points), []
         for start in range(0, len(first.index), size):
             there = first.part(slice(start, start + size))
             back, places = there.alone()
-            part = self.grouped[0].inside(slice(start, start + size), len(self.tables[self.outer[0]].index))
-            some = tuple(None if _is_recomputed(r, own) else self._worked_out(r, own, part) for r, own in pairs)
+            part = self.grouped[0].interval_slice(slice(start, start + size), len(self.tables[self.outer[0]].index))
+            some = tuple(None if _is_recomputed(r, own) else self._sum_weights(r, own, part) for r, own in pairs)
             out.append(_Chunk((there, *others), (back, *others), places, some, part))
         return out
 
-    def _worked_out(self, rows: TensorRows, sum_numbers: _SumNumbers, part: slice) -> tuple[torch.Tensor, ...]:
+    def _sum_weights(self, rows: TensorRows, sum_numbers: _SumNumbers, part: slice) -> tuple[torch.Tensor, ...]:
         """The weights of the sums ``sum_numbers`` in some intervals of the first outer coordinate."""
-        weights = rows.weights_in(part, self.outer[0])
-        return tuple(_in_product_order(self._laid_out(weights[..., k])) for _, k in sum_numbers)
+        weights = rows.weights_part(part, self.outer[0])
+        return tuple(_in_product_order(self._grouped_weights(weights[..., k])) for _, k in sum_numbers)
 
-    def _laid_out(self, weight: torch.Tensor) -> torch.Tensor:
+    def _grouped_weights(self, weight: torch.Tensor) -> torch.Tensor:
         """Permute (interval, point, ..) to (point of inner .., 1, group of intervals, point of outer, ..)."""
         grid = [n for i in self.outer for n in (2 * i, 2 * i + 1)]
         inner = [n for i in self.inner for n in (2 * i, 2 * i + 1)]
@@ -221,7 +224,7 @@ class _Group:
         for n in range(len(self.inner)):
             moved = moved.squeeze(n)
         for n, known in enumerate(self.grouped):
-            moved = known.points(moved, len(self.inner) + 2 * n)
+            moved = known.group_points(moved, len(self.inner) + 2 * n)
         return moved.unsqueeze(len(self.inner))
 
 
@@ -241,7 +244,8 @@ def _merged_derivatives(rows: TensorRows) -> list[dict[int, float]]:
 def _is_recomputed(rows: TensorRows, sum_numbers: _SumNumbers) -> bool:
     """Whether weights are recomputed for every product; else a copy is stored in the memory order of products."""
     return isinstance(rows, RecomputedRows) and (
-        rows.numbers is not None or rows.count * len(sum_numbers) > MAX_WEIGHTS_PER_COEFFICIENT * rows.space.size
+        rows.constant_slopes is not None
+        or rows.count * len(sum_numbers) > MAX_WEIGHTS_PER_COEFFICIENT * rows.space.size
     )
 
 

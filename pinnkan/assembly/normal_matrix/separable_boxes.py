@@ -67,7 +67,7 @@ def _rows_in_box(rows: Sequence[TensorRows], box: Sequence[Intervals]) -> list[T
                 scale = scale[interval_index(s, i)] if scale.shape[2 * i] > 1 else scale
             scale = 1.0 if bool((scale == 1.0).all()) else scale
         if isinstance(r, RecomputedRows):
-            out.append(RecomputedRows(Patch(r.patch.equation, r.space, tables, scale), *r.at))
+            out.append(RecomputedRows(Patch(r.patch.equation, r.space, tables, scale), *r.linearisation))
         else:
             weights, residual = (
                 values[interval_index(box[0], 0)][interval_index(box[1], 1)] for values in (r.weights, r.residual)

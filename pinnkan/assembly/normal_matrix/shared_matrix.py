@@ -33,24 +33,24 @@ class SharedMatrix:
     def __init__(self, rows: Sequence[TensorRows], process_team: Team) -> None:
         kept = [k for k in map(distributed_parts, rows) if k is not None]
         others = [r for r in rows if distributed_parts(r) is None]
-        self._shape, self._cells = rows[0].space.shape, kept[0].cells
-        parts = zip(self._cells.ranges, self._cells.places, strict=True)
-        blocks = [_blocks(others, self._cells.along, *c, p) for c, p in parts]
+        self._shape, self._partition = rows[0].space.shape, kept[0].partition
+        parts = zip(self._partition.interval_ranges, self._partition.range_coefficients, strict=True)
+        blocks = [_blocks(others, self._partition.coordinate, *c, p) for c, p in parts]
         self._shared = process_team.share("matrix", blocks, of=[k.shared for k in kept])
 
     def __call__(self, values: torch.Tensor) -> torch.Tensor:
         """J^T J of coefficients (coefficient, .., unknown, rhs), of the same shape."""
-        found = self._shared.call("__call__", [(v,) for v in self._cells.halos(values)])
-        return self._cells.added(found, torch.zeros_like(values))
+        found = self._shared.call("__call__", [(v,) for v in self._partition.halos(values)])
+        return self._partition.add_parts(found, torch.zeros_like(values))
 
-    def go_by_points(self) -> bool:
+    def use_pointwise_products(self) -> bool:
         """As for :class:`pinnkan.assembly.normal_matrix.matrix_free.MatrixFree`, in all processes."""
-        return any(self._shared.call("go_by_points", [()] * len(self._cells.ranges)))
+        return any(self._shared.call("use_pointwise_products", [()] * len(self._partition.interval_ranges)))
 
     def diagonal(self) -> torch.Tensor:
         """The diagonal of J^T J: (coefficient, .., unknown)."""
-        parts = self._shared.call("diagonal", [()] * len(self._cells.ranges))
-        return self._cells.added(parts, parts[0].new_zeros(self._shape))
+        parts = self._shared.call("diagonal", [()] * len(self._partition.interval_ranges))
+        return self._partition.add_parts(parts, parts[0].new_zeros(self._shape))
 
 
 def _blocks(

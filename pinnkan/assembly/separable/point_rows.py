@@ -54,7 +54,7 @@ class PointRows:
         """Derivatives of every edge at the points: (point, term) by order, per coordinate."""
         return [{n: t @ e.T for n, t in tables.items()} for tables, e in zip(self.tables, edges, strict=True)]
 
-    def _left(self, edges: Sequence[Array], values: list[dict[int, Array]]) -> Array:
+    def _residual(self, edges: Sequence[Array], values: list[dict[int, Array]]) -> Array:
         """f - J u at the points."""
         out = self.source.copy()
         for order, weight in self.terms.items():
@@ -76,9 +76,9 @@ class PointRows:
         rows = sum(p[:, :, None] * self.tables[k][n][:, None, :] for n, p in by_order.items())
         return np.asarray(rows).reshape(len(self.source), -1)
 
-    def match(self, edges: Sequence[Array], test_edges: Sequence[Array], k: int) -> Array:
+    def residual_moments(self, edges: Sequence[Array], test_edges: Sequence[Array], k: int) -> Array:
         """Products as those of :class:`.separated_rows.SeparatedRows`, weighted by root weights."""
-        left = self._left(edges, self._values(edges))
+        left = self._residual(edges, self._values(edges))
         for i, (table, one) in enumerate(zip(self.tables, test_edges, strict=True)):
             if i != k:
                 left = left * (table[0] @ one[0])
@@ -86,18 +86,18 @@ class PointRows:
 
     def loss(self, edges: Sequence[Array]) -> float:
         """The weighted sum of squares of J u - f."""
-        left = self._left(edges, self._values(edges))
+        left = self._residual(edges, self._values(edges))
         return float(left @ left)
 
-    def square(self, edges: Sequence[Array]) -> float:
-        image = self.source - self._left(edges, self._values(edges))
+    def image_norm_squared(self, edges: Sequence[Array]) -> float:
+        image = self.source - self._residual(edges, self._values(edges))
         return float(image @ image)
 
-    def alone(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
+    def edge_normal_equations(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
         rows = self._rows(edges, self._values(edges), k)
         return rows.T @ rows, rows.T @ self.source
 
-    def joint(self, edges: Sequence[Array]) -> tuple[Array, Array]:
+    def joint_normal_equations(self, edges: Sequence[Array]) -> tuple[Array, Array]:
         values = self._values(edges)
         rows = np.concatenate([self._rows(edges, values, k) for k in range(len(edges))], axis=1)
-        return rows.T @ rows, rows.T @ self._left(edges, values)
+        return rows.T @ rows, rows.T @ self._residual(edges, values)

@@ -45,7 +45,7 @@ class SeparatedEquation:
     sources: tuple[Separated, ...]
     splines: Mapping[sympy.Symbol, EdgeDerivative] = field(default_factory=dict)
 
-    def values(self, expressions: Sequence[sympy.Expr], coordinate: int, x: Array) -> Array:
+    def factor_values(self, expressions: Sequence[sympy.Expr], coordinate: int, x: Array) -> Array:
         """Evaluate functions of one ``coordinate`` at points x: (function, point)."""
         if not expressions:
             return np.zeros((0, len(x)))

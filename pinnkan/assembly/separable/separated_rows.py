@@ -57,41 +57,41 @@ class SeparatedRows:
             self.kinds.append(np.array([distinct.index(k) for k in keys], dtype=np.int64))
             root = np.sqrt(w)
             orders = {n: _table(wave, tuple(x.tolist()), n) for n in {n for _, n in distinct}}
-            values = root * products.values([e for e, _ in distinct], i, x)
+            values = root * products.factor_values([e for e, _ in distinct], i, x)
             table = np.stack([v[:, None] * orders[n] for v, (_, n) in zip(values, distinct, strict=True)], axis=1)
-            right = root * products.values([s.factors[i] for s in products.sources], i, x)
+            right = root * products.factor_values([s.factors[i] for s in products.sources], i, x)
             q, m, n = table.shape
             flat = table.reshape(q, m * n)
             self.gram.append((flat.T @ flat).reshape(m, n, m, n).transpose(0, 2, 1, 3).copy())
             self.right.append((flat.T @ right.T).reshape(m, n, -1))
             own = own * (right @ right.T)
         self.source_square = float(own.sum())
-        self._seen: list[tuple[Array, Array, Array, Array] | None] = [None] * len(waves)
+        self._edge_cache: list[tuple[Array, Array, Array, Array] | None] = [None] * len(waves)
 
     def loss(self, edges: Sequence[Array]) -> float:
         """The mean square of J u - f, with a rounding error relative to the mean square of f."""
-        linear = _entrywise_product([self._along(e, i)[2] for i, e in enumerate(edges)]) * self._by_source(
+        linear = _entrywise_product([self._edge_products(e, i)[2] for i, e in enumerate(edges)]) * self._by_source(
             len(edges[0])
         )
-        return self.square(edges) - 2.0 * float(linear.sum()) + self.source_square
+        return self.image_norm_squared(edges) - 2.0 * float(linear.sum()) + self.source_square
 
-    def square(self, edges: Sequence[Array]) -> float:
+    def image_norm_squared(self, edges: Sequence[Array]) -> float:
         """The mean square of J u."""
-        inner = _entrywise_product([self._along(e, i)[1] for i, e in enumerate(edges)])
+        inner = _entrywise_product([self._edge_products(e, i)[1] for i, e in enumerate(edges)])
         return float((inner * self._by_pair(len(edges[0]))).sum())
 
-    def alone(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
+    def edge_normal_equations(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
         """J^T J and J^T f by the edges of coordinate ``k``: (term * function, term * function), (term * function)."""
         terms = len(edges[0])
-        others = [self._along(e, i) for i, e in enumerate(edges) if i != k]
+        others = [self._edge_products(e, i) for i, e in enumerate(edges) if i != k]
         inner = _entrywise_product([o[1] for o in others]) * self._by_pair(terms)
         right = _entrywise_product([o[2] for o in others]) * self._by_source(terms)
-        return self._alone(k, inner, right)
+        return self._edge_normal_equations(k, inner, right)
 
-    def joint(self, edges: Sequence[Array]) -> tuple[Array, Array]:
+    def joint_normal_equations(self, edges: Sequence[Array]) -> tuple[Array, Array]:
         """J^T J and J^T (f - J u) by all edges, coordinate by coordinate: (coefficient, coefficient), (coefficient)."""
         terms, d = len(edges[0]), len(edges)
-        along = [self._along(e, i) for i, e in enumerate(edges)]
+        along = [self._edge_products(e, i) for i, e in enumerate(edges)]
         ends = np.concatenate([[0], np.cumsum([e.size for e in edges])])
         matrix, vector = np.zeros((ends[-1], ends[-1])), np.zeros(ends[-1])
         after, right_after = [np.ones(())], [np.ones(())]
@@ -103,31 +103,31 @@ class SeparatedRows:
         before, right_before = self._by_pair(terms), self._by_source(terms)
         for k in range(d):
             here = slice(ends[k], ends[k + 1])
-            own, right = self._alone(k, before * after[k + 1], right_before * right_after[k + 1])
+            own, right = self._edge_normal_equations(k, before * after[k + 1], right_before * right_after[k + 1])
             matrix[here, here] = own
             vector[here] = right - own @ edges[k].ravel()
             between = before
             for m in range(k + 1, d):
-                block = self._mixed(k, m, between * after[m + 1], along[k][3], along[m][3])
+                block = self._mixed_block(k, m, between * after[m + 1], along[k][3], along[m][3])
                 matrix[here, ends[m] : ends[m + 1]] = block
                 matrix[ends[m] : ends[m + 1], here] = block.T
                 between = between * along[m][1]
             before, right_before = before * along[k][1], right_before * along[k][2]
         return matrix, vector
 
-    def match(self, edges: Sequence[Array], test_edges: Sequence[Array], k: int) -> Array:
+    def residual_moments(self, edges: Sequence[Array], test_edges: Sequence[Array], k: int) -> Array:
         """Mean of f - J u times a term ``test_edges`` with each wave as its factor in coordinate ``k``: (function)."""
         terms = len(edges[0])
         sources, images = self.sources, np.repeat(self.constants, terms)
         for i, (edge, one) in enumerate(zip(edges, test_edges, strict=True)):
             if i != k:
                 sources = sources * (one @ self.right[i][0])[0]
-                images = images * (one @ self._along(edge, i)[3][0])[self.kinds[i], 0].ravel()
-        own = self._along(edges[k], k)[3][0][self.kinds[k]]  # (term of J, function, term)
+                images = images * (one @ self._edge_products(edge, i)[3][0])[self.kinds[i], 0].ravel()
+        own = self._edge_products(edges[k], k)[3][0][self.kinds[k]]  # (term of J, function, term)
         left = np.einsum("tr,tar->a", images.reshape(len(self.constants), terms), own)
         return np.asarray(self.right[k][0] @ sources - left)
 
-    def _alone(self, k: int, inner: Array, right: Array) -> tuple[Array, Array]:
+    def _edge_normal_equations(self, k: int, inner: Array, right: Array) -> tuple[Array, Array]:
         """The normal equations of coordinate ``k`` from the products over all other coordinates."""
         gram, size = self.gram[k], len(self.constants)
         m, n, terms = len(gram), gram.shape[-1], len(inner) // size
@@ -138,7 +138,7 @@ class SeparatedRows:
         vector = sum(kept[p] @ self.right[k][p].T for p in range(m))
         return matrix.transpose(0, 2, 1, 3).reshape(terms * n, terms * n), np.asarray(vector).ravel()
 
-    def _mixed(self, k: int, m: int, rest: Array, left: Array, right: Array) -> Array:
+    def _mixed_block(self, k: int, m: int, rest: Array, left: Array, right: Array) -> Array:
         """The block of J^T J between the edges of two coordinates; ``rest``: the product over all others.
 
         ``left``, ``right`` (kind, kind, function, term): <A_p B_a, A_q phi_s> of each.
@@ -155,12 +155,12 @@ class SeparatedRows:
         block = np.matmul(flat, b.transpose(3, 0, 1, 2).reshape(terms, 1, count * count, -1))  # (r, s, a, b)
         return block.transpose(0, 2, 1, 3).reshape(terms * block.shape[2], -1)
 
-    def _along(self, edge: Array, k: int) -> tuple[Array, Array, Array, Array]:
+    def _edge_products(self, edge: Array, k: int) -> tuple[Array, Array, Array, Array]:
         """The edge, inner products, right-hand sides and images of a coordinate, cached until its edge is replaced.
 
         <A_ti phi_ri, A_t'i phi_r'i>: (t * r, t' * r'); <A_ti phi_ri, f_si>: (t * r, s).
         """
-        seen = self._seen[k]
+        seen = self._edge_cache[k]
         if seen is not None and seen[0] is edge:
             return seen
         kinds, terms = self.kinds[k], len(edge)
@@ -168,7 +168,7 @@ class SeparatedRows:
         small = edge @ images  # (kind, kind, term, term)
         inner = small.transpose(0, 2, 1, 3)[kinds][:, :, kinds].reshape(len(kinds) * terms, len(kinds) * terms)
         right = (edge @ self.right[k])[kinds].reshape(len(kinds) * terms, len(self.sources))
-        self._seen[k] = made = (edge, inner, right, images)
+        self._edge_cache[k] = made = (edge, inner, right, images)
         return made
 
     def _by_pair(self, terms: int) -> Array:

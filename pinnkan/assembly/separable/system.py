@@ -38,16 +38,16 @@ class SeparableRows(Protocol):
     def loss(self, edges: Sequence[Array]) -> float:
         """|J u - f|^2."""
 
-    def square(self, edges: Sequence[Array]) -> float:
+    def image_norm_squared(self, edges: Sequence[Array]) -> float:
         """|J u|^2."""
 
-    def alone(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
+    def edge_normal_equations(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
         """J^T J and J^T f by the edges of coordinate ``k``."""
 
-    def joint(self, edges: Sequence[Array]) -> tuple[Array, Array]:
+    def joint_normal_equations(self, edges: Sequence[Array]) -> tuple[Array, Array]:
         """J^T J and J^T (f - J u) by all edges, coordinate by coordinate."""
 
-    def match(self, edges: Sequence[Array], test_edges: Sequence[Array], k: int) -> Array:
+    def residual_moments(self, edges: Sequence[Array], test_edges: Sequence[Array], k: int) -> Array:
         """Mean of f - J u times the product ``test_edges``, its factor in coordinate ``k`` open: (function)."""
 
 
@@ -90,21 +90,21 @@ class SeparableSystem:
         """|J u - f|^2, summed over all rows."""
         return sum(r.loss(edges) for r in self.rows)
 
-    def square(self, edges: Sequence[Array]) -> float:
+    def image_norm_squared(self, edges: Sequence[Array]) -> float:
         """|J u|^2, summed over all rows."""
-        return sum(r.square(edges) for r in self.rows)
+        return sum(r.image_norm_squared(edges) for r in self.rows)
 
-    def alone(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
+    def edge_normal_equations(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
         """J^T J and J^T f by the edges of coordinate ``k``, summed over all rows."""
-        parts = [r.alone(edges, k) for r in self.rows]
+        parts = [r.edge_normal_equations(edges, k) for r in self.rows]
         return _sum([p[0] for p in parts]), _sum([p[1] for p in parts])
 
-    def joint(self, edges: Sequence[Array]) -> tuple[Array, Array]:
+    def joint_normal_equations(self, edges: Sequence[Array]) -> tuple[Array, Array]:
         """J^T J and J^T (f - J u) by all edges, summed over all rows."""
-        parts = [r.joint(edges) for r in self.rows]
+        parts = [r.joint_normal_equations(edges) for r in self.rows]
         return _sum([p[0] for p in parts]), _sum([p[1] for p in parts])
 
-    def trained(self, terms: int, single_coordinates: Sequence[int] = ()) -> tuple[np.ndarray, ...]:
+    def trained_masks(self, terms: int, single_coordinates: Sequence[int] = ()) -> tuple[np.ndarray, ...]:
         """Masks of trained coefficients, (term, function) by coordinate; the first terms depend on one coordinate."""
         masks = [np.ones((terms, w.count), dtype=bool) for w in self.waves]
         for term, coordinate in enumerate(single_coordinates):
@@ -125,7 +125,7 @@ class SeparableModel:
         return self.model.problem
 
     @cached_property
-    def placed(self) -> tuple[PlacedEquation, ...]:
+    def placed_equations(self) -> tuple[PlacedEquation, ...]:
         """Equations with weight one; conditions with CONDITION_WEIGHT times the ratio of largest terms to theirs."""
         problem, model = self.problem, self.model
         inside = [(e, c, None) for e, c in zip(problem.equations, model.equations, strict=True)]
@@ -137,41 +137,45 @@ class SeparableModel:
     @property
     def is_linear(self) -> bool:
         """Whether all equations and conditions are linear."""
-        return all(p.compiled.is_linear for p in self.placed)
+        return all(p.compiled.is_linear for p in self.placed_equations)
 
     @cached_property
-    def products(self) -> tuple[SeparatedEquation | None, ...]:
+    def separated_equations(self) -> tuple[SeparatedEquation | None, ...]:
         """The separated form of each equation and condition that is linear and separates, else None."""
         made: dict[sympy.Expr, SeparatedEquation | None] = {}
-        for p in self.placed:
+        for p in self.placed_equations:
             if p.equation.residual not in made:
-                made[p.equation.residual] = self._products(p, None) if p.compiled.is_linear else None
-        return tuple(made[p.equation.residual] for p in self.placed)
+                made[p.equation.residual] = self._separate(p, None) if p.compiled.is_linear else None
+        return tuple(made[p.equation.residual] for p in self.placed_equations)
 
-    def _products(self, placed: PlacedEquation, base_function: Separable | None) -> SeparatedEquation | None:
+    def _separate(self, placed: PlacedEquation, base_function: Separable | None) -> SeparatedEquation | None:
         return separated_linearisation(
             placed.equation, self.problem.coordinates, self.problem.box.ranges, base_function
         )
 
     @cached_property
-    def clamped(self) -> EndFlags:
+    def zero_ends(self) -> EndFlags:
         """The ends of each coordinate with u = 0, which a clamped spline satisfies exactly."""
         return self._ends(True)
 
     @cached_property
-    def held(self) -> EndFlags:
+    def prescribed_ends(self) -> EndFlags:
         """The ends of each coordinate with a prescribed value of u, where the error is zero."""
         return self._ends(False)
 
     def _ends(self, zero: bool) -> EndFlags:
         out = [[False, False] for _ in self.problem.coordinates]
-        for placed in self.placed:
+        for placed in self.placed_equations:
             place = placed.place
-            if isinstance(place, Side) and not self.problem.box.periodic[place.axis] and self._holds(placed, zero):
+            if (
+                isinstance(place, Side)
+                and not self.problem.box.periodic[place.axis]
+                and self._prescribes_value(placed, zero)
+            ):
                 out[place.axis][place.end] = True
         return tuple((low, high) for low, high in out)
 
-    def _holds(self, placed: PlacedEquation, zero: bool) -> bool:
+    def _prescribes_value(self, placed: PlacedEquation, zero: bool) -> bool:
         """Whether a condition prescribes u (as ``zero``), sampled at points of its side."""
         compiled = placed.compiled
         if [jet.total for jet in compiled.jets] != [0] or not compiled.is_linear:
@@ -182,32 +186,32 @@ class SeparableModel:
         return least > 0.0 and (not zero or float(np.abs(data).max()) <= ZERO_SHARE * least)
 
     @property
-    def singles(self) -> tuple[int, ...]:
+    def single_coordinates(self) -> tuple[int, ...]:
         """The coordinates i for which a function of x_i alone satisfies the exact conditions."""
-        fixed = {i for i, ends in enumerate(self.clamped) if any(ends)}
+        fixed = {i for i, ends in enumerate(self.zero_ends) if any(ends)}
         return tuple(i for i in range(self.problem.dimension) if fixed <= {i})
 
     def system(self, axes: Sequence[Axis], base_function: Jets | None, terms: int, seed: int) -> SeparableSystem:
         """The rows on knots ``axes`` for a sum of ``terms`` products; nonlinear ones linearised at a function."""
-        return self._system(self.clamped, axes, base_function, terms, seed)
+        return self._system(self.zero_ends, axes, base_function, terms, seed)
 
-    def homogeneous(self, axes: Sequence[Axis], base_function: Jets | None, seed: int) -> SeparableSystem:
+    def homogeneous_system(self, axes: Sequence[Axis], base_function: Jets | None, seed: int) -> SeparableSystem:
         """The rows of one product to add to a function; it vanishes where values are prescribed."""
-        return self._system(self.held, axes, base_function, 1, seed)
+        return self._system(self.prescribed_ends, axes, base_function, 1, seed)
 
     def _system(
         self, ends: EndFlags, axes: Sequence[Axis], base_function: Jets | None, terms: int, seed: int
     ) -> SeparableSystem:
         waves = tuple(Waves.of(a, e) for a, e in zip(axes, ends, strict=True))
         rows: list[SeparableRows] = []
-        for numbers in self._alike(ends):
+        for numbers in self._row_groups(ends):
             rows += self._rows(numbers, waves, base_function, terms, seed)
         return SeparableSystem(waves, tuple(rows))
 
-    def _alike(self, ends: EndFlags) -> list[list[int]]:
+    def _row_groups(self, ends: EndFlags) -> list[list[int]]:
         """Numbers of equations and conditions that become rows; conditions on both ends of a coordinate together."""
         groups: dict[tuple[object, ...], list[int]] = {}
-        for number, placed in enumerate(self.placed):
+        for number, placed in enumerate(self.placed_equations):
             place = placed.place
             if not isinstance(place, Side):
                 groups[number,] = [number]
@@ -218,13 +222,13 @@ class SeparableModel:
     def _rows(
         self, numbers: Sequence[int], waves: Sequence[Waves], base_function: Jets | None, terms: int, seed: int
     ) -> list[SeparableRows]:
-        placed = self.placed[numbers[0]]
-        products = self.products[numbers[0]]
+        placed = self.placed_equations[numbers[0]]
+        products = self.separated_equations[numbers[0]]
         if products is None and isinstance(base_function, Separable) and not placed.compiled.is_linear:
-            products = self._products(placed, base_function)
+            products = self._separate(placed, base_function)
         if products is None or isinstance(placed.place, Point | Whole):
             return [self._at_points(n, waves, base_function, terms, seed) for n in numbers]
-        places = [self.placed[n].place for n in numbers]
+        places = [self.placed_equations[n].place for n in numbers]
         axis = placed.place.axis if isinstance(placed.place, Side) else None
         rule = gauss_rule([w.axis for w in waves], axis, [p.end for p in places if isinstance(p, Side)])
         return [SeparatedRows(products, waves, rule, placed.weight)]
@@ -232,7 +236,7 @@ class SeparableModel:
     def _at_points(
         self, number: int, waves: Sequence[Waves], base_function: Jets | None, terms: int, seed: int
     ) -> PointRows:
-        placed, axes = self.placed[number], [w.axis for w in waves]
+        placed, axes = self.placed_equations[number], [w.axis for w in waves]
         count = max(MIN_POINTS, int(POINTS_PER_COEFFICIENT * terms * sum(w.count for w in waves)))
         points, weights = graded_place_points(placed.place, axes, count, seed + number)
         residual, slopes, jets = linearise_at_points(placed.compiled, points, base_function)

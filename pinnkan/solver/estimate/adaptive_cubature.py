@@ -36,64 +36,66 @@ SLOPE_RATIO = 0.3
 
 @dataclass(frozen=True, eq=False)
 class Boxes:
-    """Boxes (coordinate, box), their integrals and errors (``missed``), and the ``axis`` along which to cut each."""
+    """Boxes (coordinate, box), their integrals and errors, and the ``split_axis`` along which to cut each."""
 
     lo: Array
     hi: Array
     value: Array
-    missed: Array
-    axis: np.ndarray
+    quadrature_error: Array
+    split_axis: np.ndarray
 
-    def picked(self, which: np.ndarray) -> "Boxes":
+    def subset(self, which: np.ndarray) -> "Boxes":
         """The boxes of an index or mask."""
-        return Boxes(*(a[..., which] for a in (self.lo, self.hi, self.value, self.missed, self.axis)))
+        return Boxes(*(a[..., which] for a in (self.lo, self.hi, self.value, self.quadrature_error, self.split_axis)))
 
-    def and_also(self, other: "Boxes") -> "Boxes":
+    def joined_with(self, other: "Boxes") -> "Boxes":
         """These boxes and the others."""
-        names = ("lo", "hi", "value", "missed", "axis")
+        names = ("lo", "hi", "value", "quadrature_error", "split_axis")
         return Boxes(*(np.concatenate([getattr(self, n), getattr(other, n)], -1) for n in names))
 
 
 @dataclass(frozen=True, eq=False)
 class Integrand:
-    """An expression of a solution, the arguments of its jumps and kinks (``bends``), the coordinates that vary."""
+    """An expression of a solution, the ``switch_arguments`` of its jumps and kinks, coordinates that vary."""
 
     solution: SolutionExpressions
     equation: Equation
-    bends: Sequence[Equation]
-    free: Sequence[int]
+    switch_arguments: Sequence[Equation]
+    free_axes: Sequence[int]
     clock: Clock
 
-    def over(self, lo: Array, hi: Array) -> Boxes:
+    def integrate_over(self, lo: Array, hi: Array) -> Boxes:
         """The boxes between ``lo`` and ``hi`` (coordinate, box) with their integrals and errors."""
         boxes = lo.shape[1]
         value, missed = np.zeros(boxes), np.zeros(boxes)
         axis = np.zeros(boxes, dtype=int)
-        crossed, rule, steepest = self.crossed(lo, hi)
+        crossed, rule, steepest = self.classify_boxes(lo, hi)
         plain = ~crossed.any(0)
-        for part in self._parts(np.flatnonzero(plain)):
-            value[part], missed[part], axis[part] = self._plain(lo[:, part], hi[:, part])
+        for part in self._batches(np.flatnonzero(plain)):
+            value[part], missed[part], axis[part] = self._by_gauss(lo[:, part], hi[:, part])
         rest = np.flatnonzero(~plain)
-        axis[rest] = np.array(self.free)[steepest[rest]]
-        value[rest], missed[rest] = self._unresolved(lo[:, rest], hi[:, rest])
-        for number, bend in enumerate(self.bends):
+        axis[rest] = np.array(self.free_axes)[steepest[rest]]
+        value[rest], missed[rest] = self._by_enclosure(lo[:, rest], hi[:, rest])
+        for number, bend in enumerate(self.switch_arguments):
             own = (rule[number] >= 0) & (crossed.sum(0) == 1)
-            for last in range(len(self.free)):
-                for part in self._parts(np.flatnonzero(own & (rule[number] == last)), piece_count(len(self.free))):
-                    value[part], missed[part] = self._cut(bend, last, lo[:, part], hi[:, part])
+            for last in range(len(self.free_axes)):
+                for part in self._batches(
+                    np.flatnonzero(own & (rule[number] == last)), piece_count(len(self.free_axes))
+                ):
+                    value[part], missed[part] = self._by_cut_rule(bend, last, lo[:, part], hi[:, part])
         return Boxes(lo, hi, value, missed, axis)
 
-    def crossed(self, lo: Array, hi: Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def classify_boxes(self, lo: Array, hi: Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Classify boxes by the arguments of jumps and kinks.
 
         Returns whether an argument may vanish (argument, box); the position in ``free`` of the last coordinate of its
         cut, -1 where it is not monotone; and the position of the steepest coordinate, (box).
         """
-        boxes, free = lo.shape[1], list(self.free)
-        if not self.bends or not boxes:
-            none = np.zeros((len(self.bends), boxes), dtype=bool)
+        boxes, free = lo.shape[1], list(self.free_axes)
+        if not self.switch_arguments or not boxes:
+            none = np.zeros((len(self.switch_arguments), boxes), dtype=bool)
             return none, none - 1, np.zeros(boxes, dtype=int)
-        look = self.solution.enclosed(self.bends, lo, hi, free)
+        look = self.solution.enclose_expressions(self.switch_arguments, lo, hi, free)
         low, high = look.value.lo, look.value.hi
         least = ZERO_TOLERANCE * np.maximum(np.abs(low), np.abs(high))
         crossed = ~((low >= -least) | (high <= least))
@@ -107,52 +109,54 @@ class Integrand:
         steepest = np.argmax(np.minimum(slope, HUGE).max(0), axis=0)
         return crossed, rule, steepest
 
-    def _parts(self, boxes: np.ndarray, pieces_per_box: int = 1) -> Iterator[np.ndarray]:
+    def _batches(self, boxes: np.ndarray, pieces_per_box: int = 1) -> Iterator[np.ndarray]:
         """Yield indices of boxes in batches of bounded memory, where each has ``pieces_per_box`` pieces."""
-        most = max(1, MAX_BATCH_POINTS // (pieces_per_box * BOX_GAUSS_POINTS[0] ** len(self.free)))
+        most = max(1, MAX_BATCH_POINTS // (pieces_per_box * BOX_GAUSS_POINTS[0] ** len(self.free_axes)))
         for begin in range(0, len(boxes), most):
             self.clock.check()
             yield boxes[begin : begin + most]
 
-    def _plain(self, lo: Array, hi: Array) -> tuple[Array, Array, np.ndarray]:
+    def _by_gauss(self, lo: Array, hi: Array) -> tuple[Array, Array, np.ndarray]:
         """The integrals by the first Gauss rule, the difference to the second, the coordinate of the largest error."""
-        d = len(self.free)
+        d = len(self.free_axes)
         found = []
         for count in BOX_GAUSS_POINTS:
             x, w = np.polynomial.legendre.leggauss(count)
             unit = np.stack([g.ravel() for g in np.meshgrid(*[x] * d, indexing="ij")])
             weights = np.prod([g.ravel() for g in np.meshgrid(*[w] * d, indexing="ij")], axis=0)
-            values = self._at(lo, hi, unit)
-            found.append(values @ weights * np.prod(0.5 * (hi - lo)[list(self.free)], axis=0))
+            values = self._values_at(lo, hi, unit)
+            found.append(values @ weights * np.prod(0.5 * (hi - lo)[list(self.free_axes)], axis=0))
         top = np.polynomial.legendre.legvander(x, count - 1)[:, -2:] * w[:, None]
         cube = values.reshape(-1, *[count] * d)
         rough = [np.abs(np.tensordot(cube, top, (1 + k, 0))).reshape(len(cube), -1).sum(1) for k in range(d)]
         longest = np.argmax(np.nan_to_num(np.stack(rough), nan=0.0, posinf=0.0), axis=0)
-        return found[0], np.abs(found[0] - found[1]), np.array(self.free)[longest]
+        return found[0], np.abs(found[0] - found[1]), np.array(self.free_axes)[longest]
 
-    def _at(self, lo: Array, hi: Array, unit: Array) -> Array:
+    def _values_at(self, lo: Array, hi: Array, unit: Array) -> Array:
         """Values (box, point) at points (coordinate that varies, point) of [-1, 1]."""
         points = np.repeat((0.5 * (lo + hi))[..., None], unit.shape[1], axis=2)
-        points[list(self.free)] += 0.5 * (hi - lo)[list(self.free), :, None] * unit[:, None]
+        points[list(self.free_axes)] += 0.5 * (hi - lo)[list(self.free_axes), :, None] * unit[:, None]
         flat = np.ascontiguousarray(points.reshape(len(lo), -1).T)
-        return self.solution.at(self.equation, flat).reshape(lo.shape[1], -1)
+        return self.solution.at_points(self.equation, flat).reshape(lo.shape[1], -1)
 
-    def _unresolved(self, lo: Array, hi: Array) -> tuple[Array, Array]:
+    def _by_enclosure(self, lo: Array, hi: Array) -> tuple[Array, Array]:
         """The integrals and errors from enclosures: the middle and half the width, times the volume."""
         if not lo.shape[1]:
             return np.zeros(0), np.zeros(0)
-        look = self.solution.enclosed([self.equation], lo, hi, self.free)
-        measure = np.prod((hi - lo)[list(self.free)], axis=0)
+        look = self.solution.enclose_expressions([self.equation], lo, hi, self.free_axes)
+        measure = np.prod((hi - lo)[list(self.free_axes)], axis=0)
         middle, reach = (0.5 * (look.value.hi + sign * look.value.lo)[0] for sign in (1.0, -1.0))
         is_known = np.isfinite(reach)
         return np.where(is_known, middle * measure, 0.0), np.where(is_known, reach * measure, np.inf)
 
-    def _cut(self, bend: Equation, last: int, lo: Array, hi: Array) -> tuple[Array, Array]:
-        order = [a for k, a in enumerate(self.free) if k != last] + [self.free[last]]
+    def _by_cut_rule(self, bend: Equation, last: int, lo: Array, hi: Array) -> tuple[Array, Array]:
+        order = [a for k, a in enumerate(self.free_axes) if k != last] + [self.free_axes[last]]
         found = []
         for count in BOX_GAUSS_POINTS:
-            points, weights = cut_rule(lambda p: self.solution.at(bend, p), lo.T.copy(), hi.T.copy(), order, count)
-            values = self.solution.at(self.equation, points.reshape(-1, len(lo))).reshape(weights.shape)
+            points, weights = cut_rule(
+                lambda p: self.solution.at_points(bend, p), lo.T.copy(), hi.T.copy(), order, count
+            )
+            values = self.solution.at_points(self.equation, points.reshape(-1, len(lo))).reshape(weights.shape)
             found.append((values * weights).sum(1))
         return found[0], np.abs(found[0] - found[1])
 
@@ -166,17 +170,17 @@ def refine_boxes(
     """
     history, ranges = [], np.array(integrand.solution.problem.box.ranges, dtype=np.float64)
     for _ in range(MAX_ROUNDS):
-        history.append(float(boxes.missed.sum()))
+        history.append(float(boxes.quadrature_error.sum()))
         size = float(np.abs(boxes.value).sum())
-        missed = np.minimum(boxes.missed, HUGE)
-        size_along = (boxes.hi - boxes.lo)[boxes.axis, np.arange(len(missed))]
-        is_wide = size_along > SMALLEST_SIDE * np.ptp(ranges, axis=1)[boxes.axis]
+        missed = np.minimum(boxes.quadrature_error, HUGE)
+        size_along = (boxes.hi - boxes.lo)[boxes.split_axis, np.arange(len(missed))]
+        is_wide = size_along > SMALLEST_SIDE * np.ptp(ranges, axis=1)[boxes.split_axis]
         marked = is_wide & (missed > HALVING_SHARE * float(missed.max()))
         settled = not history[-1] > relative_tolerance * size or not is_wide[np.argmax(missed)]
         if settled or not math.isfinite(size) or len(missed) + marked.sum() > max_boxes:
             break
-        lo, hi = halve_boxes(boxes.lo[:, marked], boxes.hi[:, marked], boxes.axis[marked])
-        boxes = boxes.picked(~marked).and_also(integrand.over(lo, hi))
+        lo, hi = halve_boxes(boxes.lo[:, marked], boxes.hi[:, marked], boxes.split_axis[marked])
+        boxes = boxes.subset(~marked).joined_with(integrand.integrate_over(lo, hi))
     return boxes, history
 
 

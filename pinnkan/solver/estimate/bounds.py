@@ -52,17 +52,17 @@ HALF_TIME_POINTS = 6
 
 @dataclass(frozen=True)
 class ErrorBound:
-    """A bound of the relative error: its ``value``, the ``norm`` (L2, L1 or max), the proof in ``words``."""
+    """A bound of the relative error: its ``value``, the ``norm`` (L2, L1 or max), the proof in ``proof``."""
 
     value: float
     norm: str
-    words: str
+    proof: str
 
     @property
     def sentence(self) -> str:
         """The bound in one sentence for the user."""
         return (
-            f"Bound: relative {self.norm} error at most {self.value:.1e}, by {self.words} "
+            f"Bound: relative {self.norm} error at most {self.value:.1e}, by {self.proof} "
             "(the inequality is proven, the residual by quadrature at points never trained on)."
         )
 

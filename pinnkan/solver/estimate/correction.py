@@ -79,7 +79,7 @@ def _correct(model: Model, field: Field, intervals: int) -> tuple[float, Product
     for k in range(len(ends) - 1):
         time = Axis(np.linspace(ends[k], ends[k + 1], max(2, intervals // 4) + 1), degree)
         space = Space((*space_axes, time), len(problem.unknowns))
-        error, squares = _correct_on_box(model if before is None else model.after_start, field, space, before)
+        error, squares = _correct_on_box(model if before is None else model.later_slab_model, field, space, before)
         pieces.append((space, error))
         total = total + squares
         before = space, error
@@ -96,8 +96,8 @@ def _correct_on_box(
     moves, fixed = fix_coefficients(space, prescribed, np.zeros(space.shape), np.zeros(space.shape, dtype=bool))
     rows = []
     for patch in system.patches:
-        rows.append(patch.rows_at(jets_on_patch(field, patch), [torch.from_numpy(moves).to(model.device)]))
-    with system.timed():
+        rows.append(patch.rows_from_jets(jets_on_patch(field, patch), [torch.from_numpy(moves).to(model.device)]))
+    with system.time_guard():
         error = system.solve_rows(rows, [moves], fixed)[0]
     nodes = [axis.gauss(axis.degree + 1)[0].ravel() for axis in space.axes]
     weights = space.on_gauss(error)[1]

@@ -39,12 +39,13 @@ PREDICTION_REACH = 0.25
 class SwitchArgument:
     """An expression at whose sign changes an ``equation`` has a kink or jump; ``tape``: it and its terms.
 
-    ``share``: of the local tolerance, what it has to exceed; ``has_rates``: whether it contains time derivatives.
+    ``tolerance_share``: of the local tolerance, what it has to exceed; ``has_rates``: whether it contains time
+    derivatives.
     """
 
     equation: Equation
     tape: Tape
-    share: float
+    tolerance_share: float
     has_rates: bool
 
 
@@ -75,26 +76,26 @@ class EventFinder:
         held = argument.free_symbols & set(first.jets)
         return SwitchArgument(first, tape, share, any(first.jets[s].order[-1] > 0 for s in held))
 
-    def given(self, stops: tuple[float, ...]) -> tuple[float, ...]:
+    def permanent_stops(self, stops: tuple[float, ...]) -> tuple[float, ...]:
         """The ``stops`` that a new prediction keeps: of formulas where an argument has time derivatives, else all."""
-        return self._stated if any(a.has_rates for a in self.arguments) else stops
+        return self._formula_stops if any(a.has_rates for a in self.arguments) else stops
 
     @cached_property
-    def _stated(self) -> tuple[float, ...]:
+    def _formula_stops(self) -> tuple[float, ...]:
         """The stops at which the formulas of the problem jump or have kinks."""
         return required_slab_ends(self.model.problem)
 
-    def passed(self, field: Field, context: FieldContext, domain: Domain, local_tolerance: float) -> float | None:
+    def first_event(self, field: Field, context: FieldContext, domain: Domain, local_tolerance: float) -> float | None:
         """The first time in a ``domain`` at which an argument passes zero, or None.
 
         ``local_tolerance``: the tolerance there.
         """
         begin, end = domain.box.ranges[-1]
         times = np.linspace(begin, end, SIGN_INTERVALS + 1)
-        found = (self._first(a, field, context, times, local_tolerance) for a in self.arguments)
+        found = (self._first_zero_passage(a, field, context, times, local_tolerance) for a in self.arguments)
         return min((time for time in found if time is not None), default=None)
 
-    def ahead(self, field: Field, domain: Domain) -> float | None:
+    def predict_event(self, field: Field, domain: Domain) -> float | None:
         """Predict the first zero, soon after a ``domain``, of an argument with time derivatives; None without one.
 
         The argument is extrapolated linearly. Without this ever shorter slabs follow an event that was predicted too
@@ -109,28 +110,30 @@ class EventFinder:
                 found.append(end + last / fall * (times[1] - times[0]))
         return min(found, default=None)
 
-    def _first(
+    def _first_zero_passage(
         self, argument: SwitchArgument, field: Field, context: FieldContext, times: Array, local_tolerance: float
     ) -> float | None:
         """The first time at which one argument passes zero by more than its error and the tolerance, or None."""
-        times = self._with_turns(argument, field, times)
+        times = self._with_minima(argument, field, times)
         values, sizes = self._values(argument, times, field)
         if (values > 0.0).all() or (values < 0.0).all():
             return None
         off = np.abs(self._values(argument, times, field, context.error)[0] - values)
-        seen = argument.share * local_tolerance * max(sizes.max(), self._size(argument, times[0], context))
+        seen = (
+            argument.tolerance_share * local_tolerance * max(sizes.max(), self._terms_size(argument, times[0], context))
+        )
         least = np.maximum(ERROR_MULTIPLE * off, seen)
         margin = END_MARGIN * local_tolerance**0.5 * (times[-1] - times[0])
         for k in np.flatnonzero(values[1:] * values[:-1] <= 0.0):
             before, after = values[: k + 1], values[k + 1 :]
             way = np.sign(after[np.abs(after).argmax()])
             if (-way * before > least[: k + 1]).any() and (way * after > least[k + 1 :]).any():
-                time = self._zero(argument, field, times[k : k + 2], way)
+                time = self._locate_zero(argument, field, times[k : k + 2], way)
                 if times[0] + margin < time < times[-1] - margin:
                     return time
         return None
 
-    def _with_turns(self, argument: SwitchArgument, field: Field, times: Array) -> Array:
+    def _with_minima(self, argument: SwitchArgument, field: Field, times: Array) -> Array:
         """The ``times``, and minima of the absolute value between them, where an argument may pass zero briefly."""
         values, turns = self._values(argument, times, field)[0], []
         nearest = (np.diff(np.abs(values))[:-1] < 0.0) & (np.diff(np.abs(values))[1:] >= 0.0)
@@ -143,13 +146,13 @@ class EventFinder:
             turns.append(within[most])
         return np.union1d(times, turns)
 
-    def _size(self, argument: SwitchArgument, time: float, context: FieldContext) -> float:
+    def _terms_size(self, argument: SwitchArgument, time: float, context: FieldContext) -> float:
         """The sum of the sizes of the terms of an argument, with unknowns as large as so far and derivatives zero."""
-        before = np.zeros(len(self.model.problem.unknowns)) if context.before is None else context.before
+        before = np.zeros(len(self.model.problem.unknowns)) if context.previous_rms is None else context.previous_rms
         seen = [before[jet.unknown] * (not any(jet.order)) for jet in argument.equation.jets.values()]
         return float(np.abs(argument.tape([np.float64(time), *seen])[1:]).sum())
 
-    def _zero(self, argument: SwitchArgument, field: Field, times: Array, sign: float) -> float:
+    def _locate_zero(self, argument: SwitchArgument, field: Field, times: Array, sign: float) -> float:
         """The first time between two ``times`` at which an argument has the sign ``sign``, by subdivision."""
         for _ in range(ZERO_ROUNDS):
             times = np.linspace(times[0], times[1], SIGN_INTERVALS + 1)

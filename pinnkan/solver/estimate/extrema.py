@@ -38,10 +38,10 @@ _STEEPEST = 1e300
 
 @dataclass(frozen=True, eq=False)
 class Extrema:
-    """The largest ``values`` (moment), search errors (``missed``), ``places``, and ``steps`` of the grid there."""
+    """The largest ``values`` (moment), their errors, ``places``, and ``steps`` of the grid there."""
 
     values: Array
-    missed: Array
+    search_error: Array
     places: Array
     steps: Array
 
@@ -55,25 +55,25 @@ class ExtremumSearch:
     moments: Sequence[float | None]
     sign: float
 
-    def free(self) -> list[int]:
+    def free_axes(self) -> list[int]:
         """The coordinates that vary."""
         held = fixed_coordinates(self.solution.problem, Whole(), self.moments[0])
         return [axis for axis in range(self.solution.problem.dimension) if axis not in held]
 
     def knots(self, time: float | None) -> dict[int, Array]:
         """The knots of the coordinates that vary."""
-        return {axis: self.solution.knots(axis, time) for axis in self.free()}
+        return {axis: self.solution.knots(axis, time) for axis in self.free_axes()}
 
     def values(self, places: Array, moment_index: np.ndarray) -> Array:
         """Values at places (place, axis that varies) at the moments ``moment_index`` (place,)."""
-        return self.sign * self.solution.at(self.equation, self.points(places, moment_index))
+        return self.sign * self.solution.at_points(self.equation, self.points(places, moment_index))
 
     def points(self, places: Array, moment_index: np.ndarray) -> Array:
         """All coordinates of places (place, axis that varies) at the moments ``moment_index`` (place,)."""
         points = np.empty((len(places), self.solution.problem.dimension))
         times = np.array([np.nan if time is None else time for time in self.moments])
         points[:, -1] = times[moment_index]
-        points[:, self.free()] = places
+        points[:, self.free_axes()] = places
         return points
 
 
@@ -89,37 +89,37 @@ def largest_values(task: ExtremumSearch, clock: Clock, initial_extrema: Extrema 
         steps = np.concatenate([steps, initial_extrema.steps])
         owner = np.concatenate([owner, np.arange(len(initial_extrema.places))])
     found = _search(task, starts, steps, owner)
-    if initial_extrema is not None or len(task.free()) > MAX_GRID_AXES:
+    if initial_extrema is not None or len(task.free_axes()) > MAX_GRID_AXES:
         return found
     bound = _Bound(task, found, clock)
     bound.run()
     again = _search(task, bound.places, bound.sizes, np.arange(len(task.moments)))
     is_better = again.values > found.values
-    pairs = [(getattr(again, name), getattr(found, name)) for name in ("values", "missed", "places", "steps")]
+    pairs = [(getattr(again, name), getattr(found, name)) for name in ("values", "search_error", "places", "steps")]
     best = Extrema(*(np.where(is_better.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in pairs))
     with np.errstate(invalid="ignore"):
-        gap = np.where(bound.above > best.values, bound.above - best.values, 0.0)
-    return replace(best, missed=best.missed + gap)
+        gap = np.where(bound.upper_bound > best.values, bound.upper_bound - best.values, 0.0)
+    return replace(best, search_error=best.search_error + gap)
 
 
 class _Bound:
-    """Branch and bound at all moments at once: ``best`` values, their ``places``, and upper bounds ``above``."""
+    """Branch and bound at all moments at once: ``best`` values, their ``places``, and upper bounds ``upper_bound``."""
 
     def __init__(self, task: ExtremumSearch, found: Extrema, clock: Clock) -> None:
         self.task, self.clock = task, clock
         self.best, self.places = found.values.copy(), found.places.copy()
         self.sizes = found.steps.copy()
-        self.above = np.full(len(self.best), -np.inf)
+        self.upper_bound = np.full(len(self.best), -np.inf)
         self.ranges = np.array(task.solution.problem.box.ranges, dtype=np.float64)
 
     def run(self) -> None:
         """Halve boxes until none may have a larger value, or there are too many."""
-        lo, hi, owner = self._first()
+        lo, hi, owner = self._first_boxes()
         looked = 0
         while lo.shape[1]:
             self.clock.check()
             looked += lo.shape[1]
-            upper, axis = self._look(lo, hi, owner)
+            upper, axis = self._enclose(lo, hi, owner)
             is_open = upper > self.best[owner] + _VALUE_TOLERANCE * np.abs(self.best[owner])
             tiny = (hi - lo)[axis, np.arange(len(axis))] <= _SMALLEST_SIDE * np.abs(self.ranges).max(1)[axis]
             keep = np.flatnonzero(is_open & ~tiny)
@@ -127,14 +127,14 @@ class _Bound:
             keep = keep[np.argsort(-upper[keep], kind="stable")[: most // 2]]
             left = np.ones(len(upper), dtype=bool)
             left[keep] = False
-            np.maximum.at(self.above, owner[left], upper[left])
+            np.maximum.at(self.upper_bound, owner[left], upper[left])
             owner = np.repeat(owner[keep], 2)
             lo, hi = halve_boxes(lo[:, keep], hi[:, keep], axis[keep])
 
-    def _look(self, lo: Array, hi: Array, moment_index: np.ndarray) -> tuple[Array, np.ndarray]:
+    def _enclose(self, lo: Array, hi: Array, moment_index: np.ndarray) -> tuple[Array, np.ndarray]:
         """Upper ends over boxes, and the coordinate in which each may vary most; updates the best values."""
-        free = self.task.free()
-        look = self.task.solution.enclosed([self.task.equation], lo, hi, free)
+        free = self.task.free_axes()
+        look = self.task.solution.enclose_expressions([self.task.equation], lo, hi, free)
         value, centre = (look.value.hi, look.centre) if self.task.sign > 0.0 else (-look.value.lo, -look.centre)
         upper = np.where(np.isnan(value[0]), -np.inf, value[0])
         order = np.argsort(np.where(np.isfinite(centre[0]), centre[0], -np.inf), kind="stable")
@@ -148,9 +148,9 @@ class _Bound:
         change = np.minimum(np.nan_to_num(look.slope.magnitude()[0, free], nan=np.inf), _STEEPEST) * size
         return upper, np.array(free)[np.argmax(change, axis=0)]
 
-    def _first(self) -> tuple[Array, Array, np.ndarray]:
+    def _first_boxes(self) -> tuple[Array, Array, np.ndarray]:
         """The first boxes (coordinate, box), as fine as knots and budget allow, and the moment of each."""
-        free, owner = self.task.free(), list[int]()
+        free, owner = self.task.free_axes(), list[int]()
         lows, highs = list[Array](), list[Array]()
         most = max(2, int((_FIRST_BOXES / len(self.task.moments)) ** (1.0 / len(free))))
         for number, time in enumerate(self.task.moments):
@@ -171,7 +171,7 @@ def _search(task: ExtremumSearch, starts: Array, steps: Array, moment_index: np.
 
     Their error: the gain of the last round.
     """
-    low, high = np.array([task.solution.problem.box.ranges[axis] for axis in task.free()]).T
+    low, high = np.array([task.solution.problem.box.ranges[axis] for axis in task.free_axes()]).T
     search = _search_by_grids if len(low) <= MAX_GRID_AXES else _search_by_steps
 
     def value(around: Array) -> Array:
@@ -267,6 +267,6 @@ def _best_sobol_points(task: ExtremumSearch, held: dict[int, float], knots: dict
     points[:, list(knots)] = low + (high - low) * sobol_generator(0)(SOBOL_POINTS, len(knots))
     for axis, value in held.items():
         points[:, axis] = value
-    values = _undefined_as_lowest(task.sign * task.solution.at(task.equation, points))
+    values = _undefined_as_lowest(task.sign * task.solution.at_points(task.equation, points))
     best = np.argsort(-values, kind="stable")[:_CANDIDATES]
     return points[best][:, list(knots)], (high - low) / 16

@@ -37,13 +37,13 @@ class CoordinateShares:
     size: tuple[float, ...]
     mass: tuple[Array, ...]
 
-    def fallen(self, decay: Array) -> float:
+    def combined_decay(self, decay: Array) -> float:
         """The factor by which the norm of all shares falls when each falls by its coordinate's ``decay``."""
         before = np.array(self.size)
         total = float(np.linalg.norm(before))
         return float(np.linalg.norm(before * decay)) / total if total > 0.0 else float(decay.max())
 
-    def raised_to(self, correction_norm: float) -> "CoordinateShares":
+    def scaled_to_norm(self, correction_norm: float) -> "CoordinateShares":
         """The shares, scaled up to at least the norm of the whole ``correction_norm``, part of which is in no share."""
         total = float(np.linalg.norm(self.size))
         factor = max(1.0, correction_norm / total) if total > 0.0 else 1.0
@@ -150,7 +150,7 @@ def _residual_by_coordinate(system: System, coefficients: Array) -> Array:
             _low_degree(patch.shape[2 * j + 1], max(0, (axis.degree - orders[j]) // 2)).to(c.device)
             for j, axis in enumerate(axes)
         ]
-        total += patch.by_cell(c, smooth).cpu().numpy()
+        total += patch.directional_squares(c, smooth).cpu().numpy()
     return total
 
 

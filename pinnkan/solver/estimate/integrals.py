@@ -40,13 +40,13 @@ Rules: TypeAlias = "dict[int, tuple[Array, Array]]"
 
 @dataclass(frozen=True)
 class Integral:
-    """A value, its error by quadrature and rounding (``missed``), and a note for the user.
+    """A value, its error by quadrature and rounding (``quadrature_error``), and a note for the user.
 
     ``axes``: the knots of the coordinates that vary, with those that the formula needs; None in many coordinates.
     """
 
     value: float
-    missed: float
+    quadrature_error: float
     note: str = ""
     axes: dict[int, Axis] | None = None
 
@@ -87,14 +87,16 @@ def _over_cells(
     (value, size), (fewer, _) = ([float(part.sum()) for part in sums] for sums in by_cell)
     integrand = Integrand(solution, equation, _surface_arguments(equation), free, clock)
     fine = _TOLERANCE if share == 1.0 else _CURVE_TOLERANCE
-    if not free or (not integrand.bends and abs(value - fewer) <= fine * size):
+    if not free or (not integrand.switch_arguments and abs(value - fewer) <= fine * size):
         return Integral(value, abs(value - fewer) + ROUNDING * size)
     lo, hi = _cells(dimension, held, axes)
     values, fewer_values = (sums[0].ravel() for sums in by_cell)
     boxes = Boxes(lo, hi, values, np.abs(values - fewer_values), np.full(len(values), free[0]))
-    again = np.flatnonzero((boxes.missed > fine * size / len(values)) | integrand.crossed(lo, hi)[0].any(0))
-    boxes = boxes.picked(np.setdiff1d(np.arange(len(values)), again)).and_also(
-        integrand.over(lo[:, again], hi[:, again])
+    again = np.flatnonzero(
+        (boxes.quadrature_error > fine * size / len(values)) | integrand.classify_boxes(lo, hi)[0].any(0)
+    )
+    boxes = boxes.subset(np.setdiff1d(np.arange(len(values)), again)).joined_with(
+        integrand.integrate_over(lo[:, again], hi[:, again])
     )
     most = len(values) + int(share * _MOST_POINTS / BOX_GAUSS_POINTS[0] ** len(free))
     boxes, history = refine_boxes(integrand, boxes, most, fine)
@@ -203,5 +205,5 @@ def _by_sobol_points(
         points[:, free] = low + (high - low) * sobol_generator(seed)(SOBOL_POINTS, len(free))
         for axis, value in held.items():
             points[:, axis] = value
-        means.append(measure * float(solution.at(equation, points).mean()))
+        means.append(measure * float(solution.at_points(equation, points).mean()))
     return Integral(float(np.mean(means)), float(np.std(means, ddof=1)) / math.sqrt(_SOBOL_REPEATS))

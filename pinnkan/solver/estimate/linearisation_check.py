@@ -50,23 +50,23 @@ MAX_TERM = 1e153
 
 @dataclass(frozen=True, eq=False)
 class FieldContext:
-    """What is known beside a field: its estimated ``error``, and root mean squares of the unknowns ``before``.
+    """What is known beside a field: its estimated ``error``, and root mean squares of the unknowns ``previous_rms``.
 
-    The latter give terms of short slabs a size. ``allowed``: the relative error that a slab may have; ``losses``: its
-    mean squared residuals by equation, or none.
+    The latter give terms of short slabs a size. ``allowed_error``: the relative error that a slab may have; ``losses``:
+    its mean squared residuals by equation, or none.
     """
 
     error: Field | None = None
-    before: Array | None = None
-    allowed: float = 0.0
+    previous_rms: Array | None = None
+    allowed_error: float = 0.0
     losses: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class UndecidedSwitch:
-    """The integrated change of an equation over its terms (``share``), the ``place`` of most of it, its ``text``."""
+    """The integrated change of an equation over its terms, the ``place`` of most of it, its ``text``."""
 
-    share: float
+    relative_change: float
     place: Array
     text: str
 
@@ -83,32 +83,34 @@ class LinearisationCheck:
     model: Model
 
     @cached_property
-    def asked(self) -> tuple[CompiledEquation, ...]:
+    def nonpolynomial_equations(self) -> tuple[CompiledEquation, ...]:
         """The equations that are no polynomials in the derivatives of unknowns, which have no switches."""
         if self.model.problem.dimension not in MAX_CELLS:
             return ()
         pairs = zip(self.model.equations, self.model.problem.equations, strict=True)
         return tuple(e for e, given in pairs if not given.residual.is_polynomial(*given.jets))
 
-    def change(self, field: Field, context: FieldContext, domain: Domain) -> UndecidedSwitch | None:
+    def largest_change(self, field: Field, context: FieldContext, domain: Domain) -> UndecidedSwitch | None:
         """The largest change within the error of a field on a domain; None where none is large enough to report."""
         error = context.error
-        if error is None or not self.asked:
+        if error is None or not self.nonpolynomial_equations:
             return None
         box = np.array(domain.box.ranges, dtype=np.float64)
         low, high, counts = cell_boxes(field, box, PIECES_PER_CELL, MAX_CELLS[len(box)])
         found = []
-        for equation in self.asked:
+        for equation in self.nonpolynomial_equations:
             self.model.clock.check()
             off = _largest_error(error, equation.jets, low, high)
             if self.model.problem.time_axis is not None:
                 off = _largest_neighbour(off.reshape(len(off), *counts)).reshape(off.shape)
             cells = _Cells(equation, field, low, high, off, self.model.problem.time_axis is not None)
-            terms = _terms(self.model, cells, context.before) if cells.first.any() else 0.0
-            change = cells.change(REPORTED_SHARE * ENCLOSURE_FACTOR * self.model.problem.solver.tolerance * terms)
+            terms = _terms(self.model, cells, context.previous_rms) if cells.initial_deviation.any() else 0.0
+            change = cells.integrate_deviation(
+                REPORTED_SHARE * ENCLOSURE_FACTOR * self.model.problem.solver.tolerance * terms
+            )
             if change is not None:
                 found.append(UndecidedSwitch(change[0] / terms / ENCLOSURE_FACTOR, change[1], equation.text))
-        return max(found, key=lambda change: change.share, default=None)
+        return max(found, key=lambda change: change.relative_change, default=None)
 
 
 def _largest_neighbour(off: Array) -> Array:
@@ -135,7 +137,7 @@ def _terms(model: Model, cells: "_Cells", previous_rms: Array | None) -> float:
     slopes = equation.linearise_numpy(points, jets)[1]
     data = equation.linearise_numpy(points, np.zeros_like(jets))[0]
     linear = np.abs(np.where(np.isfinite(data), data, 0.0)) + np.abs(slopes * jets).sum(-1)
-    terms = np.fmin(np.sqrt(equation.terms_numpy(points, jets)), linear) @ (cells.high - cells.low).prod(0)
+    terms = np.fmin(np.sqrt(equation.squared_terms_numpy(points, jets)), linear) @ (cells.high - cells.low).prod(0)
     least = term_floor(model, equation, (points, slopes), unknown_sizes(model, cells.field, points, previous_rms))
     return max(float(terms), least * model.problem.domain.measure, 1e-300)
 
@@ -174,22 +176,22 @@ def term_floor(model: Model, equation: CompiledEquation, linearisation: tuple[Ar
 
 @dataclass(frozen=True, eq=False)
 class _Cells:
-    """An equation in boxes (coordinate, box) with errors ``off`` (jet, box); ``in_time``: if the last one is time."""
+    """An equation in boxes (coordinate, box) with errors ``error`` (jet, box); ``in_time``: if the last one is time."""
 
     equation: CompiledEquation
     field: Field
     low: Array
     high: Array
-    off: Array
+    error: Array
     in_time: bool
 
     @cached_property
-    def first(self) -> Array:
+    def initial_deviation(self) -> Array:
         """The largest deviation of the equation from its linearisation in the boxes, (box,)."""
-        return self._over(self.low, self.high, self.off)
+        return self._deviation(self.low, self.high, self.error)
 
     @property
-    def own(self) -> list[tuple[int, int]]:
+    def damped_pairs(self) -> list[tuple[int, int]]:
         """Positions of an unknown's first time derivative and of its value, where no other time derivative occurs.
 
         Where the value damps the derivative, however steeply, errors decay: h_t = -sqrt(max(h, 0)).
@@ -201,9 +203,9 @@ class _Cells:
         value = jets[last[0]][0], (0,) * len(self.low)
         return [(last[0], jets.index(value))] if value in jets else []
 
-    def change(self, allowed: float) -> tuple[float, Array] | None:
+    def integrate_deviation(self, allowed: float) -> tuple[float, Array] | None:
         """The integral of the deviation, and the place of most of it; None where it is at most ``allowed``."""
-        low, high, off, changes = self.low, self.high, self.off, self.first
+        low, high, off, changes = self.low, self.high, self.error, self.initial_deviation
         scale = (high.max(1) - low.min(1))[:, None]
         for _ in range(MAX_ROUNDS):
             changes = changes * (high - low).prod(0)
@@ -215,35 +217,35 @@ class _Cells:
                 break
             low, high = halve_boxes(low, high, ((high - low) / scale).argmax(0))
             off = np.repeat(off, 2, axis=1)
-            changes = self._over(low, high, off)
+            changes = self._deviation(low, high, off)
         middle = 0.5 * (low + high)
-        changes = self._over(middle, middle, off) * (high - low).prod(0)
+        changes = self._deviation(middle, middle, off) * (high - low).prod(0)
         return (float(changes.sum()), middle[:, changes.argmax()]) if changes.sum() > allowed else None
 
-    def _over(self, low: Array, high: Array, off: Array) -> Array:
+    def _deviation(self, low: Array, high: Array, off: Array) -> Array:
         """The largest deviation of the equation from its linearisation over boxes; zero where slopes hardly vary."""
         n, ones = low.shape[1], np.ones(len(low))
         values = [v for v, _ in enclose_derivatives(self.field, self.equation.jets, low, high, range(len(low)), ones)]
         reach = [Interval(v.lo[:n] - e, v.hi[:n] + e) for v, e in zip(values, off, strict=True)]
         begins, ends = np.concatenate([low, [v.lo for v in reach]]), np.concatenate([high, [v.hi for v in reach]])
-        look = enclose(self.equation.value, begins, ends, np.ones(len(begins)))
+        look = enclose(self.equation.value_tape, begins, ends, np.ones(len(begins)))
         slope = Interval(look.slope.lo[0, len(low) :], look.slope.hi[0, len(low) :])
         with np.errstate(invalid="ignore", over="ignore"):
             varies, steep = slope.hi - slope.lo, slope.magnitude()
             changes = np.where(varies <= SLOPE_VARIATION * steep, 0.0, varies * off)
             some = changes.any(0)
             if some.any():
-                bent = self._bent(begins[:, some], ends[:, some], off[:, some])
+                bent = self._curvature_deviation(begins[:, some], ends[:, some], off[:, some])
                 changes[:, some] = np.fmin(changes[:, some], bent)
             changes = np.where(steep < np.inf, changes, np.inf)
-            for rate, value in self.own:
+            for rate, value in self.damped_pairs:
                 falls = (slope.lo[rate] > 0.0) & (slope.lo[value] >= 0.0)
                 rises = (slope.hi[rate] < 0.0) & (slope.hi[value] <= 0.0)
                 changes[value] = np.where(falls | rises, 0.0, changes[value])
             changes = changes.sum(0)
             return np.fmin(changes, look.value.hi[0] - look.value.lo[0])
 
-    def _bent(self, begins: Array, ends: Array, off: Array) -> Array:
+    def _curvature_deviation(self, begins: Array, ends: Array, off: Array) -> Array:
         """The largest deviation over boxes by second derivatives, (jet, box); variation with coordinates is no part."""
         look = enclose(self.equation.slopes_tape, begins, ends, np.ones(len(begins))).slope.magnitude()
         bent = np.where(off > 0.0, look[:, len(self.low) :] * off, 0.0)

@@ -50,7 +50,7 @@ class Neighbourhood(Protocol):
     def jets(self, field: Field, equation: CompiledEquation) -> Array:
         """The derivatives of a field that an equation needs at the points, (.., jet)."""
 
-    def width(self, mass: Array) -> Array:
+    def half_mass_widths(self, mass: Array) -> Array:
         """The distance from the place, by coordinate, within which half of a ``mass`` (..) lies."""
 
 
@@ -69,7 +69,7 @@ class LocalGrid:
     def jets(self, field: Field, equation: CompiledEquation) -> Array:
         return jets_on(field, self.nodes, equation.jets)
 
-    def width(self, mass: Array) -> Array:
+    def half_mass_widths(self, mass: Array) -> Array:
         others = [tuple(j for j in range(mass.ndim) if j != i) for i in range(mass.ndim)]
         pairs = zip(self.nodes, self.place, others, strict=True)
         return np.array([_half_mass_distance(np.abs(x - centre), mass.sum(axes)) for x, centre, axes in pairs])
@@ -86,7 +86,7 @@ class ScatteredNeighbourhood:
     def jets(self, field: Field, equation: CompiledEquation) -> Array:
         return jets_at(field, self.points, equation.jets)
 
-    def width(self, mass: Array) -> Array:
+    def half_mass_widths(self, mass: Array) -> Array:
         return np.array([_half_mass_distance(distance, mass) for distance in np.abs(self.points - self.place).T])
 
 

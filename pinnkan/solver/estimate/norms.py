@@ -98,13 +98,13 @@ def _members(problem: Problem) -> Array:
 class Samples:
     """``values`` (.., unknown) of a function at points, with quadrature ``weights`` (..), up to a factor.
 
-    ``points``: one array per coordinate that broadcasts to (..); ``more``: further samples, made one by one.
+    ``points``: one array per coordinate that broadcasts to (..); ``more_batches``: further samples, made one by one.
     """
 
     points: Sequence[Array]
     weights: Array
     values: Array
-    more: "Iterable[Samples]" = ()
+    more_batches: "Iterable[Samples]" = ()
 
 
 def samples_at(field: Callable[..., Array], points: Array) -> Samples:
@@ -118,7 +118,7 @@ def squared_error_and_size(problem: Problem, samples: Samples) -> Array | None:
     if problem.exact is None or any(name not in problem.exact for name in problem.unknowns):
         return None
     tape = Tape([problem.exact[name] for name in problem.unknowns], list(problem.coordinates))
-    return np.sum([_squares(tape, some) for some in chain([samples], samples.more)], axis=0)
+    return np.sum([_squares(tape, some) for some in chain([samples], samples.more_batches)], axis=0)
 
 
 def _squares(exact: Tape, samples: Samples) -> Array:

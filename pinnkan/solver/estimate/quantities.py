@@ -50,16 +50,16 @@ Moments = Sequence[float | None]
 
 @dataclass(frozen=True, eq=False)
 class _Evaluation:
-    """``values`` (time,), their errors by quadrature, search and rounding (``missed``), and a note for the user.
+    """``values`` (time,), their errors by quadrature, search and rounding, and a note for the user.
 
-    ``like``: the extrema, starts of the search for a nearby expression; ``axes``: by moment and part of an integral the
-    knots; ``places``: points (time, coordinate) of values and extrema.
+    ``extrema``: the extrema, starts of the search for a nearby expression; ``axes``: by moment and part of an integral
+    the knots; ``places``: points (time, coordinate) of values and extrema.
     """
 
     values: Array
-    missed: Array
+    numerical_error: Array
     note: str = ""
-    like: Extrema | None = None
+    extrema: Extrema | None = None
     axes: Sequence[Sequence[dict[int, Axis] | None]] = ()
     places: Array | None = None
 
@@ -82,7 +82,7 @@ def evaluate_quantities(
     for name, quantity in problem.quantities.items():
         elapsed = clock.elapsed()  # a slow quantity leaves the others their share
         own = Clock(elapsed + (clock.limit - elapsed) / (len(problem.quantities) - len(out)), elapsed)
-        own.shows = True
+        own.has_result = True
         found = _reading(problem, quantity, (field, error, coarser_field), times, own)
         out[name] = replace(found, note=found.note or _early_end_note(problem, quantity, times))
     return out
@@ -113,13 +113,15 @@ def _reading(
             found = _evaluate(quantity, SolutionExpressions(problem, field, None), moments, clock)
             if error is None:
                 return _as_reading(found, None, when)
-            corrected = _evaluate(quantity, SolutionExpressions(problem, field, error), moments, clock, found.like)
+            corrected = _evaluate(quantity, SolutionExpressions(problem, field, error), moments, clock, found.extrema)
             least = _least_errors(quantity, SolutionExpressions(problem, field, None), error, found, moments, clock)
             changes = SAFETY * np.abs(corrected.values - found.values)
             if coarser is not None:
-                before = _evaluate(quantity, SolutionExpressions(problem, coarser, None), moments, clock, found.like)
+                before = _evaluate(quantity, SolutionExpressions(problem, coarser, None), moments, clock, found.extrema)
                 changes = changes * _extrapolation_factor(changes, SAFETY * np.abs(found.values - before.values))
-            errors = np.fmax(np.fmax(changes, _NEIGHBOUR_SHARE * _smaller_neighbour(changes)), least) + found.missed
+            errors = (
+                np.fmax(np.fmax(changes, _NEIGHBOUR_SHARE * _smaller_neighbour(changes)), least) + found.numerical_error
+            )
     except OutOfTimeError:
         return _as_reading(replace(found, note=found.note or NO_ERROR), None if error is None else unknown, when)
     return _as_reading(replace(found, note=found.note or corrected.note), errors, when)
@@ -166,7 +168,8 @@ def _evaluate(
         found = [[integral(solution, *part, time, clock, share) for part in quantity.parts] for time in moments]
         notes = dict.fromkeys(part.note for parts in found for part in parts if part.note)
         values, missed = (
-            np.array([sum(getattr(p, name) for p in parts) for parts in found]) for name in ("value", "missed")
+            np.array([sum(getattr(p, name) for p in parts) for parts in found])
+            for name in ("value", "quadrature_error")
         )
         return _Evaluation(values, missed, "; ".join(notes), axes=[[part.axes for part in parts] for parts in found])
     ((place, equation),) = quantity.parts
@@ -178,17 +181,19 @@ def _evaluate(
     task = ExtremumSearch(solution, equation, moments, sign)
     most = largest_values(task, clock, initial_extrema)
     places = task.points(most.places, np.arange(len(moments)))
-    return _Evaluation(sign * most.values, most.missed + _ROUNDING * np.abs(most.values), like=most, places=places)
+    return _Evaluation(
+        sign * most.values, most.search_error + _ROUNDING * np.abs(most.values), extrema=most, places=places
+    )
 
 
 def _values_by_side(solution: SolutionExpressions, equation: Equation, places: Array) -> tuple[Array, str]:
     """Values at places, the mean of both sides where parts of the expression jump, and a note where it does itself."""
-    values, note = solution.at(equation, places), ""
+    values, note = solution.at_points(equation, places), ""
     for axis, (low, high) in enumerate(solution.problem.box.ranges[: solution.problem.space_dimension]):
         step = _SIDE_OFFSET * (high - low) * np.eye(places.shape[1])[axis]
         if not ((places[:, axis] - 2.0 * step[axis] > low) & (places[:, axis] + 2.0 * step[axis] < high)).all():
             continue
-        far, before, after, beyond = (solution.at(equation, places + k * step) for k in (-2.0, -1.0, 1.0, 2.0))
+        far, before, after, beyond = (solution.at_points(equation, places + k * step) for k in (-2.0, -1.0, 1.0, 2.0))
         size = _JUMP_SHARE * np.maximum(np.abs(before), np.abs(after))
         jumps = (np.abs(after - before) > size) & (np.abs(after - before) > 0.75 * np.abs(beyond - far))
         if jumps.any():

@@ -38,10 +38,10 @@ SINE_EXPANSIONS = (((1.0, 0),), ((-0.5j, 1), (0.5j, -1)), ((0.5, 0), (-0.25, 2),
 
 @dataclass(frozen=True)
 class RemainingWave:
-    """The largest remaining wave: relative ``size``, angular wave ``numbers`` by coordinate."""
+    """The largest remaining wave: relative ``size``, angular wave ``wave_numbers`` by coordinate."""
 
     size: float
-    numbers: tuple[float, ...]
+    wave_numbers: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,18 +55,18 @@ class _Rows:
 
 @dataclass(frozen=True, eq=False)
 class CorrectedResidual:
-    """The residual that a ``solution`` and its correction, in ``known``, leave in a ``domain``, cached by grid."""
+    """The residual that a ``solution`` and its correction, in ``context``, leave in a ``domain``, cached by grid."""
 
     model: Model
     solution: Field
-    known: FieldContext
+    context: FieldContext
     domain: Domain
     _grids: dict[tuple[int, int], "GridWaves | None"] = field(init=False, default_factory=dict)
 
-    def on_grid(self, count: int, times: int = 1) -> "GridWaves | None":
+    def rows_on_grid(self, count: int, times: int = 1) -> "GridWaves | None":
         """The rows on an even grid of space and Gauss ``times``; None where they are not finite."""
         if (count, times) not in self._grids:
-            self._grids[count, times] = rows_on_grid(self.model, self.solution, self.known, self.domain, count, times)
+            self._grids[count, times] = rows_on_grid(self.model, self.solution, self.context, self.domain, count, times)
         return self._grids[count, times]
 
 
@@ -79,15 +79,15 @@ def largest_remaining_wave(remainder: CorrectedResidual, allowed: float) -> Rema
     problem = remainder.model.problem
     fine, other = (GRID_POINTS if problem.time_axis is None else SLAB_GRID_POINTS).get(problem.space_dimension, (0, 0))
     times = SLAB_TIME_POINTS if problem.time_axis is not None else (1, 1)
-    first = remainder.on_grid(fine, times[0]) if fine else None
+    first = remainder.rows_on_grid(fine, times[0]) if fine else None
     if first is None:
         return None
-    number, coefficients = first.largest()
+    number, coefficients = first.largest_wave()
     size = max(relative_wave_norms(first, coefficients, problem))
     if size <= allowed:
         return None
-    second = remainder.on_grid(other, times[1])
-    again = None if second is None else second.of(number)
+    second = remainder.rows_on_grid(other, times[1])
+    again = None if second is None else second.coefficients_of(number)
     if again is None or float(np.abs(again - coefficients).max()) > AGREEMENT * float(np.abs(coefficients).max()):
         return None
     return RemainingWave(size, tuple(map(float, np.abs(number))))
@@ -95,7 +95,7 @@ def largest_remaining_wave(remainder: CorrectedResidual, allowed: float) -> Rema
 
 def relative_wave_norms(waves: "GridWaves", coefficients: Complex, problem: Problem) -> tuple[float, ...]:
     """The relative norm, by unknown or vector, of a wave with coefficients (unknown) plus its conjugate."""
-    return norm_ratios(problem, 2.0 * np.abs(coefficients) ** 2, waves.squares)
+    return norm_ratios(problem, 2.0 * np.abs(coefficients) ** 2, waves.mean_squares)
 
 
 def rows_on_grid(
@@ -109,15 +109,15 @@ def rows_on_grid(
     if problem.time_axis is not None:
         gauss, weights = np.polynomial.legendre.leggauss(times)
         time = _Time(0.5 * (1.0 + gauss), 0.5 * weights, float(lengths[-1]), model.orders[-1])
-        nodes.append(domain.box.ranges[-1][0] + lengths[-1] * time.places)
+        nodes.append(domain.box.ranges[-1][0] + lengths[-1] * time.nodes)
     points = np.stack(np.meshgrid(*nodes, indexing="ij"), -1)
-    rows, near = [], model.corner_weights or model.bent_weights
+    rows, near = [], model.corner_weights or model.incompatible_corner_weights
     for number, equation in enumerate(model.equations):
         jets = jets_on(field, nodes, equation.jets) + jets_on(context.error, nodes, equation.jets)
         residual, weights = equation.linearise_numpy(points, jets)
-        shape = (count,) * len(space) + (len(time.places),)
+        shape = (count,) * len(space) + (len(time.nodes),)
         own = [Jet(j.unknown, j.order if problem.time_axis is not None else (*j.order, 0)) for j in equation.jets]
-        size = np.ones(1) if near is None else near.at(points, number).reshape(shape)
+        size = np.ones(1) if near is None else near.point_weights(points, number).reshape(shape)
         rows.append(_Rows(tuple(own), size * residual.reshape(shape), size[..., None] * weights.reshape(*shape, -1)))
     if not all(np.isfinite(r.residual).all() and np.isfinite(r.weights).all() for r in rows):
         return None
@@ -130,7 +130,7 @@ def mean_squares(model: Model, field: Field, nodes: Sequence[Array], context: Fi
     zero = (0,) * model.problem.dimension
     values = jets_on(field, nodes, [Jet(u, zero) for u in range(len(model.problem.unknowns))])
     least = NATURAL_SIZE_FLOOR * np.array(model.sizes)
-    least = least if context.before is None else np.fmax(least, context.before)
+    least = least if context.previous_rms is None else np.fmax(least, context.previous_rms)
     return np.maximum((values.reshape(-1, values.shape[-1]) ** 2).mean(0), least**2)
 
 
@@ -147,16 +147,16 @@ def sine_power(model: Model, axis: int) -> int:
 class _Time:
     """Gauss points of a slab in [0, 1], ``weights``, ``length``; waves grow by a ``power`` of the points."""
 
-    places: Array
+    nodes: Array
     weights: Array
     length: float
     power: int
 
-    def slope(self, order: int) -> Array:
+    def derivative(self, order: int) -> Array:
         """A derivative of the power at the Gauss points."""
         if order > self.power:
-            return np.zeros(len(self.places))
-        return perm(self.power, order) * self.places ** (self.power - order) / self.length**order
+            return np.zeros(len(self.nodes))
+        return perm(self.power, order) * self.nodes ** (self.power - order) / self.length**order
 
 
 class GridWaves:
@@ -165,88 +165,98 @@ class GridWaves:
     def __init__(
         self, rows: Sequence[_Rows], lengths: Array, powers: Sequence[int], squares: Array, time: _Time
     ) -> None:
-        self.rows, self.lengths, self.powers, self.squares, self.time = rows, lengths, powers, squares, time
+        self.rows, self.lengths, self.sine_powers, self.mean_squares, self.slab_time = (
+            rows,
+            lengths,
+            powers,
+            squares,
+            time,
+        )
         self.unknowns, self.count, self.dimension = len(squares), rows[0].residual.shape[0], len(lengths)
-        self.whole = np.fft.fftfreq(self.count, 1.0 / self.count)
-        turn = np.exp(-1j * np.pi * self.whole / self.count)  # points are half a step from the ends
-        self.turns = [turn.reshape(self._along(i)) for i in range(self.dimension)]
+        self.wave_numbers = np.fft.fftfreq(self.count, 1.0 / self.count)
+        turn = np.exp(-1j * np.pi * self.wave_numbers / self.count)  # points are half a step from the ends
+        self.phase_shifts = [turn.reshape(self._broadcast_shape(i)) for i in range(self.dimension)]
         across = np.sin(np.pi * (np.arange(self.count) + 0.5) / self.count)
         self.taper = np.ones((1,) * self.dimension)
         for i, power in enumerate(powers):
-            self.taper = self.taper * (across**power).reshape(self._along(i))
+            self.taper = self.taper * (across**power).reshape(self._broadcast_shape(i))
 
-    def largest(self) -> tuple[Array, Complex]:
+    def largest_wave(self) -> tuple[Array, Complex]:
         """The wave number and coefficients of the wave that is largest relative to the unknowns."""
-        floor = np.maximum(self.squares, 1e-300)
-        sizes = (np.abs(self._first()) ** 2 / floor).sum(-1)
-        numbers = [self._number(int(k)) for k in np.argsort(-sizes, axis=None)[:CANDIDATES]]
-        closer = [self.of(number) for number in numbers]
+        floor = np.maximum(self.mean_squares, 1e-300)
+        sizes = (np.abs(self._untapered_coefficients()) ** 2 / floor).sum(-1)
+        numbers = [self._wave_number(int(k)) for k in np.argsort(-sizes, axis=None)[:CANDIDATES]]
+        closer = [self.coefficients_of(number) for number in numbers]
         best = int(np.argmax([float((np.abs(c) ** 2 / floor).sum()) for c in closer]))
         return numbers[best], closer[best]
 
-    def of(self, wave_number: Array) -> Complex:
+    def coefficients_of(self, wave_number: Array) -> Complex:
         """The coefficients (unknown) of one tapered wave, by least squares."""
-        images, roots = [], np.sqrt(self.time.weights)
+        images, roots = [], np.sqrt(self.slab_time.weights)
         for r in self.rows:
             made = np.zeros((self.unknowns, *r.residual.shape), dtype=np.complex128)
             for n, jet in enumerate(r.jets):
                 made[jet.unknown] += (
-                    r.weights[..., n] * self._tapered(wave_number, jet)[..., None] * self.time.slope(jet.order[-1])
+                    r.weights[..., n]
+                    * self._tapered_derivative(wave_number, jet)[..., None]
+                    * self.slab_time.derivative(jet.order[-1])
                 )
             images.append((made * roots).reshape(self.unknowns, -1))
         matrix = np.concatenate(images, 1).T
         right = np.concatenate([(r.residual * roots).ravel() for r in self.rows])
         return np.asarray(np.linalg.lstsq(matrix, -right.astype(np.complex128), rcond=1e-12)[0])
 
-    def _first(self) -> Complex:
+    def _untapered_coefficients(self) -> Complex:
         """The coefficients of all waves without slopes of the taper: (wave number, .., unknown)."""
         shape = (self.count,) * self.dimension
         seen = np.zeros((*shape, self.unknowns), dtype=np.complex128)
         gram = np.zeros((*shape, self.unknowns, self.unknowns), dtype=np.complex128)
         square, space = (self.taper**2)[..., None], tuple(range(self.dimension))
         for r in self.rows:
-            factors = [self._derivative(j) for j in r.jets]
-            slopes = [self.time.slope(j.order[-1]) for j in r.jets]
+            factors = [self._derivative_factors(j) for j in r.jets]
+            slopes = [self.slab_time.derivative(j.order[-1]) for j in r.jets]
             for n, (jet, factor) in enumerate(zip(r.jets, factors, strict=True)):
-                summed = (r.weights[..., n] * r.residual) @ (self.time.weights * slopes[n])
+                summed = (r.weights[..., n] * r.residual) @ (self.slab_time.weights * slopes[n])
                 seen[..., jet.unknown] += np.conj(factor) * self._transform(self.taper * summed)
                 for m, (other, second) in enumerate(zip(r.jets, factors, strict=True)):
                     means = (square * r.weights[..., n] * r.weights[..., m]).mean(space)
-                    mean = float(means @ (self.time.weights * slopes[n] * slopes[m]))
+                    mean = float(means @ (self.slab_time.weights * slopes[n] * slopes[m]))
                     gram[..., jet.unknown, other.unknown] += mean * np.conj(factor) * second
         trace = np.maximum(np.trace(gram, axis1=-2, axis2=-1).real, 1e-300)
         gram += 1e-14 * trace[..., None, None] * np.eye(self.unknowns)
         return np.asarray(-np.linalg.solve(gram, seen[..., None])[..., 0])
 
-    def _tapered(self, wave_number: Array, jet: Jet) -> Complex:
+    def _tapered_derivative(self, wave_number: Array, jet: Jet) -> Complex:
         """A derivative of the tapered wave on the grid."""
         out = np.ones((1,) * self.dimension, dtype=np.complex128)
         for i, (k, order, length) in enumerate(zip(wave_number, jet.order[:-1], self.lengths, strict=True)):
             x = length * (np.arange(self.count) + 0.5) / self.count
             own = np.pi / length
-            parts = SINE_EXPANSIONS[self.powers[i]]
+            parts = SINE_EXPANSIONS[self.sine_powers[i]]
             values = sum(a * (1j * (k + n * own)) ** order * np.exp(1j * (k + n * own) * x) for a, n in parts)
-            out = out * np.asarray(values).reshape(self._along(i))
+            out = out * np.asarray(values).reshape(self._broadcast_shape(i))
         return out
 
-    def _derivative(self, jet: Jet) -> Complex:
+    def _derivative_factors(self, jet: Jet) -> Complex:
         """The factors of a derivative in space, for all waves: (wave number, ..)."""
         out = np.ones((1,) * self.dimension, dtype=np.complex128)
         for i, (order, length) in enumerate(zip(jet.order[:-1], self.lengths, strict=True)):
-            out = out * ((2j * np.pi * self.whole / length) ** order).reshape(self._along(i))
+            out = out * ((2j * np.pi * self.wave_numbers / length) ** order).reshape(self._broadcast_shape(i))
         return out
 
     def _transform(self, values: Array) -> Complex:
         """The means of values (grid) times the conjugate waves."""
         found: Complex = np.fft.fftn(values) / values.size
-        for turn in self.turns:
+        for turn in self.phase_shifts:
             found = found * turn
         return found
 
-    def _number(self, place: int) -> Array:
+    def _wave_number(self, place: int) -> Array:
         """The angular wave number (coordinate) at a position of the flattened grid."""
         at = np.unravel_index(place, (self.count,) * self.dimension)
-        return np.array([2.0 * np.pi * self.whole[k] / length for k, length in zip(at, self.lengths, strict=True)])
+        return np.array(
+            [2.0 * np.pi * self.wave_numbers[k] / length for k, length in zip(at, self.lengths, strict=True)]
+        )
 
-    def _along(self, index: int) -> tuple[int, ...]:
+    def _broadcast_shape(self, index: int) -> tuple[int, ...]:
         return tuple(self.count if i == index else 1 for i in range(self.dimension))

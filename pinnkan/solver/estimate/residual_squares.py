@@ -17,5 +17,5 @@ def squared_residual_and_terms(equation: CompiledEquation, points: Array, jets: 
     data, _ = equation.linearise_numpy(points, np.zeros_like(jets))
     with np.errstate(over="ignore"):
         scale = np.where(np.isfinite(data), data, 0.0) ** 2 + ((weights * jets) ** 2).sum(-1)
-        scale = scale if equation.is_linear else np.fmin(scale, equation.terms_numpy(points, jets))
+        scale = scale if equation.is_linear else np.fmin(scale, equation.squared_terms_numpy(points, jets))
         return np.fmin(residual**2, HUGE), np.fmin(scale, HUGE)

@@ -44,7 +44,7 @@ class SolutionExpressions:
         at = [np.reshape(a, [-1 if i == k else 1 for k in range(len(axes))]) for i, a in enumerate(axes)]
         return self._value(equation, at, table, shape)
 
-    def at(self, equation: Equation, points: Array) -> Array:
+    def at_points(self, equation: Equation, points: Array) -> Array:
         """The values of an expression at points (point, coordinate), (point,)."""
         table = jets_at(self.derivatives, points, list(equation.jets.values()))
         return self._value(equation, list(points.T), table, (len(points),))
@@ -54,7 +54,9 @@ class SolutionExpressions:
         values = self.field(points, orders)
         return values if self.error is None else values + self.error(points, orders)
 
-    def enclosed(self, equations: Sequence[Equation], lo: Array, hi: Array, free_axes: Sequence[int]) -> Enclosure:
+    def enclose_expressions(
+        self, equations: Sequence[Equation], lo: Array, hi: Array, free_axes: Sequence[int]
+    ) -> Enclosure:
         """Enclose expressions over boxes (coordinate, box) with a width in the coordinates ``free_axes`` only."""
         jets = {symbol: jet for equation in equations for symbol, jet in equation.jets.items()}
         scale = np.ptp(np.array(self.problem.box.ranges, dtype=np.float64), axis=1)

@@ -38,17 +38,17 @@ def largest_standing_wave(remainder: CorrectedResidual, allowed: float) -> Remai
     if any(sine_power(model, i) != 1 for i in range(problem.dimension)):
         return None
     fine, other = GRID_POINTS[problem.dimension]
-    first = remainder.on_grid(fine)
+    first = remainder.rows_on_grid(fine)
     if first is None:
         return None
-    floor = np.maximum(first.squares, 1e-300)
+    floor = np.maximum(first.mean_squares, 1e-300)
     found = [(number, _sine_coefficients(first, number)) for number in _largest_half_waves(first, floor)]
     number, coefficients = max(found, key=lambda f: float((np.abs(f[1]) ** 2 / floor).sum()))
     quarter = 0.5**problem.dimension  # the mean square of a product of sines
     size = max(relative_wave_norms(first, np.sqrt(0.5 * quarter) * coefficients, problem))
     if size <= allowed:
         return None
-    second = remainder.on_grid(other)
+    second = remainder.rows_on_grid(other)
     again = None if second is None else _sine_coefficients(second, number)
     if again is None or float(np.abs(again - coefficients).max()) > AGREEMENT * float(np.abs(coefficients).max()):
         return None

@@ -28,7 +28,7 @@ class UnresolvedBoxes:
     def __init__(self, equation: Equation, coordinates: Sequence[sympy.Symbol], boxes: Array) -> None:
         self.tape, self.boxes = Tape([equation.residual], [*coordinates, *equation.jets]), boxes
 
-    def hidden(self, domain: Domain, jets: Array) -> tuple[float, Array]:
+    def bound_missed_mean(self, domain: Domain, jets: Array) -> tuple[float, Array]:
         """A bound of the mean that is missed in a domain, and the centre of the worst box; ``jets``: (point, jet)."""
         (low, high), lengths = np.array(domain.box.ranges).T, np.array(domain.box.lengths)
         lo, hi = np.maximum(self.boxes[..., 0], low).T, np.minimum(self.boxes[..., 1], high).T

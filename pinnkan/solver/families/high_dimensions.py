@@ -53,10 +53,12 @@ def solve_many(model: Model, monitor: Monitor) -> Outcome:
     most = settings.max_levels or LEVELS
     if settings.network == "deep":
         deep = CompositionLevels(model, enriched_sum(first_space(model, None)), settings.hidden, "asked for")
-        return solve_levels(deep, verify, monitor, monitor.resumed(LevelsState) or initial_levels_state(deep))[0]
+        return solve_levels(
+            deep, verify, monitor, monitor.take_resumed_state(LevelsState) or initial_levels_state(deep)
+        )[0]
     why = "asked for" if settings.network == "product" else f"predicted to need less than {TRIAL_SECONDS:g} s"
     blocks = BlocksLevels(model, settings.degree, most, why)
-    return _choose(blocks, verify, monitor, monitor.resumed(LevelsState) or initial_levels_state(blocks))
+    return _choose(blocks, verify, monitor, monitor.take_resumed_state(LevelsState) or initial_levels_state(blocks))
 
 
 def _check_settings(problem: Problem) -> None:
@@ -73,34 +75,37 @@ def _check_settings(problem: Problem) -> None:
 
 
 def _choose(blocks: BlocksLevels, verify: Verifier, monitor: Monitor, start: LevelsState[Any]) -> Outcome:
-    only, beside = blocks.problem.solver.network == "product", start.beside
+    only, beside = blocks.problem.solver.network == "product", start.competitor
     if beside is None:
         out, beside = solve_levels(
-            blocks, verify, monitor, start, lambda s: not (only or s.own.why) and _has_trials(blocks, s)
+            blocks, verify, monitor, start, lambda s: not (only or s.family_state.choice_reason) and _has_trials(blocks, s)
         )
         if out.reason is not None:
             return out
-    trials, inside = _trials(blocks, beside), start if start.beside is not None else None
+    trials, inside = _trials(blocks, beside), start if start.competitor is not None else None
     if inside is not None:
-        trials = trials[trials.index(_TRIAL_BY_STATE[type(inside.own)]) :]
+        trials = trials[trials.index(_TRIAL_BY_STATE[type(inside.family_state)]) :]
     tried = ""
     for trial in trials:
         won, tried = trial(blocks, verify, monitor, inside, beside)
         if won is not None:
-            return replace(won, levels=(*beside.own_levels, *won.levels), history=(*beside.own_history, *won.history))
+            return replace(
+                won, levels=(*beside.family_levels, *won.levels), history=(*beside.family_history, *won.history)
+            )
         inside = None
     why = f"chosen because {tried} where blocks of {_size_and_estimate(beside)}"
-    return solve_levels(blocks, verify, monitor, replace(beside, own=replace(beside.own, why=why)))[0]
+    state = replace(beside.family_state, choice_reason=why)
+    return solve_levels(blocks, verify, monitor, replace(beside, family_state=state))[0]
 
 
 def _has_trials(blocks: BlocksLevels, state: LevelsState[Any]) -> bool:
     """Whether other families are tried before more levels of blocks."""
     if forecast(state, blocks.problem.solver.tolerance)[1] > TRIAL_SECONDS:
         return True
-    if len(state.own_levels) > 1 or state.own_levels[0].estimate < LARGE_CORRECTION:
+    if len(state.family_levels) > 1 or state.family_levels[0].estimate < LARGE_CORRECTION:
         return False
     asked = predicted_size(blocks.model)
-    return asked is not None and asked <= state.own.space.size
+    return asked is not None and asked <= state.family_state.space.size
 
 
 def _trials(blocks: BlocksLevels, blocks_state: LevelsState[Any]) -> "tuple[_Trial, ...]":
@@ -108,7 +113,7 @@ def _trials(blocks: BlocksLevels, blocks_state: LevelsState[Any]) -> "tuple[_Tri
     asked, (needed, _) = predicted_size(blocks.model), forecast(blocks_state, blocks.problem.solver.tolerance)
     if asked is None:
         return (_try_composition,)
-    if math.isinf(needed) or blocks_state.own_levels[0].estimate >= LARGE_CORRECTION:
+    if math.isinf(needed) or blocks_state.family_levels[0].estimate >= LARGE_CORRECTION:
         return _try_products, _try_composition
     return (_try_composition, _try_products) if needed > MOST_COEFFICIENTS else (_try_composition,)
 
@@ -130,7 +135,11 @@ def _try_products(
     state = state or initial_levels_state(family, competitor=blocks_state)
     try:
         out, last = solve_levels(
-            family, verify, monitor, state, lambda s: _loses(s.own_levels, blocks_state) and monitor.elapsed() > until
+            family,
+            verify,
+            monitor,
+            state,
+            lambda s: _loses(s.family_levels, blocks_state) and monitor.elapsed() > until,
         )
     except (SolverError, ValueError):
         return None, "a sum of products of all coordinates diverged"
@@ -138,7 +147,7 @@ def _try_products(
         out.reason is None or _loses(out.levels, blocks_state)
     ):
         return out, ""
-    size = f"{last.own.products} products of all coordinates, of {out.levels[-1].parameters} coefficients,"
+    size = f"{last.family_state.product_count} products of all coordinates, of {out.levels[-1].parameters} coefficients,"
     return None, f"a sum of {size} had {out.levels[-1].estimate:.0e}"
 
 
@@ -155,12 +164,12 @@ def _try_composition(
     why = f"chosen because blocks of {_size_and_estimate(blocks_state)} and {more}"
     until = max(2.0 * TRIAL_SECONDS, seconds) + monitor.elapsed()
     family = CompositionLevels(
-        blocks.model, enriched_sum(blocks_state.own.space), blocks.problem.solver.hidden, why, until
+        blocks.model, enriched_sum(blocks_state.family_state.space), blocks.problem.solver.hidden, why, until
     )
     try:
         out, _ = solve_levels(
             family, verify, monitor, state or initial_levels_state(family, competitor=blocks_state),
-            lambda s: _loses(s.own_levels, blocks_state) and (s.own.grown > 0 or monitor.elapsed() > until),
+            lambda s: _loses(s.family_levels, blocks_state) and (s.family_state.growths > 0 or monitor.elapsed() > until),
         )  # fmt: skip
     except (SolverError, ValueError):
         return None, "a deep network diverged"
@@ -178,13 +187,13 @@ _TRIAL_BY_STATE: dict[type, _Trial] = {SeparableState: _try_products, Compositio
 
 
 def _size_and_estimate(state: LevelsState[Any]) -> str:
-    last = state.own_levels[-1]
+    last = state.family_levels[-1]
     return f"{last.parameters} coefficients had {last.estimate:.0e}"
 
 
 def _loses(levels: Sequence[Level], blocks: LevelsState[Any]) -> bool:
     """Whether the estimate of another family is not clearly below that of the blocks."""
-    return levels[-1].estimate >= CLEAR_GAIN * blocks.own_levels[-1].estimate
+    return levels[-1].estimate >= CLEAR_GAIN * blocks.family_levels[-1].estimate
 
 
 def forecast(state: LevelsState[Any], tolerance: float) -> tuple[float, float]:
@@ -192,7 +201,7 @@ def forecast(state: LevelsState[Any], tolerance: float) -> tuple[float, float]:
 
     By the order over all levels, since two levels alone may gain much or nothing.
     """
-    levels: Sequence[Level] = state.own_levels
+    levels: Sequence[Level] = state.family_levels
     if len(levels) < 2:
         return 0.0, 0.0
     first, last = levels[0], levels[-1]
@@ -204,5 +213,5 @@ def forecast(state: LevelsState[Any], tolerance: float) -> tuple[float, float]:
         return math.inf, math.inf
     needed = last.parameters * math.exp(growth)
     seconds = last.seconds - levels[-2].seconds
-    too_large = enriched_sum(state.own.space).size * needed / last.parameters > MOST_COEFFICIENTS
+    too_large = enriched_sum(state.family_state.space).size * needed / last.parameters > MOST_COEFFICIENTS
     return needed, math.inf if too_large else seconds * (needed / last.parameters) ** COST_POWER

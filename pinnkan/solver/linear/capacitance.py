@@ -31,10 +31,10 @@ INDEFINITE_COSINE = 1e-8
 
 @dataclass(frozen=True, eq=False)
 class CoupledSideRows:
-    """The indices of side ``rows`` among all rows that contain derivatives of several orders along ``last``."""
+    """The indices of side rows that contain derivatives of several orders along ``band_coordinate``."""
 
     rows: tuple[int, ...]
-    last: int
+    band_coordinate: int
 
 
 def find_coupled_side_rows(rows: Sequence[TensorRows]) -> CoupledSideRows | None:
@@ -71,8 +71,8 @@ def capacitance_work(space: Space, size: int) -> float:
 class CapacitanceInverse:
     """An approximate inverse of J^T J (1 + damping on its diagonal) for one unknown.
 
-    ``kept``: multiple of the squares of the highest derivatives across that is added, since B is not exact and the sum
-    may be indefinite without. ``is_definite``: False once a product has shown that it is not. Raises
+    ``added_share``: multiple of the squares of the highest derivatives across that is added, since B is not exact and
+    the sum may be indefinite without. ``is_definite``: False once a product has shown that it is not. Raises
     numpy.linalg.LinAlgError where rows leave coefficients undetermined.
     """
 
@@ -84,41 +84,43 @@ class CapacitanceInverse:
         added_share: float,
         damping: float = 0.0,
     ) -> None:
-        space, last, self.kept = rows[0].space, coupled.last, added_share
+        space, last, self.added_share = rows[0].space, coupled.band_coordinate, added_share
         self.is_definite = True
         simple = [_normal_derivative_rows(r) if n in coupled.rows else r for n, r in enumerate(rows)]
-        self._part: UnknownInverse = FastDiagonalisation(simple, ordering, damping, band_coordinate=last).parts[0]
+        self._unknown_inverse: UnknownInverse = FastDiagonalisation(
+            simple, ordering, damping, band_coordinate=last
+        ).unknown_inverses[0]
         masks = free_masks(ordering, space.shape, 0)
         free = [torch.from_numpy(m).to(ordering.position.device) for m in masks]
-        self._sides = [_Side(rows[n], last, self._part, free, added_share) for n in coupled.rows]
-        self._factor = self._factored()
+        self._sides = [_Side(rows[n], last, self._unknown_inverse, free, added_share) for n in coupled.rows]
+        self._factor = self._lu_factors()
 
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
         """Return the approximate inverse times ``right`` (free coefficient, rhs)."""
-        first = self._part.solved(self._part.seen(right))
-        numbers = torch.cat([s.joined(s.seen(first)).flatten(0, -2) for s in self._sides])
+        first = self._unknown_inverse.solve_modes(self._unknown_inverse.to_modes(right))
+        numbers = torch.cat([s.coupling_product(s.side_values(first)).flatten(0, -2) for s in self._sides])
         numbers = torch.linalg.lu_solve(*self._factor, numbers)
         sizes = [prod(s.shape) for s in self._sides]
         back = torch.zeros_like(first)
         for s, own in zip(self._sides, numbers.split(sizes), strict=True):
-            back += s.spread(own.reshape(*s.shape, -1))
+            back += s.transposed_values(own.reshape(*s.shape, -1))
         out = torch.zeros_like(right)
-        self._part.put(first - self._part.solved(back), out)
+        self._unknown_inverse.write_from_modes(first - self._unknown_inverse.solve_modes(back), out)
         lowest = (right * out).sum(0) + INDEFINITE_COSINE * right.norm(dim=0) * out.norm(dim=0)
         self.is_definite = self.is_definite and not bool((lowest < 0.0).any())
         return out
 
-    def _factored(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def _lu_factors(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the LU factors of 1 + K G."""
-        count = len(self._part.places)
-        modes = [m.vectors.shape[1] for m in self._part.modes]
-        unit = torch.eye(count, dtype=torch.float64, device=self._part.position.device)
-        blocks = self._part.solved(unit.expand(*modes, count, count))
+        count = len(self._unknown_inverse.band_indices)
+        modes = [m.vectors.shape[1] for m in self._unknown_inverse.modes]
+        unit = torch.eye(count, dtype=torch.float64, device=self._unknown_inverse.position.device)
+        blocks = self._unknown_inverse.solve_modes(unit.expand(*modes, count, count))
         sizes = [prod(s.shape) for s in self._sides]
         matrix = unit.new_empty((sum(sizes), sum(sizes)))
         for one, line in zip(self._sides, matrix.split(sizes), strict=True):
             for other, block in zip(self._sides, line.split(sizes, 1), strict=True):
-                block.copy_(one.joined(one.responses(other, blocks)).reshape(block.shape))
+                block.copy_(one.coupling_product(one.inverse_block(other, blocks)).reshape(block.shape))
         matrix.diagonal().add_(1.0)
         if not bool(torch.isfinite(matrix).all()):
             raise np.linalg.LinAlgError("the rows are not finite")
@@ -142,46 +144,49 @@ class _Side:
         free: Sequence[torch.Tensor],
         added_share: float,
     ) -> None:
-        (self.across,) = _point_coordinates(rows)
-        self._others = [i for i in range(len(rows.tables)) if i != band_coordinate]
-        self.index = self._others.index(self.across)
+        (self.normal_coordinate,) = _point_coordinates(rows)
+        self._mode_coordinates = [i for i in range(len(rows.tables)) if i != band_coordinate]
+        self.normal_index = self._mode_coordinates.index(self.normal_coordinate)
         self.orders = _normal_orders(rows)
-        of_side = unknown_inverse.modes[self.index].vectors
-        found = [function_derivatives(rows.tables[self.across], b, of_side, free[self.across])[0] for b in self.orders]
+        of_side = unknown_inverse.modes[self.normal_index].vectors
+        found = [
+            function_derivatives(rows.tables[self.normal_coordinate], b, of_side, free[self.normal_coordinate])[0]
+            for b in self.orders
+        ]
         self.functions = torch.stack(found)
-        self.along = [i for i in range(len(self._others)) if i != self.index]
-        self._forms = self._made(rows, band_coordinate, unknown_inverse, free, added_share)
+        self.tangential = [i for i in range(len(self._mode_coordinates)) if i != self.normal_index]
+        self._forms = self._coupling_matrix(rows, band_coordinate, unknown_inverse, free, added_share)
         self.shape = (
-            *(unknown_inverse.modes[i].vectors.shape[1] for i in self.along),
+            *(unknown_inverse.modes[i].vectors.shape[1] for i in self.tangential),
             len(self.orders),
-            len(unknown_inverse.places),
+            len(unknown_inverse.band_indices),
         )
 
-    def seen(self, x: torch.Tensor) -> torch.Tensor:
+    def side_values(self, x: torch.Tensor) -> torch.Tensor:
         """Return U^T x, numbers (function along, .., order, last, rhs), for x (mode, .., last, rhs)."""
-        return torch.tensordot(x, self.functions, dims=([self.index], [1])).movedim(-1, -3)
+        return torch.tensordot(x, self.functions, dims=([self.normal_index], [1])).movedim(-1, -3)
 
-    def spread(self, numbers: torch.Tensor) -> torch.Tensor:
+    def transposed_values(self, numbers: torch.Tensor) -> torch.Tensor:
         """Return U times ``numbers``, the transpose of :meth:`seen`."""
-        return torch.tensordot(numbers, self.functions, dims=([-3], [0])).movedim(-1, self.index)
+        return torch.tensordot(numbers, self.functions, dims=([-3], [0])).movedim(-1, self.normal_index)
 
-    def joined(self, numbers: torch.Tensor) -> torch.Tensor:
+    def coupling_product(self, numbers: torch.Tensor) -> torch.Tensor:
         """Return K times ``numbers`` (function along, .., order, last, ..)."""
         n = len(self.shape)
         together = numbers.reshape(*self.shape[:-2], prod(self.shape[-2:]), -1)
         return (self._forms @ together).reshape(*self.shape, *numbers.shape[n:])
 
-    def responses(self, other_side: "_Side", mode_inverses: torch.Tensor) -> torch.Tensor:
+    def inverse_block(self, other_side: "_Side", mode_inverses: torch.Tensor) -> torch.Tensor:
         """Return U^T B^-1 U between this side and another: (shape of this side .., number of the other).
 
         ``mode_inverses``: B^-1 by mode, (mode, .., last, last); it is diagonal in the modes of coordinates along both
         sides.
         """
         letters = "abcdef"[: mode_inverses.ndim - 2]
-        mine, its = ([letters[i] for i in side.along] for side in (self, other_side))
+        mine, its = ([letters[i] for i in side.tangential] for side in (self, other_side))
         shared = [x for x in mine if x in its]
         alone, other_alone = ("".join(x for x in own if x not in shared) for own in (mine, its))
-        seen, given = f"p{letters[self.index]}", f"q{letters[other_side.index]}"
+        seen, given = f"p{letters[self.normal_index]}", f"q{letters[other_side.normal_index]}"
         found = torch.einsum(
             f"{seen},{given},{letters}yz->{alone}py{other_alone}qz{''.join(shared)}",
             self.functions, other_side.functions, mode_inverses,
@@ -195,7 +200,7 @@ class _Side:
         view.copy_(found)
         return out.flatten(len(self.shape))
 
-    def _made(
+    def _coupling_matrix(
         self,
         rows: TensorRows,
         band_coordinate: int,
@@ -205,8 +210,8 @@ class _Side:
     ) -> torch.Tensor:
         """Return K, with the share ``added_share`` of the highest derivatives: (function along, .., number, number)."""
         place, slopes = {b: n for n, b in enumerate(self.orders)}, set(_highest_normal_jets(rows))
-        count = len(unknown_inverse.places)
-        shape = [unknown_inverse.modes[i].vectors.shape[1] for i in self.along]
+        count = len(unknown_inverse.band_indices)
+        shape = [unknown_inverse.modes[i].vectors.shape[1] for i in self.tangential]
         out = rows.weights.new_zeros((*shape, len(place), count, len(place), count))
         for k, m in product(range(len(rows.jets)), repeat=2):
             share = added_share if k in slopes and m in slopes else 1.0
@@ -214,21 +219,21 @@ class _Side:
             total = (
                 share
                 * flatten_grid(rows.weights[..., k] * rows.weights[..., m]).movedim(
-                    (self.across, band_coordinate), (0, 1)
+                    (self.normal_coordinate, band_coordinate), (0, 1)
                 )[0]
             )
-            for i in self.along:
-                axis = self._others[i]
+            for i in self.tangential:
+                axis = self._mode_coordinates[i]
                 own = [
                     function_derivatives(rows.tables[axis], o[axis], unknown_inverse.modes[i].vectors, free[axis])
                     for o in (one, two)
                 ]
                 total = torch.tensordot(total, own[0] * own[1], dims=([1], [0]))
             left, right = (
-                derivative_matrix(rows.tables[band_coordinate], o[band_coordinate])[:, unknown_inverse.places]
+                derivative_matrix(rows.tables[band_coordinate], o[band_coordinate])[:, unknown_inverse.band_indices]
                 for o in (one, two)
             )
-            out[..., place[one[self.across]], :, place[two[self.across]], :] += torch.einsum(
+            out[..., place[one[self.normal_coordinate]], :, place[two[self.normal_coordinate]], :] += torch.einsum(
                 "q...,qy,qz->...yz", total, left, right
             )
         return out.reshape(*shape, len(place) * count, len(place) * count)

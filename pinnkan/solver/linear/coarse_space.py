@@ -37,7 +37,7 @@ class FactoredSpace:
     ordering: Ordering
     inverse: Inverse
 
-    def fits(self, fine: Space, ordering: Ordering) -> bool:
+    def is_nested_in(self, fine: Space, ordering: Ordering) -> bool:
         """Whether its space is nested in a ``fine`` one, with the same coefficients fixed by conditions."""
         own = self.space
         if own.unknowns != fine.unknowns or own.shape == fine.shape or len(own.axes) != len(fine.axes):
@@ -57,35 +57,39 @@ class CoarseSpaceInverse:
     def __init__(
         self, rows: Sequence[TensorRows], ordering: Ordering, factored_space: FactoredSpace | None = None
     ) -> None:
-        self._ordering, self._fine = ordering, rows[0].space
-        space = coarse_space(self._fine)
+        self._ordering, self._fine_space = ordering, rows[0].space
+        space = coarse_space(self._fine_space)
         if (
             factored_space is None
             or factored_space.space.size < space.size
-            or not factored_space.fits(self._fine, ordering)
+            or not factored_space.is_nested_in(self._fine_space, ordering)
         ):
-            fixed = _fixed_mask(ordering, self._fine, space)
+            fixed = _fixed_mask(ordering, self._fine_space, space)
             inner = order_coefficients(space, fixed, ordering.position.device)
             factored_space = FactoredSpace(
                 space, inner, NormalEquations([_coarse_rows(r, space) for r in rows], inner).inverse()
             )
-        self.factored = factored_space
-        self.space, self._inner, self._inverse = factored_space.space, factored_space.ordering, factored_space.inverse
-        self._maps = [
+        self.factored_space = factored_space
+        self.space, self._coarse_ordering, self._inverse = (
+            factored_space.space,
+            factored_space.ordering,
+            factored_space.inverse,
+        )
+        self._prolongations = [
             None if a is b else torch.from_numpy(_full_prolongation(a, b)).to(ordering.position.device)
-            for a, b in zip(self._fine.axes, self.space.axes, strict=True)
+            for a, b in zip(self._fine_space.axes, self.space.axes, strict=True)
         ]
 
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
         """Return the inverse in the coarse space times ``right`` (free coefficient, rhs)."""
-        x = self._ordering.spread(right).reshape(*self._fine.shape, -1)
-        for i, matrix in enumerate(self._maps):
+        x = self._ordering.extend_by_zeros(right).reshape(*self._fine_space.shape, -1)
+        for i, matrix in enumerate(self._prolongations):
             x = x if matrix is None else apply_along(matrix.T, x, i)
-        solved = self._inverse(x.reshape(self.space.size, -1)[self._inner.free])
-        y = self._inner.spread(solved).reshape(*self.space.shape, -1)
-        for i, matrix in enumerate(self._maps):
+        solved = self._inverse(x.reshape(self.space.size, -1)[self._coarse_ordering.free])
+        y = self._coarse_ordering.extend_by_zeros(solved).reshape(*self.space.shape, -1)
+        for i, matrix in enumerate(self._prolongations):
             y = y if matrix is None else apply_along(matrix, y, i)
-        return y.reshape(self._fine.size, -1)[self._ordering.free]
+        return y.reshape(self._fine_space.size, -1)[self._ordering.free]
 
 
 def _full_prolongation(fine: Axis, coarse: Axis) -> Array:
@@ -132,12 +136,13 @@ def _coarse_rows(rows: TensorRows, coarse: Space) -> TensorRows:
     axes = zip(coarse.axes, rows.space.axes, rows.tables, strict=True)
     found = [_coarse_table(axis, fine, table) for axis, fine, table in axes]
     thin = {i: table.nodes.shape[1] for i, (table, is_thin) in enumerate(found) if is_thin}
-    if isinstance(rows, RecomputedRows) and rows.patch.weighs_cells:
-        few = RecomputedRows(rows.patch.on([table for table, _ in found]), *rows.at)
-        pieces = [few.weights_in(part) for part, _ in interval_batches(few.tables)]
+    if isinstance(rows, RecomputedRows) and rows.patch.has_cell_scale:
+        few = RecomputedRows(rows.patch.with_tables([table for table, _ in found]), *rows.linearisation)
+        pieces = [few.weights_part(part) for part, _ in interval_batches(few.tables)]
     else:
         pieces = [
-            _interpolate_weights(rows.weights_in(part), tables, thin) for part, tables in interval_batches(rows.tables)
+            _interpolate_weights(rows.weights_part(part), tables, thin)
+            for part, tables in interval_batches(rows.tables)
         ]
     weights, tables = torch.cat(pieces), [table.merged(_fine_per_coarse(table)) for table, _ in found]
     weights = weights.reshape(*(n for table in tables for n in table.nodes.shape), -1)

@@ -33,31 +33,31 @@ DIAGONAL_SHIFTS = (0.0, 1e-15, 1e-13, 1e-11, 1e-9)
 class UnknownInverse:
     """The inverse for one unknown, from the ``inverse`` of banded matrices, one after the other.
 
-    ``position`` (mode coordinates .., last): its coefficients in vectors; ``places``: those along the last coordinate,
-    in the order of the band; ``modes``: of each coordinate but the last.
+    ``position`` (mode coordinates .., last): its coefficients in vectors; ``band_indices``: those along the last
+    coordinate, in the order of the band; ``modes``: of each coordinate but the last.
     """
 
     position: torch.Tensor
-    places: torch.Tensor
+    band_indices: torch.Tensor
     modes: tuple[Modes, ...]
     inverse: Inverse
 
-    def add(self, right: torch.Tensor, out: torch.Tensor) -> None:
+    def write_inverse(self, right: torch.Tensor, out: torch.Tensor) -> None:
         """Write the inverse times ``right`` (free coefficient, rhs) into ``out``."""
-        self.put(self.solved(self.seen(right)), out)
+        self.write_from_modes(self.solve_modes(self.to_modes(right)), out)
 
-    def seen(self, right: torch.Tensor) -> torch.Tensor:
+    def to_modes(self, right: torch.Tensor) -> torch.Tensor:
         """Return V^T ``right`` for modes V: (mode, .., last, rhs) of (free coefficient, rhs)."""
         x = right[self.position]
         for i, m in enumerate(self.modes):
             x = apply_along(m.vectors.T, x, i)
         return x
 
-    def solved(self, x: torch.Tensor) -> torch.Tensor:
+    def solve_modes(self, x: torch.Tensor) -> torch.Tensor:
         """Return the banded inverses times x (mode, .., last, rhs)."""
         return self.inverse(x.reshape(-1, x.shape[-1])).reshape(x.shape)
 
-    def put(self, x: torch.Tensor, out: torch.Tensor) -> None:
+    def write_from_modes(self, x: torch.Tensor, out: torch.Tensor) -> None:
         """Write V x for modes V and x (mode, .., last, rhs) into ``out`` (free coefficient, rhs)."""
         for i, m in enumerate(self.modes):
             x = apply_along(m.vectors, x, i)
@@ -83,12 +83,12 @@ class FastDiagonalisation:
         masks = [free_masks(ordering, shape, u) for u in range(shape[-1])]
         d = len(shape) - 1
         found = [[modes(rows, u, i, torch.from_numpy(m[i]).to(device)) for i in range(d)] for u, m in enumerate(masks)]
-        mixed = [max(of_unknown[i].mixed for of_unknown in found) for i in range(d)]
+        mixed = [max(of_unknown[i].off_diagonal_share for of_unknown in found) for i in range(d)]
         band_coordinate = (
             max(range(d), key=lambda i: (round(mixed[i], 1), shape[i])) if band_coordinate is None else band_coordinate
         )
         added = mass_multiples or [0.0] * shape[-1]
-        self.parts = [
+        self.unknown_inverses = [
             _unknown_inverse(rows, ordering, u, band_coordinate, masks[u], found[u], damping, added[u])
             for u in range(shape[-1])
         ]
@@ -96,8 +96,8 @@ class FastDiagonalisation:
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
         """Return the approximate inverse times ``right`` (free coefficient, rhs)."""
         out = torch.zeros_like(right)
-        for part in self.parts:
-            part.add(right, out)
+        for part in self.unknown_inverses:
+            part.write_inverse(right, out)
         return out
 
 
@@ -181,13 +181,16 @@ def _weight_products(
 ) -> Iterator[tuple[Table, dict[tuple[int, int], torch.Tensor]]]:
     """Yield tables of some intervals of ``band_coordinate``, and weights summed over other points."""
     inner = [2 * i + 1 for i in range(len(rows.tables)) if i != band_coordinate]
-    if isinstance(rows, RecomputedRows) and rows.numbers is not None:
-        squares = rows.squares_summed(inner)
-        yield rows.tables[band_coordinate], {(k, m): rows.numbers[k] * rows.numbers[m] * squares for k, m in pairs}
+    if isinstance(rows, RecomputedRows) and rows.constant_slopes is not None:
+        squares = rows.summed_quadrature(inner)
+        yield (
+            rows.tables[band_coordinate],
+            {(k, m): rows.constant_slopes[k] * rows.constant_slopes[m] * squares for k, m in pairs},
+        )
         return
     few = with_few_points(rows, band_coordinate)
     for part, table in coordinate_batches(few.tables, band_coordinate):
-        weights = few.weights_in(part, band_coordinate)
+        weights = few.weights_part(part, band_coordinate)
         yield table, {(k, m): (weights[..., k] * weights[..., m]).sum(inner, keepdim=True) for k, m in pairs}
 
 

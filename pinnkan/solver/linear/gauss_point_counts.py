@@ -44,7 +44,7 @@ def require_memory(model: Model, space: Space, extra_points: int = 0) -> None:
     points, jets = _all_points(model, space, extra_points), sum(len(e.jets) for e in model.equations)
     grid = float(np.prod([float(p) for p in points]))
     are_made_again = all(are_recomputed(e, grid) for e in model.equations)
-    weights = [grid * len(e.jets) for e in model.equations if e.numbers is None]
+    weights = [grid * len(e.jets) for e in model.equations if e.constant_slopes is None]
     kept = sum(w for w in weights if w <= MAX_WEIGHTS_PER_COEFFICIENT * space.size) if are_made_again else None
     what = f"a step with {'x'.join(str(a.intervals) for a in space.axes)} intervals, {space.size} coefficients,"
     memory.require_bytes(memory.bytes_of_space(space, points, jets, kept), what, model.device)

@@ -35,12 +35,12 @@ class JointModeInverse:
 
     def __init__(self, rows: Sequence[TensorRows], ordering: Ordering, damping: float = 0.0) -> None:
         self._space, self._ordering = rows[0].space, ordering
-        self._across, self._functions = _block_modes(rows, ordering)
+        self._block_coordinates, self._modes = _block_modes(rows, ordering)
         last = len(self._space.axes)
-        self._rest = [i for i in range(last) if i not in self._across]
-        self._inwards = (last, last + 1, *self._across, *self._rest)
-        free = self._free()
-        matrix = self._assembled(rows)
+        self._full_coordinates = [i for i in range(last) if i not in self._block_coordinates]
+        self._input_order = (last, last + 1, *self._block_coordinates, *self._full_coordinates)
+        free = self._free_mask()
+        matrix = self._normal_blocks(rows)
         matrix *= free.unsqueeze(1) & free.unsqueeze(2)
         diagonal = matrix.diagonal(dim1=1, dim2=2)
         self._scale = torch.where(free & (diagonal > 0.0), diagonal, 1.0).rsqrt()
@@ -49,15 +49,15 @@ class JointModeInverse:
 
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
         """Return the approximate inverse times ``right`` (free coefficient, rhs)."""
-        x = self._ordering.spread(right).reshape(*self._space.shape, -1).permute(self._inwards)
-        for n, functions in enumerate(self._functions, 2):
+        x = self._ordering.extend_by_zeros(right).reshape(*self._space.shape, -1).permute(self._input_order)
+        for n, functions in enumerate(self._modes, 2):
             x = _apply_transposed(x, functions.flatten(2), n)
         x, shape = self._blocks(x)
         x = torch.cholesky_solve(x * self._scale.unsqueeze(-1), self._factor) * self._scale.unsqueeze(-1)
-        x = x.reshape(shape).permute(np.argsort(self._outwards(len(shape))).tolist())
-        for n, functions in enumerate(self._functions, 2):
+        x = x.reshape(shape).permute(np.argsort(self._block_order(len(shape))).tolist())
+        for n, functions in enumerate(self._modes, 2):
             x = _apply_transposed(x.flatten(n, n + 1), functions.flatten(2).transpose(1, 2), n)
-        x = x.permute(np.argsort(self._inwards).tolist())
+        x = x.permute(np.argsort(self._input_order).tolist())
         return x.reshape(self._space.size, -1)[self._ordering.free]
 
     def _blocks(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Size]:
@@ -65,37 +65,39 @@ class JointModeInverse:
 
         That is (number, .., unknown, mode of the number, .., rest, rhs).
         """
-        for n, functions in enumerate(self._functions):
+        for n, functions in enumerate(self._modes):
             x = x.unflatten(2 + 2 * n, functions.shape[2:])
-        x = x.permute(self._outwards(x.ndim))
-        return x.reshape(prod(x.shape[: len(self._across)]), -1, x.shape[-1]), x.shape
+        x = x.permute(self._block_order(x.ndim))
+        return x.reshape(prod(x.shape[: len(self._block_coordinates)]), -1, x.shape[-1]), x.shape
 
-    def _outwards(self, indices: int) -> list[int]:
+    def _block_order(self, indices: int) -> list[int]:
         """The permutation of indices that puts the numbers of blocks first."""
-        pairs = range(2, 2 + 2 * len(self._across))
+        pairs = range(2, 2 + 2 * len(self._block_coordinates))
         return [*pairs[::2], 0, *pairs[1::2], *range(2 + len(pairs), indices), 1]
 
-    def _free(self) -> torch.Tensor:
+    def _free_mask(self) -> torch.Tensor:
         """Return the mask of free functions of every block: (block, function)."""
-        there = (self._ordering.position >= 0).to(torch.float64).reshape(*self._space.shape, 1).permute(self._inwards)
-        for n, functions in enumerate(self._functions, 2):
+        there = (
+            (self._ordering.position >= 0).to(torch.float64).reshape(*self._space.shape, 1).permute(self._input_order)
+        )
+        for n, functions in enumerate(self._modes, 2):
             there = (_apply_transposed(there, functions.flatten(2).abs(), n) > 0.0).to(torch.float64)
         return self._blocks(there)[0][..., 0] > 0.0
 
-    def _assembled(self, rows: Sequence[TensorRows]) -> torch.Tensor:
+    def _normal_blocks(self, rows: Sequence[TensorRows]) -> torch.Tensor:
         """Return J^T J with coefficients averaged along :attr:`_across`: (block, function, function)."""
         unknowns = self._space.unknowns
-        blocks = prod(f.shape[2] for f in self._functions)
-        size = prod(f.shape[3] for f in self._functions) * prod(self._space.axes[i].count for i in self._rest)
+        blocks = prod(f.shape[2] for f in self._modes)
+        size = prod(f.shape[3] for f in self._modes) * prod(self._space.axes[i].count for i in self._full_coordinates)
         device = self._ordering.position.device
         matrix = torch.zeros(blocks, unknowns, size, unknowns, size, dtype=torch.float64, device=device)
         for r in rows:
             whole = rows[0].tables
-            inner = [self._forms(r, n, whole[i]) for n, i in enumerate(self._across)]
-            outer = {j.order: self._rest_values(r, j.order, whole) for j in r.jets}
+            inner = [self._forms(r, n, whole[i]) for n, i in enumerate(self._block_coordinates)]
+            outer = {j.order: self._full_values(r, j.order, whole) for j in r.jets}
             for k, first in enumerate(r.jets):
                 for m, second in enumerate(r.jets[: k + 1]):
-                    form = outer[first.order].T @ (self._averaged(r, k, m) * outer[second.order])
+                    form = outer[first.order].T @ (self._averaged_weights(r, k, m) * outer[second.order])
                     form = form.unsqueeze(0)
                     for forms in reversed(inner):
                         form = _kron(forms[k, m], form)
@@ -106,7 +108,7 @@ class JointModeInverse:
 
     def _forms(self, rows: TensorRows, number: int, full_table: Table) -> Forms:
         """Return the forms of modes of one number along a coordinate; for values at a point those of the mean."""
-        i, functions = self._across[number], self._functions[number]
+        i, functions = self._block_coordinates[number], self._modes[number]
         orders = {j.order[i] for j in rows.jets}
         if isinstance(rows, PointValueRows):
             splines = {a: _mean_values(full_table, a) for a in orders}
@@ -120,16 +122,19 @@ class JointModeInverse:
         jets = [values[j.unknown, j.order[i]] for j in rows.jets]
         return {(k, m): torch.einsum("pka,pkb->kab", jets[k], jets[m]) for k in range(len(jets)) for m in range(k + 1)}
 
-    def _averaged(self, rows: TensorRows, k: int, m: int) -> torch.Tensor:
+    def _averaged_weights(self, rows: TensorRows, k: int, m: int) -> torch.Tensor:
         """Return the product of two weights at the points of the other coordinates, averaged: (point, 1)."""
-        across = [rows.tables[i] for i in self._across]
+        across = [rows.tables[i] for i in self._block_coordinates]
         measure = 1.0 if isinstance(rows, PointValueRows) else prod(float(t.weights.sum()) for t in across)
-        return flatten_grid(rows.weights[..., k] * rows.weights[..., m]).sum(self._across).reshape(-1, 1) / measure
+        return (
+            flatten_grid(rows.weights[..., k] * rows.weights[..., m]).sum(self._block_coordinates).reshape(-1, 1)
+            / measure
+        )
 
-    def _rest_values(self, rows: TensorRows, order: Sequence[int], full_tables: Sequence[Table]) -> torch.Tensor:
+    def _full_values(self, rows: TensorRows, order: Sequence[int], full_tables: Sequence[Table]) -> torch.Tensor:
         """Return a derivative of products of functions of the others, the mean for a point: (point, function)."""
         out = rows.weights.new_ones((1, 1))
-        for i in self._rest:
+        for i in self._full_coordinates:
             table = rows.tables[i]
             is_point = isinstance(rows, PointValueRows) and table.nodes.numel() == 1
             out = torch.kron(

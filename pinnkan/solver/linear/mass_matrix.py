@@ -19,14 +19,14 @@ class MassMatrix:
 
     def __init__(self, space: Space, free: np.ndarray, weights: Array) -> None:
         self.space, self.free, self.weights = space, free, weights
-        self.factors = [_axis_mass_matrix(axis) for axis in space.axes]
+        self.axis_matrices = [_axis_mass_matrix(axis) for axis in space.axes]
 
     def __call__(self, vectors: Array) -> Array:
         """Return the matrix times ``vectors`` (free coefficient, vector)."""
         out = np.zeros((self.space.size, vectors.shape[1]))
         out[self.free] = vectors
         out = out.reshape(*self.space.shape, -1)
-        for i, factor in enumerate(self.factors):
+        for i, factor in enumerate(self.axis_matrices):
             moved = np.moveaxis(out, i, 0)
             out = np.moveaxis((factor @ moved.reshape(len(moved), -1)).reshape(moved.shape), 0, i)
         return (out * self.weights[:, None]).reshape(self.space.size, -1)[self.free]
@@ -45,7 +45,7 @@ class DeviceNorms:
             self._free, self._weights = (
                 torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in (mass.free, mass.weights[:, None])
             )
-            self._factors = [torch.from_numpy(f.toarray()).to(device) for f in mass.factors]
+            self._axis_matrices = [torch.from_numpy(f.toarray()).to(device) for f in mass.axis_matrices]
 
     def __call__(self, vectors: torch.Tensor) -> torch.Tensor:
         """The norms of functions (free coefficient, vector)."""
@@ -54,7 +54,7 @@ class DeviceNorms:
         space = self._mass.space
         whole = vectors.new_zeros((space.size, vectors.shape[1])).index_copy_(0, self._free, vectors)
         whole = whole.reshape(*space.shape, -1)
-        for i, factor in enumerate(self._factors):
+        for i, factor in enumerate(self._axis_matrices):
             whole = apply_along(factor, whole, i)
         images = (whole * self._weights).reshape(space.size, -1)[self._free]
         return (vectors * images).sum(0).clamp_min(0.0).sqrt()

@@ -45,9 +45,9 @@ COPIED_ROWS = 256
 class NormalEquations(RowProducts):
     """The factor of J^T J + damping * its diagonal (Marquardt), for any right-hand side of the same rows.
 
-    ``shift``: multiple of the identity added to the scaled matrix because of rounding; ``rounding``: error of the last
-    solution. Raises numpy.linalg.LinAlgError where the rows do not determine the coefficients, and OutOfTimeError where
-    the factor could not end in time by the ``clock``.
+    ``shift``: multiple of the identity added to the scaled matrix because of rounding; ``solution_error``: error of the
+    last solution. Raises numpy.linalg.LinAlgError where the rows do not determine the coefficients, and OutOfTimeError
+    where the factor could not end in time by the ``clock``.
     """
 
     def __init__(
@@ -56,27 +56,27 @@ class NormalEquations(RowProducts):
         super().__init__(rows, ordering, clock)
         self.damping = damping
         n = ordering.size
-        self.bandwidth = max(r.reach(ordering) for r in rows)
+        self.bandwidth = max(r.bandwidth(ordering) for r in rows)
         self._dense = is_factored_as_full(self.bandwidth, n)
-        self.clock.factor(n * min((self.bandwidth + 1.0) ** 2, n**2 / 3.0))
-        self.shift = self.rounding = 0.0
-        self._basis: Array | None = None
+        self.clock.check_factor(n * min((self.bandwidth + 1.0) ** 2, n**2 / 3.0))
+        self.shift = self.solution_error = 0.0
+        self._orthogonal_basis: Array | None = None
         if self._dense and n >= MIN_FULL_SIZE:
             self._factorise_full(full_matrix(rows, ordering).cpu().numpy(), damping)
             return
         lower = self._assemble(rows, self.bandwidth)
-        self._measure(lower, lower[0])
+        self._set_column_norms(lower, lower[0])
         below = np.concatenate([self._scale, np.ones(self.bandwidth)])
         lower *= self._scale  # in turn: the product of the two factors would be as large as the band
         lower *= np.lib.stride_tricks.sliding_window_view(below, n)
         self._factorise(lower, damping)
 
-    def _measure(self, matrix: Array, diagonal: Array) -> None:
+    def _set_column_norms(self, matrix: Array, diagonal: Array) -> None:
         """Set the lengths of the columns of J from the diagonal of J^T J; raise NotFiniteError for nan and inf."""
         if not np.isfinite(matrix).all():
             raise NotFiniteError
-        self.lengths = np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
-        self._scale = 1.0 / self.lengths
+        self.column_norms = np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+        self._scale = 1.0 / self.column_norms
 
     def _assemble(self, rows: Sequence[Rows], width: int) -> Array:
         n = self.ordering.size
@@ -106,13 +106,13 @@ class NormalEquations(RowProducts):
             except ValueError as not_finite:
                 raise NotFiniteError from not_finite
             self.shift = shift
-            self._restore()
+            self._use_orthogonal_factor()
             return
         raise np.linalg.LinAlgError("the rows do not determine the coefficients")
 
     def _factorise_full(self, matrix: Array, damping: float) -> None:
         """Factorise a full matrix in one of its halves; the other half is kept until that has succeeded."""
-        self._measure(matrix, matrix.diagonal())
+        self._set_column_norms(matrix, matrix.diagonal())
         matrix *= self._scale[:, None]
         matrix *= self._scale
         diagonal = matrix.diagonal().copy()
@@ -121,7 +121,7 @@ class NormalEquations(RowProducts):
             factor, failed = scipy.linalg.lapack.dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
             if not failed:
                 self._factor, self.shift = factor, shift
-                self._restore()
+                self._use_orthogonal_factor()
                 return
             for start in range(0, len(matrix), COPIED_ROWS):
                 part, after = slice(start, start + COPIED_ROWS), slice(start + COPIED_ROWS, None)
@@ -129,7 +129,7 @@ class NormalEquations(RowProducts):
                 matrix[part, part], matrix[part, after] = kept + kept.T, matrix[after, part].T
         raise np.linalg.LinAlgError("the rows do not determine the coefficients")
 
-    def _restore(self) -> None:
+    def _use_orthogonal_factor(self) -> None:
         """Replace the factor by an orthogonal one of J where J^T J has lost small singular values to rounding.
 
         Thin beams have too many for conjugate gradients. No change where J is large, or they are rounding in J itself.
@@ -137,7 +137,7 @@ class NormalEquations(RowProducts):
         count, n = sum(r.residual[..., 0].numel() for r in self.rows), self.ordering.size
         is_small, root = count * n**2 <= MAX_ORTHOGONAL_WORK, float(np.sqrt(self.damping))
         cells = [] if is_small or count * (2.0 * self.bandwidth) ** 2 > MAX_ORTHOGONAL_WORK else self._cells()
-        if not (is_small or cells) or not self._has_lost():
+        if not (is_small or cells) or not self._is_ill_conditioned():
             return
         if cells:
             band = banded_qr_factor(cells, self.ordering, self._scale, root, self.bandwidth)
@@ -147,16 +147,16 @@ class NormalEquations(RowProducts):
         matrix = np.concatenate([stack_rows(self.apply(np.diag(self._scale))), root * np.eye(n)])
         basis, triangle = np.linalg.qr(matrix)
         if np.abs(np.diag(triangle)).min() > ROUNDING_UNIT * count:
-            self._factor, self._dense, self.shift, self._basis = triangle.T, True, 0.0, basis[:count]
+            self._factor, self._dense, self.shift, self._orthogonal_basis = triangle.T, True, 0.0, basis[:count]
 
     def _cells(self) -> list[CellRows]:
         """Return the rows written out by cell; none where some have several coordinates."""
-        written = [r.written() if type(r) is TensorRows and len(r.tables) == 1 else r for r in self.rows]
+        written = [r.to_cell_rows() if type(r) is TensorRows and len(r.tables) == 1 else r for r in self.rows]
         cells = [r for r in written if isinstance(r, CellRows)]
         return cells if len(cells) == len(written) else []
 
     @property
-    def words(self) -> str:
+    def solver_words(self) -> str:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
         return ""
 
@@ -181,7 +181,7 @@ class NormalEquations(RowProducts):
         of_band = inverse_of_band(self._factor, self.ordering.size, device)
         return lambda right: scale * of_band(scale * right)
 
-    def closer(self, gradient: Array) -> Array:
+    def solve_remainder(self, gradient: Array) -> Array:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
         return self.backsolve(gradient)
 
@@ -197,8 +197,8 @@ class NormalEquations(RowProducts):
         ``accuracy``: the relative error of the coefficients at which refinement ends. ``rounding`` is set to the last
         change times q / (1 - q), where q <= 0.9 is the ratio of the last two changes: the sum of those to come.
         """
-        if self._basis is not None:
-            return self._projected(residuals)
+        if self._orthogonal_basis is not None:
+            return self._solve_orthogonal(residuals)
         step = -self.backsolve(self.gradient(residuals))
         changes = [float(np.abs(step).max(initial=0.0))]
         for _ in range(MAX_REFINEMENTS):
@@ -210,30 +210,30 @@ class NormalEquations(RowProducts):
             if changes[-1] <= accuracy**0.5 * changes[0]:
                 break
         q = min(changes[-1] / changes[-2], 0.9) if changes[-2] > 0.0 else 0.0
-        self.rounding = changes[-1] * q / (1.0 - q)
+        self.solution_error = changes[-1] * q / (1.0 - q)
         if q > SLOW_RATIO and self.damping == 0.0 and changes[-1] > LEAST_CHANGE * changes[0]:
-            step, self.rounding = self._accelerated(residuals, step)
+            step, self.solution_error = self._conjugate_gradients(residuals, step)
         return step
 
-    def _has_lost(self) -> bool:
+    def _is_ill_conditioned(self) -> bool:
         """Whether the smallest singular value of the scaled J is below LOST, by one step of inverse iteration."""
         start = np.random.default_rng(0).standard_normal((self.ordering.size, 1))
         grown = self.backsolve(start / self._scale[:, None]) / self._scale[:, None]
         return float(np.abs(grown).max()) > float(np.abs(start).max()) / LOST_SINGULAR_VALUE**2
 
-    def _projected(self, residuals: Sequence[torch.Tensor]) -> Array:
+    def _solve_orthogonal(self, residuals: Sequence[torch.Tensor]) -> Array:
         """Return the minimiser -R^-1 Q^T r by the orthogonal factor J = Q R, as accurate as J itself."""
-        assert self._basis is not None
+        assert self._orthogonal_basis is not None
         triangle = self._factor.T
         step = (
-            -scipy.linalg.solve_triangular(triangle, _require_finite(self._basis.T @ stack_rows(residuals)))
+            -scipy.linalg.solve_triangular(triangle, _require_finite(self._orthogonal_basis.T @ stack_rows(residuals)))
             * self._scale[:, None]
         )
         size = np.abs(np.diag(triangle))
-        self.rounding = ROUNDING_UNIT * float(size.max() / size.min() * np.abs(step).max(initial=0.0))
+        self.solution_error = ROUNDING_UNIT * float(size.max() / size.min() * np.abs(step).max(initial=0.0))
         return step
 
-    def _accelerated(self, residuals: Sequence[torch.Tensor], step: Array) -> tuple[Array, float]:
+    def _conjugate_gradients(self, residuals: Sequence[torch.Tensor], step: Array) -> tuple[Array, float]:
         """Improve ``step`` by conjugate gradients (CGLS, Bjorck 1996, section 7.4); return it and its estimated error.
 
         The factor is the preconditioner. Rounding hides singular values below 1e-8 of the largest from it: the

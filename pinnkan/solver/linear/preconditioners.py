@@ -61,12 +61,12 @@ WORK_OF_MODES = 20.0
 class PreconditionerOption:
     """How to ``make`` an approximate inverse in ``work`` multiplications; ``is_exact``: up to rounding.
 
-    After ``looked_at`` steps the next one is taken if more than ``promised`` steps in all are predicted.
+    After ``trial_steps`` steps the next one is taken if more than ``max_steps`` steps in all are predicted.
     """
 
     make: Callable[[], Inverse]
-    looked_at: int
-    promised: float
+    trial_steps: int
+    max_steps: float
     work: float = 0.0
     is_exact: bool = False
 
@@ -125,20 +125,20 @@ def step_work(rows: Sequence[TensorRows]) -> float:
 
 def _size_spread(sizes: OperatorSizes) -> float:
     """The largest size of an operator over its smallest."""
-    low, high = sizes.range()
+    low, high = sizes.size_range()
     return high / low
 
 
 @dataclass(frozen=True, eq=False)
 class TwoLevelInverse:
-    """The sum of an approximate inverse ``fine`` and the exact one in a ``coarse`` space, 0 outside of it."""
+    """The sum of an approximate ``fine_inverse`` and the exact ``coarse_inverse``, 0 outside its space."""
 
-    fine: Inverse
-    coarse: CoarseSpaceInverse
+    fine_inverse: Inverse
+    coarse_inverse: CoarseSpaceInverse
 
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
         """Return the approximate inverse times ``right`` (free coefficient, rhs)."""
-        return self.fine(right) + self.coarse(right)
+        return self.fine_inverse(right) + self.coarse_inverse(right)
 
 
 def _two_level_inverse(

@@ -27,14 +27,17 @@ SIDE_LAYERS = 3
 
 @dataclass(frozen=True, eq=False)
 class ScaledInverse:
-    """An inverse of J^T J from ``inner``, one of rows divided by their size; ``scale``: (free coefficient, 1)."""
+    """An inverse of J^T J from ``divided_inverse``, one of rows divided by their size.
 
-    inner: Callable[[torch.Tensor], torch.Tensor]
+    ``scale``: (free coefficient, 1).
+    """
+
+    divided_inverse: Callable[[torch.Tensor], torch.Tensor]
     scale: torch.Tensor
 
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
         """Return the approximate inverse times ``right`` (free coefficient, rhs)."""
-        return self.scale * self.inner(self.scale * right)
+        return self.scale * self.divided_inverse(self.scale * right)
 
 
 class OperatorSizes:
@@ -47,15 +50,15 @@ class OperatorSizes:
     def __init__(self, rows: TensorRows) -> None:
         self.rows = rows
         self._weight = [broadcast_to_grid(t.weights, i, len(rows.tables)) for i, t in enumerate(rows.tables)]
-        self._finest = [[f.square() for f in self._size_of(j)] for j in rows.jets]
+        self._squared_jet_factors = [[f.square() for f in self._jet_factors(j)] for j in rows.jets]
         self.mean_squares = self._mean_squares()
-        finest = zip(self.mean_squares, self._finest, strict=True)
+        finest = zip(self.mean_squares, self._squared_jet_factors, strict=True)
         self._mean = reduce(torch.add, (m * reduce(torch.mul, f) for m, f in finest)).clamp_min(1e-300)
 
-    def of(self, weights: torch.Tensor, part: slice, coordinate: int = 0) -> torch.Tensor:
+    def sizes_in(self, weights: torch.Tensor, part: slice, coordinate: int = 0) -> torch.Tensor:
         """The size in some intervals of ``coordinate``, from the ``weights`` there: (interval, point, ..)."""
         total = torch.zeros_like(weights[..., 0])
-        for own, finest in zip(weights.unbind(-1), self._finest, strict=True):
+        for own, finest in zip(weights.unbind(-1), self._squared_jet_factors, strict=True):
             square = own.square()
             for f, w in zip(finest, self._weight, strict=True):
                 square *= torch.as_tensor(scale_part(f, part, coordinate)) / scale_part(w, part, coordinate)
@@ -63,38 +66,40 @@ class OperatorSizes:
         return total.div_(scale_part(self._mean, part, coordinate)).sqrt_().clamp_min_(1e-6)
 
     @cached_property
-    def whole(self) -> torch.Tensor:
+    def grid_sizes(self) -> torch.Tensor:
         """The size at all points."""
-        return self.of(self.rows.weights, slice(None))
+        return self.sizes_in(self.rows.weights, slice(None))
 
     def _mean_squares(self) -> torch.Tensor:
         """The mean squares of the weights without those of the quadrature: (jet)."""
         rows = with_few_points(self.rows)
         total = rows.tables[0].values.new_zeros(len(rows.jets))
-        if isinstance(rows, RecomputedRows) and rows.numbers is not None:
-            return total + torch.tensor(rows.numbers).square().to(total)
+        if isinstance(rows, RecomputedRows) and rows.constant_slopes is not None:
+            return total + torch.tensor(rows.constant_slopes).square().to(total)
         for part, tables in interval_batches(rows.tables):
-            squares = rows.weights_in(part).movedim(-1, 0).square()
+            squares = rows.weights_part(part).movedim(-1, 0).square()
             for table in reversed(tables):
                 squares = squares.flatten(-2) @ (1.0 / table.weights.reshape(-1))
             total += squares
         return total / rows.count
 
-    def range(self) -> tuple[float, float]:
+    def size_range(self) -> tuple[float, float]:
         """The smallest and the largest size."""
-        if isinstance(self.rows, RecomputedRows) and self.rows.numbers is not None:
-            cells = zip(self.rows.numbers, self._finest, strict=True)
+        if isinstance(self.rows, RecomputedRows) and self.rows.constant_slopes is not None:
+            cells = zip(self.rows.constant_slopes, self._squared_jet_factors, strict=True)
             square = sum(number**2 * reduce(torch.mul, f) for number, f in cells) / self._mean
             assert isinstance(square, torch.Tensor)
             return float(square.min().sqrt()), float(square.max().sqrt())
         if not isinstance(self.rows, RecomputedRows):
-            low, high = self.whole.aminmax()
+            low, high = self.grid_sizes.aminmax()
             return float(low), float(high)
-        few = OperatorSizes(self.rows.on_few(None))
-        found = [few.of(few.rows.weights_in(part), part).aminmax() for part, _ in interval_batches(few.rows.tables)]
+        few = OperatorSizes(self.rows.with_few_points(None))
+        found = [
+            few.sizes_in(few.rows.weights_part(part), part).aminmax() for part, _ in interval_batches(few.rows.tables)
+        ]
         return min(float(low) for low, _ in found), max(float(high) for _, high in found)
 
-    def _size_of(self, jet: Jet) -> list[torch.Tensor]:
+    def _jet_factors(self, jet: Jet) -> list[torch.Tensor]:
         """The factor (degree / width)^order of a derivative, for each coordinate."""
         out = []
         for i, table in enumerate(self.rows.tables):
@@ -128,23 +133,23 @@ class DividedRows(RecomputedRows):
     _sizes: OperatorSizes
 
     def __init__(self, rows: RecomputedRows, sizes: OperatorSizes) -> None:
-        super().__init__(rows.patch, *rows.at)
+        super().__init__(rows.patch, *rows.linearisation)
         vars(self).update(_sizes=sizes)
 
     @property
-    def numbers(self) -> None:
+    def constant_slopes(self) -> None:
         """None: the weights vary from point to point."""
         return None
 
-    def on_few(self, coordinate: int | None) -> "DividedRows":
+    def with_few_points(self, coordinate: int | None) -> "DividedRows":
         """See :func:`pinnkan.assembly.patch.with_few_points`."""
-        few = RecomputedRows(self.patch.on_few(coordinate), *self.at)
+        few = RecomputedRows(self.patch.with_few_points(coordinate), *self.linearisation)
         return DividedRows(few, OperatorSizes(few))
 
-    def weights_in(self, part: slice, coordinate: int = 0) -> torch.Tensor:
+    def weights_part(self, part: slice, coordinate: int = 0) -> torch.Tensor:
         """See :class:`pinnkan.assembly.tensor_rows.TensorRows`."""
-        weights = super().weights_in(part, coordinate)
-        size: torch.Tensor = self._sizes.of(weights, part, coordinate)
+        weights = super().weights_part(part, coordinate)
+        size: torch.Tensor = self._sizes.sizes_in(weights, part, coordinate)
         return (weights.movedim(-1, 0) / size).movedim(0, -1)
 
 
@@ -153,7 +158,7 @@ def divide_by_size(sizes: OperatorSizes) -> TensorRows:
     rows = sizes.rows
     if isinstance(rows, RecomputedRows):
         return DividedRows(rows, sizes)
-    return replace(rows, weights=(rows.weights.movedim(-1, 0) / sizes.whole).movedim(0, -1))
+    return replace(rows, weights=(rows.weights.movedim(-1, 0) / sizes.grid_sizes).movedim(0, -1))
 
 
 def coefficient_scale(

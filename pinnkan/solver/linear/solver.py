@@ -46,11 +46,11 @@ class LinearSolver(Protocol):
         """The clock that is asked before long computations."""
 
     @property
-    def rounding(self) -> float:
+    def solution_error(self) -> float:
         """The estimated error of the last solution, measured as :meth:`image_norm` does."""
 
     @property
-    def words(self) -> str:
+    def solver_words(self) -> str:
         """How the last solution was computed, as text; "" for a factor."""
 
     def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = 0.0, base_size: float = 0.0) -> Array:
@@ -60,7 +60,7 @@ class LinearSolver(Protocol):
         to, of which conjugate gradients may leave a small share as well.
         """
 
-    def size_of(self, coefficients: Array) -> float:
+    def function_size(self, coefficients: Array) -> float:
         """The size of a function of the space: its largest coefficient, or its L2 norm."""
 
     def solve_rows(self, rows: Sequence[Rows], accuracy: float = 0.0, base_size: float = 0.0) -> Array:
@@ -72,13 +72,13 @@ class LinearSolver(Protocol):
         ``accuracy``: the allowed relative error; by default a few digits are right.
         """
 
-    def closer(self, gradient: Array) -> Array:
+    def solve_remainder(self, gradient: Array) -> Array:
         """Estimate what a solution lacks from the ``gradient`` after it, in no more time than the solution took."""
 
     def precondition(self, gradient: Array) -> Array:
         """Return (J^T J + damping)^-1 times ``gradient`` to about one digit."""
 
-    def sharpen(self, max_work: float) -> bool:
+    def use_factor(self, max_work: float) -> bool:
         """Precondition by a factor from now on if it takes at most ``max_work`` multiplications; return whether."""
 
     def apply(self, step: Array) -> list[torch.Tensor]:
@@ -87,22 +87,25 @@ class LinearSolver(Protocol):
     def gradient(self, residuals: Sequence[torch.Tensor]) -> Array:
         """Return J^T r: (free coefficient, rhs)."""
 
-    def normal(self, step: Array) -> Array:
+    def normal_product(self, step: Array) -> Array:
         """Return J^T J d: (free coefficient, rhs)."""
 
-    def go_by_points(self) -> bool:
+    def use_pointwise_products(self) -> bool:
         """Compute products with J^T J as J^T (J d) from now on; return whether that is a change."""
 
-    def floor(self, coefficients: Array) -> float:
+    def image_rounding(self, coefficients: Array) -> float:
         """The rounding error of J c for free coefficients c: ROUNDING_UNIT * |c_j * length of column j|_2."""
 
 
 class RowProducts:
-    """Products with J and J^T for free coefficients in a given order; ``lengths``: of columns of J, by default one."""
+    """Products with J and J^T for free coefficients in a given order.
+
+    ``column_norms``: of columns of J, by default one.
+    """
 
     def __init__(self, rows: Sequence[Rows | IntegralRows], ordering: Ordering, clock: Clock | None = None) -> None:
         self.rows, self.ordering, self.clock = tuple(rows), ordering, clock or Clock()
-        self.lengths, self.iterations = np.ones(ordering.size), 0
+        self.column_norms, self.iterations = np.ones(ordering.size), 0
 
     def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = 0.0, base_size: float = 0.0) -> Array:
         """See :class:`LinearSolver`."""
@@ -112,7 +115,7 @@ class RowProducts:
         """See :class:`LinearSolver`."""
         return self.solve([r.residual for r in rows], accuracy, base_size)
 
-    def size_of(self, coefficients: Array) -> float:
+    def function_size(self, coefficients: Array) -> float:
         """Return the largest absolute coefficient."""
         return float(np.abs(coefficients).max(initial=0.0))
 
@@ -126,18 +129,18 @@ class RowProducts:
         d = torch.from_numpy(step).to(self.ordering.position.device)
         return [b.apply(self.ordering, d) for b in self.rows]
 
-    def normal(self, step: Array) -> Array:
+    def normal_product(self, step: Array) -> Array:
         """See :class:`LinearSolver`."""
         return self.gradient(self.apply(step))
 
-    def go_by_points(self) -> bool:
+    def use_pointwise_products(self) -> bool:
         """Return False: products are computed as J^T (J d) already."""
         return False
 
-    def sharpen(self, max_work: float) -> bool:
+    def use_factor(self, max_work: float) -> bool:
         """Return False: nothing changes."""
         return False
 
-    def floor(self, coefficients: Array) -> float:
+    def image_rounding(self, coefficients: Array) -> float:
         """See :class:`LinearSolver`."""
-        return ROUNDING_UNIT * float(np.linalg.norm(coefficients * self.lengths))
+        return ROUNDING_UNIT * float(np.linalg.norm(coefficients * self.column_norms))

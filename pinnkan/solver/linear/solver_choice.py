@@ -53,7 +53,7 @@ def choose_linear_solver(
 def _coarse_factor(coarse_solver: LinearSolver | None) -> FactoredSpace | None:
     """Return the factor of a solver for a coarse space, its own or that of its preconditioner; None if too large."""
     if isinstance(coarse_solver, ConjugateGradients):
-        return coarse_solver.coarse
+        return coarse_solver.coarse_factor
     if not isinstance(coarse_solver, NormalEquations) or coarse_solver.damping > 0.0:
         return None
     first = coarse_solver.rows[0]

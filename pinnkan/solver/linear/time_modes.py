@@ -36,11 +36,11 @@ class TimeModeInverse:
         self._ordering, self._shape = ordering, rows[0].space.shape
         factors = [free_masks(ordering, self._shape, u) for u in range(self._shape[-1])]
         self._masks = [[torch.from_numpy(m).to(ordering.position.device) for m in own] for own in factors]
-        self._functions = coupled_wall_modes(rows, len(self._shape) - 2, [own[-1] for own in self._masks])
+        self._time_modes = coupled_wall_modes(rows, len(self._shape) - 2, [own[-1] for own in self._masks])
         places = (reduce(torch.kron, [m.to(torch.uint8) for m in own[:-1]]) for own in self._masks)
         self._free = [place.nonzero().squeeze(1) for place in places]
         blocks = self._blocks(rows)
-        numbers = range(self._functions.shape[2])
+        numbers = range(self._time_modes.shape[2])
         lower, scales = zip(*(_scaled_factor(self._matrix(blocks, k), damping) for k in numbers), strict=True)
         device = ordering.position.device
         self._scale = torch.from_numpy(np.stack(scales)[..., None]).to(device)
@@ -48,8 +48,10 @@ class TimeModeInverse:
 
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
         """Return the approximate inverse times ``right`` (free coefficient, rhs)."""
-        x = self._ordering.spread(right).reshape(-1, *self._shape[-2:], right.shape[1])  # (place, time, unknown, side)
-        pairs = list(enumerate(zip(self._free, self._functions, strict=True)))
+        x = self._ordering.extend_by_zeros(right).reshape(
+            -1, *self._shape[-2:], right.shape[1]
+        )  # (place, time, unknown, side)
+        pairs = list(enumerate(zip(self._free, self._time_modes, strict=True)))
         seen = torch.cat([torch.einsum("ptn,tk->kpn", x[own, :, u], functions) for u, (own, functions) in pairs], 1)
         solved = self._scale * self._inverse(self._scale * seen)
         found = solved.split([len(own) for own in self._free], 1)
@@ -74,10 +76,10 @@ class TimeModeInverse:
         """Return the block of J^T J of two unknowns for modes of the same number: (number, free place, free place)."""
         *space, time = rows.tables
         last = len(space)
-        seen, numbers = _mode_table(time, self._functions[u], self._functions[v])
+        seen, numbers = _mode_table(time, self._time_modes[u], self._time_modes[v])
         pairs = [t.pairs_of(a, b) for t, a, b in zip(space, self._masks[u], self._masks[v], strict=False)]
         work = outermost_first(self._shape)
-        found = _rows_on((*space, seen), rows).contracted(u, v, [*pairs, numbers])
+        found = _rows_on((*space, seen), rows).gram_block(u, v, [*pairs, numbers])
         counts = [*(len(p.row) for p in pairs), len(numbers.row)]
         found = found.reshape([counts[i] for i in reversed(work)])
         found = found.permute([last - work.index(i) for i in (last, *range(last))])

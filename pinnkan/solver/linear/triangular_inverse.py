@@ -51,15 +51,16 @@ def _solve_columns(lower: Array, right: Array) -> Array:
 class _BlockSubstitution:
     """Block substitution for bands L; the last block of each is filled up with a unit diagonal.
 
-    (band, block, row, column): ``_inverses`` L_kk^-1, ``_onwards`` L_kk^-1 L_k,k-1, ``_backwards`` (L_k+1,k L_kk^-1)^T.
+    (band, block, row, column): ``_inverses`` L_kk^-1, ``_forward_blocks`` L_kk^-1 L_k,k-1, ``_backward_blocks``
+    (L_k+1,k L_kk^-1)^T.
     """
 
     def __init__(self, factor: Array, count: int, device: torch.device) -> None:
         size, self._count = max(1, len(factor) - 1), count
         number = -(-count // size)
-        self._missing = number * size - count
+        self._padding = number * size - count
         band = torch.from_numpy(np.ascontiguousarray(factor)).to(device).unflatten(1, (-1, count))
-        band = torch.nn.functional.pad(band, (0, self._missing)).unflatten(2, (number, size)).permute(1, 2, 0, 3)
+        band = torch.nn.functional.pad(band, (0, self._padding)).unflatten(2, (number, size)).permute(1, 2, 0, 3)
         row = torch.arange(size, device=device).unsqueeze(1)
         place = torch.arange(number, device=device)[:, None, None] * size + row
         own, beneath = (
@@ -71,16 +72,16 @@ class _BlockSubstitution:
         unit = torch.eye(size, dtype=own.dtype, device=device).expand_as(own)
         self._inverses = torch.linalg.solve_triangular(own, unit, upper=False)
         joined = beneath[:, :-1]
-        self._onwards = self._inverses[:, 1:] @ joined
-        self._backwards = (joined @ self._inverses[:, :-1]).transpose(2, 3)
+        self._forward_blocks = self._inverses[:, 1:] @ joined
+        self._backward_blocks = (joined @ self._inverses[:, :-1]).transpose(2, 3)
 
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
         x = right.unflatten(0, (-1, self._count))
-        x = torch.nn.functional.pad(x, (0, 0, 0, self._missing)).unflatten(1, (self._inverses.shape[1], -1))
+        x = torch.nn.functional.pad(x, (0, 0, 0, self._padding)).unflatten(1, (self._inverses.shape[1], -1))
         found = list((self._inverses @ x).unbind(1))
-        for k, matrix in enumerate(self._onwards.unbind(1)):
+        for k, matrix in enumerate(self._forward_blocks.unbind(1)):
             found[k + 1] = torch.baddbmm(found[k + 1], matrix, found[k], alpha=-1.0)
         found = list((self._inverses.transpose(2, 3) @ torch.stack(found, 1)).unbind(1))
-        for k, matrix in reversed([*enumerate(self._backwards.unbind(1))]):
+        for k, matrix in reversed([*enumerate(self._backward_blocks.unbind(1))]):
             found[k] = torch.baddbmm(found[k], matrix, found[k + 1], alpha=-1.0)
         return torch.cat(found, 1)[:, : self._count].flatten(0, 1)

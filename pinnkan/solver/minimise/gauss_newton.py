@@ -50,14 +50,14 @@ class LeastSquares(Protocol):
         """The sum of the squares of all weighted rows."""
 
     @property
-    def left(self) -> float:
+    def iteration_error(self) -> float:
         """The relative error of the last steps of an iterative solver; 0 for a factor."""
 
     @property
-    def floor(self) -> float:
+    def residual_rounding(self) -> float:
         """The norm of the rounding error of the residual, 0 where the last steps do not give it."""
 
-    def steps(
+    def gauss_newton_steps(
         self,
         coefficients: Array,
         targets: Sequence[Array],
@@ -67,7 +67,7 @@ class LeastSquares(Protocol):
     ) -> list[Array]:
         """Return Gauss-Newton steps, one per target; ``accuracy``: the allowed relative error."""
 
-    def chord(self, coefficients: Array, fixed: np.ndarray) -> Array | None:
+    def chord_step(self, coefficients: Array, fixed: np.ndarray) -> Array | None:
         """Return a step with the residual at ``coefficients`` and the last matrix; None where it was not kept."""
 
     def where_not_finite(self, coefficients: Array) -> str:
@@ -80,7 +80,7 @@ class GaussNewtonResult:
 
     coefficients: Array
     steps: tuple[Step, ...]
-    stationary: bool
+    is_stationary: bool
 
 
 def relative_step_size(step: Array, coefficients: Array) -> float:
@@ -115,21 +115,21 @@ def gauss_newton(
     interrupted iteration. Raises SolverError where values are not finite at the start, or no damping gives a smaller
     loss; OutOfTimeError where the time limit is over.
     """
-    begun = (monitor.newton() if monitor else None) or NewtonState(start)
-    c, previous, steps, loss = begun.coefficients, begun.previous, list(begun.steps), _finite_loss(system, begun)
+    begun = (monitor.take_newton() if monitor else None) or NewtonState(start)
+    c, previous, steps, loss = begun.coefficients, begun.previous_size, list(begun.steps), _finite_loss(system, begun)
     if system.model.is_linear:
         return _solve_linear(system, fixed, begun, loss, monitor)
     while len(steps) < min(max_steps, MAX_STEPS) or (len(steps) < max_steps and _makes_progress(steps)):
         c = np.ascontiguousarray(c)
         if monitor:
-            monitor.stepping(NewtonState(c, tuple(steps), previous))
+            monitor.before_step(NewtonState(c, tuple(steps), previous))
         step, damping = _solve_step(system, c, fixed, previous, tolerance)
-        check = (lambda: monitor.check_step(steps)) if monitor else (lambda: None)
+        check = (lambda: monitor.check_time_if_usable(steps)) if monitor else (lambda: None)
         step, taken = _damp_step(system, c, fixed, (step, damping), loss, tolerance, check, max_damping)
-        was_rounding = loss <= system.floor**2 and taken.loss > ROUNDING_LOSS_RATIO * loss
+        was_rounding = loss <= system.residual_rounding**2 and taken.loss > ROUNDING_LOSS_RATIO * loss
         c, loss, size = c + step, taken.loss, taken.size
         steps.append(taken)
-        is_exact = taken.damping == 0.0 and system.left <= tolerance
+        is_exact = taken.damping == 0.0 and system.iteration_error <= tolerance
         expected = _next_step_bound(size, previous, contraction)
         if is_exact and (was_rounding or min(size, expected) <= tolerance):
             return GaussNewtonResult(c, tuple(steps), True)
@@ -149,7 +149,7 @@ def _solve_linear(
     while len(steps) < MAX_STEPS:
         c = np.ascontiguousarray(c)
         if monitor:
-            monitor.stepping(NewtonState(c, tuple(steps), newton.previous))
+            monitor.before_step(NewtonState(c, tuple(steps), newton.previous_size))
         step, _ = _solve_step(system, c, fixed, np.inf, 0.0)
         after, before = system.loss(c + step), loss
         if steps and after >= before:  # signs alternate
@@ -157,7 +157,7 @@ def _solve_linear(
         steps.append(Step(after, relative_step_size(step, c + step), 0.0))
         c, loss = c + step, after
         is_still = after <= SETTLED_LOSS_RATIO * before or (len(steps) > 1 and after > ROUNDING_LOSS_RATIO * before)
-        if is_still or not system.model.may_have_others:
+        if is_still or not system.model.may_have_other_solutions:
             break
     return GaussNewtonResult(c, tuple(steps), True)
 
@@ -191,13 +191,13 @@ def _damp_step(
     step, damping = first_step
     size, after = relative_step_size(step, c + step), system.loss(c + step)
     while not np.isfinite(after) or (
-        after > loss * (1.0 + 1e-6) + max(LOSS_FLOOR, system.floor**2) and size > tolerance
+        after > loss * (1.0 + 1e-6) + max(LOSS_FLOOR, system.residual_rounding**2) and size > tolerance
     ):
         damping = max(1e-6, 8.0 * damping)
         if damping > max_damping:
             raise _no_step_error(system, c + step, after)
         check()
-        step = system.steps(c, [c], fixed, damping, FORCING_TERM)[0]
+        step = system.gauss_newton_steps(c, [c], fixed, damping, FORCING_TERM)[0]
         size, after = relative_step_size(step, c + step), system.loss(c + step)
     return step, Step(after, size, damping)
 
@@ -220,11 +220,15 @@ def _chord_step(
     system: LeastSquares, c: Array, fixed: np.ndarray, loss: float, expected: float
 ) -> tuple[Array, Step] | None:
     """Return the chord step as the last one; None unless it is as small as ``expected`` and raises no loss."""
-    step = system.chord(c, fixed)
+    step = system.chord_step(c, fixed)
     if step is None:
         return None
     size, after = relative_step_size(step, c + step), system.loss(c + step)
-    if not np.isfinite(after) or size > expected or after > loss * (1.0 + 1e-6) + max(LOSS_FLOOR, system.floor**2):
+    if (
+        not np.isfinite(after)
+        or size > expected
+        or after > loss * (1.0 + 1e-6) + max(LOSS_FLOOR, system.residual_rounding**2)
+    ):
         return None
     return step, Step(after, size, 0.0)
 
@@ -246,7 +250,7 @@ def _solve_step(
     damping, accuracy = 0.0, 0.0 if system.model.is_linear else _step_accuracy(previous, tolerance)
     while True:
         try:
-            return system.steps(c, [c], fixed, damping, accuracy)[0], damping
+            return system.gauss_newton_steps(c, [c], fixed, damping, accuracy)[0], damping
         except np.linalg.LinAlgError as error:
             damping = max(1e-8, 100.0 * damping)
             if damping > 1.0:  # so much damping fails only where rows are not finite

@@ -40,12 +40,12 @@ class LevenbergMarquardtState:
     x: torch.Tensor
     loss: float
     gradient: torch.Tensor
-    normal: torch.Tensor
+    normal_matrix: torch.Tensor
     scale: torch.Tensor
     damping: float
     iteration: int = 0
-    step: float = float("inf")  # relative size of the last step
-    stuck: bool = False
+    step_size: float = float("inf")  # relative size of the last step
+    is_stuck: bool = False
 
 
 def initial_state(evaluate: Evaluate, x: torch.Tensor) -> LevenbergMarquardtState:
@@ -69,7 +69,7 @@ def restored_state(
 
 def next_state(evaluate: Evaluate, state: LevenbergMarquardtState) -> LevenbergMarquardtState:
     """Return the next state: damping is raised until the sum of squares falls; ``stuck`` if it does not."""
-    unit = state.normal / torch.outer(state.scale, state.scale)
+    unit = state.normal_matrix / torch.outer(state.scale, state.scale)
     right = state.gradient / state.scale
     damping, growth = state.damping, 2.0
     for _ in range(MOST_REJECTIONS):
@@ -86,7 +86,7 @@ def next_state(evaluate: Evaluate, state: LevenbergMarquardtState) -> LevenbergM
                 return _accepted_state(state, trial, move, r, tangent(), max(damping, LEAST_DAMPING))
         damping, growth = damping * growth, growth * 2.0
     return LevenbergMarquardtState(
-        state.x, state.loss, state.gradient, state.normal, state.scale, damping, state.iteration + 1, 0.0, True
+        state.x, state.loss, state.gradient, state.normal_matrix, state.scale, damping, state.iteration + 1, 0.0, True
     )
 
 

@@ -17,14 +17,28 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from pinnkan.assembly.condition_weights import growth_residual, least_growth_residual
 from pinnkan.assembly.equation import CompiledEquation, grid_coordinates
 from pinnkan.assembly.model import DividedModel, Model
 from pinnkan.kan.field import Array, Field, jets_on
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.kan.table import Table
 from pinnkan.solver.linear.system import System
+from pinnkan.solver.verify.failure_reasons import index_three_constraint
+from pinnkan.solver.verify.neutral_waves import space_for_growing_waves
+from pinnkan.solver.verify.objection import Objection, SpacePair
+from pinnkan.solver.verify.stability import NearNull, compare_stability
 from pinnkan.solver.verify.stability_bounds import StabilityBounds, near_null_pair, stability_bounds
+from pinnkan.verdict.records import Reason
 
+#: In a slab sigma below this share of the growth rate may fall further: heat backwards has 0.01, forwards 0.3.
+FALLING_SHARE = 0.1
+#: Below this share of the slowest rate a function is free in a slab, as t w is in t u_t = t u_xx + u where w_t = w_xx.
+FREE_RATE_SHARE = 1e-4
+#: Text where equations do not see a function that is zero at the start of a slab.
+SINGULAR_TEXT = (
+    "beside the solution from here on there are others with the same start: the equations are singular there"
+)
 #: Rows are rescaled only where the sizes of an equation differ by more than this factor. Heuristic.
 MIN_SIZE_RATIO = 3.0
 #: Width of the narrow functions, over the smallest interval.
@@ -40,18 +54,18 @@ MIN_SIZE = 1e-12
 class BalancedModel(Model):
     """A model whose rows are divided by a power of their size, see :func:`row_sizes`.
 
-    ``at``: the field at which equations are linearised; ``widths``: of the narrow functions, by coordinate;
-    ``largest``: the largest size by equation; sizes are relative to it.
+    ``linearised_at``: the field at which equations are linearised; ``widths``: of the narrow functions, by coordinate;
+    ``largest_sizes``: the largest size by equation; sizes are relative to it.
     """
 
-    at: Field
+    linearised_at: Field
     widths: tuple[float, ...]
-    largest: tuple[float, ...]
+    largest_sizes: tuple[float, ...]
 
     def weights(self, space: Space, tables: Sequence[Table]) -> list[float | torch.Tensor]:
         """See :class:`pinnkan.assembly.model.Model`."""
-        sizes = [row_sizes(self, e, self.at, self.widths, tables) for e in self.equations]
-        pairs = zip(super().weights(space, tables), sizes, self.largest, strict=True)
+        sizes = [row_sizes(self, e, self.linearised_at, self.widths, tables) for e in self.equations]
+        pairs = zip(super().weights(space, tables), sizes, self.largest_sizes, strict=True)
         return [own * (size / most).clamp(min=MIN_SIZE) ** -SIZE_EXPONENT for own, size, most in pairs]
 
 
@@ -69,7 +83,7 @@ def balanced_bounds(
         return None
     loss = System(rows, halved_space).mean_square(space.prolong(start, halved_space))
     near = stability_bounds(rows, piece, near_null_pair(rows, space, start, halved_space), (loss, loss), terms)
-    return near if near.free == 0.0 else None
+    return near if near.free_share == 0.0 else None
 
 
 def balanced_model(model: Model, space: Space, coefficients: Array, halved_space: Space) -> BalancedModel | None:
@@ -80,7 +94,11 @@ def balanced_model(model: Model, space: Space, coefficients: Array, halved_space
     """
     at, tables = ProductField(((space, coefficients),)), System(model, halved_space).patches[0].tables
     ratio, widths, largest = max(_candidates(model, space, at, tables), default=(0.0, (), ()))
-    return BalancedModel(**model.parts, at=at, widths=widths, largest=largest) if ratio > MIN_SIZE_RATIO else None
+    return (
+        BalancedModel(**model.field_values, linearised_at=at, widths=widths, largest_sizes=largest)
+        if ratio > MIN_SIZE_RATIO
+        else None
+    )
 
 
 def _candidates(
@@ -107,15 +125,18 @@ def _candidates(
 class SlabScaledModel(DividedModel):
     """A model in time alone, with its unknowns and rows scaled to size one in the current slab.
 
-    ``own``: root mean squares of the unknowns there. In natural units a change far above a decayed unknown would count.
+    ``slab_sizes``: root mean squares of the unknowns there. In natural units a change far above a decayed unknown would
+    count.
     """
 
-    own: tuple[float, ...]
+    slab_sizes: tuple[float, ...]
 
     @property
-    def counted(self) -> tuple[float, ...]:
+    def norm_weights(self) -> tuple[float, ...]:
         """The weights of the unknowns in a norm: those of the model, divided by sizes below one."""
-        return tuple(most * max(size, 1.0) / size for most, size in zip(super().counted, self.own, strict=True))
+        return tuple(
+            most * max(size, 1.0) / size for most, size in zip(super().norm_weights, self.slab_sizes, strict=True)
+        )
 
 
 def slab_scaled_model(
@@ -139,7 +160,7 @@ def slab_scaled_model(
         for k, jet in enumerate(equation.jets):
             if jet.order[-1] or not model.problem.orders_in_time[jet.unknown]:
                 rates[jet.unknown] = max(rates[jet.unknown], float(row[..., k].abs().mean()) / size)
-    return SlabScaledModel(**model.parts, own=sizes, by_row=by_row), min(rates.values())
+    return SlabScaledModel(**model.field_values, slab_sizes=sizes, divisors=by_row), min(rates.values())
 
 
 def row_sizes(
@@ -160,6 +181,47 @@ def _row_jets(
     """The terms dF/du_j width^-order U_j of an equation, ``sizes`` U: (interval, point, interval, .., jet)."""
     shape, device = [n for t in tables for n in t.nodes.shape], tables[0].nodes.device
     jets = jets_on(field, [t.nodes.reshape(-1).cpu().numpy() for t in tables], equation.jets)
-    slopes = equation.linearise_on(grid_coordinates(tables), torch.from_numpy(jets).to(device).reshape(*shape, -1))[1]
+    slopes = equation.linearise_grid(grid_coordinates(tables), torch.from_numpy(jets).to(device).reshape(*shape, -1))[1]
     scale = [sizes[j.unknown] * np.prod(np.power(widths, np.negative(j.order))) for j in equation.jets]
     return slopes * torch.tensor(scale).to(slopes)
+
+
+def slab_stability_objection(model: Model, spaces: SpacePair) -> Objection | None:
+    """Return the objection that on finer knots the least residual of functions, zero at the start of a slab, falls.
+
+    In a slab of length h a function of size one has a residual of about 1 / h on all knots; for the heat equation
+    backwards, or Laplace's in time, the finest wave on the knots has ever less.
+    """
+    space, start, halved = spaces.space, spaces.coefficients, spaces.halved_space
+    length = float(np.ptp(space.axes[-1].breaks))
+    against = _slab_objection(model, spaces.near_nulls or near_null_pair(model, space, start, halved), length)
+    if against is None:
+        return None
+    held = space_for_growing_waves(model, space, start)
+    if held is not None:
+        return slab_stability_objection(model, SpacePair(*held, None, spaces.losses))
+    now = slab_scaled_model(model, space, start, halved)
+    if now is not None and not _slab_objection(model, near_null_pair(now[0], space, start, halved), length, now[1]):
+        return None
+    rows = balanced_model(model, space, start, halved)
+    falls = rows is None or _slab_objection(model, near_null_pair(rows, space, start, halved), length)
+    return against if falls else None
+
+
+def _slab_objection(
+    model: Model, near_nulls: tuple[NearNull, NearNull], length: float, rate: float | None = None
+) -> Objection | None:
+    """Return the objection of the near-null functions of a slab of some length, on two levels of knots.
+
+    ``rate``: what derivatives in time make of them, if not that of the problem.
+    """
+    slowest = least_growth_residual(model, length) if rate is None else rate
+    if min(null.sigma for null in near_nulls) <= FREE_RATE_SHARE * slowest:
+        return Objection(None, float("inf"), Reason.RANK_DEFICIENT, SINGULAR_TEXT)
+    found = compare_stability(*near_nulls)
+    if found.is_settled or found.halved_sigma > FALLING_SHARE * growth_residual(model, length):
+        return None
+    values = f"{found.solved_sigma:.1e}, {found.halved_sigma:.1e}"
+    detail = f"in time, the least residual of a function of size one falls on with more knots: {values}"
+    detail = "; ".join(filter(None, (index_three_constraint(model.problem), detail)))
+    return Objection(None, float("inf"), Reason.RANK_DEFICIENT, detail, must_persist=True)

@@ -37,14 +37,14 @@ REMEDY = (
 class CancellationCheck:
     """The check of one problem for cancellation in its equations and conditions.
 
-    ``largest``, ``widest``: sizes of terms and of rounding met so far, by the text of the formula.
+    ``term_sizes``, ``rounding_sizes``: sizes of terms and of rounding met so far, by the text of the formula.
     """
 
     model: Model
-    largest: dict[str, float] = field(default_factory=dict)
-    widest: dict[str, float] = field(default_factory=dict)
+    term_sizes: dict[str, float] = field(default_factory=dict)
+    rounding_sizes: dict[str, float] = field(default_factory=dict)
 
-    def lost(self, solution: Field, domain: Domain) -> tuple[float, str]:
+    def lost_digits(self, solution: Field, domain: Domain) -> tuple[float, str]:
         """Return the first formula whose rounding exceeds the tolerance: its share of the terms, and words, or 0, "".
 
         Before the last slab terms count as at least those of natural sizes, which unknowns may still reach: a rate of
@@ -53,16 +53,19 @@ class CancellationCheck:
         axis, problem = self.model.problem.time_axis, self.model.problem
         rest = 0.0 if axis is None else problem.box.ranges[axis][1] - domain.box.ranges[axis][1]
         is_last = axis is None or rest <= END_ROUNDING * problem.box.lengths[axis]
-        for text, wide, size, natural in self._known(solution, domain):
-            self.largest[text] = max(size, self.largest.get(text, 0.0))
-            self.widest[text] = max(wide, self.widest.get(text, 0.0))
-            wide, known = self.widest[text], self.largest[text] if is_last else max(self.largest[text], natural)
+        for text, wide, size, natural in self._formula_sizes(solution, domain):
+            self.term_sizes[text] = max(size, self.term_sizes.get(text, 0.0))
+            self.rounding_sizes[text] = max(wide, self.rounding_sizes.get(text, 0.0))
+            wide, known = (
+                self.rounding_sizes[text],
+                self.term_sizes[text] if is_last else max(self.term_sizes[text], natural),
+            )
             if wide > problem.solver.tolerance * known:
                 share = wide / max(known, wide)
                 return share, f"float64 knows '{text}' to {share:.0e} of its terms at the solution only. {REMEDY}"
         return 0.0, ""
 
-    def _known(self, solution: Field, domain: Domain) -> Iterator[tuple[str, float, float, float]]:
+    def _formula_sizes(self, solution: Field, domain: Domain) -> Iterator[tuple[str, float, float, float]]:
         """Yield the text of each formula, and the rms of its rounding, of its terms, and of terms of natural sizes."""
         problem = self.model.problem
         ranges = np.array(domain.box.ranges)
@@ -71,7 +74,7 @@ class CancellationCheck:
         for equation in self.model.equations:
             jets, few, natural = self._terms(equation, solution, points)
             wide, size = (
-                _rounding_rms(equation.value, points, jets),
+                _rounding_rms(equation.value_tape, points, jets),
                 few * (ENCLOSED_POINTS / SIZE_POINTS) ** 0.5,
             )  # of all it is no less
             if wide > problem.solver.tolerance * size:

@@ -23,15 +23,16 @@ REGULAR_POINT = 0.87 + 0.71j
 class Exponentials:
     """Exponential solutions across ``axis`` of ``equations`` frozen at points.
 
-    ``along``: a wave number for each coordinate of space, that of ``axis`` is not read; ``sizes``: of the unknowns.
+    ``wave_numbers``: a wave number for each coordinate of space, that of ``axis`` is not read; ``sizes``: of the
+    unknowns.
     """
 
     equations: FrozenEquations
     axis: int
-    along: Sequence[float]
+    wave_numbers: Sequence[float]
     sizes: Array
 
-    def at(self, point_indices: np.ndarray, rates: Array) -> tuple[Complex, Complex, Complex]:
+    def solve_eigenproblems(self, point_indices: np.ndarray, rates: Array) -> tuple[Complex, Complex, Complex]:
         """Return exponents l (case, number), vectors (case, unknown, number), and states (case, row, number).
 
         States: vectors with derivatives across, in units of a typical exponent. Decaying exponents come first, infinite
@@ -40,7 +41,7 @@ class Exponentials:
         """
         powers = self._powers(point_indices, rates)
         degree, size = len(powers) - 1, powers.shape[-1]
-        scale = REGULAR_POINT * self._typical(point_indices, rates)
+        scale = REGULAR_POINT * self._typical_modulus(point_indices, rates)
         in_w = np.zeros_like(powers)
         for b, factors in enumerate(_cayley_coefficients(degree)):
             in_w += factors[:, None, None, None] * powers[b] * (scale**b)[:, None, None]
@@ -59,10 +60,12 @@ class Exponentials:
         basis = np.concatenate([units**b * vectors for b in range(degree)], 1)
         return exponents, self.sizes[:, None] * vectors, basis
 
-    def _typical(self, at: np.ndarray, rates: Array) -> Array:
+    def _typical_modulus(self, at: np.ndarray, rates: Array) -> Array:
         """The geometric mean of the moduli of exponents neither zero nor infinite, else 1: (case,)."""
         part = [(jets, w[at]) for jets, w in self.equations]
-        found = determinant(symbol(part, len(self.sizes), lambda j: (j.order[self.axis], j.order[-1]), self.tangential))
+        found = determinant(
+            symbol(part, len(self.sizes), lambda j: (j.order[self.axis], j.order[-1]), self.tangential_factor)
+        )
         degree = max((a for a, _ in found), default=0)
         values = np.zeros((degree + 1, len(at)), dtype=np.complex128)
         for (a, b), (value, _) in found.items():
@@ -80,15 +83,15 @@ class Exponentials:
         out = np.zeros((degree + 1, len(at), len(self.equations), len(self.sizes)), dtype=np.complex128)
         for i, (jets, weights) in enumerate(self.equations):
             for k, jet in enumerate(jets):
-                factor = self.tangential(jet) * rates ** jet.order[-1] * self.sizes[jet.unknown]
+                factor = self.tangential_factor(jet) * rates ** jet.order[-1] * self.sizes[jet.unknown]
                 out[jet.order[self.axis], :, i, jet.unknown] += weights[at, k] * factor
         size = np.abs(out).max((0, 3))[..., None]
         return np.asarray(out / np.where(size > 0.0, size, 1.0))
 
-    def tangential(self, jet: Jet) -> complex:
+    def tangential_factor(self, jet: Jet) -> complex:
         """The factor (i k)^order of a jet, over the coordinates along the sides."""
         out = 1.0 + 0.0j
-        for i, (k, n) in enumerate(zip(self.along, jet.order, strict=False)):
+        for i, (k, n) in enumerate(zip(self.wave_numbers, jet.order, strict=False)):
             out *= (1j * k) ** n if i != self.axis else 1.0
         return out
 

@@ -59,7 +59,7 @@ def explain_failure(model: Model, outcome: Outcome) -> Outcome:
         return outcome
     left = np.sqrt(outcome.levels[-1].loss * model.problem.domain.measure)
     seen = null.sigma * float(np.linalg.norm(space.norm(coefficients))) > left
-    if seen and null.share > UNRESOLVED_FREE_SHARE:
+    if seen and null.term_share > UNRESOLVED_FREE_SHARE:
         return outcome
     loose = f"a function of size one, as the shift of a layer is, changes the residual by {null.sigma:.0e} only"
     detail = "; ".join(filter(None, (outcome.detail, loose)))
@@ -78,10 +78,10 @@ def _at_eigenvalue(model: Model, outcome: Outcome, space: Space) -> Outcome:
         null = near_null_function(System(model, few), np.zeros(few.shape))
     except (np.linalg.LinAlgError, OutOfTimeError, ResourceError):
         return outcome
-    if null.share > EIGENVALUE_SHARE:
+    if null.term_share > EIGENVALUE_SHARE:
         return outcome
     detail = (
-        f"a function exists whose residual is {null.share:.0e} of its terms: at such an eigenvalue "
+        f"a function exists whose residual is {null.term_share:.0e} of its terms: at such an eigenvalue "
         "there is no solution, or one of many"
     )
     return replace(outcome, reason=Reason.RANK_DEFICIENT, detail=detail)

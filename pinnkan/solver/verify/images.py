@@ -25,7 +25,7 @@ def image_norm(jacobian: RowProducts, vector: Array) -> float:
     v, total = _put(jacobian, vector), 0.0
     for block in jacobian.rows:
         if isinstance(block, TensorRows):
-            total += block.square_of(_spread(jacobian, block, v))
+            total += block.image_norm_squared(_spread(jacobian, block, v))
         else:
             total += float(block.apply(jacobian.ordering, v).square().sum())
     return total**0.5
@@ -36,7 +36,7 @@ def residual_product(jacobian: RowProducts, vector: Array, step: Array) -> float
     v, d, total = _put(jacobian, vector), _put(jacobian, step), 0.0
     for block in jacobian.rows:
         if isinstance(block, TensorRows):
-            total += block.left_with(_spread(jacobian, block, v), _spread(jacobian, block, d))
+            total += block.residual_product(_spread(jacobian, block, v), _spread(jacobian, block, d))
         else:
             image, moved = (block.apply(jacobian.ordering, x)[..., 0] for x in (v, d))
             total += float(((block.residual[..., 0] + moved) * image).sum())
@@ -64,7 +64,7 @@ def rounding_product(jacobian: RowProducts, coefficients: Array, vector: Array) 
 def _images(jacobian: RowProducts, block: Rows | IntegralRows, vectors: torch.Tensor) -> Iterator[torch.Tensor]:
     """Yield J v of a block of rows (.., vector), in parts of its intervals."""
     if isinstance(block, TensorRows):
-        yield from (image for _, image in block.images(_spread(jacobian, block, vectors)))
+        yield from (image for _, image in block.image_parts(_spread(jacobian, block, vectors)))
     else:
         yield block.apply(jacobian.ordering, vectors)
 
@@ -75,7 +75,7 @@ def _put(jacobian: RowProducts, vector: Array) -> torch.Tensor:
 
 def _spread(jacobian: RowProducts, block: TensorRows, vectors: torch.Tensor) -> torch.Tensor:
     """All coefficients of the space of a block of rows."""
-    return jacobian.ordering.spread(vectors).reshape(*block.space.shape, -1)
+    return jacobian.ordering.extend_by_zeros(vectors).reshape(*block.space.shape, -1)
 
 
 def roughness(jacobian: RowProducts, vector: Array) -> float:
@@ -87,7 +87,7 @@ def roughness(jacobian: RowProducts, vector: Array) -> float:
     if not isinstance(rows, TensorRows) or len(rows.tables) == 1:
         return 0.0
     bases = [derivative_matrix(t, 0) * t.weights.sqrt().reshape(-1, 1) for t in rows.tables]
-    square, found = rows.among(_spread(jacobian, rows, _put(jacobian, vector)), bases)
+    square, found = rows.project_image(_spread(jacobian, rows, _put(jacobian, vector)), bases)
     smooth = found.cpu().numpy()
     projected = _apply_along_axes([_inverse_gram(_weighted(t)) for t in rows.tables], smooth)
     rough = max(square - float((projected * smooth).sum()), 0.0)

@@ -58,12 +58,13 @@ OCTAVES = 20
 class SideWaveRefinement:
     """Refined ``axes`` for waves along sides, and the wave that no axes will resolve, if any.
 
-    ``share``: what a condition sees of that wave, over its terms, infinity for none; ``length``: its wavelength.
+    ``condition_share``: what a condition sees of that wave, over its terms, infinity for none; ``wavelength``: its
+    wavelength.
     """
 
     axes: tuple[Axis, ...]
-    share: float = np.inf
-    length: float = 0.0
+    condition_share: float = np.inf
+    wavelength: float = 0.0
 
 
 def resolves_neutral_waves(model: Model, field: Field, axes: Sequence[Axis]) -> bool:
@@ -146,11 +147,11 @@ def side_wave_refinement(
         tried = _axes_for_side_wave(finer, axis, along)
         if all(a is b for a, b in zip(tried, finer, strict=True)):
             continue
-        share = SideStability(model).nearest(None if model.is_linear else field, axis, along)
+        share = SideStability(model).nearest_wave_share(None if model.is_linear else field, axis, along)
         may_hold = share >= ROUNDED_RESIDUAL and math.prod(a.intervals for a in tried) <= MAX_CELLS[len(axes)]
         if may_hold and (share == np.inf or share <= max(hiding_shares())):
             finer = tried
-        elif not may_hold and share < min(max(ROUNDED_RESIDUAL, hiding_shares()[0]), lost.share):
+        elif not may_hold and share < min(max(ROUNDED_RESIDUAL, hiding_shares()[0]), lost.condition_share):
             lost = SideWaveRefinement(lost.axes, share, 2.0 * np.pi / float(np.linalg.norm(along)))
     return replace(lost, axes=finer)
 
@@ -196,7 +197,7 @@ def _linear_side_waves(model: Model) -> tuple[tuple[int, Array], ...]:
 def _compute_side_waves(model: Model, field: Field | None) -> tuple[tuple[int, Array], ...]:
     longest = float(model.problem.box.lengths.max())
     numbers = np.pi / longest * 2.0 ** (np.arange(OCTAVES * NUMBERS_PER_OCTAVE + 1) / NUMBERS_PER_OCTAVE)
-    return tuple(SideStability(model).waves(field, numbers))
+    return tuple(SideStability(model).side_waves(field, numbers))
 
 
 def neutral_wave_numbers_at(model: Model, field: Field) -> tuple[float, ...]:

@@ -16,45 +16,47 @@ PERSISTENT_SHARE = 0.95
 
 @dataclass(frozen=True, eq=False)
 class Objection:
-    """A feature between the points (``missed``), a larger error (``size``), or why there is no solution (``reason``).
+    """A ``hidden_feature`` between the points, a larger ``error_size``, or why there is no solution.
 
-    ``axes``: finer ones that are needed to decide. A larger error with a ``detail`` is what equations leave undecided
-    within the estimated one. ``is_lasting``: it counts only if it persists on finer knots; with ``Reason.CONVERGED`` it
-    is then said beside the verdict. Any other with that reason is an error within the tolerance. ``is_fresh``: it
-    concerns a function resolved on these knots for the first time, so that finer ones have to be tried.
+    ``finer_axes``: finer ones that are needed to decide. A larger error with a ``detail`` is what equations leave
+    undecided within the estimated one. ``must_persist``: it counts only if it persists on finer knots; with
+    ``Reason.CONVERGED`` it is then said beside the verdict. Any other with that reason is an error within the
+    tolerance. ``is_newly_resolved``: it concerns a function resolved on these knots for the first time, so that finer
+    ones have to be tried.
     """
 
-    missed: HiddenFeature | None = None
-    size: float = 0.0
+    hidden_feature: HiddenFeature | None = None
+    error_size: float = 0.0
     reason: Reason | None = None
     detail: str = ""
-    is_lasting: bool = False
-    axes: tuple[Axis, ...] | None = None
-    is_fresh: bool = False
+    must_persist: bool = False
+    finer_axes: tuple[Axis, ...] | None = None
+    is_newly_resolved: bool = False
 
     @property
-    def is_small(self) -> bool:
+    def is_within_tolerance(self) -> bool:
         """Whether it only says that the error is larger than estimated, but within the tolerance."""
-        return self.reason == Reason.CONVERGED and not self.is_lasting
+        return self.reason == Reason.CONVERGED and not self.must_persist
 
 
 @dataclass(frozen=True, eq=False)
 class SpacePair:
-    """The spline space of a solution on all coordinates, its coefficients, and the space with its intervals ``halved``.
+    """The spline space of a solution on all coordinates, its coefficients, and the ``halved_space``.
 
-    ``nulls``: the near-null function of each, if known; ``losses``: mean squared residuals before and after correction.
+    ``near_nulls``: the near-null function of each, if known; ``losses``: mean squared residuals before and after
+    correction.
     """
 
     space: Space
     coefficients: Array
-    halved: Space
-    nulls: tuple[NearNull, NearNull] | None
+    halved_space: Space
+    near_nulls: tuple[NearNull, NearNull] | None
     losses: tuple[float, float]
 
     @property
-    def is_loose(self) -> bool:
+    def has_free_function(self) -> bool:
         """Whether the near-null function of the halved space is known, and its residual is rounding."""
-        return self.nulls is not None and self.nulls[1].sigma == 0.0
+        return self.near_nulls is not None and self.near_nulls[1].sigma == 0.0
 
 
 def free_function_objection(share: float, description: str = "") -> Objection:

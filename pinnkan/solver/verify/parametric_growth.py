@@ -27,21 +27,21 @@ MAX_CONDITION, TINY = 1e8, 1e-300
 
 @dataclass(frozen=True, eq=False)
 class ParametricGrowth:
-    """The equations of a problem from a time ``begin`` to the end.
+    """The equations of a problem from a time ``start_time`` to the end.
 
-    ``function``: at which they are linearised, with its values at ``begin``; None for linear equations.
+    ``linearised_at``: at which they are linearised, with its values at ``start_time``; None for linear equations.
     """
 
     model: Model
-    function: Jets | None
-    begin: float
+    linearised_at: Jets | None
+    start_time: float
 
     @property
-    def changes(self) -> bool:
+    def has_varying_coefficients(self) -> bool:
         """Whether coefficients change with time, in a system of more than one first derivative in time."""
         if sum(self.model.problem.orders_in_time) < 2:
             return False
-        for _, weights in self._weights(self._times(MOMENTS)):
+        for _, weights in self._mean_coefficients(self._times(MOMENTS)):
             size = np.abs(weights).max(initial=0.0)
             if (np.ptp(weights, axis=0) > MIN_CHANGE * size).any():
                 return True
@@ -62,34 +62,39 @@ class ParametricGrowth:
             if matrices is None:
                 return 0.0
             turning = float(np.abs(np.linalg.eigvals(matrices[:: steps // MIN_STEPS]).imag).max())
-            if turning * self.time <= MAX_STEP_ANGLE * steps:
-                return _log_spectral_radius(_propagators(matrices * (self.time / steps))) / self.time + 1j * turning
-            steps = 2 ** int(np.ceil(np.log2(turning * self.time / MAX_STEP_ANGLE)))
+            if turning * self.remaining_time <= MAX_STEP_ANGLE * steps:
+                return (
+                    _log_spectral_radius(_propagators(matrices * (self.remaining_time / steps))) / self.remaining_time
+                    + 1j * turning
+                )
+            steps = 2 ** int(np.ceil(np.log2(turning * self.remaining_time / MAX_STEP_ANGLE)))
         return 0.0
 
     @property
-    def time(self) -> float:
+    def remaining_time(self) -> float:
         """The remaining time."""
-        return self.model.problem.box.ranges[-1][1] - self.begin
+        return self.model.problem.box.ranges[-1][1] - self.start_time
 
     def _times(self, count: int) -> Array:
-        return self.begin + self.time * (np.arange(count) + 0.5) / count
+        return self.start_time + self.remaining_time * (np.arange(count) + 0.5) / count
 
-    def _weights(self, times: Array) -> FrozenEquations:
+    def _mean_coefficients(self, times: Array) -> FrozenEquations:
         """The derivatives dF/djet, averaged over space: (time, jet) for each equation."""
         ranges = np.array(self.model.problem.box.ranges)
         places = kronecker(PLACES, len(ranges) - 1)
         inside = ranges[:-1, 0] + np.ptp(ranges[:-1], axis=1) * places
         points = np.column_stack([np.tile(inside, (len(times), 1)), np.repeat(times, len(places))])
-        found = frozen_equations(self.model.equations, None if self.function is None else self._held, points)
+        found = frozen_equations(
+            self.model.equations, None if self.linearised_at is None else self._frozen_field, points
+        )
         return [(jets, own.reshape(len(times), len(places), -1).mean(1)) for jets, own in found]
 
-    def _held(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
+    def _frozen_field(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
         """The function frozen at ``begin``, at points of any time: (point, unknown, order)."""
-        assert self.function is not None
+        assert self.linearised_at is not None
         first = points.copy()
-        first[:, -1] = self.begin
-        return self.function(first, orders)
+        first[:, -1] = self.start_time
+        return self.linearised_at(first, orders)
 
     def _matrices(self, steps: int, direction: Sequence[float], number: float) -> Complex | None:
         """The matrix A of y' = A y at the middle of each step (step, row, column), or None where it is singular.
@@ -98,7 +103,7 @@ class ParametricGrowth:
         """
         orders = self.model.problem.orders_in_time
         starts, size = np.cumsum([0, *orders]), sum(orders)
-        weights = self._weights(self._times(steps))
+        weights = self._mean_coefficients(self._times(steps))
         top = np.zeros((steps, len(weights), len(orders)), dtype=np.complex128)
         rest = np.zeros((steps, len(weights), size), dtype=np.complex128)
         for row, (jets, slopes) in enumerate(weights):

@@ -26,15 +26,18 @@ BATCH_SIZE = 2048
 
 @dataclass(frozen=True)
 class FreeWaves:
-    """``count`` waves whose residual is at most ``share`` of its terms; ``first``: the integers k of the slowest."""
+    """``count`` waves whose residual is at most ``residual_share`` of its terms.
+
+    ``slowest``: the integers k of the slowest.
+    """
 
     count: int
-    share: float
-    first: tuple[int, ...]
+    residual_share: float
+    slowest: tuple[int, ...]
 
     def words(self, problem: Problem) -> str:
         """The slowest wave as a formula, such as sin(2*x - 1*y)."""
-        pairs = zip(self.first, problem.coordinates, strict=True)
+        pairs = zip(self.slowest, problem.coordinates, strict=True)
         return f"sin({' + '.join(f'{n}*{c}' for n, c in pairs if n)})".replace("+ -", "- ")
 
 

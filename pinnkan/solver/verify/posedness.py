@@ -50,16 +50,18 @@ class SampledJets:
 
     points: Array
     jets: tuple[Array, ...]
-    largest: tuple[Array, ...]
+    largest_coefficients: tuple[Array, ...]
 
-    def at(self, numbers: np.ndarray) -> "SampledJets":
+    def subset(self, numbers: np.ndarray) -> "SampledJets":
         """The points with these numbers only."""
-        return SampledJets(self.points[numbers], tuple(j[numbers] for j in self.jets), self.largest)
+        return SampledJets(self.points[numbers], tuple(j[numbers] for j in self.jets), self.largest_coefficients)
 
-    def moved(self, perturbation: Sequence[Array], factor: float) -> "SampledJets":
+    def perturbed(self, perturbation: Sequence[Array], factor: float) -> "SampledJets":
         """The same points with ``factor`` other jets added."""
         return SampledJets(
-            self.points, tuple(a + factor * b for a, b in zip(self.jets, perturbation, strict=True)), self.largest
+            self.points,
+            tuple(a + factor * b for a, b in zip(self.jets, perturbation, strict=True)),
+            self.largest_coefficients,
         )
 
 
@@ -68,9 +70,9 @@ class Posedness:
 
     def __init__(self, model: Model) -> None:
         self.model, self.equations, self.problem = model, model.equations, model.problem
-        self.space, self.unknowns = self.problem.space_dimension, len(self.problem.unknowns)
-        evolves = self.problem.time_axis is not None and self.space > 0
-        self.is_asked = evolves and is_determinant_affordable(e.jets for e in self.equations)
+        self.space_dimension, self.unknown_count = self.problem.space_dimension, len(self.problem.unknowns)
+        evolves = self.problem.time_axis is not None and self.space_dimension > 0
+        self.is_applicable = evolves and is_determinant_affordable(e.jets for e in self.equations)
 
     @cached_property
     def directions(self) -> list[tuple[float, ...]]:
@@ -78,15 +80,15 @@ class Posedness:
         return wave_directions(self.problem.box.lengths[:-1])
 
     @cached_property
-    def sides(self) -> dict[Side, int]:
+    def side_condition_counts(self) -> dict[Side, int]:
         """The number of conditions of each side in space; in one coordinate with those at points and of the mean."""
         given = Counter(c.place for c in self.problem.conditions if c.equation is not None)
-        held = sum(n for p, n in given.items() if isinstance(p, Point | Whole)) if self.space == 1 else 0
-        all_of_them = (Side(axis, end) for axis in range(self.space) for end in (0, 1))
+        held = sum(n for p, n in given.items() if isinstance(p, Point | Whole)) if self.space_dimension == 1 else 0
+        all_of_them = (Side(axis, end) for axis in range(self.space_dimension) for end in (0, 1))
         return {side: given[side] + held for side in all_of_them if not self.problem.box.periodic[side.axis]}
 
     @cached_property
-    def varies(self) -> bool:
+    def has_varying_symbol(self) -> bool:
         """Whether variable coefficients change the leading roots; in Burgers' equation and in flow they do not."""
         generator, weights = np.random.default_rng(0), []
         for equation in self.equations:
@@ -96,12 +98,14 @@ class Posedness:
                 if slope.is_number:
                     values[:, k] = float(slope)
             weights.append((equation.jets, values))
-        waves = (finest_wave_rates(weights, self.unknowns, direction) for direction in self.directions)
-        across = (side_modes(weights, self.unknowns, axis) for axis in {side.axis for side in self.sides})
+        waves = (finest_wave_rates(weights, self.unknown_count, direction) for direction in self.directions)
+        across = (
+            side_modes(weights, self.unknown_count, axis) for axis in {side.axis for side in self.side_condition_counts}
+        )
         return not all(are_roots_constant(roots, RANDOM_VALUES) for each in (waves, across) for roots in each)
 
     @cached_property
-    def planes(self) -> tuple[tuple[float, ...], ...]:
+    def degenerate_planes(self) -> tuple[tuple[float, ...], ...]:
         """By coordinate its ends, and the planes between them where the coefficient of a derivative vanishes."""
         symbols, ranges = set(self.problem.coordinates), self.problem.box.ranges
         each = ((j, slope) for e in self.equations for j, slope in zip(e.jets, e.slopes, strict=True))
@@ -115,56 +119,59 @@ class Posedness:
         ``error``: the estimated error of the field; if None, the tolerance times the largest jets.
         """
         is_first = slab.box.ranges[-1][0] <= self.problem.box.ranges[-1][0]
-        if not self.is_asked or not (is_first or self.varies):
+        if not self.is_applicable or not (is_first or self.has_varying_symbol):
             return ""
         inside = self._points(field, slab)
-        sides = {side: slab.pieces[side].sample(SIDE_POINTS if self.varies else 1, kronecker) for side in self.sides}
-        look, first = self._look(field, np.concatenate([inside, *sides.values()])), len(inside)
+        sides = {
+            side: slab.pieces[side].sample(SIDE_POINTS if self.has_varying_symbol else 1, kronecker)
+            for side in self.side_condition_counts
+        }
+        look, first = self._sampled_jets(field, np.concatenate([inside, *sides.values()])), len(inside)
         for direction in self.directions:
-            grows = partial(has_unbounded_growth, size=self.unknowns, direction=direction)
-            found = self._first(look.at(np.arange(first)), error, grows)
+            grows = partial(has_unbounded_growth, size=self.unknown_count, direction=direction)
+            found = self._first_point(look.subset(np.arange(first)), error, grows)
             if found is not None:
                 return f"waves grow the faster the finer they are, without bound, near {self.problem.at(found)}"
-        for side, number in self.sides.items():
-            own, first = look.at(np.arange(first, first + len(sides[side]))), first + len(sides[side])
-            found = self._first(own, error, partial(self._has_too_few, side=side, number=number))
+        for side, number in self.side_condition_counts.items():
+            own, first = look.subset(np.arange(first, first + len(sides[side]))), first + len(sides[side])
+            found = self._first_point(own, error, partial(self._has_too_few, side=side, number=number))
             if found is not None:
                 place = self.problem.at(found)
                 return f"more enters through the side than its conditions hold ({number or 'none'}), near {place}"
-        return SideStability(self.model).unbounded(field, np.array(slab.box.ranges))
+        return SideStability(self.model).unbounded_growth(field, np.array(slab.box.ranges))
 
     def _has_too_few(self, weights: FrozenEquations, side: Side, number: int) -> np.ndarray:
         """Whether a side with ``number`` conditions asks for more: (point,)."""
-        return np.asarray(entering_mode_count(weights, self.unknowns, side.axis, side.end) > number)
+        return np.asarray(entering_mode_count(weights, self.unknown_count, side.axis, side.end) > number)
 
-    def _first(
+    def _first_point(
         self, look: SampledJets, error: Field | None, holds: Callable[[FrozenEquations], np.ndarray]
     ) -> Array | None:
         """The earliest point at which a property holds for all solutions within the error, or None."""
-        found = np.flatnonzero(holds(self._weights(look)))
+        found = np.flatnonzero(holds(self._coefficients(look)))
         if not len(found):
             return None
-        look = look.at(found)
+        look = look.subset(found)
         by, off = self._error(look, error), self.problem.solver.tolerance
-        others = [self._weights(look.moved(by, times)) for times in (ERROR_MARGIN, -ERROR_MARGIN)]
-        others += [self._weights(look, share) for share in (off, -off)]
+        others = [self._coefficients(look.perturbed(by, times)) for times in (ERROR_MARGIN, -ERROR_MARGIN)]
+        others += [self._coefficients(look, share) for share in (off, -off)]
         points = look.points[np.logical_and.reduce([holds(weights) for weights in others])]
         return points[np.argmin(points[:, -1])] if len(points) else None
 
-    def _weights(self, look: SampledJets, perturbation: float = 0.0) -> FrozenEquations:
+    def _coefficients(self, look: SampledJets, perturbation: float = 0.0) -> FrozenEquations:
         """The derivatives dF/djet, without rounding.
 
         ``perturbation``: change of those that depend on it, over the largest.
         """
         out = []
-        for e, jets, most in zip(self.equations, look.jets, look.largest, strict=True):
+        for e, jets, most in zip(self.equations, look.jets, look.largest_coefficients, strict=True):
             bends = [bool(slope.free_symbols & set(e.symbols)) for slope in e.slopes]
             weights = e.linearise_numpy(look.points, jets)[1] + perturbation * most * bends
             kept = np.isfinite(weights) & (np.abs(weights) > ZERO_SHARE * most)
             out.append((e.jets, np.where(kept, weights, 0.0)))
         return out
 
-    def _look(self, field: Field, points: Array) -> SampledJets:
+    def _sampled_jets(self, field: Field, points: Array) -> SampledJets:
         jets = self._jets(field, points)
         weights = (e.linearise_numpy(points, j)[1] for e, j in zip(self.equations, jets, strict=True))
         largest = (np.abs(np.where(np.isfinite(w), w, 0.0)).max(0, initial=0.0) for w in weights)
@@ -183,10 +190,10 @@ class Posedness:
 
     def _points(self, field: Field, slab: Domain) -> Array:
         """Points spread over a slab, over the cells of the field, and between planes where coefficients vanish."""
-        if not self.varies:
+        if not self.has_varying_symbol:
             return slab.sample(1, kronecker)
         units = kronecker(SLAB_POINTS // 2, self.problem.dimension)
-        knots = [field.breaks(i) for i in range(self.space)]
+        knots = [field.breaks(i) for i in range(self.space_dimension)]
         cells = [np.interp(u * (len(k) - 1), np.arange(len(k)), k) for u, k in zip(units.T, knots, strict=False)]
         low, high = slab.box.ranges[-1]
         parts = [slab.sample(SLAB_POINTS // 2, kronecker), np.stack([*cells, low + (high - low) * units[:, -1]], -1)]
@@ -198,7 +205,7 @@ class Posedness:
     def _strips(self, slab: Domain) -> Iterator[Array]:
         """Yield the parts of a slab between two neighbouring planes, as ranges (coordinate, end)."""
         ranges = np.array(slab.box.ranges, dtype=np.float64)
-        for axis, planes in enumerate(self.planes):
+        for axis, planes in enumerate(self.degenerate_planes):
             for low, high in pairwise(planes) if len(planes) > 2 else ():
                 part = ranges.copy()
                 part[axis] = np.clip((low, high), *ranges[axis])

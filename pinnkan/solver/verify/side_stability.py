@@ -39,41 +39,43 @@ class SideStability:
     def _unknowns(self) -> range:
         return range(len(self.model.problem.unknowns))
 
-    def rates(self, field: Field, ranges: Array, numbers: Sequence[float]) -> Array:
+    def growth_rates(self, field: Field, ranges: Array, numbers: Sequence[float]) -> Array:
         """The largest growth rate at each of the times of a slab with these ``ranges``, if e^(1/40) in it or more.
 
         ``numbers``: wave numbers along a side. Zero where growth is unbounded: no slab is short enough for that.
         """
         out, least = np.zeros(len(MOMENTS)), 1.0 / (40.0 * np.ptp(ranges[-1]))
-        for axis in self.asked():
+        for axis in self.axes_to_check():
             for along in _side_wave_numbers(ranges, axis, numbers):
-                found = self._across(field, ranges, axis, along).largest_rate(least)
+                found = self._slab_problem(field, ranges, axis, along).growth_rate(least)
                 bounded = np.where(found < least * EVERY_RATE_RATIO, found, 0.0)
                 out = np.maximum(out, bounded.reshape(len(MOMENTS), -1).max(1))
         return out
 
-    def echoes(self, field: Field, ranges: Array) -> Array:
+    def round_trip_rates(self, field: Field, ranges: Array) -> Array:
         """The largest rate of round trips between sides at each of the times of a slab, if e^(1/40) in it or more.
 
         Zero where it is unbounded.
         """
         out, least = np.zeros(len(MOMENTS)), 1.0 / (40.0 * np.ptp(ranges[-1]))
-        for axis in self.asked():
-            found = self._across(field, ranges, axis, _side_wave_numbers(ranges, axis, ())[0]).echo_rate(least)
+        for axis in self.axes_to_check():
+            found = self._slab_problem(field, ranges, axis, _side_wave_numbers(ranges, axis, ())[0]).round_trip_rate(
+                least
+            )
             bounded = np.where(found < least * EVERY_RATE_RATIO, found, 0.0)
             out = np.maximum(out, bounded.reshape(len(MOMENTS), -1).max(1))
         return out
 
-    def unbounded(self, field: Field, ranges: Array) -> str:
+    def unbounded_growth(self, field: Field, ranges: Array) -> str:
         """Return why waves along a side, or its conditions alone, grow without bound in a slab, or ""."""
         least = 1.0 / np.ptp(ranges[-1])
-        for axis in self.asked():
-            at_all = self._across(field, ranges, axis, _side_wave_numbers(ranges, axis, ())[0]).largest_rate(least)
+        for axis in self.axes_to_check():
+            at_all = self._slab_problem(field, ranges, axis, _side_wave_numbers(ranges, axis, ())[0]).growth_rate(least)
             if (at_all >= least * EVERY_RATE_RATIO).any():
                 return "its sides let everything grow, however fast"
             waves = [_side_wave_numbers(ranges, axis, [np.pi * n])[1:] for n in FINE_WAVE_NUMBERS]
             for each in zip(*waves, strict=True):
-                first, second, third = (self._across(field, ranges, axis, k).largest_rate(least) for k in each)
+                first, second, third = (self._slab_problem(field, ranges, axis, k).growth_rate(least) for k in each)
                 if (
                     (first > 0.0)
                     & (second > UNBOUNDED_GROWTH_RATIO * first)
@@ -82,31 +84,31 @@ class SideStability:
                     return "waves along a side grow the faster the finer they are, without bound"
         return ""
 
-    def waves(self, field: Field | None, numbers: Array) -> Iterator[tuple[int, Array]]:
+    def side_waves(self, field: Field | None, numbers: Array) -> Iterator[tuple[int, Array]]:
         """Yield waves that the sides of a steady problem admit: the coordinate across, and wave numbers, zero across.
 
         ``numbers``: those tried, in some directions along the sides, for exp(i k n . x') phi(y). None of nonlinear
         problems whose conditions all have one term, to save time.
         """
-        for axis in self.asked():
-            if field is not None and all(len(e.jets) == 1 for end in (0, 1) for e in self.of(axis, end)):
+        for axis in self.axes_to_check():
+            if field is not None and all(len(e.jets) == 1 for end in (0, 1) for e in self.side_conditions(axis, end)):
                 continue
-            across = self._steady(field, axis)
+            across = self._steady_problem(field, axis)
             for way in wave_directions(np.delete(self.model.problem.box.lengths, axis)):
                 unit = np.insert(np.array(way) / np.linalg.norm(way), axis, 0.0)
-                found = replace(across, along=tuple(unit)).singular_at(numbers)
+                found = replace(across, wave_numbers=tuple(unit)).find_singular_numbers(numbers)
                 yield from ((axis, k * np.abs(unit)) for k in found)
 
-    def nearest(self, field: Field | None, axis: int, wave_numbers: Array) -> float:
+    def nearest_wave_share(self, field: Field | None, axis: int, wave_numbers: Array) -> float:
         """The least residual of conditions, over their terms, on waves of the box next to ``wave_numbers``.
 
         Infinity where it has too many, or none, as coefficients vary or ends do not reflect alike.
         """
-        across, box = self._steady(field, axis), self.model.problem.box
+        across, box = self._steady_problem(field, axis), self.model.problem.box
         steps, number = np.pi / box.lengths * (1.0 + np.array(box.periodic)), float(np.linalg.norm(wave_numbers))
         others = [i for i in range(len(wave_numbers)) if i != axis]
         most = int(number / steps[others].min()) + 2
-        is_whole = all(box.periodic[i] or self._reflects(i) for i in others)
+        is_whole = all(box.periodic[i] or self._reflects_at_both_ends(i) for i in others)
         if not is_whole or len(across.equations[0][1]) != 1 or (len(others) > 1 and most > MAX_WAVES):
             return np.inf
         counts = [np.zeros(1) if i == axis else np.arange(most) for i in range(len(wave_numbers))]
@@ -115,21 +117,23 @@ class SideStability:
         near = (np.abs(sizes - number) <= steps[others].max()) & (sizes > 0.0)
         near &= waves @ wave_numbers >= MIN_COSINE * sizes * number
         each = zip(waves[near], sizes[near], strict=True)
-        return min((replace(across, along=tuple(w / k)).share(float(k)) for w, k in each), default=np.inf)
+        return min(
+            (replace(across, wave_numbers=tuple(w / k)).singular_value(float(k)) for w, k in each), default=np.inf
+        )
 
-    def _steady(self, field: Field | None, axis: int) -> TwoPointProblem:
+    def _steady_problem(self, field: Field | None, axis: int) -> TwoPointProblem:
         """The two-point problem of a steady problem; the order along the sides replaces that in time."""
         low, high = np.array(self.model.problem.box.ranges).T
         units = [np.insert(u, axis, f) for u in kronecker(PLACES, len(low) - 1) for f in FRACTIONS]
         points = low + (high - low) * np.array(units)
         ends = [np.where(np.arange(len(low)) == axis, limit, points) for limit in (low, high)]
         parts = [frozen_equations(self.model.equations, field, points)]
-        parts += [frozen_equations(self.of(axis, end), field, ends[end]) for end in (0, 1)]
+        parts += [frozen_equations(self.side_conditions(axis, end), field, ends[end]) for end in (0, 1)]
         equations, lower, upper = map(partial(_with_tangential_order, axis), _at_distinct_points(parts))
         sizes = np.array(self.model.sizes, dtype=np.float64)
         return TwoPointProblem(equations, (lower, upper), axis, (0.0,) * len(low), float((high - low)[axis]), sizes)
 
-    def asked(self) -> list[int]:
+    def axes_to_check(self) -> list[int]:
         """The coordinates of space whose side conditions may cause growth that the equations alone do not have.
 
         Not so are values and slopes in one equation of second order, nor reflecting conditions at both ends.
@@ -137,15 +141,15 @@ class SideStability:
         equations, problem = self.model.equations, self.model.problem
         asked = []
         for axis in range(problem.space_dimension):
-            ends = [self.of(axis, end) for end in (0, 1)]
+            ends = [self.side_conditions(axis, end) for end in (0, 1)]
             simple = all(_is_normal(e, axis) and e.jets[0].total < 2 for end in ends for e in end)
             is_second = len(problem.unknowns) == 1 and max(j.order[axis] for e in equations for j in e.jets) == 2
-            mirrors = all(self._is_mirror(axis, end) for end in ends)
+            mirrors = all(self._is_reflecting(axis, end) for end in ends)
             if any(ends) and not (simple and is_second) and not mirrors:
                 asked.append(axis)
         return asked
 
-    def _is_mirror(self, axis: int, end: Sequence[CompiledEquation]) -> bool:
+    def _is_reflecting(self, axis: int, end: Sequence[CompiledEquation]) -> bool:
         """Whether the conditions of an end are those of linearised solutions that a reflection preserves.
 
         The reflection, with a sign for each unknown, must preserve the equations; all derivatives across below the
@@ -162,17 +166,17 @@ class SideStability:
             for is_odd in itertools.product((0, 1), repeat=len(orders))
         )
 
-    def _reflects(self, axis: int) -> bool:
+    def _reflects_at_both_ends(self, axis: int) -> bool:
         """Whether both ends of a coordinate reflect in the same way."""
-        lower, upper = ([*self.of(axis, end)] for end in (0, 1))
+        lower, upper = ([*self.side_conditions(axis, end)] for end in (0, 1))
         same = {e.jets for e in lower} == {e.jets for e in upper}
-        return same and self._is_mirror(axis, lower) and self._is_mirror(axis, upper)
+        return same and self._is_reflecting(axis, lower) and self._is_reflecting(axis, upper)
 
-    def of(self, axis: int, end: int) -> list[CompiledEquation]:
+    def side_conditions(self, axis: int, end: int) -> list[CompiledEquation]:
         """The conditions of a side."""
         return [e for c, e in self.model.conditions_as_rows if c.place == Side(axis, end)]
 
-    def _across(self, field: Field, ranges: Array, axis: int, wave_numbers: Sequence[float]) -> TwoPointProblem:
+    def _slab_problem(self, field: Field, ranges: Array, axis: int, wave_numbers: Sequence[float]) -> TwoPointProblem:
         """The two-point problem in a slab; points by time, place along the side, and position between the sides."""
         units = kronecker(SIDE_POINTS, len(ranges) - 2)
         places = [np.insert(u, axis, f) for u in units for f in FRACTIONS]
@@ -182,7 +186,7 @@ class SideStability:
         for end in (0, 1):
             moved = points.copy()
             moved[:, axis] = ranges[axis, end]
-            ends.append(frozen_equations(self.of(axis, end), field, moved))
+            ends.append(frozen_equations(self.side_conditions(axis, end), field, moved))
         sizes = np.array(self.model.sizes, dtype=np.float64)
         return TwoPointProblem(equations, (ends[0], ends[1]), axis, wave_numbers, float(np.ptp(ranges[axis])), sizes)
 

@@ -29,113 +29,118 @@ ROUNDED_RATIO = 1e-12
 
 
 class SingularVectorSearch:
-    """The search for near-null functions of ``equations`` with a mass matrix ``weigh``.
+    """The search for near-null functions of ``solver`` with a mass matrix ``mass``.
 
     It works on stacks: each column is a vector v above M v and J v, so that combinations of stacks are stacks.
     """
 
     def __init__(self, solver: LinearSolver, mass: MassMatrix) -> None:
-        self.equations, self.weigh, self.size = solver, mass, solver.ordering.size
+        self.solver, self.mass, self.size = solver, mass, solver.ordering.size
         is_joint = solver.iterations > 0 and mass.space.unknowns > 1
-        self._steps, self._change, self._little = (
+        self._steps, self._stall_ratio, self._min_predicted_fall = (
             SEVERAL_UNKNOWNS if is_joint else (MAX_STEPS, STALL_RATIO, MIN_PREDICTED_FALL)
         )
 
     @property
-    def is_small(self) -> bool:
+    def is_dense_affordable(self) -> bool:
         """Whether J is small enough for a dense matrix."""
         return (
-            self.size * sum(b.residual.shape[:-1].numel() for b in stability_rows(self.equations).rows)
+            self.size * sum(b.residual.shape[:-1].numel() for b in stability_rows(self.solver).rows)
             <= MAX_DENSE_ENTRIES
         )
 
-    def of_all(self) -> Array:
+    def dense_smallest(self) -> Array:
         """Return the block of least singular vectors of J as a dense matrix, exact to rounding of its largest value."""
         unit = np.eye(self.size)
-        mass, image = self.weigh(unit), np.concatenate(self.seen(unit))
+        mass, image = self.mass(unit), np.concatenate(self.image_blocks(unit))
         scale = np.sqrt(mass.diagonal())
         root = np.linalg.cholesky(mass / np.outer(scale, scale)) * scale[:, None]
         _, _, rows = np.linalg.svd(np.linalg.qr(np.linalg.solve(root, image.T).T, mode="r"))
         return np.linalg.solve(root.T, rows[-BLOCK_SIZE:].T)
 
-    def found(self, start: Array) -> tuple[Array, float]:
+    def find_smallest(self, start: Array) -> tuple[Array, float]:
         """Return the vector of size one with the least residual, and that residual, from vectors to ``start`` with."""
-        vectors, sigma = self.descended(start)
+        vectors, sigma = self.minimise_block(start)
         return vectors[: self.size, 0], sigma
 
-    def several(self, count: int) -> tuple[Array, float]:
+    def find_several(self, count: int) -> tuple[Array, float]:
         """Return up to ``count`` vectors (free coefficient, vector) of size one with least residuals, and the least."""
         start = np.random.default_rng(0).standard_normal((self.size, min(count, self.size)))
         for _ in range(2):
-            start = np.linalg.qr(self.equations.precondition(self.weigh(start)))[0]
-        vectors, least = self.descended(start, start.shape[1])
+            start = np.linalg.qr(self.solver.precondition(self.mass(start)))[0]
+        vectors, least = self.minimise_block(start, start.shape[1])
         return vectors[: self.size], least
 
-    def sigma_of(self, vector: Array) -> float:
+    def rayleigh_root(self, vector: Array) -> float:
         """The ratio |J v| / |v| of a vector (free coefficient, 1)."""
-        size = float((vector * self.weigh(vector)).sum())
-        return image_norm(stability_rows(self.equations), vector[:, 0]) / max(size, 1e-300) ** 0.5
+        size = float((vector * self.mass(vector)).sum())
+        return image_norm(stability_rows(self.solver), vector[:, 0]) / max(size, 1e-300) ** 0.5
 
-    def alike(self, start: Array, least: Array) -> list[tuple[Array, float]]:
+    def find_near_smallest(self, start: Array, least: Array) -> list[tuple[Array, float]]:
         """Return the ``least`` vector and those of similar residual, orthonormal, each with its residual."""
         block, before = np.concatenate([least, start], 1), 0
         while True:
-            self.equations.clock.check()
-            vectors = self.descended(block, len(block.T))[0][: self.size]
-            sizes = [image_norm(stability_rows(self.equations), v) for v in vectors.T]
+            self.solver.clock.check()
+            vectors = self.minimise_block(block, len(block.T))[0][: self.size]
+            sizes = [image_norm(stability_rows(self.solver), v) for v in vectors.T]
             near = [size <= NEAR_FACTOR * sizes[0] for size in sizes]
             # further vectors of small residual may exist while all of the block have one
             if not all(near) or len(near) <= before or len(near) >= min(MAX_NEAR_VECTORS, self.size // 2):
                 return [(v, size) for v, size, is_near in zip(vectors.T, sizes, near, strict=True) if is_near]
             more, before = np.random.default_rng(len(near)).standard_normal((self.size, len(near))), len(near)
-            block = np.concatenate([vectors, self.equations.precondition(self.weigh(more))], 1)
+            block = np.concatenate([vectors, self.solver.precondition(self.mass(more))], 1)
 
-    def descended(self, start: Array, watched_count: int = 1) -> tuple[Array, float]:
+    def minimise_block(self, start: Array, watched_count: int = 1) -> tuple[Array, float]:
         """Return stacks of vectors of size one, by rising residual, and the least residual (Knyazev 2001).
 
         It ends when the first ``watched_count`` fall no further. Images J v are not squared: inverse iteration with a
         factor of J^T J does not find eigenvalues that rounding hides.
         """
-        size, count, vectors = self.size, start.shape[1], self.orthonormal(self.of(start))
-        values, turn = self.least(vectors, count)
+        size, count, vectors = self.size, start.shape[1], self.orthonormal(self.stack_of(start))
+        values, turn = self.ritz_pairs(vectors, count)
         vectors, sigmas = vectors @ turn, values[::-1]
         moved, falls = vectors[:, :0], True
         for _ in range(self._steps):
-            self.equations.clock.check()
-            wrong = self.wrong(vectors)
-            towards = self.equations.precondition(wrong)
+            self.solver.clock.check()
+            wrong = self.eigen_residual(vectors)
+            towards = self.solver.precondition(wrong)
             lowered = (wrong * towards).sum(0)[:watched_count]
-            if (lowered <= self._little * sigmas[: len(lowered)] ** 2).all():
+            if (lowered <= self._min_predicted_fall * sigmas[: len(lowered)] ** 2).all():
                 break
-            basis = self.orthonormal(np.concatenate([vectors, self.of(towards), moved], 1))
-            values, turn = self.least(basis, count)
+            basis = self.orthonormal(np.concatenate([vectors, self.stack_of(towards), moved], 1))
+            values, turn = self.ritz_pairs(basis, count)
             watched_count = min(watched_count, len(values), len(sigmas))
             if not (values[::-1][:watched_count] < sigmas[:watched_count]).any():  # rounding only
                 break
             following = basis @ turn
             moved = following - vectors @ (vectors[:size].T @ following[size : 2 * size])
-            before, falls = falls, bool((values[::-1][:watched_count] <= self._change * sigmas[:watched_count]).any())
+            before, falls = (
+                falls,
+                bool((values[::-1][:watched_count] <= self._stall_ratio * sigmas[:watched_count]).any()),
+            )
             vectors, sigmas = following, values[::-1]
             if not (before or falls):
                 break
         return vectors, float(sigmas[0])
 
-    def of(self, vectors: Array) -> Array:
+    def stack_of(self, vectors: Array) -> Array:
         """The stack of vectors (free coefficient, vector), scaled to size one."""
-        weighed = self.weigh(vectors)
+        weighed = self.mass(vectors)
         scale = np.sqrt(np.maximum((vectors * weighed).sum(0), 1e-300))
-        return np.concatenate([vectors, weighed, *self.seen(vectors)]) / scale
+        return np.concatenate([vectors, weighed, *self.image_blocks(vectors)]) / scale
 
-    def seen(self, vectors: Array) -> list[Array]:
+    def image_blocks(self, vectors: Array) -> list[Array]:
         """The images J v, by block of rows."""
-        return [i.reshape(-1, vectors.shape[1]).cpu().numpy() for i in stability_rows(self.equations).apply(vectors)]
+        return [i.reshape(-1, vectors.shape[1]).cpu().numpy() for i in stability_rows(self.solver).apply(vectors)]
 
-    def wrong(self, stack: Array) -> Array:
+    def eigen_residual(self, stack: Array) -> Array:
         """The residual of the eigenvalue problem, J^T J v - sigma^2 M v, for each column of a stack."""
         square = (stack[2 * self.size :] ** 2).sum(0)
-        return stability_rows(self.equations).gradient(self.images(stack)) - square * stack[self.size : 2 * self.size]
+        return (
+            stability_rows(self.solver).gradient(self.stacked_images(stack)) - square * stack[self.size : 2 * self.size]
+        )
 
-    def least(self, stack: Array, count: int) -> tuple[Array, Array]:
+    def ritz_pairs(self, stack: Array, count: int) -> tuple[Array, Array]:
         """The singular values on the span of a stack, falling, and vectors of the ``count`` smallest, those first.
 
         From the Gram matrix of the images, or by QR and SVD where rounding hides the smallest value in that.
@@ -147,10 +152,10 @@ class SingularVectorSearch:
         _, values, rows = np.linalg.svd(np.linalg.qr(images, mode="r"))
         return values, rows[::-1][:count].T
 
-    def images(self, stack: Array) -> list[torch.Tensor]:
+    def stacked_images(self, stack: Array) -> list[torch.Tensor]:
         """The images J v of a stack, by block of rows."""
         out, first = [], 2 * self.size
-        for block in self.equations.rows:
+        for block in self.solver.rows:
             shape = block.residual.shape[:-1]
             part = stack[first : first + shape.numel()]
             out.append(torch.from_numpy(np.ascontiguousarray(part)).to(block.residual).reshape(*shape, -1))
@@ -169,34 +174,38 @@ class SingularVectorSearch:
 class NormalSingularVectorSearch(SingularVectorSearch):
     """The same search with J^T J v in place of J v: fewer numbers, and as good until rounding hides the smallest."""
 
-    def found(self, start: Array) -> tuple[Array, float]:
+    def find_smallest(self, start: Array) -> tuple[Array, float]:
         """See :class:`SingularVectorSearch`, which takes over where |J v| is not what J^T J says."""
-        vectors, sigma = self.descended(start)
-        size = image_norm(stability_rows(self.equations), vectors[: self.size, 0])
+        vectors, sigma = self.minimise_block(start)
+        size = image_norm(stability_rows(self.solver), vectors[: self.size, 0])
         if abs(size - sigma) <= NORM_TOLERANCE * sigma:
             return vectors[: self.size, 0], size
-        if self.equations.go_by_points():
-            return self.found(vectors[: self.size])
-        return SingularVectorSearch(self.equations, self.weigh).found(vectors[: self.size])
+        if self.solver.use_pointwise_products():
+            return self.find_smallest(vectors[: self.size])
+        return SingularVectorSearch(self.solver, self.mass).find_smallest(vectors[: self.size])
 
-    def alike(self, start: Array, least: Array) -> list[tuple[Array, float]]:
+    def find_near_smallest(self, start: Array, least: Array) -> list[tuple[Array, float]]:
         """See :class:`SingularVectorSearch`, which takes over where rounding of squares has lost the least vector."""
-        plain = SingularVectorSearch(self.equations, self.weigh)
-        found, size = super().alike(start, least), plain.sigma_of(least)
+        plain = SingularVectorSearch(self.solver, self.mass)
+        found, size = super().find_near_smallest(start, least), plain.rayleigh_root(least)
         if found[0][1] <= (1.0 + NORM_TOLERANCE) * size:
             return found
-        return self.alike(start, least) if self.equations.go_by_points() else plain.alike(start, least)
+        return (
+            self.find_near_smallest(start, least)
+            if self.solver.use_pointwise_products()
+            else plain.find_near_smallest(start, least)
+        )
 
-    def seen(self, vectors: Array) -> list[Array]:
+    def image_blocks(self, vectors: Array) -> list[Array]:
         """The products J^T J v."""
-        return [_normal(self.equations, vectors)]
+        return [_normal(self.solver, vectors)]
 
-    def wrong(self, stack: Array) -> Array:
+    def eigen_residual(self, stack: Array) -> Array:
         """See :class:`SingularVectorSearch`."""
         vectors, weighed, squared = np.split(stack, 3)
         return squared - (vectors * squared).sum(0) * weighed
 
-    def least(self, stack: Array, count: int) -> tuple[Array, Array]:
+    def ritz_pairs(self, stack: Array, count: int) -> tuple[Array, Array]:
         """See :class:`SingularVectorSearch`."""
         squares, turn = np.linalg.eigh(stack[: self.size].T @ stack[2 * self.size :])
         return np.sqrt(np.maximum(squares[:count][::-1], 0.0)), turn[:, :count]
@@ -210,5 +219,5 @@ def stability_rows(solver: LinearSolver) -> RowProducts:
 def _normal(solver: LinearSolver, vectors: Array) -> Array:
     """The products J^T J v, (free coefficient, vector)."""
     if all(integral_form(block) is block for block in solver.rows):
-        return solver.normal(vectors)
-    return stability_rows(solver).normal(vectors)
+        return solver.normal_product(vectors)
+    return stability_rows(solver).normal_product(vectors)

@@ -95,8 +95,8 @@ def growth_exponent(model: Model, space: Space, coefficients: Array, previous_rm
     rate = max(rate, _parametric_rate(model, field, space, ways, least))
     if not any(has_unbounded_growth(weights, space.unknowns, way).any() for way in ways):
         sides = SideStability(model)
-        rate = max(rate, sides.rates(field, ranges, numbers[1::3]).mean())
-        echoes = sides.echoes(field, ranges)
+        rate = max(rate, sides.growth_rates(field, ranges, numbers[1::3]).mean())
+        echoes = sides.round_trip_rates(field, ranges)
         if echoes.any():
             turning = rates(waves, keep_imaginary=True)
             rate = max(rate, _round_trip_rate(echoes, turning, least(waves), times, space.axes[-1].degree))
@@ -162,7 +162,7 @@ def unresolved_wave_growth(model: Model, axes: Sequence[Axis], trace: Array) -> 
     begun = np.log(shares[:count])
     rates = np.maximum(_wave_rates(model, field, points, numbers[:count]), 0.0)
     rates[first:] = np.maximum(
-        rates[first:], SideStability(model).echoes(field, ranges).max()
+        rates[first:], SideStability(model).round_trip_rates(field, ranges).max()
     )  # at rest the rest may stay
     grown = rates * np.ptp(ranges[-1])
     grown -= (begun + grown).max()  # beside the solution in the end, which may be what has grown
@@ -178,7 +178,7 @@ def _wave_rates(model: Model, field: Field, points: Array, numbers: list[float])
         return np.zeros(len(numbers))
     rates = [largest_wave_rates(weights, unknowns, way, numbers).real.max(1) for way in ways]
     driven = ParametricGrowth(model, field, ranges[-1, 0])
-    if driven.changes:
+    if driven.has_varying_coefficients:
         rates += [driven.rates(way, numbers).real for way in ways]
     return np.asarray(np.max(rates, axis=0))
 
@@ -208,7 +208,7 @@ def _parametric_rates(
 ) -> Complex:
     """Rates of half waves up to the ``finest`` from a time on: (way, number)."""
     driven = ParametricGrowth(model, field, start_time)
-    if not driven.changes:
+    if not driven.has_varying_coefficients:
         return np.zeros((len(ways), finest + 1), dtype=np.complex128)
     return np.array([driven.rates(way, _half_waves(finest)) for way in ways])
 

@@ -45,101 +45,112 @@ SQUARED_VISIBLE_SHARE = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class MissedPart:
-    """What a step has not found: the ``size`` and coefficients of that ``function``."""
+    """What a step has not found: the ``norm`` and coefficients of that ``coefficients``."""
 
-    size: float = 0.0
-    function: Array | None = None
+    norm: float = 0.0
+    coefficients: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class MissedPartSearch:
-    """The search for what a step has missed of the ``least`` determined vector and others; it comes with its residual.
+    """The search for what a step has missed of the near-null vector and others, with its residual.
 
-    ``share``: of its terms; ``look``: where it was found, from vectors ``start``; ``free``: numbers of coefficients.
+    ``share``: of its terms; ``vector_search``: where it was found, from vectors ``start_vectors``; ``free_indices``:
+    numbers of coefficients.
     """
 
-    look: SingularVectorSearch
-    least: tuple[Array, float]
+    vector_search: SingularVectorSearch
+    near_null: tuple[Array, float]
     share: float
-    start: Array
-    free: np.ndarray
+    start_vectors: Array
+    free_indices: np.ndarray
 
     @property
-    def are_iterated(self) -> bool:
+    def is_iterative(self) -> bool:
         """Whether conjugate gradients have solved."""
-        return self.look.equations.iterations > 0
+        return self.vector_search.solver.iterations > 0
 
     @cached_property
-    def vectors(self) -> list[tuple[Array, float]]:
+    def near_null_vectors(self) -> list[tuple[Array, float]]:
         """The least determined vector, and similar ones that J^T J does not see, orthonormal, with residuals."""
-        if not self.are_iterated or self.share > SQUARED_VISIBLE_SHARE:
-            return [self.least]
-        return self.look.alike(self.start, self.least[0][:, None])
+        if not self.is_iterative or self.share > SQUARED_VISIBLE_SHARE:
+            return [self.near_null]
+        return self.vector_search.find_near_smallest(self.start_vectors, self.near_null[0][:, None])
 
-    def left(self, step: Array) -> MissedPart:
+    def find_missed_part(self, step: Array) -> MissedPart:
         """Return what a ``step`` has missed of the least determined vectors and, by a closer solve, of all others.
 
         Steps of conjugate gradients end small where the preconditioner takes a residual for solved: of cos(26 pi x - 16
         pi y) in u_x + 1.618 u_y + u / 100 an eighth of the solution was missing.
         """
-        equations, function, own = self.look.equations, np.zeros(step.size), step.reshape(-1)[self.free]
+        equations, function, own = self.vector_search.solver, np.zeros(step.size), step.reshape(-1)[self.free_indices]
         found, seen = np.zeros(len(own)), stability_rows(equations)
-        for vector, size in self.vectors:
+        for vector, size in self.near_null_vectors:
             found -= residual_product(seen, vector, own) / size**2 * vector
-        if self.are_iterated:
+        if self.is_iterative:
             images = equations.apply((own + found)[:, None])
             residuals = [r.residual[..., :1] + i for r, i in zip(equations.rows, images, strict=True)]
-            found -= equations.closer(equations.gradient(residuals))[:, 0]
-        function[self.free] = found
-        return MissedPart(float(self.look.weigh.norms(found[:, None])[0]), function.reshape(step.shape))
+            found -= equations.solve_remainder(equations.gradient(residuals))[:, 0]
+        function[self.free_indices] = found
+        return MissedPart(float(self.vector_search.mass.norms(found[:, None])[0]), function.reshape(step.shape))
 
 
 @dataclass(frozen=True, eq=False)
 class NearNull:
     """The near-null function of a space: of size one, with the least residual, ``sigma``; zero if that is rounding.
 
-    ``rough``: the share of its image outside the space; ``noise``: a bound of the multiple of it that rounding of the
-    residual makes; ``noise_by_row``: the same estimated row by row; ``function``: its coefficients; ``share``: sigma
-    over its terms; ``search``: finds what the ``step`` has missed, ``left``.
+    ``image_roughness``: the share of its image outside the space; ``rounding_noise``: a bound of the multiple of it
+    that rounding of the residual makes; ``rounding_noise_by_row``: the same estimated row by row; ``coefficients``: its
+    coefficients; ``term_share``: sigma over its terms; ``missed_part_search``: finds what the ``step`` has missed,
+    ``missed_part``.
     """
 
     sigma: float
-    rough: Callable[[], float]
-    noise: float = 0.0
-    function: Array | None = None
-    share: float = 1.0
-    search: MissedPartSearch | None = None
+    image_roughness: Callable[[], float]
+    rounding_noise: float = 0.0
+    coefficients: Array | None = None
+    term_share: float = 1.0
+    missed_part_search: MissedPartSearch | None = None
     step: Array | None = None
-    noise_by_row: Callable[[], float] = lambda: 0.0
+    rounding_noise_by_row: Callable[[], float] = lambda: 0.0
 
     @cached_property
-    def left(self) -> MissedPart:
+    def missed_part(self) -> MissedPart:
         """What is to be added to the step; nothing where the function is free."""
-        is_free = self.share < FREE_SHARE
-        return MissedPart() if is_free or self.search is None or self.step is None else self.search.left(self.step)
+        is_free = self.term_share < FREE_SHARE
+        return (
+            MissedPart()
+            if is_free or self.missed_part_search is None or self.step is None
+            else self.missed_part_search.find_missed_part(self.step)
+        )
 
 
 @dataclass(frozen=True)
 class StabilityComparison:
-    """The smallest singular values in two spaces: ``solved`` and ``halved``.
+    """The smallest singular values in two spaces: ``solved_sigma`` and ``halved_sigma``.
 
-    ``settled``: whether they agree, or (``at_once``) the second has dropped because its function is resolved for the
-    first time; ``is_fresh``: whether they are not settled and either of these holds, so that a finer space may settle.
+    ``is_settled``: whether they agree, or (``has_dropped``) the second has dropped because its function is resolved for
+    the first time; ``is_newly_resolved``: whether they are not settled and either of these holds, so that a finer space
+    may settle.
     """
 
-    solved: float
-    halved: float
-    settled: bool
-    at_once: bool
-    is_fresh: bool = False
+    solved_sigma: float
+    halved_sigma: float
+    is_settled: bool
+    has_dropped: bool
+    is_newly_resolved: bool = False
 
 
 def compare_stability(solved_near_null: NearNull, halved_near_null: NearNull) -> StabilityComparison:
     """Compare the near-null functions of a space and of the one with its intervals halved."""
     agree = halved_near_null.sigma >= SETTLED_RATIO * solved_near_null.sigma
-    falls = halved_near_null.sigma < DROP_RATIO * solved_near_null.sigma and halved_near_null.share > TRANSPORT_SHARE
+    falls = (
+        halved_near_null.sigma < DROP_RATIO * solved_near_null.sigma and halved_near_null.term_share > TRANSPORT_SHARE
+    )
     resolved = (
-        not agree and solved_near_null.rough() > UNRESOLVED_ROUGHNESS and halved_near_null.rough() < RESOLVED_ROUGHNESS
+        not agree
+        and solved_near_null.image_roughness() > UNRESOLVED_ROUGHNESS
+        and halved_near_null.image_roughness() < RESOLVED_ROUGHNESS
     )
     settled = halved_near_null.sigma > 0.0 and (agree or (falls and resolved))
     return StabilityComparison(
@@ -164,7 +175,7 @@ def find_near_null(
         OutOfTimeError: by the clock of the solver, it could not end in time.
     """
     count = sum(r.count for r in solver.rows if isinstance(r, TensorRows))
-    with solver.clock.working(f"stability by {type(solver).__name__}", max(count, 1)):
+    with solver.clock.time_work(f"stability by {type(solver).__name__}", max(count, 1)):
         return _find_near_null(
             solver, space, coefficients, step, near_null_start, unknown_weights, count > MIN_SQUARED_ROWS
         )
@@ -187,21 +198,21 @@ def _find_near_null(
         start = solver.precondition(weigh(start))
         size = float(np.abs(start).max())
         if not 0.0 < size < np.inf:  # of exp(u_xx) = 0 the rows are nothing at last
-            return NearNull(0.0, lambda: 1.0, share=ROUNDING_UNIT)
+            return NearNull(0.0, lambda: 1.0, term_share=ROUNDING_UNIT)
         start /= size
     look = (NormalSingularVectorSearch if many else SingularVectorSearch)(solver, weigh)
-    vector, sigma = look.found(start)
+    vector, sigma = look.find_smallest(start)
     if near_null_start is not None:
         begun = near_null_start.reshape(-1)[free][:, None]
-        if look.sigma_of(begun) < SETTLED_RATIO * sigma:
-            vector, sigma = look.found(np.concatenate([begun, start], 1))
-    closer, floor = SingularVectorSearch(solver, weigh), solver.floor(vector)
-    if floor < sigma < DOUBTFUL_SHARE / ROUNDING_UNIT * floor and closer.is_small:
-        vector, sigma = closer.found(np.concatenate([vector[:, None], closer.of_all()], 1))
-        floor = solver.floor(vector)
-    elif floor < sigma < DOUBTFUL_SHARE / ROUNDING_UNIT * floor and solver.sharpen(MAX_FACTOR_WORK):
-        vector, sigma = look.found(np.concatenate([vector[:, None], start], 1))
-        floor = solver.floor(vector)
+        if look.rayleigh_root(begun) < SETTLED_RATIO * sigma:
+            vector, sigma = look.find_smallest(np.concatenate([begun, start], 1))
+    closer, floor = SingularVectorSearch(solver, weigh), solver.image_rounding(vector)
+    if floor < sigma < DOUBTFUL_SHARE / ROUNDING_UNIT * floor and closer.is_dense_affordable:
+        vector, sigma = closer.find_smallest(np.concatenate([vector[:, None], closer.dense_smallest()], 1))
+        floor = solver.image_rounding(vector)
+    elif floor < sigma < DOUBTFUL_SHARE / ROUNDING_UNIT * floor and solver.use_factor(MAX_FACTOR_WORK):
+        vector, sigma = look.find_smallest(np.concatenate([vector[:, None], start], 1))
+        floor = solver.image_rounding(vector)
     return _near_null(look, space, coefficients, step, start, (vector, sigma), floor)
 
 
@@ -215,15 +226,15 @@ def _near_null(
     floor: float,
 ) -> NearNull:
     """The description of the ``near_null`` determined vector, where rounding leaves ``floor`` of its image."""
-    (vector, sigma), equations = near_null, vector_search.equations
+    (vector, sigma), equations = near_null, vector_search.solver
     free = equations.ordering.free.cpu().numpy()
     function = np.zeros(space.size)
     function[free] = vector
     if not sigma > floor:
-        return NearNull(0.0, lambda: 1.0, function=function.reshape(space.shape), share=ROUNDING_UNIT)
+        return NearNull(0.0, lambda: 1.0, coefficients=function.reshape(space.shape), term_share=ROUNDING_UNIT)
     share = ROUNDING_UNIT * sigma / floor
     own, seen = coefficients.reshape(-1)[free], stability_rows(equations)
-    noise = float(equations.floor(own) / np.sqrt(len(free)) / sigma)
+    noise = float(equations.image_rounding(own) / np.sqrt(len(free)) / sigma)
     rough = cache(partial(roughness, seen, vector))
     search = None if step is None else MissedPartSearch(vector_search, near_null, share, start_vectors, free)
 

@@ -26,21 +26,22 @@ ROUNDING_SHARE = 0.3
 class StabilityBounds:
     """The stability constant ``sigma``, the least residual of a function of norm one, and bounds of relative L2 errors.
 
-    The error that can hide: ``residual``, in the residual; ``size``, in what the correction leaves of it where knots do
-    not resolve that function, at least ``missing``, which a step has missed; ``rounding``, in rounding. ``settled``:
-    whether sigma falls no further on finer knots; ``is_fresh``: whether its function is resolved for the first time;
-    ``free``: residual over terms of a function that may be added freely, else 0; ``falling``: values of sigma, as text.
+    The error that can hide: ``residual_error``, in the residual; ``correction_error``, in what the correction leaves of
+    it where knots do not resolve that function, at least ``step_error``, which a step has missed; ``rounding_error``,
+    in rounding. ``is_settled``: whether sigma falls no further on finer knots; ``is_newly_resolved``: whether its
+    function is resolved for the first time; ``free_share``: residual over terms of a function that may be added freely,
+    else 0; ``sigma_text``: values of sigma, as text.
     """
 
     sigma: float
-    residual: float
-    size: float
-    rounding: float
-    settled: bool
-    free: float
-    falling: str
-    missing: float
-    is_fresh: bool
+    residual_error: float
+    correction_error: float
+    rounding_error: float
+    is_settled: bool
+    free_share: float
+    sigma_text: str
+    step_error: float
+    is_newly_resolved: bool
 
 
 def near_null_function(system: System, coefficients: Array, near_null_start: Array | None = None) -> NearNull:
@@ -49,7 +50,7 @@ def near_null_function(system: System, coefficients: Array, near_null_start: Arr
     ``near_null_start``: that of a coarser space, as coefficients of this one.
     """
     model, space = system.model, system.space
-    equations = system.equations(coefficients, zero_conditions(model.conditions, space)[1])
+    equations = system.linear_solver(coefficients, zero_conditions(model.conditions, space)[1])
     return find_near_null(
         equations,
         space,
@@ -65,10 +66,10 @@ def unknown_weights_at(model: Model, space: Space, coefficients: Array) -> tuple
     Rows hardly see a change of natural size in an unknown that has grown to 1e14 times that.
     """
     if model.problem.time_axis is None:
-        return model.counted
+        return model.norm_weights
     length = float(np.prod([np.ptp(axis.breaks) for axis in space.axes]))
     sizes = np.sqrt(space.norm(coefficients) ** 2 / length)
-    return tuple(map(float, np.array(model.counted) / np.maximum(sizes, 1.0)))
+    return tuple(map(float, np.array(model.norm_weights) / np.maximum(sizes, 1.0)))
 
 
 def near_null_pair(model: Model, space: Space, coefficients: Array, halved_space: Space) -> tuple[NearNull, NearNull]:
@@ -81,7 +82,7 @@ def near_null_pair(model: Model, space: Space, coefficients: Array, halved_space
 
 def prolonged_near_null(near_null: NearNull, space: Space, halved_space: Space) -> Array | None:
     """The near-null function of a space as coefficients of ``halved_space``, which contains the space."""
-    return None if near_null.function is None else space.prolong(near_null.function, halved_space)
+    return None if near_null.coefficients is None else space.prolong(near_null.coefficients, halved_space)
 
 
 def stability_bounds(
@@ -99,30 +100,32 @@ def stability_bounds(
     space, start = piece
     field = ProductField((piece,))
     two, halved = compare_stability(*near_nulls), near_nulls[1]
-    is_doubtful = two.at_once or halved.share < UNRESOLVED_FREE_SHARE
+    is_doubtful = two.has_dropped or halved.term_share < UNRESOLVED_FREE_SHARE
     beyond = probe(model, field, float("inf") if is_doubtful else halved.sigma)
-    settled, sigma = two.settled, halved.sigma
-    agree = beyond is not None and two.settled and isclose(beyond.sigma, halved.sigma, rel_tol=AGREEMENT)
+    settled, sigma = two.is_settled, halved.sigma
+    agree = beyond is not None and two.is_settled and isclose(beyond.sigma, halved.sigma, rel_tol=AGREEMENT)
     # a fourth derivative on the graded knots of a probe may be all rounding, 1e-2 of the terms
-    is_clear = is_sigma_reproduced(near_nulls) and halved.share > UNRESOLVED_FREE_SHARE
+    is_clear = is_sigma_reproduced(near_nulls) and halved.term_share > UNRESOLVED_FREE_SHARE
     is_held = beyond is not None and (agree or (is_clear and beyond.sigma >= halved.sigma))
-    free = halved.share if halved.share < FREE_SHARE else 0.0 if beyond is None or is_held else free_share(beyond)
+    free = 0.0 if beyond is None or is_held else free_share(beyond)
+    free = halved.term_share if halved.term_share < FREE_SHARE else free
     hidden = beyond is not None and beyond.sigma < SETTLED_RATIO * halved.sigma
     if beyond is not None and hidden:
         sigma = beyond.sigma
-        settled = beyond.settled and (settled or len(space.axes) == 1)
+        settled = beyond.is_settled and (settled or len(space.axes) == 1)
     norm = float(np.linalg.norm(space.norm(start)))
     volume = model.problem.domain.measure
     scale = max(norm * sigma, 1e-300) / np.sqrt(volume)
     before, after = (float(np.sqrt(loss)) / scale for loss in losses)
-    values = [two.solved, two.halved, *([sigma] if hidden else [])]
-    missing = halved.left.size / max(norm, 1e-300)
+    values = [two.solved_sigma, two.halved_sigma, *([sigma] if hidden else [])]
+    missing = halved.missed_part.norm / max(norm, 1e-300)
     size = max(after if hidden or not settled else 0.0, missing)
-    is_quiet = halved.noise <= ROUNDING_SHARE * model.problem.solver.tolerance * norm
-    noise = halved.noise if is_quiet else halved.noise_by_row()
+    is_quiet = halved.rounding_noise <= ROUNDING_SHARE * model.problem.solver.tolerance * norm
+    noise = halved.rounding_noise if is_quiet else halved.rounding_noise_by_row()
     rounding = max(RESIDUAL_ROUNDING * float(np.sqrt(terms)) / scale, noise / max(norm, 1e-300))
     words = ", ".join(f"{v:.1e}" for v in values)
-    return StabilityBounds(sigma, before, size, rounding, settled, free, words, missing, two.is_fresh and not hidden)
+    is_new = two.is_newly_resolved and not hidden
+    return StabilityBounds(sigma, before, size, rounding, settled, free, words, missing, is_new)
 
 
 def is_sigma_reproduced(near_nulls: tuple[NearNull, NearNull]) -> bool:
@@ -135,7 +138,7 @@ def is_sigma_reproduced(near_nulls: tuple[NearNull, NearNull]) -> bool:
 
 def free_share(probed: Probe) -> float:
     """The residual over terms of a probed function that is rounding, or small and still falling; else 0."""
-    free = probed.lost or (not probed.settled and probed.share < UNRESOLVED_FREE_SHARE)
+    free = probed.is_hidden or (not probed.is_settled and probed.share < UNRESOLVED_FREE_SHARE)
     return max(probed.share, 1e-300) if free else 0.0
 
 

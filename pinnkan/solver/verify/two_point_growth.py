@@ -47,34 +47,36 @@ class TwoPointProblem:
     """A two-point problem: linearised equations with the conditions at both ends of a coordinate, frozen at points.
 
     ``equations``, and for each of the ``ends`` conditions: :data:`pinnkan.solver.verify.symbol.FrozenEquations`;
-    ``axis``: that coordinate, of some ``length``; ``along``: wave numbers in space, not read for ``axis``; ``sizes``:
-    of unknowns.
+    ``axis``: that coordinate, of some ``length``; ``wave_numbers``: wave numbers in space, not read for ``axis``;
+    ``sizes``: of unknowns.
     """
 
     equations: FrozenEquations
     ends: tuple[FrozenEquations, FrozenEquations]
     axis: int
-    along: Sequence[float]
+    wave_numbers: Sequence[float]
     length: float
     sizes: Array
 
-    def largest_rate(self, least: float) -> Array:
+    def growth_rate(self, least: float) -> Array:
         """The largest real growth rate above ``least``: (point,), zero where nothing grows."""
-        return self._of_different(_largest_rates, least)
+        return self._of_distinct_points(_largest_rates, least)
 
-    def _of_different(self, rates: "Callable[[TwoPointProblem, float], tuple[float, ...]]", least: float) -> Array:
+    def _of_distinct_points(
+        self, rates: "Callable[[TwoPointProblem, float], tuple[float, ...]]", least: float
+    ) -> Array:
         """The ``rates`` of all points, computed once for equal ones: (point,)."""
         first, owner = distinct_points(self.equations, *self.ends)
         lower = 2.0 ** np.floor(np.log2(least))  # so that slabs of similar length share it
-        return np.array(rates(self._at(first), lower))[owner]
+        return np.array(rates(self._at_points(first), lower))[owner]
 
-    def singular_at(self, numbers: Array) -> Array:
+    def find_singular_numbers(self, numbers: Array) -> Array:
         """Return those of rising ``numbers`` near which a wave meets the conditions of both ends at some point."""
         every = np.arange(len(self.equations[0][1]))
         if not (len(every) and self._goes_across):  # no point has conditions at both ends
             return numbers[:0]
         try:
-            values = self._distances(np.repeat(every, len(numbers)), np.tile(numbers, len(every)))
+            values = self._singular_values(np.repeat(every, len(numbers)), np.tile(numbers, len(every)))
         except np.linalg.LinAlgError:  # singular for all exponents: an unknown is undetermined
             return numbers[:0]
         values = values.reshape(len(every), -1)
@@ -84,52 +86,52 @@ class TwoPointProblem:
             is_least = (values[:, k] <= before[:, -1]) & (values[:, k] <= after[:, 0])
             beside = np.minimum(before.max(1), after.max(1))
             found[:, k] = is_least & (values[:, k] < np.minimum(NEAR_SINGULAR_VALUE, OCTAVE_RATIO * beside))
-        return np.array([self._closer(float(s)) for s in numbers[found.any(0)]])
+        return np.array([self._refined_number(float(s)) for s in numbers[found.any(0)]])
 
-    def _closer(self, number: float) -> float:
+    def _refined_number(self, number: float) -> float:
         """The number next to one of several where the conditions are nearest to singular at some point."""
         every, width = np.arange(len(self.equations[0][1])), 2.0 ** (1.0 / NUMBERS_PER_OCTAVE)
         for _ in range(REFINEMENTS):
             tried = number * width ** np.linspace(-1.0, 1.0, 2 * REFINEMENT_PARTS + 1)
-            values = self._distances(np.repeat(every, len(tried)), np.tile(tried, len(every)))
+            values = self._singular_values(np.repeat(every, len(tried)), np.tile(tried, len(every)))
             number = float(tried[np.argmin(values.reshape(len(every), -1).min(0))])
             width **= 1.0 / REFINEMENT_PARTS
         return number
 
-    def share(self, number: float) -> float:
+    def singular_value(self, number: float) -> float:
         """The smallest singular value of the conditions at one number, at the first point."""
-        return float(self._distances(np.zeros(1, dtype=np.int64), np.array([number]))[0])
+        return float(self._singular_values(np.zeros(1, dtype=np.int64), np.array([number]))[0])
 
-    def echo_rate(self, least: float) -> Array:
+    def round_trip_rate(self, least: float) -> Array:
         """The largest rate above ``least`` at which a wave returns larger from a round trip, else zero: (point,).
 
         It grows with oscillation, so that no real rate shows it. Zero where waves grow as fast inside.
         """
-        return self._of_different(_round_trip_rates, least)
+        return self._of_distinct_points(_round_trip_rates, least)
 
-    def echoes(self, least: float) -> Array:
+    def compute_round_trip_rates(self, least: float) -> Array:
         """The largest rates of round trips above ``least``, else zero, computed for all points one by one: (point,)."""
         every, rates = np.arange(len(self.equations[0][1])), least * 2.0 ** np.arange(DOUBLINGS)
         if not self._goes_across:
             return np.zeros(len(every))
         at, s = (a.ravel() for a in np.meshgrid(every, rates, indexing="ij"))
-        returns = self._returned(at, s).reshape(len(every), -1) > MIN_RETURN_FACTOR
+        returns = self._return_factors(at, s).reshape(len(every), -1) > MIN_RETURN_FACTOR
         returns[:, -1] = False
         last = len(rates) - 1 - np.argmax(returns[:, ::-1], 1)
         own = np.flatnonzero(returns.any(1))
         low, high = rates[last[own]], rates[np.minimum(last[own] + 1, len(rates) - 1)]
         for _ in range(BISECTIONS):
             middle = np.sqrt(low * high)
-            grows = self._returned(own, middle) > MIN_RETURN_FACTOR
+            grows = self._return_factors(own, middle) > MIN_RETURN_FACTOR
             low, high = np.where(grows, middle, low), np.where(grows, high, middle)
         out = np.zeros(len(every))
-        out[own] = np.where(low > self._grown_inside(own), low, 0.0)
+        out[own] = np.where(low > self._inner_growth_rate(own), low, 0.0)
         return out
 
-    def _grown_inside(self, at: np.ndarray) -> Array:
+    def _inner_growth_rate(self, at: np.ndarray) -> Array:
         """The largest growth rate of waves across at points by the equations alone: (case,)."""
         part = [(jets, w[at]) for jets, w in self.equations]
-        across = np.arange(len(self.along)) == self.axis
+        across = np.arange(len(self.wave_numbers)) == self.axis
         numbers = [0.0, *(np.pi / self.length * 2.0 ** np.arange(INNER_WAVES))]
         return np.asarray(largest_wave_rates(part, len(self.sizes), tuple(map(float, across)), numbers).real.max(0))
 
@@ -141,13 +143,13 @@ class TwoPointProblem:
     @property
     def exponentials(self) -> Exponentials:
         """The exponential solutions of the equations."""
-        return Exponentials(self.equations, self.axis, self.along, self.sizes)
+        return Exponentials(self.equations, self.axis, self.wave_numbers, self.sizes)
 
     @cached_property
     def key(self) -> Hashable:
         """What is equal in equal problems."""
         parts = [[(tuple(jets), w.tobytes()) for jets, w in part] for part in (self.equations, *self.ends)]
-        return (*map(tuple, parts), self.axis, tuple(self.along), self.length, self.sizes.tobytes())
+        return (*map(tuple, parts), self.axis, tuple(self.wave_numbers), self.length, self.sizes.tobytes())
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -155,29 +157,29 @@ class TwoPointProblem:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TwoPointProblem) and self.key == other.key
 
-    def _at(self, points: np.ndarray) -> "TwoPointProblem":
+    def _at_points(self, points: np.ndarray) -> "TwoPointProblem":
         """The same problem at some of the points only."""
         equations, lower, upper = ([(jets, w[points]) for jets, w in part] for part in (self.equations, *self.ends))
         return replace(self, equations=equations, ends=(lower, upper))
 
-    def rates(self, least: float) -> Array:
+    def compute_growth_rates(self, least: float) -> Array:
         """The largest growth rates, computed for all points one by one: (point,)."""
         every = np.arange(len(self.equations[0][1]))
         if not self._goes_across:
             return np.zeros(len(every))
         rates = least * 2.0 ** np.arange(DOUBLINGS)
         at, s = (a.ravel() for a in np.meshgrid(every, rates, indexing="ij"))
-        values = self._distances(at, s).reshape(len(every), -1)
+        values = self._singular_values(at, s).reshape(len(every), -1)
         beside = np.minimum(values[:, :-2], values[:, 2:])
         at_last = (values[:, -LAST_RATES:] <= ROUNDED).all(1)
         constant = ((values < DIP_RATIO * SINGULAR_VALUE).mean(1) > CONSTANT_MODE_SHARE) & ~at_last
         dips = np.isfinite(values[:, 1:-1]) & (values[:, 1:-1] <= beside) & ~constant[:, None]
         point, k = np.nonzero(dips)
         out = np.zeros(len(every))
-        np.maximum.at(out, point, self._zeros(point, rates[k + 1], beside[point, k]))
+        np.maximum.at(out, point, self._singular_rates(point, rates[k + 1], beside[point, k]))
         return out
 
-    def _zeros(self, at: np.ndarray, rates: np.ndarray, beside: Array) -> Array:
+    def _singular_rates(self, at: np.ndarray, rates: np.ndarray, beside: Array) -> Array:
         """The rates within a factor of two of ``rates`` at which the matrix is singular, zero for none: (case,).
 
         ``beside``: its smallest singular value at the ends of that range, the lesser one.
@@ -188,28 +190,28 @@ class TwoPointProblem:
             if not len(own):
                 break
             tried = low[own] * (high[own] / low[own]) ** (np.arange(REFINEMENT_PARTS + 1) / REFINEMENT_PARTS)[:, None]
-            found = self._distances(np.tile(at[own], REFINEMENT_PARTS + 1), tried.ravel()).reshape(tried.shape)
+            found = self._singular_values(np.tile(at[own], REFINEMENT_PARTS + 1), tried.ravel()).reshape(tried.shape)
             k, every = np.argmin(found, 0), np.arange(len(own))
             best[own], least[own] = tried[k, every], found[k, every]
             low[own], high[own] = tried[np.maximum(k - 1, 0), every], tried[np.minimum(k + 1, REFINEMENT_PARTS), every]
             own = own[found.max(0) > (1.0 + FLAT_SHARE) * least[own]]
         dips = np.flatnonzero(_is_dip(least, beside))
         again, before, after = (
-            self._distances(at[dips], factor * best[dips], SLOW_EXPONENT) for factor in (1.0, 0.5, 2.0)
+            self._singular_values(at[dips], factor * best[dips], SLOW_EXPONENT) for factor in (1.0, 0.5, 2.0)
         )
         dips = dips[_is_dip(again, np.minimum(before, after))]
         out = np.zeros(len(at))
         out[dips] = best[dips]
         return out
 
-    def _distances(self, at: np.ndarray, rates: Array, slow: float = 0.0) -> Array:
+    def _singular_values(self, at: np.ndarray, rates: Array, slow: float = 0.0) -> Array:
         """The smallest singular values of the conditions, infinite where no matrix is square: (case,)."""
         out = np.full(len(at), np.inf)
         for own, matrix, _ in self._matrices(at, rates, slow):
             out[own] = np.linalg.svd(matrix, compute_uv=False)[:, -1]
         return out
 
-    def _returned(self, at: np.ndarray, rates: Array) -> Array:
+    def _return_factors(self, at: np.ndarray, rates: Array) -> Array:
         """The largest factor of a round trip between the sides, zero where no wave returns: (case,)."""
         out, first = np.zeros(len(at)), len(self.ends[0])
         for own, matrix, decays in self._matrices(at, rates):
@@ -228,7 +230,7 @@ class TwoPointProblem:
         Those that grow by less than e to the ``slow`` from end to end count as decaying.
         """
         rows = sum(map(len, self.ends))
-        exponents, vectors, basis = self.exponentials.at(at, rates)
+        exponents, vectors, basis = self.exponentials.solve_eigenproblems(at, rates)
         real = np.where(np.isfinite(exponents), exponents.real * self.length, np.inf)
         if slow:
             order = np.argsort(real, 1, kind="stable")
@@ -265,19 +267,19 @@ class TwoPointProblem:
     def _factor(self, jet: Jet, rates: Array, exponents: Complex) -> Complex:
         """The derivative of exp(s t + i k . x' + l x) over itself: (case, exponential)."""
         across = exponents ** jet.order[self.axis]
-        return np.asarray(self.exponentials.tangential(jet) * rates[:, None] ** jet.order[-1] * across)
+        return np.asarray(self.exponentials.tangential_factor(jet) * rates[:, None] ** jet.order[-1] * across)
 
 
 @lru_cache(maxsize=256)
 def _largest_rates(across: TwoPointProblem, least: float) -> tuple[float, ...]:
     """Cached rates, since coefficients often do not depend on time."""
-    return tuple(map(float, across.rates(least)))
+    return tuple(map(float, across.compute_growth_rates(least)))
 
 
 @lru_cache(maxsize=256)
 def _round_trip_rates(across: TwoPointProblem, least: float) -> tuple[float, ...]:
     """Cached rates of round trips."""
-    return tuple(map(float, across.echoes(least)))
+    return tuple(map(float, across.compute_round_trip_rates(least)))
 
 
 def _is_dip(least: Array, beside: Array) -> np.ndarray:

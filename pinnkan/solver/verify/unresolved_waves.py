@@ -38,7 +38,9 @@ def steady_wave_objection(
         or largest_standing_wave(left, allowed)
         or largest_remaining_product(model, field, context, allowed)
     )
-    return None if wave is None else Objection(size=wave.size, axes=axes_for_wave(spaces, wave.numbers))
+    return (
+        None if wave is None else Objection(error_size=wave.size, finer_axes=axes_for_wave(spaces, wave.wave_numbers))
+    )
 
 
 def slab_wave_objection(model: Model, field: Field, slab: Domain, context: FieldContext) -> Objection | None:
@@ -58,7 +60,7 @@ def slab_wave_objection(model: Model, field: Field, slab: Domain, context: Field
     if waves is None:
         return None
     middle, found = np.mean(slab.box.ranges, axis=1), []
-    for i, number in enumerate(waves.numbers):
+    for i, number in enumerate(waves.wave_numbers):
         width = RADIANS_PER_INTERVAL / max(number, 1e-300)
         if float(np.diff(field.breaks(i)).max()) <= width:
             continue
@@ -68,11 +70,11 @@ def slab_wave_objection(model: Model, field: Field, slab: Domain, context: Field
             place[i], narrow[i] = centre, width / INTERVAL_WIDTHS
             found.append(HiddenFeature(place, narrow, waves.size**2))
     if found:
-        return Objection(replace(found[0], beside=tuple(found[1:])))
-    if waves.size <= max(MAX_REMAINING_SHARES * allowed, context.allowed):
+        return Objection(replace(found[0], train=tuple(found[1:])))
+    if waves.size <= max(MAX_REMAINING_SHARES * allowed, context.allowed_error):
         return None
     long = ", ".join(
-        f"{2 * np.pi / k:.2g} in {c}" for k, c in zip(waves.numbers, model.problem.coordinates, strict=False) if k
+        f"{2 * np.pi / k:.2g} in {c}" for k, c in zip(waves.wave_numbers, model.problem.coordinates, strict=False) if k
     )
     detail = f"{waves.size:.0e} of the solution is left of a wave as long as {long}, which the equations hardly see"
-    return Objection(size=float("inf"), reason=Reason.STALLED, detail=detail)
+    return Objection(error_size=float("inf"), reason=Reason.STALLED, detail=detail)

@@ -5,25 +5,22 @@ from functools import cached_property
 
 import numpy as np
 
-from pinnkan.assembly.condition_weights import growth_residual, least_growth_residual
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Field
 from pinnkan.solver.estimate.events import EventFinder
 from pinnkan.solver.estimate.linearisation_check import FieldContext
-from pinnkan.solver.verify.balanced_rows import balanced_bounds, balanced_model, slab_scaled_model
+from pinnkan.solver.verify.balanced_rows import balanced_bounds, slab_stability_objection
 from pinnkan.solver.verify.cancellation import CancellationCheck
-from pinnkan.solver.verify.failure_reasons import index_three_constraint
 from pinnkan.solver.verify.hidden_errors.feature_check import FeatureCheck
 from pinnkan.solver.verify.hidden_errors.least_product import hidden_product_size, least_product_residual
-from pinnkan.solver.verify.neutral_waves import side_wave_refinement, space_for_growing_waves
+from pinnkan.solver.verify.neutral_waves import side_wave_refinement
 from pinnkan.solver.verify.objection import PERSISTENT_SHARE, Objection, SpacePair, free_function_objection
 from pinnkan.solver.verify.periodic_waves import free_waves
 from pinnkan.solver.verify.posedness import Posedness
 from pinnkan.solver.verify.products.probe import probe
 from pinnkan.solver.verify.real_powers import RealPowerCheck
 from pinnkan.solver.verify.side_contradiction import side_contradiction
-from pinnkan.solver.verify.stability import NearNull, compare_stability
 from pinnkan.solver.verify.stability_bounds import (
     FREE_SHARE,
     RESIDUAL_ROUNDING,
@@ -44,18 +41,10 @@ from pinnkan.verdict.records import Reason
 ROUNDED_SHARE = 1e-13
 #: A constant residual is rounding if it hides at most so many times the error of rounding; contradictions hide 1e9.
 ROUNDING_FACTOR = 1e3
-#: In a slab sigma below this share of the growth rate may fall further: heat backwards has 0.01, forwards 0.3.
-FALLING_SHARE = 0.1
-#: Below this share of the slowest rate a function is free in a slab, as t w is in t u_t = t u_xx + u where w_t = w_xx.
-FREE_RATE_SHARE = 1e-4
 #: Safety factor of the residual that conditions must see of a wave along a side.
 SIDE_WAVE_SAFETY = 10.0
 #: Most coordinates of space for checks that need a grid, which would take longer than the solve.
 MAX_GRID_COORDINATES = 3
-#: Text where equations do not see a function that is zero at the start of a slab.
-SINGULAR_TEXT = (
-    "beside the solution from here on there are others with the same start: the equations are singular there"
-)
 #: Text where rounding hides more than the tolerance.
 HIDDEN_TEXT = "a function of size one exists with a residual of {:.0e}: rounding hides it"
 
@@ -72,7 +61,7 @@ class Verifier:
         return FeatureCheck(self.model)
 
     @cached_property
-    def bends(self) -> EventFinder:
+    def event_finder(self) -> EventFinder:
         """The search for kinks that a solution in time alone passes, prepared once."""
         return EventFinder(self.model)
 
@@ -87,30 +76,30 @@ class Verifier:
         return Uniqueness(self.model)
 
     @cached_property
-    def roots(self) -> RealPowerCheck:
+    def real_powers(self) -> RealPowerCheck:
         """The check that fractional powers are real."""
         return RealPowerCheck(self.model)
 
     @cached_property
-    def digits(self) -> CancellationCheck:
+    def cancellation(self) -> CancellationCheck:
         """The check for cancellation in formulas."""
         return CancellationCheck(self.model)
 
-    def _local(self, field: Field, domain: Domain, error: Field | None) -> Objection | None:
+    def _pointwise_objection(self, field: Field, domain: Domain, error: Field | None) -> Objection | None:
         """Return the objection that at points formulas are unknown or not real, or solutions ill-posed or ambiguous."""
-        beyond = self.feature_check.beyond(field, domain)
+        beyond = self.feature_check.unsearched_message(field, domain)
         if beyond:
             return Objection(None, float("inf"), Reason.UNDERSAMPLED, beyond)
-        unreal = self.roots.objection(field, domain, error)
+        unreal = self.real_powers.objection(field, domain, error)
         if unreal:
             return Objection(None, float("inf"), Reason.NOT_FINITE, unreal)
-        share, lost = self.digits.lost(field, domain)
+        share, lost = self.cancellation.lost_digits(field, domain)
         if lost:
             return Objection(None, share, Reason.BELOW_ROUNDING, lost)
         ill = self.posedness.objection(field, domain, error) or self.uniqueness.objection(field, domain, error)
         return Objection(None, float("inf"), Reason.RANK_DEFICIENT, ill) if ill else None
 
-    def between(
+    def check_slab(
         self, field: Field, slab: Domain, loss: float, spaces: SpacePair | None, context: FieldContext
     ) -> Objection | None:
         """Return the first objection to a ``slab`` of time; ``loss``: the mean squared residual there.
@@ -120,91 +109,59 @@ class Verifier:
         missed = self.feature_check.examine(field, slab, loss, context)
         if missed is not None:
             return Objection(missed)
-        wrong = start_contradiction(self.model, field, slab, context) or self._local(field, slab, context.error)
+        wrong = start_contradiction(self.model, field, slab, context)
+        wrong = wrong or self._pointwise_objection(field, slab, context.error)
         if wrong is None and spaces is not None:
-            wrong = slab_wave_objection(self.model, field, slab, context) or self._growing(spaces)
-        return wrong or self._bent(field, context, slab)
+            wrong = slab_wave_objection(self.model, field, slab, context) or slab_stability_objection(
+                self.model, spaces
+            )
+        return wrong or self._nonlinearity_objection(field, context, slab)
 
-    def _bent(self, field: Field, context: FieldContext, domain: Domain, least: float = 0.0) -> Objection | None:
+    def _nonlinearity_objection(
+        self, field: Field, context: FieldContext, domain: Domain, least: float = 0.0
+    ) -> Objection | None:
         """Return the objection that beyond linearisation equations change within the error by more than ``least``."""
-        found = self.feature_check.undecided.change(field, context, domain)
-        if found is None or found.share <= least:
+        found = self.feature_check.undecided_switches.largest_change(field, context, domain)
+        if found is None or found.relative_change <= least:
             return None
-        return Objection(size=found.share, detail=found.words(self.model))
+        return Objection(error_size=found.relative_change, detail=found.words(self.model))
 
     @property
-    def has_open_start(self) -> bool:
+    def has_start_rows(self) -> bool:
         """Whether conditions at the start are rows, which may leave a part of it undetermined."""
-        return self.model.after_start is not self.model
+        return self.model.later_slab_model is not self.model
 
-    def narrow_at(self, time: float | None) -> str:
+    def narrow_feature_at(self, time: float | None) -> str:
         """Return which narrow feature of the formulas makes slabs about a ``time`` too short, as text; "" for none."""
-        return self.feature_check.narrow_at(time)
+        return self.feature_check.narrow_feature_near(time)
 
-    def _growing(self, spaces: SpacePair) -> Objection | None:
-        """Return the objection that on finer knots the least residual of functions, zero at the start of a slab, falls.
-
-        In a slab of length h a function of size one has a residual of about 1 / h on all knots; for the heat equation
-        backwards, or Laplace's in time, the finest wave on the knots has ever less.
-        """
-        space, start, halved = spaces.space, spaces.coefficients, spaces.halved
-        length = float(np.ptp(space.axes[-1].breaks))
-        against = self._grows(spaces.nulls or near_null_pair(self.model, space, start, halved), length)
-        if against is None:
-            return None
-        held = space_for_growing_waves(self.model, space, start)
-        if held is not None:
-            return self._growing(SpacePair(*held, None, spaces.losses))
-        now = slab_scaled_model(self.model, space, start, halved)
-        if now is not None and not self._grows(near_null_pair(now[0], space, start, halved), length, now[1]):
-            return None
-        rows = balanced_model(self.model, space, start, halved)
-        return against if rows is None or self._grows(near_null_pair(rows, space, start, halved), length) else None
-
-    def _grows(
-        self, near_nulls: tuple[NearNull, NearNull], length: float, rate: float | None = None
-    ) -> Objection | None:
-        """Return the objection of the near-null functions of a slab of some length, on two levels of knots.
-
-        ``rate``: what derivatives in time make of them, if not that of the problem.
-        """
-        slowest = least_growth_residual(self.model, length) if rate is None else rate
-        if min(null.sigma for null in near_nulls) <= FREE_RATE_SHARE * slowest:
-            return Objection(None, float("inf"), Reason.RANK_DEFICIENT, SINGULAR_TEXT)
-        found = compare_stability(*near_nulls)
-        if found.settled or found.halved > FALLING_SHARE * growth_residual(self.model, length):
-            return None
-        values = f"{found.solved:.1e}, {found.halved:.1e}"
-        detail = f"in time, the least residual of a function of size one falls on with more knots: {values}"
-        detail = "; ".join(filter(None, (index_three_constraint(self.model.problem), detail)))
-        return Objection(None, float("inf"), Reason.RANK_DEFICIENT, detail, is_lasting=True)
-
-    def free(self, field: Field, spaces: SpacePair | None) -> Objection | None:
+    def free_function(self, field: Field, spaces: SpacePair | None) -> Objection | None:
         """Return the objection that a function is free, so that a correction, and rounding in it, may have any size."""
-        if spaces is not None and spaces.is_loose:
+        if spaces is not None and spaces.has_free_function:
             return free_function_objection(RESIDUAL_ROUNDING)
         beyond = probe(self.model, field, float("inf"))
         share = 0.0 if beyond is None else free_share(beyond)
-        if share == 0.0 and spaces is not None and not (beyond is not None and beyond.settled):
-            found = spaces.nulls or near_null_pair(self.model, spaces.space, spaces.coefficients, spaces.halved)
-            share = found[1].share if found[1].share < FREE_SHARE else 0.0
+        if share == 0.0 and spaces is not None and not (beyond is not None and beyond.is_settled):
+            pair = spaces.space, spaces.coefficients, spaces.halved_space
+            found = spaces.near_nulls or near_null_pair(self.model, *pair)
+            share = found[1].term_share if found[1].term_share < FREE_SHARE else 0.0
             if share > 0.0 and is_sigma_reproduced(found):
                 return Objection(None, float("inf"), Reason.BELOW_ROUNDING, HIDDEN_TEXT.format(found[1].sigma))
         return free_function_objection(share) if share > 0.0 else None
 
     @cached_property
-    def least_product(self) -> float | None:
+    def least_product_residual(self) -> float | None:
         """The least residual of a product of functions of all coordinates, of norm one."""
         return least_product_residual(self.model)
 
     @property
-    def _is_in_many(self) -> bool:
+    def _has_many_coordinates(self) -> bool:
         """Whether there are too many coordinates of space for checks that need a grid."""
         return self.model.problem.space_dimension > MAX_GRID_COORDINATES
 
-    def missed(self, field: Field, loss: float) -> Objection | None:
+    def missed_feature(self, field: Field, loss: float) -> Objection | None:
         """Return the objection that the points of a field miss a feature; ``loss``: mean squared residual at them."""
-        is_asked = not self._is_in_many or self.feature_check.features
+        is_asked = not self._has_many_coordinates or self.feature_check.features
         found = self.feature_check.examine(field, self.model.problem.domain, loss) if is_asked else None
         return None if found is None else Objection(found)
 
@@ -218,29 +175,29 @@ class Verifier:
         all coordinates; ``heldout_rms``: root mean square of the rows after a correction in many coordinates.
         """
         problem = self.model.problem
-        wrong = self.missed(field, loss) or side_contradiction(self.model, field)
-        wrong = wrong or self._local(field, problem.domain, None)
+        wrong = self.missed_feature(field, loss) or side_contradiction(self.model, field)
+        wrong = wrong or self._pointwise_objection(field, problem.domain, None)
         if wrong is not None:
             return wrong
-        if self._is_in_many:
+        if self._has_many_coordinates:
             return self._hidden_product(field, heldout_rms, allowed)
         around = free_waves(self.model, field)
         if around is not None and 2 * around.count > len(problem.conditions):
             return free_function_objection(
-                around.share, f" around the circles, {around.words(problem)} where these are 2 pi long,"
+                around.residual_share, f" around the circles, {around.words(problem)} where these are 2 pi long,"
             )
-        against = self._determined(field, spaces, allowed)
-        if against is not None and not against.is_small:
+        against = self._uniqueness_objection(field, spaces, allowed)
+        if against is not None and not against.is_within_tolerance:
             return against
         known = FieldContext(error)
         if wave := steady_wave_objection(self.model, field, known, spaces, allowed):
             return wave
-        return self._bent(field, known, problem.domain, allowed) or against
+        return self._nonlinearity_objection(field, known, problem.domain, allowed) or against
 
-    def _determined(self, field: Field, spaces: SpacePair | None, allowed: float) -> Objection | None:
+    def _uniqueness_objection(self, field: Field, spaces: SpacePair | None, allowed: float) -> Objection | None:
         """Return the objection that a function may be added to a field, or hides in its remaining residual."""
         if spaces is None:
-            return self.free(field, None)
+            return self.free_function(field, None)
         if (share := free_function_share(self.model, spaces.space, spaces.coefficients)) > 0.0:
             return free_function_objection(share, " that conditions at points leave as it is")
         return self._along_sides(field, spaces, allowed) or self._stability(field, spaces, allowed)
@@ -250,51 +207,52 @@ class Verifier:
         axes = spaces.space.axes
 
         def seen() -> tuple[float, float]:
-            sides, inside = self.feature_check.left(field, spaces.losses[0])
+            sides, inside = self.feature_check.residual_shares(field, spaces.losses[0])
             return SIDE_WAVE_SAFETY * sides / allowed, SIDE_WAVE_SAFETY * inside / allowed
 
         found = side_wave_refinement(self.model, field, axes, seen)
-        if found.share < np.inf:
-            return free_function_objection(found.share, f" of waves {found.length:.1e} long along a side")
+        if found.condition_share < np.inf:
+            return free_function_objection(found.condition_share, f" of waves {found.wavelength:.1e} long along a side")
         is_finer = any(a.intervals > b.intervals for a, b in zip(found.axes, axes, strict=True))
-        return Objection(axes=found.axes) if is_finer else None
+        return Objection(finer_axes=found.axes) if is_finer else None
 
     def _hidden_product(self, field: Field, heldout_rms: float, allowed: float) -> Objection | None:
-        sigma = self.least_product if heldout_rms > 0.0 else None
+        sigma = self.least_product_residual if heldout_rms > 0.0 else None
         size = 0.0 if sigma is None else hidden_product_size(self.model, field, heldout_rms, sigma)
-        return Objection(size=size) if size > allowed else None
+        return Objection(error_size=size) if size > allowed else None
 
     def _stability(self, field: Field, spaces: SpacePair, allowed: float) -> Objection | None:
-        terms, (loss, corrected) = self.feature_check.terms(field), spaces.losses
+        terms, (loss, corrected) = self.feature_check.mean_square_terms(field), spaces.losses
         found = spaces.space, spaces.coefficients
-        nulls = spaces.nulls or near_null_pair(self.model, *found, spaces.halved)
+        nulls = spaces.near_nulls or near_null_pair(self.model, *found, spaces.halved_space)
         near = stability_bounds(self.model, found, nulls, spaces.losses, terms)
         against = _bounds_objection(near, allowed)
         if against is not None and against.reason == Reason.RANK_DEFICIENT:
-            again = balanced_bounds(self.model, found, spaces.halved, terms)
-            if again is not None and again.rounding <= allowed and (again.settled or near.free > 0.0):
+            again = balanced_bounds(self.model, found, spaces.halved_space, terms)
+            if again is not None and again.rounding_error <= allowed and (again.is_settled or near.free_share > 0.0):
                 near, against = again, _bounds_objection(again, allowed)
         share = loss / max(terms, 1e-300)
-        small = Objection(None, near.missing, Reason.CONVERGED) if near.missing > 0.0 else None
+        small = Objection(None, near.step_error, Reason.CONVERGED) if near.step_error > 0.0 else None
         if against is not None or share <= ROUNDED_SHARE**2 or corrected <= PERSISTENT_SHARE * loss:
             return against or small
         words = f"a residual of {share**0.5:.0e} of the terms does not fall with more knots"
-        if near.residual > allowed:
+        if near.residual_error > allowed:
             detail = words + condition_conflict(self.model.problem)
-            return Objection(None, near.residual, Reason.STALLED, detail, is_lasting=True)
-        if near.residual <= ROUNDING_FACTOR * near.rounding:
+            return Objection(None, near.residual_error, Reason.STALLED, detail, must_persist=True)
+        if near.residual_error <= ROUNDING_FACTOR * near.rounding_error:
             return small
         detail = f"{words}: equations and conditions may contradict each other by as much"
-        return Objection(None, near.residual, Reason.CONVERGED, detail, is_lasting=True)
+        return Objection(None, near.residual_error, Reason.CONVERGED, detail, must_persist=True)
 
 
 def _bounds_objection(bounds: StabilityBounds, allowed: float) -> Objection | None:
-    if bounds.free > 0.0:
-        return free_function_objection(bounds.free)
-    if bounds.rounding > allowed:
-        size = bounds.rounding if bounds.settled else float("inf")
+    if bounds.free_share > 0.0:
+        return free_function_objection(bounds.free_share)
+    if bounds.rounding_error > allowed:
+        size = bounds.rounding_error if bounds.is_settled else float("inf")
         return Objection(None, size, Reason.BELOW_ROUNDING, HIDDEN_TEXT.format(bounds.sigma))
-    if not bounds.settled:
-        detail = f"the least residual of a function of size one falls on with more knots: {bounds.falling}"
-        return Objection(None, bounds.size, Reason.RANK_DEFICIENT, detail, is_lasting=True, is_fresh=bounds.is_fresh)
-    return Objection(size=bounds.size) if bounds.size > allowed else None
+    if not bounds.is_settled:
+        detail = f"the least residual of a function of size one falls on with more knots: {bounds.sigma_text}"
+        size, is_new = bounds.correction_error, bounds.is_newly_resolved
+        return Objection(None, size, Reason.RANK_DEFICIENT, detail, must_persist=True, is_newly_resolved=is_new)
+    return Objection(error_size=bounds.correction_error) if bounds.correction_error > allowed else None

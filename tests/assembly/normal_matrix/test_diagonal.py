@@ -50,7 +50,7 @@ def test_means_over_cells_are_nearly_those_at_all_points(monkeypatch):
         rows, _ = rows_of(ALONE, False, monkeypatch, intervals=(count, count))
         exact = diagonal_by_points(rows)
         off.append(float((diagonal_by_cells(rows) / exact - 1.0).abs().max()))
-        few = diagonal_by_points([r.on_few(None) for r in rows])
+        few = diagonal_by_points([r.with_few_points(None) for r in rows])
         assert float((few / exact).min()) < 0.1
     assert off[1] < 0.2
     assert off[1] < 0.5 * off[0]
@@ -69,7 +69,7 @@ def test_rows_that_are_not_kept_take_as_many_steps_as_those_that_are(monkeypatch
         rows, ordering = rows_of(ALONE, kept, monkeypatch, intervals=(96, 96))
         solver = ConjugateGradients(rows, ordering)
         solver.solve_rows(rows, 1e-9)
-        assert solver._rung == 0
+        assert solver._candidate == 0
         steps.append(solver.iterations)
     assert abs(steps[0] - steps[1]) <= 1
     assert max(steps) < 25

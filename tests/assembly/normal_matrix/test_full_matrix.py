@@ -73,6 +73,6 @@ def test_rows_written_out_stand_beside_those_on_a_grid():
 def test_the_reach_cell_by_cell_is_that_of_all_entries(name, monkeypatch):
     rows, space, fixed = rows_of(name)
     ordering = order_coefficients(space, fixed, CPU)
-    one_by_one = [r.reach(ordering) for r in rows]
+    one_by_one = [r.bandwidth(ordering) for r in rows]
     monkeypatch.setattr(tensor_rows, "MIN_FULL_SIZE", 1)
-    assert [r.reach(ordering) for r in rows] == one_by_one
+    assert [r.bandwidth(ordering) for r in rows] == one_by_one

@@ -68,10 +68,10 @@ def test_all_parts_go_by_points_where_products_of_banded_matrices_round_too_much
         (ours,) = equation_patches([alone.equation], alone.space, alone.tables, [1.0])
         matrix = normal_matrix([ours.rows(coefficients(alone.space), [])])
         banded = matrix(some)
-        assert matrix.go_by_points()
+        assert matrix.use_pointwise_products()
         assert not torch.equal(matrix(some), banded)
         assert float((matrix(some) - theirs).abs().max()) < 1e-13 * float(theirs.abs().max())
-        assert not matrix.go_by_points()
+        assert not matrix.use_pointwise_products()
 
 
 def test_alone_it_is_that_of_one_process():
@@ -137,15 +137,17 @@ def test_rows_that_weigh_with_numbers_are_kept_by_nobody_and_worked_out_by_each(
         ours = shared.rows(c, moves)
         assert isinstance(ours, SharedRecomputedRows)
         assert team.traffic.bytes - before < 8 * theirs.count
-        pairs = [(ours.gradient_after(ordering, s), theirs.gradient_after(ordering, s)) for s in (None, step)]
+        pairs = [(ours.gradient_after_step(ordering, s), theirs.gradient_after_step(ordering, s)) for s in (None, step)]
         matrix, other = normal_matrix([ours]), MatrixFree([theirs])
         pairs += [(matrix(c.unsqueeze(-1)), other(c.unsqueeze(-1))), (matrix.diagonal(), other.diagonal())]
         v, d = (torch.from_numpy(a).unsqueeze(-1) for a in np.random.default_rng(4).standard_normal((2, *c.shape)))
         bases = [torch.linalg.qr(torch.rand(t.nodes.numel(), 3, dtype=torch.float64)).Q for t in alone.tables]
-        looks = [(r.square_of(v), r.left_with(v, d), *r.among(v, bases)) for r in (ours, theirs)]
+        looks = [
+            (r.image_norm_squared(v), r.residual_product(v, d), *r.project_image(v, bases)) for r in (ours, theirs)
+        ]
         pairs += [(torch.as_tensor(a), torch.as_tensor(b)) for a, b in zip(*looks, strict=True)]
         smooth = [torch.eye(4, dtype=torch.float64)[:n] for n in (1, 2, 3)]
-        pairs += [(shared.by_cell(c, smooth), alone.by_cell(c, smooth))]
+        pairs += [(shared.directional_squares(c, smooth), alone.directional_squares(c, smooth))]
         pairs += [(ours.apply(ordering, step), theirs.apply(ordering, step))]
         pairs += [(ours.transpose(ordering, theirs.residual), theirs.transpose(ordering, theirs.residual))]
         uneven = equation_patches([alone.equation], alone.space, alone.tables, [2.0])[0]

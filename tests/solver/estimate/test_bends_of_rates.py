@@ -82,7 +82,7 @@ def parabola(points, orders):
 )
 def test_the_next_passage_of_rates_is_foreseen(rate, expected):
     model = model_of(TEXT.format(rate=rate, start=0.72, slope=-1.2, until=2, tolerance=1e-4))
-    found = EventFinder(model).ahead(parabola, model.problem.domain.during(0.0, 1.0))
+    found = EventFinder(model).predict_event(parabola, model.problem.domain.during(0.0, 1.0))
     assert found == (None if expected is None else pytest.approx(expected, rel=1e-9))
 
 
@@ -92,4 +92,4 @@ def test_guesses_replace_each_other_where_rates_pass_alone():
         TEXT.format(rate="1 - RATE + sign(t - 0.5)", start=0, slope=1, until=2, tolerance=1e-4),
     )
     for rate, given in (("sign(a_t)", (0.5, 2.0)), ("sign(a)", stops)):
-        assert EventFinder(model_of(text.replace("RATE", rate))).given(stops) == given
+        assert EventFinder(model_of(text.replace("RATE", rate))).permanent_stops(stops) == given

@@ -64,8 +64,8 @@ def test_the_share_is_relative_to_the_scale_of_each_unknown():
 def test_shares_that_fall_leave_what_is_left_of_each():
     """3 and 4 make 5; a half of the one and a tenth of the other make the root of 1.5^2 + 0.4^2."""
     decay = np.array([0.5, 0.1])
-    assert CoordinateShares((3.0, 4.0), ()).fallen(decay) == pytest.approx(np.hypot(1.5, 0.4) / 5.0)
-    assert CoordinateShares((0.0, 0.0), ()).fallen(decay) == 0.5
+    assert CoordinateShares((3.0, 4.0), ()).combined_decay(decay) == pytest.approx(np.hypot(1.5, 0.4) / 5.0)
+    assert CoordinateShares((0.0, 0.0), ()).combined_decay(decay) == 0.5
 
 
 def test_intervals_far_below_the_largest_or_below_what_is_allowed_are_not_marked():

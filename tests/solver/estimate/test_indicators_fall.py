@@ -43,7 +43,7 @@ def solved(model, x, y):
     space = Space((Axis(np.linspace(0, 1, x + 1), 7), Axis(np.linspace(0, 1, y + 1), 7)))
     start, fixed = with_conditions(model, space, np.zeros(space.shape))
     c = gauss_newton(System(model, space), start, fixed, 1e-8).coefficients
-    return System(model, space, extra=1), c, max(true_errors(model.problem, samples_of(space, c)))
+    return System(model, space, extra_points=1), c, max(true_errors(model.problem, samples_of(space, c)))
 
 
 @pytest.mark.parametrize(("before", "after", "coordinate"), [((5, 24), (10, 24), 0), ((24, 6), (24, 12), 1)])
@@ -111,5 +111,5 @@ def test_what_oscillates_within_intervals_belongs_to_the_coordinate_along_which_
     along = 1e6 * wave.project(bent(wave.samples()), 0)
     c = np.zeros(space.shape)
     c[..., 0] = along if rough == 1 else along[:, None]
-    own, other = (_residual_by_coordinate(System(model, space, extra=1), c)[i].sum() for i in (rough, 1 - rough))
+    own, other = (_residual_by_coordinate(System(model, space, extra_points=1), c)[i].sum() for i in (rough, 1 - rough))
     assert own > 1e6 * other

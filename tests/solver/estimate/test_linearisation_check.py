@@ -79,15 +79,17 @@ def line(right, off):
     model, axis = model_of(LINE.format(right=right)), Axis(np.linspace(0.0, 1.0, 4), 1)
     both = axis.breaks, off + 0.0 * axis.breaks
     solution, error = (ProductField(((Space((axis,)), values[:, None]),)) for values in both)
-    return LinearisationCheck(model).change(solution, FieldContext(error), model.problem.domain)
+    return LinearisationCheck(model).largest_change(solution, FieldContext(error), model.problem.domain)
 
 
 def test_a_jump_that_is_passed_counts_by_the_time_within_the_error():
     found = line("1 + heaviside(a - 0.4)", 0.01)
     assert found.place == pytest.approx([0.4], abs=0.04)
     assert found.text == "a_t = 1 + heaviside(a - 0.4)"
-    assert found.share == pytest.approx(0.04 / 4 / 1.6, rel=0.4)  # twice the error to either side, over the terms
-    assert line("1 + heaviside(a - 0.4)", 1e-3).share == pytest.approx(0.1 * found.share, rel=0.5)
+    assert found.relative_change == pytest.approx(
+        0.04 / 4 / 1.6, rel=0.4
+    )  # twice the error to either side, over the terms
+    assert line("1 + heaviside(a - 0.4)", 1e-3).relative_change == pytest.approx(0.1 * found.relative_change, rel=0.5)
     assert line("1 + heaviside(a - 0.4)", 1e-4) is None  # a negative control
 
 
@@ -104,10 +106,10 @@ def test_a_slope_that_varies_with_coordinates_alone_is_decided_in_the_first_boxe
 
 
 def test_polynomials_and_what_has_no_error_are_not_asked():
-    assert LinearisationCheck(model_of(LINE.format(right="a - a**3"))).asked == ()
+    assert LinearisationCheck(model_of(LINE.format(right="a - a**3"))).nonpolynomial_equations == ()
     model = model_of(LINE.format(right="heaviside(a - 0.4)"))
-    assert len(LinearisationCheck(model).asked) == 1
-    assert LinearisationCheck(model).change(None, FieldContext(), model.problem.domain) is None
+    assert len(LinearisationCheck(model).nonpolynomial_equations) == 1
+    assert LinearisationCheck(model).largest_change(None, FieldContext(), model.problem.domain) is None
 
 
 @pytest.mark.parametrize(("right", "told"), [("-sqrt(max(a - t, 0))", False), ("sqrt(max(a - t, 0))", True)])

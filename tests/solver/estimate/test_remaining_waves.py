@@ -44,7 +44,7 @@ def test_around_circles_it_is_the_error(operator):
     )
     assert found is not None
     assert found.size == pytest.approx(size / 2**0.5, rel=1e-6)
-    assert found.numbers == pytest.approx((abs(a), abs(b)))
+    assert found.wave_numbers == pytest.approx((abs(a), abs(b)))
     assert (
         largest_remaining_wave(
             CorrectedResidual(model, one(model, (True, True)), FieldContext(), model.problem.domain), 0.03
@@ -77,7 +77,7 @@ conditions: [{where: [bottom, top], equation: u = 1}]
         CorrectedResidual(model, one(model, (True, False)), FieldContext(), model.problem.domain), 1e-3
     )
     assert found is not None
-    assert found.numbers == pytest.approx((26 * np.pi, 16 * np.pi))
+    assert found.wave_numbers == pytest.approx((26 * np.pi, 16 * np.pi))
     assert 0.001 < found.size < 1.0
 
 
@@ -125,7 +125,7 @@ def test_what_is_left_is_compared_with_what_the_unknown_was_before():
         CorrectedResidual(model, one(model, (True, True)), FieldContext(), model.problem.domain), 1e-3
     )
     assert now is not None
-    before = FieldContext(before=np.array([1e3]))
+    before = FieldContext(previous_rms=np.array([1e3]))
     assert (
         largest_remaining_wave(
             CorrectedResidual(model, one(model, (True, True)), before, model.problem.domain), 0.1 * now.size

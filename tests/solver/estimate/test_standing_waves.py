@@ -42,7 +42,7 @@ def test_a_wave_that_two_equations_hardly_see_is_found(m, n):
     found = largest_standing_wave(without_the_wave(m, n), 1e-3)
     assert found is not None
     assert found.size == pytest.approx(0.25, rel=1e-3)  # of 0.5 times a product of sines
-    assert found.numbers == pytest.approx((m * np.pi, n * np.pi / 0.6))
+    assert found.wave_numbers == pytest.approx((m * np.pi, n * np.pi / 0.6))
 
 
 def test_waves_that_are_let_down_towards_sides_do_not_tell_of_it():
@@ -61,9 +61,9 @@ def test_nothing_is_asked_where_slopes_are_held():
 
 def test_a_solution_that_lacks_one_is_objected_to():
     left = without_the_wave()
-    against = steady_wave_objection(left.model, left.solution, left.known, None, 1e-2)
+    against = steady_wave_objection(left.model, left.solution, left.context, None, 1e-2)
     assert against is not None
-    assert against.size == pytest.approx(0.25, rel=1e-3)
+    assert against.error_size == pytest.approx(0.25, rel=1e-3)
 
 
 def test_both_looks_are_at_the_same_grids(monkeypatch):

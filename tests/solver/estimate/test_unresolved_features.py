@@ -32,15 +32,17 @@ def left_of(source):
 
 def test_what_may_hide_is_no_less_than_the_pulses_that_were_not_followed():
     problem, left = left_of(f"1 + 1e8*{MANY}")
-    size, place = left[0].hidden(problem.domain, np.zeros((1, 1)))
+    size, place = left[0].bound_missed_mean(problem.domain, np.zeros((1, 1)))
     assert 0.1 < size < 20.0  # all of them: 1e8*1e-8*sqrt(pi)
     assert abs(np.sin(3000 * place[0])) < 1e-6
-    assert left[0].hidden(problem.domain.during(2e-4, 9e-4), np.zeros((1, 1)))[0] == 0.0  # between two of them
+    assert (
+        left[0].bound_missed_mean(problem.domain.during(2e-4, 9e-4), np.zeros((1, 1)))[0] == 0.0
+    )  # between two of them
 
 
 def test_nothing_hides_in_waves_nor_where_every_box_is_done():
     problem, left = left_of("sin(1/(t + 1e-6))")
-    assert left[0].hidden(problem.domain, np.zeros((1, 1)))[0] < 5e-5
+    assert left[0].bound_missed_mean(problem.domain, np.zeros((1, 1)))[0] < 5e-5
     assert left_of("exp(-(sin(20*t)/1e-4)**2)")[1] == {}
 
 

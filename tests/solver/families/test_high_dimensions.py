@@ -29,30 +29,30 @@ from pinnkan.verdict.records import Evidence, Reason
 
 def state_after(family, count):
     state = initial_levels_state(family)
-    leave = lambda s: len(s.own_levels) == count  # noqa: E731
+    leave = lambda s: len(s.family_levels) == count  # noqa: E731
     return solve_levels(family, Verifier(family.model), Monitor(None, None), state, leave)[1]
 
 
 def test_the_forecast_follows_the_order_of_the_levels():
     state = state_after(block_levels(bell()), 2)
-    last = state.own_levels[-1]
+    last = state.family_levels[-1]
     needed, seconds = forecast(state, 1e-6)
     assert needed > 5 * last.parameters
     assert seconds > 0
     assert forecast(state, 1.0)[0] == last.parameters
-    assert forecast(replace(state, own_levels=state.own_levels[:1]), 1e-6) == (0.0, 0.0)
-    assert forecast(replace(state, own_levels=state.own_levels[::-1]), 1e-6)[0] == float("inf")
+    assert forecast(replace(state, family_levels=state.family_levels[:1]), 1e-6) == (0.0, 0.0)
+    assert forecast(replace(state, family_levels=state.family_levels[::-1]), 1e-6)[0] == float("inf")
 
 
 def test_the_forecast_takes_the_time_of_the_last_level_alone():
     """Twice the coefficients for a tenth of the error: a hundredth more takes four times as many."""
     state = state_after(block_levels(bell()), 1)
-    (level,) = state.own_levels
+    (level,) = state.family_levels
     levels = (
         replace(level, estimate=1e-1, parameters=100, seconds=1.0),
         replace(level, estimate=1e-2, parameters=200, seconds=4.0),
     )
-    needed, seconds = forecast(replace(state, own_levels=levels), 1e-4)
+    needed, seconds = forecast(replace(state, family_levels=levels), 1e-4)
     assert needed == pytest.approx(800.0)
     assert seconds == pytest.approx(3.0 * 4.0**COST_POWER)
 
@@ -89,7 +89,7 @@ def test_a_composition_that_loses_gives_way_to_the_blocks_and_is_not_tried_again
     assert len(tried) == 1
     assert "chosen because a B-spline KAN" in whole.network
     assert [level.number for level in whole.levels] == list(range(len(whole.levels)))
-    inside = next(s for s in states if isinstance(s.own, CompositionState))
+    inside = next(s for s in states if isinstance(s.family_state, CompositionState))
     for state in (inside, states[-1]):
         again = solve(problem, monitor=Monitor(None, None, resumed=stored(state)))
         assert same_bits(again, whole)
@@ -100,8 +100,8 @@ def test_a_composition_that_loses_gives_way_to_the_blocks_and_is_not_tried_again
 def test_a_solve_interrupted_in_a_trial_shows_the_blocks_while_they_are_ahead(tried):
     problem = coupled()
     _, states = told(problem)
-    inside = [s for s in states if isinstance(s.own, CompositionState)]
-    blocks = inside[0].beside
+    inside = [s for s in states if isinstance(s.family_state, CompositionState)]
+    blocks = inside[0].competitor
     early = result_so_far(problem, Monitor(None, None, resumed=stored(inside[0])), Reason.INTERRUPTED)
     assert early.levels == blocks.own_levels
     assert same_bits(early, blocks)
@@ -206,7 +206,7 @@ def test_a_sum_of_products_that_loses_gives_way_to_the_next_and_to_blocks(behind
     whole, states = told(problem)
     assert "chosen because a deep network diverged where blocks" in whole.network
     assert whole.verdict.evidence == Evidence.BLOCKS
-    inside = next(s for s in states if isinstance(s.own, SeparableState))
+    inside = next(s for s in states if isinstance(s.family_state, SeparableState))
     again = solve(problem, monitor=Monitor(None, None, resumed=stored(inside)))
     assert same_bits(again, whole)
     assert again.network == whole.network

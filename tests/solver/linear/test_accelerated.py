@@ -29,18 +29,18 @@ def test_what_a_factor_hardly_sees_beside_rows_that_are_1e8_times_as_large_is_fo
     model = model_of(CONTRAST)
     space = Space((Axis(np.linspace(0.0, 1.0, 7), 10),) * 2, 1)
     start, fixed = with_conditions(model, space, np.zeros(space.shape))
-    equations = System(model, space).equations(start, fixed)
+    equations = System(model, space).linear_solver(start, fixed)
     residuals = [r.residual for r in equations.rows]
     images = equations.apply(np.eye(fixed.size - fixed.sum()))
     jacobian = np.concatenate([i.reshape(-1, i.shape[-1]).numpy() for i in images])
     right = np.concatenate([r.reshape(-1).numpy() for r in residuals])
-    basis, triangle, order = scipy.linalg.qr(jacobian / equations.lengths, mode="economic", pivoting=True)
+    basis, triangle, order = scipy.linalg.qr(jacobian / equations.column_norms, mode="economic", pivoting=True)
     exact = np.empty(len(order))
     exact[order] = -scipy.linalg.solve_triangular(triangle, basis.T @ right)
-    exact /= equations.lengths
+    exact /= equations.column_norms
     errors, said = [], []
     for steps in (20, normal_equations.MAX_CG_STEPS):
         monkeypatch.setattr(normal_equations, "MAX_CG_STEPS", steps)
         errors.append(float(np.abs(equations.solve(residuals)[:, 0] - exact).max() / np.abs(exact).max()))
-        said.append(equations.rounding / float(np.abs(exact).max()))
+        said.append(equations.solution_error / float(np.abs(exact).max()))
     assert errors[1] < 1e-5 < 1e-3 < errors[0] < 2.0 * said[0]

@@ -88,7 +88,7 @@ def test_it_is_nearly_the_inverse(sides):
     gram = jacobian_of(rows, ordering)
     gram = gram.T @ gram
     joined = find_coupled_side_rows(rows)
-    assert joined.last == 2
+    assert joined.band_coordinate == 2
     assert len(joined.rows) == 4
     told = spread_of(CapacitanceInverse(rows, ordering, joined, ADDED_SHARES[0]), gram)
     assert told < 0.1 * spread_of(FastDiagonalisation(rows, ordering), gram)
@@ -117,7 +117,7 @@ def test_steps_agree_with_a_factor():
     found = steps.solve([r.residual for r in rows], 1e-10)
     exact = NormalEquations(rows, ordering).solve([r.residual for r in rows])
     assert np.abs(found - exact).max() < 1e-7 * np.abs(exact).max()
-    assert isinstance(steps.inverse, CapacitanceInverse)
+    assert isinstance(steps.preconditioner, CapacitanceInverse)
     assert steps.iterations < 60
 
 
@@ -128,7 +128,7 @@ def test_what_is_not_definite_is_left_for_the_next(monkeypatch):
 
     def refuted(self, right):
         found = honest(self, right)
-        self.is_definite = self.is_definite and self.kept > ADDED_SHARES[0]
+        self.is_definite = self.is_definite and self.added_share > ADDED_SHARES[0]
         return found
 
     monkeypatch.setattr(CapacitanceInverse, "__call__", refuted)
@@ -136,7 +136,7 @@ def test_what_is_not_definite_is_left_for_the_next(monkeypatch):
     found = steps.solve([r.residual for r in rows], 1e-10)
     exact = NormalEquations(rows, ordering).solve([r.residual for r in rows])
     assert np.abs(found - exact).max() < 1e-7 * np.abs(exact).max()
-    assert steps.inverse.kept == ADDED_SHARES[1]
+    assert steps.preconditioner.added_share == ADDED_SHARES[1]
 
 
 def test_it_notices_that_it_is_not_definite():

@@ -85,17 +85,17 @@ def test_a_factor_that_is_known_is_taken_where_it_is_of_the_same_functions(name,
     rows, ordering = operator(name)
     first = CoarseSpaceInverse(rows, ordering)
     right = torch.from_numpy(np.random.default_rng(0).standard_normal((ordering.size, 2)))
-    own, known = first(right), first.factored
+    own, known = first(right), first.factored_space
     with monkeypatch.context() as m:
         m.setattr(coarse_space_module, "NormalEquations", lambda *_: pytest.fail("a factor was made"))
         assert torch.equal(CoarseSpaceInverse(rows, ordering, known)(right), own)
     fine = rows[0].space
     moved = [replace(a, breaks=np.concatenate([a.breaks[:1], a.breaks[1:-1] + 1e-3, a.breaks[-1:]])) for a in fine.axes]
     for other in (replace(known.space, axes=coarser(moved)), replace(known.space, unknowns=3), fine):
-        assert not replace(known, space=other).fits(fine, ordering)
+        assert not replace(known, space=other).is_nested_in(fine, ordering)
     ends = known.ordering.position.clone()
     ends[known.ordering.free[-1]] = -1
-    assert not replace(known, ordering=Ordering(ends, known.ordering.free[:-1])).fits(fine, ordering)
+    assert not replace(known, ordering=Ordering(ends, known.ordering.free[:-1])).is_nested_in(fine, ordering)
     made = []
     monkeypatch.setattr(coarse_space_module, "NormalEquations", lambda *of: made.append(of) or NormalEquations(*of))
     fewer = replace(known, space=Space((), 1))

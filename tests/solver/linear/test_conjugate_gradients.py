@@ -31,7 +31,9 @@ def difference(a, b):
 
 def norm(solver, free):
     """The L2 norm of a function of free coefficients, by quadrature."""
-    return solver.size_of(solver.ordering.spread(torch.from_numpy(free)).reshape(solver._space.shape).numpy())
+    return solver.function_size(
+        solver.ordering.extend_by_zeros(torch.from_numpy(free)).reshape(solver._space.shape).numpy()
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -52,7 +54,7 @@ def test_the_solution_is_scipys_least_squares_solution(name):
     gradient = solver.gradient(sides)
     assert difference(gradient, factor.gradient(sides)) == 0.0
     assert difference(solver.backsolve(gradient), factor.backsolve(gradient)) < 1e-2
-    assert solver.floor(ours[:, 0]) == pytest.approx(factor.floor(ours[:, 0]), rel=1e-10)
+    assert solver.image_rounding(ours[:, 0]) == pytest.approx(factor.image_rounding(ours[:, 0]), rel=1e-10)
 
 
 def test_the_last_resort_is_a_factor_of_what_is_free(monkeypatch):
@@ -100,7 +102,7 @@ def test_what_is_left_is_said(accuracy):
     solver = ConjugateGradients(rows, ordering)
     found = solver.solve(residuals, accuracy)
     error, size = norm(solver, found - exact), norm(solver, exact)
-    assert 0.1 * error <= solver.rounding <= 100.0 * accuracy * size
+    assert 0.1 * error <= solver.solution_error <= 100.0 * accuracy * size
     assert error > 1e-5 * accuracy * size
     assert float(np.abs(found - exact).max()) > 3.0 * error  # most of it moves no function
 
@@ -115,8 +117,8 @@ def test_what_is_missing_in_the_coarse_space_is_added_last(monkeypatch):
     for is_mended in (True, False):
         solver = ConjugateGradients(rows, ordering)
         if not is_mended:
-            whole = solver.inverse
-            monkeypatch.setattr(solver, "_inverse", preconditioners.TwoLevelInverse(whole, torch.zeros_like))
+            whole = solver.preconditioner
+            monkeypatch.setattr(solver, "_preconditioner", preconditioners.TwoLevelInverse(whole, torch.zeros_like))
         errors.append(norm(solver, solver.solve(residuals, 1e-2) - exact))
     assert errors[0] < errors[1]
 
@@ -141,12 +143,12 @@ def test_a_correction_far_smaller_than_what_it_is_added_to_stays_on_the_first_ru
     for share in np.logspace(-2.0, 1.0, 13):
         solver = ConjugateGradients(rows, ordering, 0.0, 1e-6)
         solver.solve(residuals, 1e-3, share * largest / 1e-6)
-        assert solver._rung == 0
-        assert solver.rounding <= 10.0 * share * largest
+        assert solver._candidate == 0
+        assert solver.solution_error <= 10.0 * share * largest
     monkeypatch.setattr(conjugate_gradients, "MAX_STEPS", 2)
     demanding = ConjugateGradients(rows, ordering)
     demanding.solve(residuals, 1e-10)
-    assert demanding._rung > 0
+    assert demanding._candidate > 0
 
 
 def rough(rows):
@@ -201,7 +203,7 @@ class Rounded:
     def __call__(self, values):
         return self.exact(values) if self.by_points else -self.exact(values)
 
-    def go_by_points(self):
+    def use_pointwise_products(self):
         before, self.by_points = self.by_points, True
         return not before
 
@@ -223,10 +225,10 @@ def test_exact_products_that_lead_nowhere_end_early():
     for is_exact in (True, False):
         solver = ConjugateGradients(rows, ordering)
         own = float(solver._diagonal.max())
-        solver._ladder = [
+        solver._candidates = [
             preconditioners.PreconditionerOption(lambda own=own: lambda right: right / own, 10_000, np.inf)
         ]
-        solver._is_exact = is_exact
+        solver._uses_pointwise_products = is_exact
         solver.backsolve(solver.gradient(residuals), 1e-10)
         steps[is_exact] = solver.iterations
     assert steps[True] < steps[False]
@@ -240,21 +242,21 @@ def test_a_closer_solve_takes_no_more_steps_than_the_solve_and_no_dear_factor(mo
     taken, made = solver.iterations, []
     first = preconditioners.PreconditionerOption(lambda: lambda right: right, 8, 30.0)
     factor = preconditioners.PreconditionerOption(
-        lambda: made.append("factor") or solver._ladder[-1].make(), 8, 30.0, 1e15
+        lambda: made.append("factor") or solver._candidates[-1].make(), 8, 30.0, 1e15
     )
-    monkeypatch.setattr(solver, "_ladder", [first, factor])
-    monkeypatch.setattr(solver, "_rung", 0)
-    monkeypatch.setattr(solver, "_inverse", None)
+    monkeypatch.setattr(solver, "_candidates", [first, factor])
+    monkeypatch.setattr(solver, "_candidate", 0)
+    monkeypatch.setattr(solver, "_preconditioner", None)
     gradient = np.random.default_rng(0).standard_normal((ordering.size, 1))
-    exact, accuracies, steps = NormalEquations(rows, ordering), [], solver._steps
-    monkeypatch.setattr(solver, "_steps", lambda *of: accuracies.append(of[1]) or steps(*of))
-    found = solver.closer(gradient)
+    exact, accuracies, steps = NormalEquations(rows, ordering), [], solver._iterate
+    monkeypatch.setattr(solver, "_iterate", lambda *of: accuracies.append(of[1]) or steps(*of))
+    found = solver.solve_remainder(gradient)
     assert made == []
     assert solver.iterations - taken <= max(taken, conjugate_gradients.FEWEST_LATER_STEPS)
     assert np.isfinite(found).all()
     assert accuracies == [conjugate_gradients.REMAINDER_ACCURACY]  # how large it is, is what is asked
-    assert difference(exact.closer(gradient), exact.backsolve(gradient)) == 0.0
-    assert solver._bounds == (conjugate_gradients.MAX_STEPS, np.inf)
+    assert difference(exact.solve_remainder(gradient), exact.backsolve(gradient)) == 0.0
+    assert solver._step_and_work_limits == (conjugate_gradients.MAX_STEPS, np.inf)
 
 
 def test_a_closer_solve_is_one_by_a_factor_that_is_soon_made(monkeypatch):
@@ -263,20 +265,20 @@ def test_a_closer_solve_is_one_by_a_factor_that_is_soon_made(monkeypatch):
     gradient = np.random.default_rng(0).standard_normal((ordering.size, 1))
     exact, solver = NormalEquations(rows, ordering).backsolve(gradient), ConjugateGradients(rows, ordering)
     rough = difference(solver.precondition(gradient), exact)
-    assert not solver.sharpen(0.0)
-    assert difference(solver.closer(gradient), exact) < 1e-6 < rough
+    assert not solver.use_factor(0.0)
+    assert difference(solver.solve_remainder(gradient), exact) < 1e-6 < rough
     assert difference(solver.precondition(gradient), exact) < 1e-6
-    assert not NormalEquations(rows, ordering).sharpen(np.inf)
+    assert not NormalEquations(rows, ordering).use_factor(np.inf)
     monkeypatch.setattr(conjugate_gradients, "CHEAP_FACTOR_WORK", 0.0)
-    assert difference(ConjugateGradients(rows, ordering).closer(gradient), exact) > 1e-6
+    assert difference(ConjugateGradients(rows, ordering).solve_remainder(gradient), exact) > 1e-6
 
 
 def test_a_second_round_is_not_told_by_one_step(monkeypatch):
     """After 300 steps one more had said that 3e-6 was missing, where 1.2e-4 was."""
     rows, ordering = operator("varying")
     solver, least = ConjugateGradients(rows, ordering), []
-    steps = solver._steps
-    monkeypatch.setattr(solver, "_steps", lambda *of: least.append(of[-1]) or steps(*of))
+    steps = solver._iterate
+    monkeypatch.setattr(solver, "_iterate", lambda *of: least.append(of[-1]) or steps(*of))
     monkeypatch.setattr(conjugate_gradients, "ESTIMATE_FACTOR", 1e-9)
     solver.solve([r.residual for r in rows], 1e-7)
     assert least[0] == 0
@@ -289,8 +291,8 @@ def test_what_most_steps_have_left_is_told_where_it_is_little(monkeypatch, told,
     """Three more rounds for 2 % of the tolerance took nearly three times as long as the first."""
     rows, ordering = operator("varying")
     solver, begun = ConjugateGradients(rows, ordering), []
-    steps = solver._steps
-    monkeypatch.setattr(solver, "_steps", lambda *of: begun.append(0) or steps(*of))
+    steps = solver._iterate
+    monkeypatch.setattr(solver, "_iterate", lambda *of: begun.append(0) or steps(*of))
     monkeypatch.setattr(conjugate_gradients, "MAX_STEPS", 5)
     monkeypatch.setattr(conjugate_gradients, "MAX_REDUCTION", 1.0)
     monkeypatch.setattr(conjugate_gradients, "REPORTED_EXCESS", told)

@@ -42,7 +42,7 @@ def made(text, intervals, degree=4):
     model = model_of(text)
     axis = Axis(np.linspace(0.0, 1.0, intervals + 1) ** 1.5, degree, model.problem.box.periodic[0])
     space = Space((axis,), len(model.problem.unknowns))
-    return System(model, space).equations(*zero_conditions(model.conditions, space))
+    return System(model, space).linear_solver(*zero_conditions(model.conditions, space))
 
 
 def full(lower):
@@ -59,7 +59,7 @@ def test_the_triangle_has_the_products_of_the_columns(name, beneath, intervals):
     count, scale = equations.ordering.size, np.linspace(1.0, 2.0, equations.ordering.size)
     triangle = full(banded_qr_factor(equations._cells(), equations.ordering, scale, beneath, equations.bandwidth))
     unit = np.diag(scale)
-    wanted = scale[:, None] * equations.normal(unit) + beneath**2 * np.eye(count)
+    wanted = scale[:, None] * equations.normal_product(unit) + beneath**2 * np.eye(count)
     np.testing.assert_allclose(triangle.T @ triangle, wanted, atol=1e-13 * np.abs(wanted).max())
 
 
@@ -69,7 +69,7 @@ def test_what_squares_have_lost_is_solved_for_again(monkeypatch):
     monkeypatch.setattr(condition_weights, "MAX_LAYER_RATIO", 1e30)
     monkeypatch.setattr(normal_equations, "MAX_ORTHOGONAL_WORK", 1e7)  # too many rows for a full matrix
     equations = made(channel, 160, degree=9)
-    assert equations._basis is None
+    assert equations._orthogonal_basis is None
     assert equations.shift == 0.0
     wanted = np.random.default_rng(0).standard_normal((equations.ordering.size, 1))
     assert equations.solve([-image for image in equations.apply(wanted)]) == pytest.approx(wanted, abs=1e-5)

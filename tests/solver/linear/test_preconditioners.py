@@ -26,7 +26,7 @@ def test_a_rung_is_left_for_a_factor_that_costs_less_than_the_steps_it_promises(
     for count in (8, 48, 96):
         *_, rung, factor = preconditioners.preconditioner_options(*varying(count, 10), 0.0)
         assert factor.work > rung.work
-        promised[count] = rung.promised
+        promised[count] = rung.max_steps
     assert promised[8] == preconditioners.LONG_TRIAL[0] <= promised[48] < promised[96] <= preconditioners.LONG_TRIAL[1]
 
 

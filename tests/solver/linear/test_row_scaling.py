@@ -21,7 +21,7 @@ from pinnkan.solver.linear.row_scaling import (
 
 def test_a_constant_operator_has_size_one_everywhere():
     rows, _ = operator("constant")
-    assert float((OperatorSizes(rows[0]).whole - 1.0).abs().max()) < 1e-12
+    assert float((OperatorSizes(rows[0]).grid_sizes - 1.0).abs().max()) < 1e-12
 
 
 def test_the_size_follows_the_coefficient():
@@ -29,7 +29,7 @@ def test_the_size_follows_the_coefficient():
     rows, _ = operator("varying")
     x, y = (t.nodes.numpy() for t in rows[0].tables)
     k = 1 + 0.8 * np.sin(4 * x)[:, :, None, None] * np.cos(5 * y)
-    ratio = OperatorSizes(rows[0]).whole.numpy() / k
+    ratio = OperatorSizes(rows[0]).grid_sizes.numpy() / k
     assert ratio.max() / ratio.min() < 1.4
     assert k.max() / k.min() > 8.0
 

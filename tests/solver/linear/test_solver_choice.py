@@ -52,16 +52,16 @@ def test_what_has_been_factored_beside_goes_on_to_the_next_space(monkeypatch):
     def solved(beside, accuracy=1e-10):
         solver = choose_linear_solver(fine, order, coarse_solver=beside)
         assert isinstance(solver, ConjugateGradients)
-        assert solver.coarse is None  # before there is a preconditioner
+        assert solver.coarse_factor is None  # before there is a preconditioner
         return solver, solver.solve(right, accuracy)
 
     (after, found), (alone, expected) = solved(factor), solved(None)
     assert np.abs(found - expected).max() < 1e-7 * np.abs(expected).max()
-    assert after.coarse.space is rows[0].space is not alone.coarse.space
-    assert solved(after, 1e-2)[0].coarse is after.coarse
-    assert solved(NormalEquations(rows, ordering, 0.1), 1e-2)[0].coarse.space is not rows[0].space
+    assert after.coarse_factor.space is rows[0].space is not alone.coarse_factor.space
+    assert solved(after, 1e-2)[0].coarse_factor is after.coarse_factor
+    assert solved(NormalEquations(rows, ordering, 0.1), 1e-2)[0].coarse_factor.space is not rows[0].space
     monkeypatch.setattr(solver_choice, "MAX_COARSE_ENTRIES", bandwidth(PLANE) * PLANE.size - 1)
-    assert solved(factor, 1e-2)[0].coarse.space is not rows[0].space  # every step would ask for it
+    assert solved(factor, 1e-2)[0].coarse_factor.space is not rows[0].space  # every step would ask for it
 
 
 @pytest.mark.parametrize(("equation", "is_linear"), [("-lap(u) = 1", True), ("-lap(u) + u**3 = 1", False)])

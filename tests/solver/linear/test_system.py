@@ -18,7 +18,7 @@ def test_a_step_is_numpys_least_squares_step_with_fixed_coefficients_moved():
     system, start, fixed = prepared(model, Space((Axis(np.linspace(0, 1, 5), 5),)))
     rng = np.random.default_rng(0)
     c, target = start + 0.1 * rng.standard_normal(start.shape), start
-    step = system.steps(c, [target], fixed)[0]
+    step = system.gauss_newton_steps(c, [target], fixed)[0]
     move = np.where(fixed, target - c, 0.0)
     j, r = jacobian(system, c), residual(system, c)
     theirs = np.linalg.lstsq(j[:, ~fixed.ravel()], -(r + j @ move.ravel()), rcond=None)[0]
@@ -37,20 +37,20 @@ def test_rounding_is_relative_to_the_solution_wherever_the_step_begins(monkeypat
         return step
 
     system, start, fixed = prepared(line("u_xx = sin(5*x)", right="u = 0"), Space((Axis(np.linspace(0, 1, 5), 5),)))
-    solution = start + system.steps(start, [start], fixed)[0]
+    solution = start + system.gauss_newton_steps(start, [start], fixed)[0]
     solve = NormalEquations.solve
     monkeypatch.setattr(NormalEquations, "solve", rough)
     for begin in (start, solution, 3.0 * solution):
-        system.steps(begin, [start], fixed)
-        assert system.rounding == pytest.approx(1e-9 / np.abs(solution).max(), rel=1e-6)
+        system.gauss_newton_steps(begin, [start], fixed)
+        assert system.relative_solution_error == pytest.approx(1e-9 / np.abs(solution).max(), rel=1e-6)
 
 
 def test_held_out_rows_are_other_points_of_the_same_integral():
     model = line(right="u = 0")
     system, start, fixed = prepared(model, Space((Axis(np.linspace(0, 1, 9), 7),)))
     c = gauss_newton(system, start, fixed, 1e-10).coefficients
-    more = System(model, system.space, extra=1)
-    assert more.points > system.points
+    more = System(model, system.space, extra_points=1)
+    assert more.row_count > system.row_count
     assert 0.3 < more.mean_square(c) / system.mean_square(c) < 9.0
     rough = c + 0.1 * np.random.default_rng(0).standard_normal(c.shape)
     assert more.mean_square(rough) == pytest.approx(system.mean_square(rough), rel=0.5)
@@ -58,9 +58,9 @@ def test_held_out_rows_are_other_points_of_the_same_integral():
 
 def test_a_single_coordinate_keeps_all_its_points_and_a_plane_spares_some():
     axis = Axis(np.linspace(0, 1, 21), 9)
-    assert System(line(right="u = 0"), Space((axis,))).points == 20 * (9 - 2)
+    assert System(line(right="u = 0"), Space((axis,))).row_count == 20 * (9 - 2)
     plane = model_of(PLANE.format(v="x", right="u = v"))
-    assert System(plane, Space((axis, axis))).points == (20 * 6) ** 2
+    assert System(plane, Space((axis, axis))).row_count == (20 * 6) ** 2
 
 
 def test_steps_leave_out_a_share_of_the_local_tolerance_where_there_is_one():
@@ -70,9 +70,9 @@ def test_steps_leave_out_a_share_of_the_local_tolerance_where_there_is_one():
     space = Space((Axis(np.linspace(0, 1, 7), 6),) * 3)
     zero, fixed = zero_conditions(model.conditions, space)
     for local in (None, 1e-9):
-        system = System(model, space, keeping=True, local=local)
-        system.steps(zero, [zero], fixed)
-        assert system.kept.share == TOLERANCE_SHARE * (local or model.problem.solver.tolerance)
+        system = System(model, space, keeps_solver=True, local_tolerance=local)
+        system.gauss_newton_steps(zero, [zero], fixed)
+        assert system.kept_solver.error_share == TOLERANCE_SHARE * (local or model.problem.solver.tolerance)
 
 
 def test_the_loss_of_a_minimum_is_worked_out_once(monkeypatch):

@@ -123,4 +123,4 @@ def test_it_is_tried_where_functions_of_space_told_apart_lead_nowhere():
     assert [type(inverse) for inverse in inverses] == [JointModeInverse, TimeModeInverse]
     solver = ConjugateGradients(rows, ordering)
     solver.solve([r.residual for r in rows], 1e-8)
-    assert isinstance(solver.inverse, TimeModeInverse)
+    assert isinstance(solver.preconditioner, TimeModeInverse)

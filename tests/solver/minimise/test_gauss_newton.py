@@ -49,7 +49,7 @@ def test_the_minimum_is_that_of_scipy(right):
     found = gauss_newton(system, start, fixed, 1e-12)
     theirs = scipys_minimum(system, start, fixed)
     scale = np.abs(theirs).max()
-    assert found.stationary
+    assert found.is_stationary
     assert system.loss(theirs) > 1e-9
     assert np.abs(found.coefficients - theirs).max() < 1e-8 * scale  # scipy stops where the loss no longer changes
     other = prepared(line("u_xx = 3.00001*exp(u) + sin(5*x)", right=right), system.space)[0]
@@ -104,7 +104,7 @@ def test_a_linear_equation_takes_one_step_and_a_nonlinear_one_converges_quadrati
     assert len(gauss_newton(*prepared(linear, space), 1e-10).steps) == 1
     found = gauss_newton(*prepared(line(), space), 1e-13)
     sizes = [s.size for s in found.steps]
-    assert found.stationary
+    assert found.is_stationary
     assert 3 <= len(sizes) <= 8
     small = [(a, b) for a, b in pairwise(sizes) if a < 0.1]
     assert small
@@ -140,10 +140,10 @@ def logarithm(text: str = LOGARITHM) -> tuple[System, np.ndarray, np.ndarray]:
 
 def test_a_step_out_of_the_domain_of_a_logarithm_is_rejected_and_damped():
     system, start, fixed = logarithm()
-    whole = system.steps(start, [start], fixed)[0]
+    whole = system.gauss_newton_steps(start, [start], fixed)[0]
     assert not np.isfinite(system.loss(start + whole))
     found = gauss_newton(system, start, fixed, 1e-10)
-    assert found.stationary
+    assert found.is_stationary
     assert found.steps[0].damping > 0.0
     x = np.linspace(0, 1, 101)
     u = system.space.evaluate_grid(found.coefficients, [x], (0,))[:, 0]
@@ -153,7 +153,7 @@ def test_a_step_out_of_the_domain_of_a_logarithm_is_rejected_and_damped():
 def test_a_step_that_has_to_be_damped_more_than_is_worth_while_is_given_up():
     system, start, fixed = logarithm()
     needed = gauss_newton(system, start, fixed, 1e-10).steps[0].damping
-    assert gauss_newton(system, start, fixed, 1e-10, max_damping=needed).stationary
+    assert gauss_newton(system, start, fixed, 1e-10, max_damping=needed).is_stationary
     with pytest.raises(SolverError, match="makes the residual not finite"):
         gauss_newton(system, start, fixed, 1e-10, max_damping=0.9 * needed)
 
@@ -169,42 +169,42 @@ def test_the_last_step_takes_the_matrix_of_the_one_before(monkeypatch):
     """A matrix less, the same minimum; where the step is larger than expected another matrix is made."""
     system, start, fixed = prepared(line(right="u_x + u**3 = 1"), Space((Axis(np.linspace(0, 1, 4), 4),)))
     made = []
-    steps = System.steps
-    monkeypatch.setattr(System, "steps", lambda self, *a, **k: made.append(1) or steps(self, *a, **k))
+    steps = System.gauss_newton_steps
+    monkeypatch.setattr(System, "gauss_newton_steps", lambda self, *a, **k: made.append(1) or steps(self, *a, **k))
     plain = gauss_newton(system, start, fixed, 1e-12)
     without = len(made)
-    keeping = System(system.model, system.space, keeping=True)
+    keeping = System(system.model, system.space, keeps_solver=True)
     found = gauss_newton(keeping, start, fixed, 1e-12)
-    assert found.stationary
+    assert found.is_stationary
     assert len(made) - without == without - 1
     assert np.abs(found.coefficients - plain.coefficients).max() < 3e-11  # the last step is 4e-9
-    assert keeping.chord(found.coefficients, fixed) is None  # it was used up
-    monkeypatch.setattr(System, "chord", lambda self, c, fixed: 0.1 * np.ones_like(c))
+    assert keeping.chord_step(found.coefficients, fixed) is None  # it was used up
+    monkeypatch.setattr(System, "chord_step", lambda self, c, fixed: 0.1 * np.ones_like(c))
     other = gauss_newton(keeping, start, fixed, 1e-12)
     np.testing.assert_array_equal(other.coefficients, plain.coefficients)
 
 
 def test_a_matrix_is_kept_until_the_next_or_until_it_is_released():
     system, start, fixed = prepared(line(), Space((Axis(np.linspace(0, 1, 4), 4),)))
-    keeping = System(system.model, system.space, keeping=True)
-    step = keeping.steps(start, [start], fixed)[0]
-    chord = keeping.chord(start, fixed)
+    keeping = System(system.model, system.space, keeps_solver=True)
+    step = keeping.gauss_newton_steps(start, [start], fixed)[0]
+    chord = keeping.chord_step(start, fixed)
     np.testing.assert_allclose(chord, step, rtol=1e-6, atol=1e-9 * np.abs(step).max())
-    keeping.steps(start, [start], fixed)
-    keeping.release()
-    assert keeping.chord(start, fixed) is None
-    assert system.steps(start, [start], fixed)
-    assert system.chord(start, fixed) is None
+    keeping.gauss_newton_steps(start, [start], fixed)
+    keeping.release_solver()
+    assert keeping.chord_step(start, fixed) is None
+    assert system.gauss_newton_steps(start, [start], fixed)
+    assert system.chord_step(start, fixed) is None
 
 
 class Hasty(System):
     """A system whose steps leave out the share of themselves that they may."""
 
-    def steps(self, coefficients, targets, fixed, damping=0.0, accuracy=0.0):
+    def gauss_newton_steps(self, coefficients, targets, fixed, damping=0.0, accuracy=0.0):
         self.asked = [*getattr(self, "asked", []), accuracy]
-        found = super().steps(coefficients, targets, fixed, damping)
-        self.left = accuracy
-        return [(1.0 - self.left) * step for step in found]
+        found = super().gauss_newton_steps(coefficients, targets, fixed, damping)
+        self.iteration_error = accuracy
+        return [(1.0 - self.iteration_error) * step for step in found]
 
 
 def test_a_step_that_leaves_more_than_the_tolerance_is_not_the_last_one():
@@ -259,11 +259,11 @@ def test_a_linear_problem_steps_while_its_signs_turn(told, losses):
 class Rounded(System):
     """A system that takes a residual of so much more than its least for rounding."""
 
-    floor = 0.0
+    residual_rounding = 0.0
 
-    def steps(self, *args, **options):
-        found = super().steps(*args, **options)
-        self.floor = 0.05
+    def gauss_newton_steps(self, *args, **options):
+        found = super().gauss_newton_steps(*args, **options)
+        self.residual_rounding = 0.05
         return found
 
 
@@ -275,7 +275,7 @@ def test_one_step_is_taken_from_a_residual_that_is_rounding_and_no_other():
     found = gauss_newton(Rounded(model, system.space), start, fixed, 0.0)
     losses = [s.loss for s in found.steps]
     assert len(without.steps) == MAX_STEPS
-    assert found.stationary
+    assert found.is_stationary
     assert losses[-2] <= 0.05**2 < losses[-3]
     assert len(losses) < 10
 

@@ -24,7 +24,7 @@ evaluate = with_autograd(residual)
 def minimise(evaluate, x, most_steps=200, least_gain=1e-12):
     """Steps until one brings less than a share of the loss, or none is possible."""
     state, before = initial_state(evaluate, x), np.inf
-    while state.iteration < most_steps and not state.stuck and not before - state.loss < least_gain * before:
+    while state.iteration < most_steps and not state.is_stuck and not before - state.loss < least_gain * before:
         before, state = state.loss, next_state(evaluate, state)
     return state
 
@@ -78,5 +78,5 @@ def test_a_column_of_zeros_and_equal_columns_do_no_harm():
 
 
 def test_at_a_minimum_the_state_is_stuck():
-    assert minimise(evaluate, START, least_gain=0.0).stuck
-    assert not initial_state(evaluate, START).stuck
+    assert minimise(evaluate, START, least_gain=0.0).is_stuck
+    assert not initial_state(evaluate, START).is_stuck

@@ -50,7 +50,7 @@ def test_the_last_slab_is_one_whose_end_is_rounded():
     nothing = ProductField(((Space((axis,), 2), np.zeros((axis.count, 2))),))
     for end, is_known in ((1.5, True), (np.nextafter(3.0, 0.0), False)):  # v is 1e-10 of rounding for ever
         during = model.problem.domain.during(0.0, float(end))
-        assert (CancellationCheck(model).lost(nothing, during) == (0.0, "")) == is_known
+        assert (CancellationCheck(model).lost_digits(nothing, during) == (0.0, "")) == is_known
 
 
 def ended(text):
@@ -100,4 +100,4 @@ def test_a_value_that_is_rounding_counts_beside_what_it_is_a_value_of():
         "  - {where: initial, equation: u = sin(pi*x)}\nsolver: {tolerance: 1e-6}\n"
     )
     assert ended(text).reason == Reason.CONVERGED
-    assert CancellationCheck(model_of(text)).largest == {}
+    assert CancellationCheck(model_of(text)).term_sizes == {}

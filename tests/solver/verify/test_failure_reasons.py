@@ -54,7 +54,7 @@ def test_what_contradicts_itself_says_so_when_memory_ends(monkeypatch):
 @pytest.mark.parametrize(("text", "words"), [(EIKONAL, "minimum of the residual"), (LAYER, "shift of a layer")])
 @pytest.mark.slow
 def test_what_is_not_solved_says_why(monkeypatch, text, words):
-    monkeypatch.setattr(ProductLevels, "elsewhere", lambda self, state, monitor: None)
+    monkeypatch.setattr(ProductLevels, "alternative_start", lambda self, state, monitor: None)
     verdict = solve(parse_problem(text, "t.yaml")).verdict
     assert verdict.reason == "stalled"
     assert words in verdict.sentence

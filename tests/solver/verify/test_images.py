@@ -35,7 +35,7 @@ def seen_of(model, intervals):
     box = zip(model.problem.box.ranges, model.problem.box.periodic, intervals, strict=True)
     space = Space(tuple(Axis(np.linspace(a, b, n + 1) ** 2, 4, p) for (a, b), p, n in box))
     zero, fixed = zero_conditions(model.conditions, space)
-    equations = System(model, space).equations(zero, fixed)
+    equations = System(model, space).linear_solver(zero, fixed)
     return RowProducts(equations.rows, equations.ordering)
 
 

@@ -120,7 +120,7 @@ def test_sides_that_see_every_wave_ask_for_none_nor_those_whose_waves_are_too_fi
     axes = (Axis(np.array([0.0, 1.0]), 10),) * 2
     found = held(top, axes)
     assert found.axes == axes
-    assert found.share == np.inf
+    assert found.condition_share == np.inf
 
 
 def test_whole_waves_in_which_nothing_can_hide_ask_for_no_knots():
@@ -136,7 +136,7 @@ def test_waves_too_fine_for_knots_are_lost_next_to_a_resonance_only(factor, is_l
     axes = (Axis(np.array([0.0, 1.0]), 10),) * 2
     found = held(f"u_y = {factor!r}*u", axes, (1e-6, 1.0))
     assert found.axes == axes
-    assert (found.share < 1e-11) == is_lost == (found.length > 0.0)
+    assert (found.condition_share < 1e-11) == is_lost == (found.wavelength > 0.0)
 
 
 def test_a_resonance_of_a_side_that_its_data_do_not_excite_is_refused():

@@ -62,7 +62,7 @@ def test_without_looking_at_the_sides_it_is_lost(monkeypatch):
     """A negative control of the one before: 2 per cent of the solution, 1.7e-5 estimated."""
     monkeypatch.setattr(
         side_stability.SideStability,
-        "rates",
+        "growth_rates",
         lambda self, field, ranges, numbers: np.zeros(len(side_stability.MOMENTS)),
     )
     assert abs(growth(solved(BOTH)) - 1.0) > 0.05
@@ -121,7 +121,7 @@ def test_mirrors_at_both_ends_are_not_asked(even, first, second, is_asked):
     text = WAVES.replace("EVEN", even).replace("FIRST", first).replace("SECOND", second)
     problem = parse_problem(text.encode(), "a.yaml")
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
-    assert bool(side_stability.SideStability(model).asked()) == is_asked
+    assert bool(side_stability.SideStability(model).axes_to_check()) == is_asked
 
 
 CUBE = """
@@ -152,7 +152,7 @@ def test_a_pressure_that_is_constant_across_is_nothing_that_grows(right, least, 
     axis, ranges = Axis(np.array([0.0, 1.0]), 2), np.array([[0.0, 1.0]] * 3 + [[0.0, 0.05]])
     space = Space((axis, axis, axis, Axis(np.array([0.0, 0.05]), 2)), 4)
     field = ProductField(((space, np.random.default_rng(0).standard_normal(space.shape)),))
-    found = side_stability.SideStability(model).rates(field, ranges, [np.pi])
+    found = side_stability.SideStability(model).growth_rates(field, ranges, [np.pi])
     assert found.min() >= least
     assert found.max() <= most
 
@@ -167,7 +167,7 @@ def test_a_pressure_known_to_the_root_of_rounding_is_no_rate_by_chance(seed):
         return np.random.default_rng(seed).standard_normal((len(points), 4, len(orders)))
 
     ranges = np.array([*problem.box.ranges[:-1], (0.27, 0.55)])
-    assert side_stability.SideStability(model).rates(state, ranges, [np.pi, 4 * np.pi]).max() == 0.0
+    assert side_stability.SideStability(model).growth_rates(state, ranges, [np.pi, 4 * np.pi]).max() == 0.0
 
 
 HALVES = """

@@ -26,10 +26,10 @@ def space_of(model, intervals, degree):
 def iterated(model, space):
     """Zero, a step of a linear equation, and conjugate gradients for its rows that have iterated."""
     zero, fixed = zero_conditions(model.conditions, space)
-    system = System(model, space, keeping=True)
-    step = system.steps(zero, [zero], fixed)[0]
-    rows = system.kept.rows
-    iterating = ConjugateGradients(rows, system.kept.ordering)
+    system = System(model, space, keeps_solver=True)
+    step = system.gauss_newton_steps(zero, [zero], fixed)[0]
+    rows = system.kept_solver.rows
+    iterating = ConjugateGradients(rows, system.kept_solver.ordering)
     iterating.solve([r.residual for r in rows], 1e-3)
     return zero, step, iterating
 
@@ -48,7 +48,7 @@ def test_steps_that_the_preconditioner_says_change_nothing_are_not_taken(monkeyp
     found = []
     for little in (0.0, MIN_PREDICTED_FALL):
         monkeypatch.setattr(singular_vectors, "MIN_PREDICTED_FALL", little)
-        equations = System(POISSON, space).equations(zero, fixed)
+        equations = System(POISSON, space).linear_solver(zero, fixed)
         equations.clock = looks = Counted(None)
         found.append((find_near_null(equations, space, zero).sigma, looks.count))
     assert found[1][0] == pytest.approx(found[0][0], rel=1e-3)
@@ -59,7 +59,7 @@ def test_the_search_looks_at_the_clock_before_it_begins_and_between_its_steps(mo
     monkeypatch.setattr(singular_vectors, "MIN_PREDICTED_FALL", 0.0)
     space = space_of(POISSON, 8, 9)
     zero, fixed = zero_conditions(POISSON.conditions, space)
-    equations = System(POISSON, space).equations(zero, fixed)
+    equations = System(POISSON, space).linear_solver(zero, fixed)
     equations.clock = Clock(60.0)
     assert find_near_null(equations, space, zero).sigma > 0.0
     equations.clock = Clock(60.0, spent=100.0)
@@ -84,7 +84,7 @@ def test_all_waves_of_a_kind_count_in_what_steps_have_left():
         lacking[..., 0] += 2.0 * size * space.axes[1].project(space.axes[0].project(waves, 0), 1)
     found = find_near_null(iterating, space, zero, step - lacking)
     assert found.sigma == pytest.approx(0.1, rel=1e-2)
-    assert found.left.size == pytest.approx(np.hypot(0.3, np.hypot(0.2, 0.1)), rel=0.05)
+    assert found.missed_part.norm == pytest.approx(np.hypot(0.3, np.hypot(0.2, 0.1)), rel=0.05)
 
 
 COUPLE = """
@@ -103,7 +103,7 @@ def test_two_unknowns_that_are_joined_near_a_resonance_of_a_cube_are_found() -> 
     model = model_of(COUPLE)
     space = replace(space_of(model, 9, 8), unknowns=2)
     zero, fixed = zero_conditions(model.conditions, space)
-    equations = System(model, space).equations(zero, fixed)
+    equations = System(model, space).linear_solver(zero, fixed)
     assert isinstance(equations, ConjugateGradients)
     assert find_near_null(equations, space, zero).sigma == pytest.approx(0.02 / 5**0.5, rel=0.1)
 
@@ -121,7 +121,7 @@ conditions: [{where: boundary, equation: dn(u) = 0}]
     space = space_of(model, 24, 10)
     zero, step, iterating = iterated(model, space)
     found = find_near_null(iterating, space, zero, zero)
-    assert found.left.size == pytest.approx(float(space.norm(step)[0]), rel=3e-2)
+    assert found.missed_part.norm == pytest.approx(float(space.norm(step)[0]), rel=3e-2)
 
 
 def test_what_products_of_banded_matrices_round_away_is_solved_for_and_found_without_images(monkeypatch) -> None:
@@ -137,10 +137,10 @@ conditions: [{where: boundary, equation: u = 0}]
     space = space_of(model, 56, 10)
     zero, step, iterating = iterated(model, space)
     assert space.norm(step)[0] == pytest.approx(0.5, rel=1e-5)
-    assert iterating.go_by_points()
+    assert iterating.use_exact_products()
     assert not iterating.go_by_points()
     _, _, rounded = iterated(model, space)
-    monkeypatch.setattr(singular_vectors.SingularVectorSearch, "images", None)
+    monkeypatch.setattr(singular_vectors.SingularVectorSearch, "stacked_images", None)
     found = find_near_null(rounded, space, zero, zero)
     assert found.sigma == pytest.approx(1e-6, rel=1e-3)
-    assert found.left.size == pytest.approx(0.5, rel=1e-3)
+    assert found.missed_part.norm == pytest.approx(0.5, rel=1e-3)

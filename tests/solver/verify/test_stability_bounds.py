@@ -211,9 +211,9 @@ def test_a_function_that_rounding_hides_is_known_where_two_spaces_agree_on_it(mo
     space, halved = (initial_space(model, 5, n) for n in (8, 16))
     start = np.ones(space.shape)
     nulls = stability_bounds.near_null_pair(model, space, start, halved)
-    found = Probe(share * nulls[1].sigma, 3e-10, settled=True, lost=True)
+    found = Probe(share * nulls[1].sigma, 3e-10, is_settled=True, is_hidden=True)
     monkeypatch.setattr(stability_bounds, "probe", lambda *_: found)
-    assert stability_bounds.stability_bounds(model, (space, start), nulls, (1e-8, 1e-12), 1.0).free == free
+    assert stability_bounds.stability_bounds(model, (space, start), nulls, (1e-8, 1e-12), 1.0).free_share == free
 
 
 @pytest.mark.parametrize(("seen", "free"), [(1e-7, 0.0), (1e-9, 1e-2)])
@@ -221,10 +221,10 @@ def test_a_probe_that_sees_rounding_alone_says_nothing_of_what_two_spaces_see_cl
     model = model_of(LINE.format(equation="u_xx = 1", left=0, right="u = 0"))
     space, halved = (initial_space(model, 5, n) for n in (8, 16))
     start = np.ones(space.shape)
-    nulls = tuple(replace(n, share=seen) for n in stability_bounds.near_null_pair(model, space, start, halved))
-    found = Probe(2.0 * nulls[1].sigma, 1e-2, settled=True, lost=True)
+    nulls = tuple(replace(n, term_share=seen) for n in stability_bounds.near_null_pair(model, space, start, halved))
+    found = Probe(2.0 * nulls[1].sigma, 1e-2, is_settled=True, is_hidden=True)
     monkeypatch.setattr(stability_bounds, "probe", lambda *_: found)
-    assert stability_bounds.stability_bounds(model, (space, start), nulls, (1e-8, 1e-12), 1.0).free == free
+    assert stability_bounds.stability_bounds(model, (space, start), nulls, (1e-8, 1e-12), 1.0).free_share == free
 
 
 @pytest.mark.parametrize(("halved", "reason"), [(0.99, "tolerance_below_rounding"), (16.0, "rank_deficient")])
@@ -232,7 +232,9 @@ def test_what_two_fine_spaces_say_alike_is_not_said_to_be_free(halved, reason):
     """A beam on k*max(w, 0) with free ends had 2e-14 of its terms, and the same least residual on any knots."""
     model = model_of(LINE.format(equation="u_xx + u = x", left=0, right="u = 0"))
     space, fine = (Space((Axis(np.linspace(0.0, 1.0, n + 1), 5),), 1) for n in (200, 400))
-    nulls = tuple(NearNull(sigma, lambda: 0.0, share=share) for sigma, share in ((1.0, 2e-13), (halved, 2e-14)))
+    nulls = tuple(NearNull(sigma, lambda: 0.0, term_share=share) for sigma, share in ((1.0, 2e-13), (halved, 2e-14)))
     start = np.zeros(space.shape)
-    found = Verifier(model).free(ProductField(((space, start),)), SpacePair(space, start, fine, nulls, (1.0, 1.0)))
+    found = Verifier(model).free_function(
+        ProductField(((space, start),)), SpacePair(space, start, fine, nulls, (1.0, 1.0))
+    )
     assert found.reason == reason

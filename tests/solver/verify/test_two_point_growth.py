@@ -21,7 +21,7 @@ def rows(*equations):
 
 def rate(equations, lower, upper, along=(0.0,), length=1.0, sizes=(1.0,), least=1e-2):
     across = TwoPointProblem(rows(*equations), (rows(*lower), rows(*upper)), 0, along, length, np.array(sizes))
-    return across.largest_rate(least)[0]
+    return across.growth_rate(least)[0]
 
 
 def robin(factor, outwards=1.0):
@@ -50,7 +50,7 @@ def test_what_comes_back_larger_grows_be_it_with_another_sign(gain, length):
     lower, upper = [((0, (0, 0)), 1.0), ((1, (0, 0)), -gain)], [((1, (0, 0)), 1.0), ((0, (0, 0)), -1.0)]
     exact = max(np.log(abs(gain)) / (2.0 * length), 0.0)
     equations, sides = rows(right, left), (rows(lower), rows(upper))
-    found = TwoPointProblem(equations, sides, 0, (0.0,), length, np.ones(2)).echo_rate(1e-2)[0]
+    found = TwoPointProblem(equations, sides, 0, (0.0,), length, np.ones(2)).round_trip_rate(1e-2)[0]
     assert found == pytest.approx(exact, rel=3e-2)
 
 
@@ -58,7 +58,7 @@ def test_what_comes_back_larger_grows_be_it_with_another_sign(gain, length):
 def test_what_grows_inside_is_no_echo(upper):
     growing = [*HEAT, ((0, (0, 0)), -50.0)]
     across = TwoPointProblem(rows(growing), (rows(VALUE), rows(upper)), 0, (0.0,), 1.0, np.ones(1))
-    assert across.echo_rate(1e-2)[0] == 0.0
+    assert across.round_trip_rate(1e-2)[0] == 0.0
 
 
 @pytest.mark.parametrize("upper", [VALUE, [((0, (1, 0)), 1.0)], robin(-10.0)])
@@ -68,9 +68,9 @@ def test_sides_that_let_out_what_there_is_do_not_grow(upper):
 
 def test_rounding_is_looked_at_once(monkeypatch):
     """Where a soliton has gone two dips are none of rounding; that of a side that feeds itself is followed."""
-    cases, own = [], TwoPointProblem._distances
+    cases, own = [], TwoPointProblem._singular_values
     monkeypatch.setattr(
-        TwoPointProblem, "_distances", lambda self, at, *s: (cases.append(len(at)), own(self, at, *s))[1]
+        TwoPointProblem, "_singular_values", lambda self, at, *s: (cases.append(len(at)), own(self, at, *s))[1]
     )
     for weight in np.linspace(0.001, 0.01, 5):
         cases.clear()
@@ -150,7 +150,7 @@ def waves(upper, lower=VALUE):
     """Laplace's equation in (y, x), the last order that along x as well."""
     laplace = [((0, (2, 0, 0)), 1.0), ((0, (0, 2, 2)), 1.0)]
     across = TwoPointProblem(rows(laplace), (rows(lower), rows(upper)), 0, (0.0, 1.0), 1.0, np.ones(1))
-    return across.singular_at(2.0 ** (np.arange(80) / 8))
+    return across.find_singular_numbers(2.0 ** (np.arange(80) / 8))
 
 
 def test_waves_that_a_side_lets_be_are_near_those_of_the_closed_form():
@@ -172,4 +172,4 @@ def test_equations_that_say_nothing_have_no_waves():
     """Singular matrices were a bug: LinAlgError."""
     nothing, side = [((0, (2, 0, 0)), 0.0), ((0, (0, 2, 2)), 0.0)], [((0, (0, 0, 0)), 1.0)]
     across = TwoPointProblem(rows(nothing), (rows(side), rows(side)), 0, (0.0, 1.0), 1.0, np.ones(1))
-    assert not len(across.singular_at(2.0 ** np.arange(9)))
+    assert not len(across.find_singular_numbers(2.0 ** np.arange(9)))

@@ -45,7 +45,7 @@ def lacking(intervals, length, size, monkeypatch, own=0.0):
     space = Space((Axis(breaks[0], 4, True), Axis(breaks[1], 4, True), Axis(breaks[2], 4)), 1)
     field = ProductField(((space, np.ones(space.shape)),))
     return (
-        slab_wave_objection(MODEL, field, MODEL.problem.domain.during(0.0, length), FieldContext(allowed=own)),
+        slab_wave_objection(MODEL, field, MODEL.problem.domain.during(0.0, length), FieldContext(allowed_error=own)),
         asked,
         space,
     )
@@ -55,8 +55,8 @@ def test_intervals_that_hold_it_are_asked_for(monkeypatch):
     found, asked, space = lacking(6, 1.0, 1e-3, monkeypatch)
     assert asked == [pytest.approx(1e-4)]  # a tenth of the time, a tenth of the tolerance
     assert found is not None
-    assert found.missed is not None
-    finer = refine_at_feature(space.axes[:2], found.missed)
+    assert found.hidden_feature is not None
+    finer = refine_at_feature(space.axes[:2], found.hidden_feature)
     assert np.diff(finer[0].breaks).max() <= RADIANS_PER_INTERVAL / NUMBERS[0]
     assert np.diff(finer[0].breaks).min() > 0.25 * RADIANS_PER_INTERVAL / NUMBERS[0]
     assert finer[1].intervals == 4

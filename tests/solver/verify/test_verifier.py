@@ -93,7 +93,7 @@ def test_a_residual_that_stands_on_its_own_is_reason_enough(monkeypatch):
 
 def test_what_a_step_has_left_below_the_tolerance_joins_the_estimate(monkeypatch):
     own = verifier.stability_bounds
-    monkeypatch.setattr(verifier, "stability_bounds", lambda *given: replace(own(*given), missing=1e-3))
+    monkeypatch.setattr(verifier, "stability_bounds", lambda *given: replace(own(*given), step_error=1e-3))
     text = SAYS_TWICE.replace(", {where: PLACE, equation: SAID}", "").replace("SIDES", "u = 0")
     found = solve(parse_problem(text.replace("EQUATION", "-u_xx = sin(3*x)"), "t.yaml")).verdict
     assert found.converged

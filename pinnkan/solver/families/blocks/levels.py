@@ -41,7 +41,7 @@ class BlocksMinimum:
     """Data of a minimum for the estimate: training and held-out rows, their loss, factor of the richer sum."""
 
     rows: tuple[ScatteredRows, ...]
-    held: tuple[ScatteredRows, ...]
+    held_out: tuple[ScatteredRows, ...]
     loss: float
     factor: RowFactor
 
@@ -50,17 +50,17 @@ class BlocksMinimum:
 class BlocksState:
     """A sum of blocks and its coefficients (product, unknown), at their minimum if ``is_solved``; seed of its points.
 
-    ``start``: coefficients at which the rows are weighted; ``why``: the reason of these blocks after other trials;
-    ``solved``: made again after a state was stored.
+    ``linearised_at``: coefficients at which the rows are weighted; ``choice_reason``: the reason of these blocks after
+    other trials; ``minimum``: made again after a state was stored.
     """
 
     space: BlockSum
-    start: Array
+    linearised_at: Array
     coefficients: Array
     seed: int
-    why: str = ""
+    choice_reason: str = ""
     is_solved: bool = False
-    solved: BlocksMinimum | None = field(default=None, metadata={"stored": False})
+    minimum: BlocksMinimum | None = field(default=None, metadata={"stored": False})
 
 
 def first_space(model: Model, degree: int | None) -> BlockSum:
@@ -87,13 +87,13 @@ def enriched_sum(space: BlockSum) -> BlockSum:
 
 @dataclass(frozen=True, eq=False)
 class BlocksLevels(ModelLevelFamily):
-    """The family of sums of products of splines on few coordinates; ``why``: the reason of its choice."""
+    """The family of sums of products of splines on few coordinates; ``choice_reason``: the reason of its choice."""
 
     degree: int | None
     most_levels: int
-    why: str
+    choice_reason: str
 
-    def first(self) -> BlocksState:
+    def initial_state(self) -> BlocksState:
         """The state before the first level: blocks on one coordinate each."""
         space = first_space(self.model, self.degree)
         return _unsolved_state(space, np.zeros((space.products, space.unknowns)), self.problem.solver.seed * 1_000_000)
@@ -101,22 +101,22 @@ class BlocksLevels(ModelLevelFamily):
     def minimise(self, state: BlocksState, number: int, monitor: Monitor) -> tuple[BlocksState, tuple[Iteration, ...]]:
         """Solve least squares at scattered points; the factor of the richer sum is kept for the estimate."""
         space, rich = state.space, enriched_sum(state.space)
-        before: Jets | None = None if self.model.is_linear else BlockField(space, state.start)
+        before: Jets | None = None if self.model.is_linear else BlockField(space, state.linearised_at)
         rows = scattered_rows(self.model, row_count(rich), state.seed, before)
         held = held_out_rows(self.model, rich, state.seed, before)
         try:
-            with self.model.clock.working("blocks", row_count(rich) * float(rich.size) ** 2):
+            with self.model.clock.time_work("blocks", row_count(rich) * float(rich.size) ** 2):
                 if not self.model.is_linear and not state.is_solved:
                     tolerance = 1e-2 * self.problem.solver.tolerance
                     c, loss, steps = _gauss_newton(rows, space, state.coefficients, tolerance, number, monitor)
-                    factor = RowFactor.of(*jacobian(rows, rich, BlockField(space, c)))
+                    factor = RowFactor.factorise(*jacobian(rows, rich, BlockField(space, c)))
                 else:
                     c, loss, factor = self._linear(state, rows, rich)
                     size = relative_step_size(c - state.coefficients, c)
-                    steps = () if state.is_solved else (monitor.iteration(number, 0, loss, size, 0.0),)
+                    steps = () if state.is_solved else (monitor.report_iteration(number, 0, loss, size, 0.0),)
         except np.linalg.LinAlgError as failed:
             raise SolverError(f"least squares failed: {failed}") from failed
-        return replace(state, coefficients=c, is_solved=True, solved=BlocksMinimum(rows, held, loss, factor)), steps
+        return replace(state, coefficients=c, is_solved=True, minimum=BlocksMinimum(rows, held, loss, factor)), steps
 
     def _linear(
         self, state: BlocksState, rows: tuple[ScatteredRows, ...], rich: BlockSum
@@ -125,18 +125,18 @@ class BlocksLevels(ModelLevelFamily):
         space = state.space
         if not self.model.is_linear:
             function = BlockField(space, state.coefficients)
-            return state.coefficients, mean_square(rows, function), RowFactor.of(*jacobian(rows, rich, function))
+            return state.coefficients, mean_square(rows, function), RowFactor.factorise(*jacobian(rows, rich, function))
         matrix, residual = jacobian(rows, rich, None)
-        factor = RowFactor.of(matrix, residual)
+        factor = RowFactor.factorise(matrix, residual)
         flat = factor.step(space.size)
         left = residual + matrix[:, : space.size] @ flat
         return flat.reshape(-1, space.unknowns), float(left @ left), factor
 
-    def measured(self, state: BlocksState) -> LossMinimum:
-        solved, space = state.solved, state.space
+    def evaluate_minimum(self, state: BlocksState) -> LossMinimum:
+        solved, space = state.minimum, state.space
         assert solved is not None
         function = BlockField(space, state.coefficients)
-        heldout, data = mean_square(solved.held, function), mean_square(solved.held, None)
+        heldout, data = mean_square(solved.held_out, function), mean_square(solved.held_out, None)
         return LossMinimum(
             field=function,
             intervals=tuple(e.axis.intervals for e in space.edges),
@@ -154,35 +154,38 @@ class BlocksLevels(ModelLevelFamily):
 
     def estimate(self, state: BlocksState, measured: LossMinimum, before: Outcome) -> BlocksEstimate:
         """Correct in the richer sum; add the held-out residual that remains over the smallest singular value."""
-        solved, space, rich, c = state.solved, state.space, enriched_sum(state.space), state.coefficients
+        solved, space, rich, c = state.minimum, state.space, enriched_sum(state.space), state.coefficients
         assert solved is not None
         here, after = space.carry(c, rich), solved.factor.step(rich.size).reshape(rich.products, rich.unknowns)
         if self.model.is_linear:  # linearised at zero
             error, scale = BlockField(rich, after - here), rich.norm(after)
-            return estimate_from_correction(solved.held, error, None, here, solved.factor, scale)
+            return estimate_from_correction(solved.held_out, error, None, here, solved.factor, scale)
         scale = rich.norm(here + after)
         return estimate_from_correction(
-            solved.held, BlockField(rich, after), BlockField(space, c), None, solved.factor, scale
+            solved.held_out, BlockField(rich, after), BlockField(space, c), None, solved.factor, scale
         )
 
     def refine(self, state: BlocksState, estimate: BlocksEstimate, against: Objection) -> BlocksState | None:
         """Add the groups of the margin that carry the correction; all where it is small beside what remains."""
-        if against.missed is not None:  # blocks have no local knots
+        if against.hidden_feature is not None:  # blocks have no local knots
             return None
-        solved, space, rich = state.solved, state.space, estimate.correction.space
+        solved, space, rich = state.minimum, state.space, estimate.correction.space
         assert solved is not None
         known, correction = len(space.groups), estimate.correction.coefficients
-        sees = estimate.explained >= LEAST_EXPLAINED * estimate.unexplained
-        chance = solved.factor.chance().reshape(correction.shape)
+        sees = estimate.correction_size >= LEAST_EXPLAINED * estimate.remaining_error
+        chance = solved.factor.noise_squares().reshape(correction.shape)
         added = select_groups(rich, correction, chance, known) if sees else ()
         grown = sum_of_groups(rich.edges, sort_groups([*space.groups, *(added or rich.groups[known:])]), space.unknowns)
         if enriched_sum(grown).size > MOST_COEFFICIENTS:
             return None
-        return _unsolved_state(grown, space.carry(state.coefficients, grown), state.seed + 2 * SEED_STRIDE, state.why)
+        return _unsolved_state(
+            grown, space.carry(state.coefficients, grown), state.seed + 2 * SEED_STRIDE, state.choice_reason
+        )
 
-    def in_words(self, state: BlocksState, outcome: Outcome) -> str:
+    def network_description(self, state: BlocksState, outcome: Outcome) -> str:
         which = describe_groups(state.space.groups, [c.name for c in self.problem.coordinates])
-        return f"product: blocks of multiplying nodes on few of the coordinates, {which} ({state.why or self.why})"
+        why = state.choice_reason or self.choice_reason
+        return f"product: blocks of multiplying nodes on few of the coordinates, {which} ({why})"
 
 
 def _unsolved_state(space: BlockSum, start: Array, seed: int, choice_reason: str = "") -> BlocksState:
@@ -202,7 +205,7 @@ def _gauss_newton(
     steps: list[Iteration] = []
     loss = mean_square(rows, BlockField(space, c))
     for i in range(MAX_STEPS):
-        step = RowFactor.of(*jacobian(rows, space, BlockField(space, c))).step(space.size).reshape(c.shape)
+        step = RowFactor.factorise(*jacobian(rows, space, BlockField(space, c))).step(space.size).reshape(c.shape)
         share, after = 1.0, mean_square(rows, BlockField(space, c + step))
         while not after <= loss * (1.0 + 1e-6) + 1e-28 and relative_step_size(share * step, c + step) > tolerance:
             share *= 0.5
@@ -211,7 +214,7 @@ def _gauss_newton(
             after = mean_square(rows, BlockField(space, c + share * step))
         c, loss = c + share * step, after
         size = relative_step_size(share * step, c)
-        steps.append(monitor.iteration(number, i, loss, size, 0.0))
+        steps.append(monitor.report_iteration(number, i, loss, size, 0.0))
         if not np.isfinite(loss):
             raise SolverError("the residual is not finite")
         if size <= tolerance:

@@ -135,12 +135,12 @@ class RowFactor:
     """J = Q R with columns scaled to unit length, and Q^T r: solves min |J d + r| over leading columns."""
 
     triangle: Array
-    right: Array
+    projected_residual: Array
     scale: Array
     variance: float  # of a row of the remaining residual
 
     @classmethod
-    def of(cls, matrix: Array, residual: Array) -> "RowFactor":
+    def factorise(cls, matrix: Array, residual: Array) -> "RowFactor":
         """Factorise J = ``matrix`` with r = ``residual``.
 
         Raises numpy.linalg.LinAlgError: the rows are not finite, or do not determine the coefficients.
@@ -164,14 +164,16 @@ class RowFactor:
 
     def step(self, count: int) -> Array:
         """The minimiser over the first ``count`` coefficients."""
-        return -self.scale[:count] * scipy.linalg.solve_triangular(self.triangle[:count, :count], self.right[:count])
+        return -self.scale[:count] * scipy.linalg.solve_triangular(
+            self.triangle[:count, :count], self.projected_residual[:count]
+        )
 
-    def chance(self) -> Array:
+    def noise_squares(self) -> Array:
         """The expected square of each coefficient if the remaining residual were noise."""
         inverse = scipy.linalg.solve_triangular(self.triangle, np.eye(len(self.scale)))
         return np.asarray(self.variance * self.scale**2 * (inverse**2).sum(1))
 
-    def smallest(self) -> float:
+    def smallest_singular_value(self) -> float:
         """The smallest singular value of J, the least residual of a function of size one, by inverse iteration."""
         vector = np.random.default_rng(0).standard_normal(len(self.scale))
         norm = 1.0
@@ -193,11 +195,11 @@ SEED_STRIDE = 1000
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BlocksEstimate(ErrorEstimate):
-    """A correction in a sum of blocks, its relative size ``explained``, and that of the remaining error."""
+    """A correction in a sum of blocks, its relative size ``correction_size``, and that of the remaining error."""
 
     correction: BlockField
-    explained: float
-    unexplained: float
+    correction_size: float
+    remaining_error: float
     heldout: float
 
 
@@ -230,11 +232,11 @@ def estimate_from_correction(
     scale = safe_divisors(scale)
     explained = float((correction.space.norm(correction.coefficients) / scale).max())
     left = float(np.linalg.norm(rest))
-    unexplained = left / factor.smallest() / float(scale.min())
+    unexplained = left / factor.smallest_singular_value() / float(scale.min())
     size = SAFETY * (explained + unexplained)
     return BlocksEstimate(
-        size, correction, evidence=Evidence.BLOCKS, correction=correction, explained=explained, unexplained=unexplained,
-        heldout=float(own @ own), left=left,
+        size, correction, evidence=Evidence.BLOCKS, correction=correction, correction_size=explained,
+        remaining_error=unexplained, heldout=float(own @ own), heldout_rms=left,
     )  # fmt: skip
 
 
@@ -246,8 +248,8 @@ def estimate_by_blocks(model: Model, field: Jets, space: BlockSum, seed: int) ->
     problem = model.problem
     rows = scattered_rows(model, row_count(space), seed, field)
     try:
-        with model.clock.working("blocks", row_count(space) * float(space.size) ** 2):
-            factor = RowFactor.of(*jacobian(rows, space, field))
+        with model.clock.time_work("blocks", row_count(space) * float(space.size) ** 2):
+            factor = RowFactor.factorise(*jacobian(rows, space, field))
     except np.linalg.LinAlgError as failed:
         raise SolverError(f"the error of the network could not be estimated: {failed}") from failed
     correction = factor.step(space.size).reshape(space.products, space.unknowns)

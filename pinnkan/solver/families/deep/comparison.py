@@ -45,8 +45,8 @@ class Comparison:
     def __init__(self, model: Model, solve: SolveProduct, monitor: Monitor) -> None:
         self._model, self._solve, self._monitor = model, solve, monitor
         self._tolerances = list[float]()
-        self._field: ProductField | None = None
-        self._own = np.inf
+        self._product: ProductField | None = None
+        self._product_error = np.inf
 
     def estimate(self, field: Field) -> ErrorEstimate:
         """Estimate the error of ``field`` by comparison, or by correction if there is no comparison.
@@ -67,18 +67,18 @@ class Comparison:
 
         None if the product network did not converge, if it may be another solution, and if the field is not finite.
         """
-        if self._field is None:
+        if self._product is None:
             self._solve_to(TOLERANCE_SHARE * self._model.problem.solver.tolerance)
-        if self._field is None:
+        if self._product is None:
             return None
-        size, lacking = relative_distance(self._model.problem, field, self._field, feature)
-        while self._own > MOST_ERROR_SHARE * size and self._solve_to(TOLERANCE_SHARE * size):
-            size, lacking = relative_distance(self._model.problem, field, self._field, feature)
+        size, lacking = relative_distance(self._model.problem, field, self._product, feature)
+        while self._product_error > MOST_ERROR_SHARE * size and self._solve_to(TOLERANCE_SHARE * size):
+            size, lacking = relative_distance(self._model.problem, field, self._product, feature)
         if not np.isfinite(size) or (size > MOST_DISTANCE and not self._model.is_linear):
             return None
-        return size + self._own, lacking
+        return size + self._product_error, lacking
 
-    def clears(self, field: Field, feature: HiddenFeature) -> bool:
+    def is_feature_negligible(self, field: Field, feature: HiddenFeature) -> bool:
         """Whether the field is within the tolerance by a comparison with extra knots at a feature."""
         found = self.compare(field, feature)
         return found is not None and found[0] <= self._model.problem.solver.tolerance
@@ -100,7 +100,7 @@ class Comparison:
         if outcome.reason is None or not judge(outcome.levels, tolerance, outcome.reason).converged:
             return False
         assert isinstance(outcome.field, ProductField)
-        self._field, self._own = outcome.field, outcome.levels[-1].estimate
+        self._product, self._product_error = outcome.field, outcome.levels[-1].estimate
         return True
 
 

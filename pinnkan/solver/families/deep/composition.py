@@ -61,16 +61,17 @@ MOST_LEVELS = 40
 
 @dataclass(frozen=True, eq=False)
 class CompositionState:
-    """A network, None before the first level, and its ``loss`` at the start of the level.
+    """A network, None before the first level, and its ``initial_loss`` at the start of the level.
 
-    ``after``: the loss at its end, or None; ``density``: relative number of points; ``grown``: number of growths.
+    ``final_loss``: the loss at its end, or None; ``density``: relative number of points; ``growths``: number of
+    growths.
     """
 
     field: DeepField | None
-    loss: float = math.inf
-    after: float | None = None
+    initial_loss: float = math.inf
+    final_loss: float | None = None
     density: float = 1.0
-    grown: int = 0
+    growths: int = 0
     number: int = 0
 
     @property
@@ -81,15 +82,16 @@ class CompositionState:
 
 @dataclass(frozen=True, eq=False)
 class CompositionLevels(ModelLevelFamily):
-    """The family of networks of ``hidden`` widths, None: one layer that grows from one unit; estimates in ``space``.
+    """The family of networks of ``hidden`` widths, None: one layer that grows from one unit.
 
-    ``until``: seconds of the solve at which the first level ends; ``why``: the reason for this choice.
+    ``first_level_deadline``: seconds of the solve at which the first level ends; ``choice_reason``: the reason for this
+    choice.
     """
 
-    space: BlockSum
+    estimate_space: BlockSum
     hidden: tuple[int, ...] | None
-    why: str
-    until: float = math.inf
+    choice_reason: str
+    first_level_deadline: float = math.inf
     most_levels: int = MOST_LEVELS
 
     @property
@@ -102,7 +104,7 @@ class CompositionLevels(ModelLevelFamily):
         """The seed of the training points, from which those of all other points follow."""
         return self.problem.solver.seed * 1_000_000 + 500_000
 
-    def first(self) -> CompositionState:
+    def initial_state(self) -> CompositionState:
         """Return the state without a network; the starts are part of the first level."""
         return CompositionState(None)
 
@@ -110,7 +112,7 @@ class CompositionLevels(ModelLevelFamily):
         self, state: CompositionState, number: int, monitor: Monitor
     ) -> tuple[CompositionState, tuple[Iteration, ...]]:
         """Select a start on the first level, then make the steps of a level."""
-        if state.after is not None:
+        if state.final_loss is not None:
             return state, ()
         run = _LevelTraining(self, state, number, monitor)
         if state.field is None:
@@ -118,39 +120,41 @@ class CompositionLevels(ModelLevelFamily):
             widths = (self.inputs.width, *(self.hidden or (1,)), len(self.problem.unknowns))
             degree, knots = settings.degree or DEGREE, settings.knots or INTERVALS
             starts = [random_network(widths, degree, knots, EDGE_NOISE, settings.seed + k) for k in range(STARTS)]
-            state = self._begun(run.race(starts), state)
+            state = self._start_level(run.select_by_trial(starts), state)
         network, after = run.minimise(state.network, LEVEL_STEPS)
-        return replace(state, field=self.function(network), after=after), tuple(run.steps)
+        return replace(state, field=self.field_of_network(network), final_loss=after), tuple(run.steps)
 
-    def _begun(self, network: Network, state: CompositionState) -> CompositionState:
-        return replace(state, field=self.function(network), loss=self.loss(network, self.seed), after=None)
+    def _start_level(self, network: Network, state: CompositionState) -> CompositionState:
+        return replace(
+            state, field=self.field_of_network(network), initial_loss=self.loss(network, self.seed), final_loss=None
+        )
 
-    def function(self, network: Network) -> DeepField:
+    def field_of_network(self, network: Network) -> DeepField:
         """Return the field of a network on the whole box, with its even intervals as cells of every coordinate."""
         cells = tuple(np.linspace(a, b, network.intervals + 1) for a, b in self.problem.box.ranges)
         return DeepField((Piece(self.inputs, network, cells),), None)
 
-    def system(self, count: int, seed: int, network: Network | None) -> NetworkSystem:
+    def make_system(self, count: int, seed: int, network: Network | None) -> NetworkSystem:
         """Return the rows at ``count`` points and of conditions, weighted by sizes at the ``network``."""
-        function: Jets | None = None if network is None or self.model.is_linear else self.function(network)
+        function: Jets | None = None if network is None or self.model.is_linear else self.field_of_network(network)
         rows = scattered_rows(self.model, count, seed, function)
         groups = [RowGroup.build([r.equation], r.points, np.full(len(r.points), r.weight), "cpu", None) for r in rows]
         return NetworkSystem(groups, self.inputs)
 
-    def count(self, network: Network, density: float) -> int:
+    def point_count(self, network: Network, density: float) -> int:
         """The number of training points inside for a network."""
         return round(density * POINTS_PER_COEFFICIENT * network.parameters)
 
     def loss(self, network: Network, seed: int) -> float:
         """Return the mean squared residual at points of ``seed``."""
-        system = self.system(HELD_OUT, seed, network)
+        system = self.make_system(HELD_OUT, seed, network)
         u, _ = network.forward(system.jets, system.inputs)
         return sum(float(rows @ rows) for rows, _, _ in system.linearise(u))
 
-    def measured(self, state: CompositionState) -> LossMinimum:
+    def evaluate_minimum(self, state: CompositionState) -> LossMinimum:
         network, width = state.network, self.problem.dimension
         assert state.field is not None
-        assert state.after is not None
+        assert state.final_loss is not None
         heldout = self.loss(network, self.seed + 3 * SEED_STRIDE)
         unsolved = mean_square(scattered_rows(self.model, 500, self.seed), None)
         return LossMinimum(
@@ -158,8 +162,8 @@ class CompositionLevels(ModelLevelFamily):
             intervals=(network.intervals,) * width,
             degree=(network.splines[0].basis.degree,) * width,
             parameters=network.parameters,
-            points=self.system(self.count(network, state.density), self.seed, None).rows,
-            loss=state.after,
+            points=self.make_system(self.point_count(network, state.density), self.seed, None).row_count,
+            loss=state.final_loss,
             heldout=heldout,
             is_resolved=heldout <= RESOLVED_SHARE * unsolved or unsolved == 0.0,
             note=f"deep {list(_widths(network))}",
@@ -173,29 +177,32 @@ class CompositionLevels(ModelLevelFamily):
     def estimate(self, state: CompositionState, minimum: LossMinimum, previous: Outcome) -> BlocksEstimate:
         """Estimate the error by a correction in blocks."""
         assert state.field is not None
-        return estimate_by_blocks(self.model, state.field, self.space, self.seed + 2 * SEED_STRIDE * (state.number + 1))
+        return estimate_by_blocks(
+            self.model, state.field, self.estimate_space, self.seed + 2 * SEED_STRIDE * (state.number + 1)
+        )
 
     def refine(
         self, state: CompositionState, estimate: BlocksEstimate, objection: Objection
     ) -> CompositionState | None:
         """Return the next state, if needed with denser points or a larger network; None if nothing can follow."""
-        if objection.missed is not None:  # a network has no local knots
+        if objection.hidden_feature is not None:  # a network has no local knots
             return None
-        after, network = state.after, state.network
+        after, network = state.final_loss, state.network
         assert after is not None
-        following = replace(state, loss=after, after=None, number=state.number + 1)
+        following = replace(state, initial_loss=after, final_loss=None, number=state.number + 1)
         if estimate.heldout > MOST_HELDOUT_RATIO * after and state.density < MOST_DENSITY:
-            return replace(following, density=DENSITY_FACTOR * state.density, loss=math.inf)
-        if state.after is None or state.after <= state.loss / LEAST_GAIN**2:  # not stalled
+            return replace(following, density=DENSITY_FACTOR * state.density, initial_loss=math.inf)
+        if state.final_loss is None or state.final_loss <= state.initial_loss / LEAST_GAIN**2:  # not stalled
             return following
-        if state.grown == MOST_GROWTHS:
+        if state.growths == MOST_GROWTHS:
             return None
-        larger = _larger_networks(network, self.hidden is None, self.problem.solver.seed + STARTS + state.grown)
+        larger = _larger_networks(network, self.hidden is None, self.problem.solver.seed + STARTS + state.growths)
         run = _LevelTraining(self, following, state.number, Monitor(None, None))
-        return replace(self._begun(run.race(larger), following), grown=state.grown + 1)
+        return replace(self._start_level(run.select_by_trial(larger), following), growths=state.growths + 1)
 
-    def in_words(self, state: CompositionState, outcome: Outcome) -> str:
-        return f"deep: {describe_network(state.network)}, adding nodes, outer layer by least squares ({self.why})"
+    def network_description(self, state: CompositionState, outcome: Outcome) -> str:
+        network = describe_network(state.network)
+        return f"deep: {network}, adding nodes, outer layer by least squares ({self.choice_reason})"
 
 
 class _LevelTraining:
@@ -205,15 +212,15 @@ class _LevelTraining:
         self.family, self.state, self.number, self.monitor = family, state, number, monitor
         self.steps: list[Iteration] = []
 
-    def is_late(self) -> bool:
+    def is_out_of_time(self) -> bool:
         """Whether the time limit is over, or on the first level its own limit."""
-        on_trial = self.state.field is None and self.monitor.elapsed() > self.family.until
+        on_trial = self.state.field is None and self.monitor.elapsed() > self.family.first_level_deadline
         return self.monitor.expired() or self.family.model.clock.expired() or on_trial
 
     def minimise(self, network: Network, steps: int) -> tuple[Network, float]:
         """Make up to ``steps`` Levenberg-Marquardt steps; return the network and its loss."""
         family, best = self.family, network
-        system = family.system(family.count(network, self.state.density), family.seed, network)
+        system = family.make_system(family.point_count(network, self.state.density), family.seed, network)
 
         def evaluate(vector: torch.Tensor) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
             nonlocal best
@@ -221,14 +228,14 @@ class _LevelTraining:
             return rows, jacobian
 
         state = lm.initial_state(evaluate, inner_coefficients(network))
-        while state.iteration < steps and not state.stuck and not self.is_late():
+        while state.iteration < steps and not state.is_stuck and not self.is_out_of_time():
             state = lm.next_state(evaluate, state)
-            record = (self.number, len(self.steps), state.loss, state.step, state.damping)
-            self.steps.append(self.monitor.iteration(*record))
+            record = (self.number, len(self.steps), state.loss, state.step_size, state.damping)
+            self.steps.append(self.monitor.report_iteration(*record))
         evaluate(state.x)
         return best, state.loss
 
-    def race(self, networks: list[Network]) -> Network:
+    def select_by_trial(self, networks: list[Network]) -> Network:
         """Return the network with the least held-out loss after a few steps."""
         found = [self.minimise(n, TRIAL_STEPS)[0] for n in networks]
         return min(found, key=lambda n: self.family.loss(n, self.family.seed + SEED_STRIDE))

@@ -44,7 +44,7 @@ def minimise_least_squares(
     def told(loss: float, size: float) -> bool:
         return report(loss, size, 0.0)
 
-    found = minimise_by_svd(lambda x: system.evaluate(network.with_flat(x)), network.flat(), max_steps, told)
+    found = minimise_by_svd(lambda x: system.rows_and_jacobian(network.with_flat(x)), network.flat(), max_steps, told)
     return MinimisationResult(found.x, found.loss, found.steps)
 
 
@@ -86,7 +86,7 @@ MINIMISERS: dict[str, Minimiser] = {
 
 def _loss_objective(system: NetworkSystem, network: Network) -> first_order.Objective:
     """Return the function from coefficients to the loss and its gradient."""
-    return lambda x: system.descend(network.with_flat(x))
+    return lambda x: system.loss_and_gradient(network.with_flat(x))
 
 
 def _result(found: first_order.FirstOrderResult) -> MinimisationResult:
@@ -111,66 +111,68 @@ class SweepMinimiser:
 
     def __init__(self, settings: DeepSettings, monitor: Monitor, device: str, initial_state: DeepState) -> None:
         self.settings, self.monitor, self.device = settings, monitor, device
-        self.known, self.descent = list(initial_state.done), initial_state.descent
-        self.state = replace(initial_state, done=(), descent=None)
-        self._is_cut = False
+        self.stored_results, self.restart = list(initial_state.results), initial_state.restart
+        self.state = replace(initial_state, results=(), restart=None)
+        self._has_stopped_recording = False
 
-    def is_late(self) -> bool:
+    def is_out_of_time(self) -> bool:
         """Whether the training time is over and nothing recorded remains to be resumed."""
         return (
-            not self.known and self.descent is None and self.monitor.exceeds(ESTIMATE_TIME_SHARE * self.monitor.limit)
+            not self.stored_results
+            and self.restart is None
+            and self.monitor.exceeds(ESTIMATE_TIME_SHARE * self.monitor.limit)
         )
 
-    def cut(self) -> None:
+    def stop_recording(self) -> None:
         """Stop storing states: what follows only gives a function to show, and a resumed solve does it in full."""
-        self._is_cut = True
+        self._has_stopped_recording = True
 
     def minimise(self, system: NetworkSystem, network: Network, level: int, max_steps: int) -> TrainedNetwork:
         """Make at most ``max_steps`` steps, fewer if stalled or out of time.
 
         Return the network and the recorded end.
         """
-        if self.known:
-            end = self.known.pop(0)
+        if self.stored_results:
+            end = self.stored_results.pop(0)
         else:
             damped = (
-                self.settings.method == "gauss_newton" and not self.settings.is_frozen
+                self.settings.method == "gauss_newton" and not self.settings.has_fixed_directions
             )  # and all layers are trained
-            descend = self.descend if damped else self.other
+            descend = self.run_levenberg_marquardt if damped else self.minimise_by_method
             end, whole = descend(system, network, level, max_steps)
             if not whole:  # out of time; a resumed solve continues this minimisation
-                self.cut()
+                self.stop_recording()
                 return network.with_flat(end.x), end
-        self.state = replace(self.state, done=(*self.state.done, end), descent=None)
+        self.state = replace(self.state, results=(*self.state.results, end), restart=None)
         return network.with_flat(end.x), end
 
-    def descend(
+    def run_levenberg_marquardt(
         self, system: NetworkSystem, network: Network, level: int, max_steps: int
     ) -> tuple[MinimisationResult, bool]:
         """Minimise by Levenberg-Marquardt; return the end, and False if the time limit interrupted it."""
         evaluate, start, whole = _objective(system, network)
-        what = f"a step of Levenberg-Marquardt with {network.parameters} coefficients and {system.rows} rows"
-        memory.require_bytes(memory.bytes_of_descent(network.parameters, system.rows), what, self.device)
-        begun, self.descent = self.descent, None
+        what = f"a step of Levenberg-Marquardt with {network.parameters} coefficients and {system.row_count} rows"
+        memory.require_bytes(memory.bytes_of_descent(network.parameters, system.row_count), what, self.device)
+        begun, self.restart = self.restart, None
         if begun is None:
-            state = self.begin(evaluate, start)
+            state = self.initial_iterate(evaluate, start)
             losses = [state.loss]
         else:
             losses = list(begun.losses)
             state = lm.restored_state(evaluate, begun.x, begun.scale, begun.damping, len(losses) - 1)
-        while state.iteration < max_steps and not state.stuck and not _stalled(losses):
+        while state.iteration < max_steps and not state.is_stuck and not _stalled(losses):
             self.state = replace(
-                self.state, descent=MinimisationRestart(state.x, state.scale, state.damping, tuple(losses))
+                self.state, restart=MinimisationRestart(state.x, state.scale, state.damping, tuple(losses))
             )
-            self._keep()
-            if self.is_late():
+            self._store_state()
+            if self.is_out_of_time():
                 return MinimisationResult(whole(state.x), state.loss, state.iteration), False
             state = lm.next_state(evaluate, state)
             losses.append(state.loss)
-            self._record(level, state.loss, state.step, state.damping)
+            self._record(level, state.loss, state.step_size, state.damping)
         return MinimisationResult(whole(state.x), state.loss, state.iteration), True
 
-    def other(
+    def minimise_by_method(
         self, system: NetworkSystem, network: Network, level: int, max_steps: int
     ) -> tuple[MinimisationResult, bool]:
         """Minimise by another method; return the end, and False if the time limit interrupted it."""
@@ -179,25 +181,25 @@ class SweepMinimiser:
         def report(loss: float, size: float, rate: float) -> bool:
             nonlocal late
             self._record(level, loss, size, 0.0, rate)
-            late = self.is_late()
+            late = self.is_out_of_time()
             return late
 
-        self.descent = None
-        self._keep()
-        minimise = MINIMISERS["least_squares" if self.settings.is_frozen else self.settings.method]
+        self.restart = None
+        self._store_state()
+        minimise = MINIMISERS["least_squares" if self.settings.has_fixed_directions else self.settings.method]
         return minimise(system, network, max_steps, report), not late
 
-    def _keep(self) -> None:
+    def _store_state(self) -> None:
         """Store the state, but not after an interrupted minimisation, which a resumed sweep has to finish first."""
-        if not self._is_cut:
-            self.monitor.progressed(self.state)
+        if not self._has_stopped_recording:
+            self.monitor.keep_family_state(self.state)
 
     def _record(self, level: int, loss: float, size: float, damping: float, rate: float = 0.0) -> None:
         number = len(self.state.steps) + 1
-        record = self.monitor.iteration(level, number, loss, size, damping, rate)
+        record = self.monitor.report_iteration(level, number, loss, size, damping, rate)
         self.state = replace(self.state, steps=(*self.state.steps, record))
 
-    def begin(self, evaluate: lm.Evaluate, x: torch.Tensor) -> lm.LevenbergMarquardtState:
+    def initial_iterate(self, evaluate: lm.Evaluate, x: torch.Tensor) -> lm.LevenbergMarquardtState:
         """Return the first Levenberg-Marquardt state. Raises SolverError: values are not finite."""
         try:
             return lm.initial_state(evaluate, x)
@@ -219,7 +221,7 @@ def _objective(
             return project_outer_layer(system, with_inner(network, x), is_linear=True)
 
         return lambda x: at(x)[:2], inner_coefficients(network), lambda x: at(x)[2].flat()
-    return lambda x: system.evaluate(network.with_flat(x)), network.flat(), lambda x: x
+    return lambda x: system.rows_and_jacobian(network.with_flat(x)), network.flat(), lambda x: x
 
 
 def _stalled(losses: Sequence[float]) -> bool:

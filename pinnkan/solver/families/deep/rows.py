@@ -65,8 +65,8 @@ class NetworkSystem:
         self.jets = JetSet(orders | {(0,) * dimension})
         self.inputs = inputs.jets(self.jets, torch.cat([g.points for g in groups]))
         ends = np.cumsum([0, *(len(g.points) for g in groups)]).tolist()
-        self.places = tuple(slice(a, b) for a, b in pairwise(ends))
-        self.rows = sum(len(g.equations) * len(g.points) for g in groups)
+        self.group_slices = tuple(slice(a, b) for a, b in pairwise(ends))
+        self.row_count = sum(len(g.equations) * len(g.points) for g in groups)
 
     @property
     def is_linear(self) -> bool:
@@ -78,7 +78,7 @@ class NetworkSystem:
         found = []
         for number in range(max(len(g.equations) for g in self.groups)):
             adjoint, rows, pick = torch.zeros_like(u), [], []
-            for group, place in zip(self.groups, self.places, strict=True):
+            for group, place in zip(self.groups, self.group_slices, strict=True):
                 if number < len(group.equations):
                     row, adjoint[:, place] = group.linearise(number, self.jets, u[:, place])
                     rows.append(row)
@@ -86,7 +86,7 @@ class NetworkSystem:
             found.append((torch.cat(rows), torch.cat(pick), adjoint))
         return found
 
-    def evaluate(self, network: Network) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
+    def rows_and_jacobian(self, network: Network) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
         """Return the rows and a function that computes their Jacobian (row, coefficient)."""
         u, traces = network.forward(self.jets, self.inputs)
         found = self.linearise(u)
@@ -96,7 +96,7 @@ class NetworkSystem:
 
         return torch.cat([rows for rows, _, _ in found]), tangent
 
-    def descend(self, network: Network) -> tuple[torch.Tensor, torch.Tensor]:
+    def loss_and_gradient(self, network: Network) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the sum of the squared rows and its gradient (coefficient,), without a Jacobian."""
         u, traces = network.forward(self.jets, self.inputs)
         total, loss = torch.zeros_like(u), u.new_zeros(())

@@ -20,17 +20,17 @@ class DeepSettings:
     method: str = "gauss_newton"
 
     @property
-    def is_frozen(self) -> bool:
+    def has_fixed_directions(self) -> bool:
         """Whether the directions of a ridge network are fixed and only its outer layer is solved for, by least squares.
 
         This holds with one hidden layer; with more, and with Adam or L-BFGS, all layers are trained.
         """
         return self.network == "ridge" and self.method == "gauss_newton" and len(self.hidden) == 1
 
-    def described(self) -> str:
+    def network_description(self) -> str:
         """Describe the network and its training."""
         widths = f"hidden widths {list(self.hidden)}"
-        if self.is_frozen:
+        if self.has_fixed_directions:
             return f"ridge: {self.hidden[0]} fixed directions, one layer of splines by linear least squares"
         by = {"gauss_newton": "Levenberg-Marquardt", "adam": "Adam", "lbfgs": "L-BFGS"}[self.method]
         kind = "a linear layer, then B-splines" if self.network == "ridge" else "B-spline KAN"

@@ -41,15 +41,15 @@ class SlabTraining:
 class DeepState:
     """A sweep over the slabs: the function of the sweep before (None on the first) and what is recorded of this one.
 
-    ``before``, ``trained``: results per slab of both; ``done``: minimisations of this sweep in order; ``descent``: an
-    interrupted one; ``steps``: their steps; ``swept``: the function after the sweep.
+    ``previous_training``, ``new_training``: results per slab of both; ``results``: minimisations of this sweep in
+    order; ``restart``: an interrupted one; ``steps``: their steps; ``new_field``: the function after the sweep.
     """
 
     number: int = 0
     field: Field | None = None
-    before: tuple[SlabTraining, ...] = ()
-    done: tuple[MinimisationResult, ...] = ()
-    descent: MinimisationRestart | None = None
+    previous_training: tuple[SlabTraining, ...] = ()
+    results: tuple[MinimisationResult, ...] = ()
+    restart: MinimisationRestart | None = None
     steps: tuple[Iteration, ...] = ()
-    swept: Field | None = None
-    trained: tuple[SlabTraining, ...] = ()
+    new_field: Field | None = None
+    new_training: tuple[SlabTraining, ...] = ()

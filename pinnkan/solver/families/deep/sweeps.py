@@ -63,74 +63,74 @@ class _Sweep:
 
     problem: Problem
     settings: DeepSettings
-    descents: SweepMinimiser
+    minimiser: SweepMinimiser
     device: str
     level: int
 
-    def all_slabs(
+    def train_slabs(
         self, pieces: Sequence[Piece], previous_training: Sequence[SlabTraining]
     ) -> list[tuple[Piece, SlabTraining]]:
         """Train all slabs, from ``pieces`` of the sweep before. Raises OutOfTimeError: out of time on a later sweep."""
         largest = max((t.loss for t in previous_training), default=0.0)
         done: list[tuple[Piece, SlabTraining]] = []
         for number, slab in enumerate(time_slabs(self.problem, self.settings.slabs)):
-            if previous_training and self.descents.is_late():
+            if previous_training and self.minimiser.is_out_of_time():
                 raise OutOfTimeError
             previous = done[-1][0] if done else None
             if previous_training:
                 piece = pieces[number]
                 if previous_training[number].loss > REFINED_SHARE * largest:
                     piece = replace(piece, network=piece.network.halved())
-                done.append(self.train(slab, previous, piece))
+                done.append(self.train_slab(slab, previous, piece))
             else:
-                done.append(self.first(slab, previous))
+                done.append(self.train_first_level(slab, previous))
         return done
 
-    def first(self, slab: SlabDomain, previous: Piece | None) -> tuple[Piece, SlabTraining]:
+    def train_first_level(self, slab: SlabDomain, previous: Piece | None) -> tuple[Piece, SlabTraining]:
         """Train a slab on the coarsest level, from a continuation of the slab before or the best of several starts."""
-        if previous is not None and self.descents.is_late():
-            self.descents.cut()
-            return self.train(slab, previous, best_continuation(self.problem, slab, previous, self.device))
+        if previous is not None and self.minimiser.is_out_of_time():
+            self.minimiser.stop_recording()
+            return self.train_slab(slab, previous, best_continuation(self.problem, slab, previous, self.device))
         starts = random_pieces(self.problem, slab, self.settings, self.device)
         if previous is None:
-            return self.train(slab, None, self.race(slab, None, starts))
+            return self.train_slab(slab, None, self.select_by_trial(slab, None, starts))
         continued = best_continuation(self.problem, slab, previous, self.device)
-        own, *others = (self.loss(slab, previous, piece) for piece in (continued, *starts))
+        own, *others = (self.initial_loss(slab, previous, piece) for piece in (continued, *starts))
         if own > GOOD_START * min(others):
-            continued = self.race(slab, previous, [continued, *starts[1:]])
-        return self.train(slab, previous, continued)
+            continued = self.select_by_trial(slab, previous, [continued, *starts[1:]])
+        return self.train_slab(slab, previous, continued)
 
-    def loss(self, slab: SlabDomain, previous: Piece | None, piece: Piece) -> float:
+    def initial_loss(self, slab: SlabDomain, previous: Piece | None, piece: Piece) -> float:
         """Return the loss per volume of a start."""
         return mean_square(make_system(self.problem, slab, piece, previous, self.device), slab, piece)
 
-    def race(self, slab: SlabDomain, previous: Piece | None, starts: Sequence[Piece]) -> Piece:
+    def select_by_trial(self, slab: SlabDomain, previous: Piece | None, starts: Sequence[Piece]) -> Piece:
         """Return the start with the least loss after a few steps; a single one is returned as it is."""
         if len(starts) == 1:
             return starts[0]
         found = []
         for piece in starts:
             system = make_system(self.problem, slab, piece, previous, self.device)
-            network, end = self.descents.minimise(system, piece.network, 0, TRIAL_STEPS[self.settings.method])
+            network, end = self.minimiser.minimise(system, piece.network, 0, TRIAL_STEPS[self.settings.method])
             found.append((end.loss, replace(piece, network=network)))
         return min(found, key=lambda pair: pair[0])[1]
 
-    def train(self, slab: SlabDomain, previous: Piece | None, piece: Piece) -> tuple[Piece, SlabTraining]:
+    def train_slab(self, slab: SlabDomain, previous: Piece | None, piece: Piece) -> tuple[Piece, SlabTraining]:
         """Train until the steps stall, again on denser points while the held-out loss is too large."""
         density, steps = 1.0, 0
         for _ in range(MOST_ROUNDS):
             piece = replace(piece, cells=training_cells(slab, piece, density))
             system = make_system(self.problem, slab, piece, previous, self.device)
             most = MOST_STEPS[self.settings.method]
-            network, end = self.descents.minimise(system, piece.network, self.level, most)
+            network, end = self.minimiser.minimise(system, piece.network, self.level, most)
             piece = replace(piece, network=network)
             loss = mean_square(system, slab, piece)
             held = heldout_loss(self.problem, slab, piece, previous, self.device)
             steps += end.steps
-            if held <= MOST_HELDOUT_RATIO * loss or self.descents.is_late():
+            if held <= MOST_HELDOUT_RATIO * loss or self.minimiser.is_out_of_time():
                 break
             density *= DENSITY_FACTOR
-        return piece, SlabTraining(loss, held, system.rows, steps)
+        return piece, SlabTraining(loss, held, system.row_count, steps)
 
 
 def time_slabs(problem: Problem, count: int) -> list[SlabDomain]:
@@ -148,40 +148,42 @@ class NetworkErrorEstimator(Protocol):
     def estimate(self, field: Field) -> ErrorEstimate:
         """Estimate the error of a field, as a function if possible."""
 
-    def clears(self, field: Field, feature: HiddenFeature) -> bool:
+    def is_feature_negligible(self, field: Field, feature: HiddenFeature) -> bool:
         """Whether the field is within the tolerance by a comparison with extra knots at a feature."""
 
 
 @dataclass(frozen=True, eq=False)
 class DeepLevels(ModelLevelFamily):
-    """The family of deep or ridge networks; ``judge`` estimates their error."""
+    """The family of deep or ridge networks; ``error_estimator`` estimates their error."""
 
     settings: DeepSettings
-    judge: NetworkErrorEstimator
+    error_estimator: NetworkErrorEstimator
     device: str = "cpu"
 
     @property
     def most_levels(self) -> int:
         return self.settings.max_levels
 
-    def first(self) -> DeepState:
+    def initial_state(self) -> DeepState:
         """Return the state without a network."""
         return DeepState()
 
     def minimise(self, state: DeepState, number: int, monitor: Monitor) -> tuple[DeepState, tuple[Iteration, ...]]:
         """Make one sweep over the slabs."""
-        if state.swept is not None:
+        if state.new_field is not None:
             return state, ()
         descents = SweepMinimiser(self.settings, monitor, self.device, state)
         pieces = state.field.pieces if isinstance(state.field, DeepField) else ()
         sweep = _Sweep(self.problem, self.settings, descents, self.device, number)
-        done = sweep.all_slabs(pieces, state.before)
+        done = sweep.train_slabs(pieces, state.previous_training)
         swept = DeepField(tuple(piece for piece, _ in done), self.problem.time_axis)
         steps = descents.state.steps
-        return replace(state, done=(), descent=None, steps=(), swept=swept, trained=tuple(t for _, t in done)), steps
+        return replace(
+            state, results=(), restart=None, steps=(), new_field=swept, new_training=tuple(t for _, t in done)
+        ), steps
 
-    def measured(self, state: DeepState) -> LossMinimum:
-        field, slabs, dimension = state.swept, state.trained, self.problem.dimension
+    def evaluate_minimum(self, state: DeepState) -> LossMinimum:
+        field, slabs, dimension = state.new_field, state.new_training, self.problem.dimension
         assert isinstance(field, DeepField)
         finest = max((piece.network for piece in field.pieces), key=lambda n: n.intervals)
         return LossMinimum(
@@ -196,33 +198,33 @@ class DeepLevels(ModelLevelFamily):
 
     def samples(self, state: DeepState) -> Samples:
         """The networks at random points."""
-        assert isinstance(state.swept, DeepField)
-        return samples_at(state.swept, self.problem.domain.sample(TRUE_POINTS, uniform_generator(0)))
+        assert isinstance(state.new_field, DeepField)
+        return samples_at(state.new_field, self.problem.domain.sample(TRUE_POINTS, uniform_generator(0)))
 
     def estimate(self, state: DeepState, minimum: LossMinimum, previous: Outcome) -> ErrorEstimate:
         """Estimate the error by the estimator of the family."""
-        return self.judge.estimate(minimum.field)
+        return self.error_estimator.estimate(minimum.field)
 
     def refine(self, state: DeepState, estimate: ErrorEstimate, objection: Objection) -> DeepState | None:
         """Return the state of the next sweep; None if a feature was missed."""
-        if objection.missed is not None:  # a network has no local knots
+        if objection.hidden_feature is not None:  # a network has no local knots
             return None
-        return DeepState(state.number + 1, state.swept, state.trained)
+        return DeepState(state.number + 1, state.new_field, state.new_training)
 
-    def clears(self, minimum: LossMinimum, feature: HiddenFeature) -> bool:
+    def is_feature_negligible(self, minimum: LossMinimum, feature: HiddenFeature) -> bool:
         """Whether the estimator of the family finds the field within the tolerance in spite of a missed feature."""
-        return self.judge.clears(minimum.field, feature)
+        return self.error_estimator.is_feature_negligible(minimum.field, feature)
 
-    def in_words(self, state: DeepState, outcome: Outcome) -> str:
-        return self.settings.described()
+    def network_description(self, state: DeepState, outcome: Outcome) -> str:
+        return self.settings.network_description()
 
 
 def solve_deep(model: Model, solve_product: SolveProduct, monitor: Monitor, device: str) -> Outcome:
     """Solve with a deep or a ridge network; its distance from a product network estimates the error."""
     settings = choose_settings(model.problem)
-    monitor.limit_to(settings.max_time)
+    monitor.set_default_limit(settings.max_time)
     family = DeepLevels(model, settings, Comparison(model, solve_product, monitor), device)
-    state = monitor.resumed(LevelsState) or initial_levels_state(family)
+    state = monitor.take_resumed_state(LevelsState) or initial_levels_state(family)
     return solve_levels(family, Verifier(model), monitor, state)[0]
 
 
@@ -238,7 +240,7 @@ def random_pieces(problem: Problem, slab: SlabDomain, settings: DeepSettings, de
     inputs = Inputs(slab.ranges, problem.box.periodic)
     first = problem.solver.seed
     pieces = []
-    for seed in range(first, first + (1 if settings.is_frozen else STARTS)):
+    for seed in range(first, first + (1 if settings.has_fixed_directions else STARTS)):
         network = untrained_network(settings, inputs.width, len(problem.unknowns), seed, device)
         piece = Piece(inputs, network, ())
         pieces.append(Piece(inputs, network, training_cells(slab, piece)))
@@ -251,7 +253,7 @@ def untrained_network(settings: DeepSettings, inputs: int, outputs: int, seed: i
     if s.network == "deep":
         return random_network((inputs, *s.hidden, outputs), s.degree, s.knots, EDGE_NOISE, seed, device)
     directions = spread_directions(inputs, s.hidden[0])
-    if s.is_frozen:
+    if s.has_fixed_directions:
         return frozen_ridge(directions, outputs, s.degree, s.knots).to(device)
     splines = random_network((*s.hidden, outputs), s.degree, s.knots, EDGE_NOISE, seed, device)
     return Network((Affine(directions.to(device)), Activation("tanh"), *splines.layers))

@@ -179,7 +179,7 @@ def _condition_weight(
 
 def mean_square(system: NetworkSystem, slab: SlabDomain, piece: Piece) -> float:
     """Return the sum of the squared rows over the volume of the slab."""
-    r, _ = system.evaluate(piece.network)
+    r, _ = system.rows_and_jacobian(piece.network)
     return float(r @ r) / slab.domain.measure
 
 

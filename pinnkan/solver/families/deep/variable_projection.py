@@ -36,7 +36,7 @@ def project_outer_layer(
             loss = float(rows.square().sum())
         else:
             break
-    rows, tangent = system.evaluate(network)
+    rows, tangent = system.rows_and_jacobian(network)
     count = len(inner_coefficients(network))
 
     def jacobian() -> torch.Tensor:

@@ -72,49 +72,53 @@ def can_rotate(problem: Problem) -> bool:
 
 @dataclass(frozen=True)
 class LevelForecast:
-    """Prediction for the next level on the axes: ``budget`` coefficients, ``estimate`` if it falls at the last rate."""
+    """Prediction for the next level on the axes: ``estimate`` if it falls at the last rate."""
 
-    budget: float
+    parameters: float
     estimate: float
 
     @classmethod
-    def of(cls, levels: Sequence[Level]) -> "LevelForecast":
+    def extrapolate(cls, levels: Sequence[Level]) -> "LevelForecast":
         """Extrapolate from the last two of ``levels``."""
         last, before = levels[-1], levels[-2]
         return cls(COEFFICIENT_RATIO * last.parameters, last.estimate * min(1.0, last.estimate / before.estimate))
 
-    def is_broken(self, state: LevelsState[Any]) -> bool:
+    def is_unbeaten_by(self, state: LevelsState[Any]) -> bool:
         """Whether a solve in other coordinates has used as many coefficients without a smaller estimate."""
-        levels = state.own_levels
-        return levels[-1].parameters >= self.budget and not any(self.is_kept_by(level) for level in levels)
+        levels = state.family_levels
+        return levels[-1].parameters >= self.parameters and not any(self.is_beaten_by(level) for level in levels)
 
-    def is_kept_by(self, level: Level) -> bool:
+    def is_beaten_by(self, level: Level) -> bool:
         """Whether a level has a smaller estimate than predicted, and no feature that its points missed."""
         return level.estimate < self.estimate and not level.unseen
 
 
 def solve_axes_or_fitted(product: ProductLevels, verify: Verifier, monitor: Monitor) -> Outcome:
     """Solve on the axes until an oblique front is detected, then in whichever coordinates have the smaller estimate."""
-    state = monitor.resumed(LevelsState) or initial_levels_state(product)
-    if state.beside is None:
+    state = monitor.take_resumed_state(LevelsState) or initial_levels_state(product)
+    if state.competitor is None:
         out, state = solve_levels(product, verify, monitor, state, lambda s: _front_angle(product.model, s) is not None)
         if out.reason is not None:
             return out
         angle = _front_angle(product.model, state)
         assert angle is not None
         state = initial_levels_state(_rotated_levels(product.model, angle), competitor=state)
-    assert state.beside is not None
-    family = _rotated_levels(product.model, state.own.coordinates.angle)
-    promise = LevelForecast.of(state.beside.own_levels)
-    on_axes: LevelsState[ProductState] = state.beside
-    out = _add_near_null_error(product, solve_levels(family, verify, monitor, state, promise.is_broken)[0], on_axes)
+    assert state.competitor is not None
+    family = _rotated_levels(product.model, state.family_state.coordinates.angle)
+    promise = LevelForecast.extrapolate(state.competitor.family_levels)
+    on_axes: LevelsState[ProductState] = state.competitor
+    out = _add_near_null_error(
+        product, solve_levels(family, verify, monitor, state, promise.is_unbeaten_by)[0], on_axes
+    )
     if out.reason is None or _has_failed(product.problem, out):
         dropped = (
             "product: one block of multiplying nodes on all coordinates (rotated ones were tried and dropped: estimate "
             f"{out.levels[-1].estimate:.1e} with {out.levels[-1].parameters} coefficients, where the axes promised "
-            f"{promise.estimate:.1e} with {promise.budget:.0f})"
+            f"{promise.estimate:.1e} with {promise.parameters:.0f})"
         )
-        return solve_levels(product, verify, monitor, replace(on_axes, own=replace(on_axes.own, words=dropped)))[0]
+        return solve_levels(
+            product, verify, monitor, replace(on_axes, family_state=replace(on_axes.family_state, words=dropped))
+        )[0]
     return _prepend_axes_levels(out, on_axes, promise)
 
 
@@ -126,7 +130,9 @@ def _add_near_null_error(product: ProductLevels, out: Outcome, axes_state: Level
     if out.reason != Reason.CONVERGED or not isinstance(out.field, FittedField):
         return out
     try:
-        left = SAFETY * near_null_error(product.model, out.field, axes_state.own.space, axes_state.own.coefficients)
+        left = SAFETY * near_null_error(
+            product.model, out.field, axes_state.family_state.space, axes_state.family_state.coefficients
+        )
     except OutOfTimeError:
         return replace(out, reason=Reason.MAX_TIME)
     except (SolverError, np.linalg.LinAlgError):
@@ -155,29 +161,35 @@ def _front_angle(model: Model, state: LevelsState[ProductState]) -> float | None
     """Return the angle (radians) of rotated coordinates if they are worth trying after this level, else None."""
     problem = model.problem
     least = max(RESOLVED_ESTIMATE, problem.solver.tolerance)
-    if state.own.words or len(state.own_levels) < LEVELS_ON_AXES or state.own_levels[-1].estimate < least:
+    if (
+        state.family_state.words
+        or len(state.family_levels) < LEVELS_ON_AXES
+        or state.family_levels[-1].estimate < least
+    ):
         return None
-    assert state.shown is not None
-    found = front_direction(state.shown, problem.domain, SAMPLES)
-    if found.ratio > MOST_EIGENVALUE_RATIO or found.obliqueness < LEAST_OBLIQUENESS:
+    assert state.previous_field is not None
+    found = front_direction(state.previous_field, problem.domain, SAMPLES)
+    if found.eigenvalue_ratio > MOST_EIGENVALUE_RATIO or found.obliqueness < LEAST_OBLIQUENESS:
         return None
     # Waves that the equations nearly annihilate need fine knots along the front too: nothing is gained then.
-    if not resolves_in_rotated_axes(model, state.shown, _rotated_levels(model, found.angle).first().space.axes):
+    if not resolves_in_rotated_axes(
+        model, state.previous_field, _rotated_levels(model, found.angle).initial_state().space.axes
+    ):
         return None
     # The residual of a front can hide any amount of a nearly free wave. Fitted coordinates resolve the front only;
     # on the axes the stability constants of two spaces show whether such a wave is resolved.
-    free = probe(model, state.shown, float("inf"))
+    free = probe(model, state.previous_field, float("inf"))
     return None if free is not None and free.share < LEAST_PRODUCT_SHARE else found.angle
 
 
 def _prepend_axes_levels(out: Outcome, axes_state: LevelsState[ProductState], forecast: LevelForecast) -> Outcome:
     """Prepend the levels on the axes to a fitted outcome, and add the reason for the choice to its description."""
-    first = next((level for level in out.levels if forecast.is_kept_by(level)), out.levels[-1])
+    first = next((level for level in out.levels if forecast.is_beaten_by(level)), out.levels[-1])
     network = (
         f"{out.network} (chosen because a front crosses the axes: with {first.parameters} coefficients the estimate "
-        f"was {first.estimate:.1e}, where the axes promised {forecast.estimate:.1e} with {forecast.budget:.0f})"
+        f"was {first.estimate:.1e}, where the axes promised {forecast.estimate:.1e} with {forecast.parameters:.0f})"
     )
-    levels, history = (*axes_state.own_levels, *out.levels), (*axes_state.own_history, *out.history)
+    levels, history = (*axes_state.family_levels, *out.levels), (*axes_state.family_history, *out.history)
     return replace(out, levels=levels, history=history, network=network)
 
 

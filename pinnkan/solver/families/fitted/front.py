@@ -35,10 +35,13 @@ COURSE_DEGREE = 2
 
 @dataclass(frozen=True)
 class FrontDirection:
-    """Across a front: ``angle`` with the x-axis in radians; ``ratio``: smaller over larger eigenvalue of the tensor."""
+    """Across a front: ``angle`` with the x-axis in radians.
+
+    ``eigenvalue_ratio``: smaller over larger eigenvalue of the tensor.
+    """
 
     angle: float
-    ratio: float
+    eigenvalue_ratio: float
 
     @property
     def obliqueness(self) -> float:
@@ -67,22 +70,25 @@ def direction_of_gradients(slopes: Array) -> FrontDirection:
 
 @dataclass(frozen=True, eq=False)
 class Front:
-    """A front in (s, r[, t]): lines ``along`` (line, (r[, t])), its s ``place``, ``weight`` (line); mean ``width``."""
+    """A front in (s, r[, t]): lines ``lines`` (line, (r[, t])), its s ``position``, ``weight`` (line).
 
-    along: Array
-    place: Array
+    Mean ``width``.
+    """
+
+    lines: Array
+    position: Array
     weight: Array
     width: float
 
     @property
-    def middle(self) -> float:
+    def mean_position(self) -> float:
         """The weighted mean position."""
-        return float((self.place * self.weight).sum() / self.weight.sum())
+        return float((self.position * self.weight).sum() / self.weight.sum())
 
     @property
-    def distance(self) -> float:
+    def rms_position(self) -> float:
         """The weighted root mean square of the position: the distance of the front from s = 0."""
-        return float(np.sqrt((self.place**2 * self.weight).sum() / self.weight.sum()))
+        return float(np.sqrt((self.position**2 * self.weight).sum() / self.weight.sum()))
 
 
 def front_of_spline(space: Space, coefficients: Array, coordinates: Coordinates, domain: Domain) -> Front:
@@ -132,14 +138,14 @@ def straighten_coordinates(coordinates: Coordinates, front: Front, ranges: Range
 
     The simplest candidate that fits is taken: another rotation, else a warp with as few knots as possible.
     """
-    place, weight = front.place - front.middle, front.weight
+    place, weight = front.position - front.mean_position, front.weight
     bent = float(np.sqrt((place**2 * weight).sum() / weight.sum()))
     if bent <= STRAIGHT_TOLERANCE * front.width:
         return None
-    order = (0,) * front.along.shape[1]
-    total = front.place + coordinates.shift(front.along, [order])[:, 0]
+    order = (0,) * front.lines.shape[1]
+    total = front.position + coordinates.shift(front.lines, [order])[:, 0]
     choice, least = None, np.inf
-    for form, table in _warp_candidates(coordinates, front.along):
+    for form, table in _warp_candidates(coordinates, front.lines):
         solved = np.asarray(np.linalg.lstsq(table * weight[:, None], total * weight, rcond=1e-8)[0], dtype=np.float64)
         miss = float(np.sqrt((((table @ solved - total) ** 2) * weight).sum() / weight.sum()))
         if miss < MISFIT_REDUCTION * least:

@@ -57,7 +57,7 @@ def front_coordinates(problem: Problem, values: Values) -> Coordinates | None:
     points = np.stack(np.meshgrid(*axes, indexing="ij"), -1)[inside]
     step = DIFFERENCE_STEP * float(domain.box.lengths[0])
     found = direction_of_gradients(np.stack([_slope(values, points, unit, step) for unit in np.eye(2)]))
-    if found.ratio > MOST_EIGENVALUE_RATIO or found.obliqueness < LEAST_OBLIQUENESS:
+    if found.eigenvalue_ratio > MOST_EIGENVALUE_RATIO or found.obliqueness < LEAST_OBLIQUENESS:
         return None
     ranges = domain.box.ranges
     coordinates = rotated(found.angle, ranges)
@@ -73,7 +73,7 @@ def front_coordinates(problem: Problem, values: Values) -> Coordinates | None:
         course = front_on_lines(slope, rule, box[1], [], here, domain)
         moved = straighten_coordinates(here, course, ranges)
         if moved is None:
-            return here.moved(here.warp, here.bend + course.middle)
+            return here.moved(here.warp, here.bend + course.mean_position)
         coordinates = moved
     return coordinates
 

@@ -56,13 +56,14 @@ class Corrections:
     """One Gauss-Newton step per coordinate, each in a space enriched in that coordinate only.
 
     ``pieces``: (space, correction) per coordinate; ``sizes``: their L2 norms relative to the solution (worst unknown);
-    ``masses``: their squares by interval (interval,); ``carried``: the pieces with the error of earlier slabs.
+    ``interval_squares``: their squares by interval (interval,); ``propagated_pieces``: the pieces with the error of
+    earlier slabs.
     """
 
     pieces: tuple[tuple[Space, Array], ...]
     sizes: tuple[float, ...]
-    masses: tuple[Array, ...]
-    carried: tuple[tuple[Space, Array], ...] = ()
+    interval_squares: tuple[Array, ...]
+    propagated_pieces: tuple[tuple[Space, Array], ...] = ()
 
 
 def corrections_by_axis(
@@ -82,10 +83,10 @@ def corrections_by_axis(
     for i, axis in enumerate(space.axes):
         check_time()
         given = initial_pieces if i == 0 and initial_pieces else None
-        richer = system.on(space.replaced(i, axis.halved() if i < 2 else axis.elevated(1)), initial_fields=given)
+        richer = system.in_space(space.replaced(i, axis.halved() if i < 2 else axis.elevated(1)), initial_fields=given)
         base = space.prolong(coefficients, richer.space)
-        steps = richer.steps(base, [base, base] if given else [base], richer.fixed)
-        total, strips = richer.squares(steps[0])
+        steps = richer.gauss_newton_steps(base, [base, base] if given else [base], richer.fixed)
+        total, strips = richer.squared_norms(steps[0])
         pieces.append((richer.space, steps[0]))
         carried_on.append((richer.space, steps[-1]))
         sizes.append(float(np.sqrt((total / scale).max())))
@@ -104,9 +105,9 @@ def first_space(
 def mark_intervals(corrections: Corrections, tolerance: float, along_weight: float = ALONG_WEIGHT) -> list[np.ndarray]:
     """Return masks (interval,) of the intervals to halve, in the coordinate with the largest weighted correction."""
     weights = [size * (along_weight if i == 1 else 1.0) for i, size in enumerate(corrections.sizes)]
-    marks = [np.zeros(len(mass), dtype=bool) for mass in corrections.masses]
+    marks = [np.zeros(len(mass), dtype=bool) for mass in corrections.interval_squares]
     chosen = int(np.argmax(weights))
-    mass = corrections.masses[chosen]
+    mass = corrections.interval_squares[chosen]
     order = np.argsort(-mass)
     count = int(np.searchsorted(np.cumsum(mass[order]), MARKED_SHARE * mass.sum())) + 1
     marks[chosen][order[:count]] = True
@@ -120,17 +121,18 @@ def mark_intervals(corrections: Corrections, tolerance: float, along_weight: flo
 class FittedState:
     """Coordinates, the spline space on them and, once ``is_solved``, the coefficients.
 
-    ``before``: the solution of the level before, where Gauss-Newton starts; ``shown``: its estimate, at most one;
-    ``unsettled``: why Gauss-Newton has not converged; ``is_held``: the coordinates stay, since they missed a feature.
+    ``previous_field``: the solution of the level before, where Gauss-Newton starts; ``previous_estimate``: its
+    estimate, at most one; ``unconverged_reason``: why Gauss-Newton has not converged; ``has_fixed_coordinates``: the
+    coordinates stay, since they missed a feature.
     """
 
     coordinates: Coordinates
     space: Space
-    before: FittedField | None = None
-    shown: float = 1.0
+    previous_field: FittedField | None = None
+    previous_estimate: float = 1.0
     coefficients: Array | None = None
-    unsettled: str = ""
-    is_held: bool = False
+    unconverged_reason: str = ""
+    has_fixed_coordinates: bool = False
     system: ImmersedSystem | None = field(default=None, metadata={"stored": False})
 
     @property
@@ -154,17 +156,17 @@ class FittedLevels(ModelLevelFamily):
     most_levels: int
 
     @property
-    def ends_at_best(self) -> bool:
+    def returns_best_level(self) -> bool:
         return True
 
-    def first(self) -> FittedState:
+    def initial_state(self) -> FittedState:
         """Return the first state: few intervals on the box of the first coordinates."""
         unknowns = len(self.problem.unknowns)
         space = first_space(self.coordinates, self.problem.box.ranges, (DEGREE, DEGREE), FIRST_INTERVALS, unknowns)
         return FittedState(self.coordinates, space)
 
     def _system(self, state: FittedState) -> ImmersedSystem:
-        pull = max(REGULARISATION, REGULARISATION_FACTOR * state.shown**2)
+        pull = max(REGULARISATION, REGULARISATION_FACTOR * state.previous_estimate**2)
         return state.system or ImmersedSystem(
             self.model, state.space, state.coordinates, self.problem.domain, relative_regularisation=pull
         )
@@ -175,22 +177,22 @@ class FittedLevels(ModelLevelFamily):
         if state.is_solved:
             return replace(state, system=system), ()
         start = np.zeros(state.space.shape)
-        if state.before is not None and not self.model.is_linear:
-            start = system.fitted(state.before.pieces[0].values)
+        if state.previous_field is not None and not self.model.is_linear:
+            start = system.fit_function(state.previous_field.pieces[0].values)
         try:
             found = gauss_newton(system, start, system.fixed, 1e-2 * self.problem.solver.tolerance, monitor)
         except np.linalg.LinAlgError as failed:
             raise SolverError(f"least squares failed: {failed}") from failed
-        unsettled = "" if found.stationary else "Gauss-Newton still moved after its last step"
-        solved = replace(state, coefficients=found.coefficients, unsettled=unsettled, system=system)
-        return solved, monitor.steps(number, found.steps)
+        unsettled = "" if found.is_stationary else "Gauss-Newton still moved after its last step"
+        solved = replace(state, coefficients=found.coefficients, unconverged_reason=unsettled, system=system)
+        return solved, monitor.report_steps(number, found.steps)
 
     def _function(self, state: FittedState) -> FittedField:
         assert state.coefficients is not None
         piece = FittedPiece(state.coordinates, ((state.space, state.coefficients),))
         return FittedField((piece,), self.problem.box.ranges)
 
-    def measured(self, state: FittedState) -> LossMinimum:
+    def evaluate_minimum(self, state: FittedState) -> LossMinimum:
         space, c, system = state.space, state.coefficients, self._system(state)
         assert c is not None
         loss, field = system.mean_square(c), self._function(state)
@@ -199,26 +201,26 @@ class FittedLevels(ModelLevelFamily):
             intervals=tuple(a.intervals for a in space.axes),
             degree=tuple(a.degree for a in space.axes),
             parameters=int((~system.fixed).sum()) + state.coordinates.parameters,
-            points=system.points,
+            points=system.row_count,
             loss=loss,
-            heldout=system.checked().mean_square(c),
+            heldout=system.held_out_system().mean_square(c),
             is_resolved=loss <= RESOLVED_SHARE * system.mean_square(np.zeros(space.shape))
             and resolves_in_rotated_axes(self.model, field, space.axes),
-            unsettled=state.unsettled,
+            unconverged_reason=state.unconverged_reason,
             note=str(state.coordinates),
         )
 
     def samples(self, state: FittedState) -> Samples:
         """The solution at held-out points."""
         assert state.coefficients is not None
-        return self._system(state).checked().samples(state.coefficients)
+        return self._system(state).held_out_system().samples(state.coefficients)
 
     def estimate(self, state: FittedState, minimum: LossMinimum, previous: Outcome) -> AxisEstimate:
         """Sum the corrections; at least 2^-(degree + 1) of the last estimate. SolverError: the least squares fail."""
         system, c = self._system(state), state.coefficients
         assert c is not None
         try:
-            found = corrections_by_axis(system, c, safe_divisors(system.squares(c)[0]))
+            found = corrections_by_axis(system, c, safe_divisors(system.squared_norms(c)[0]))
         except np.linalg.LinAlgError as failed:
             raise SolverError(f"least squares failed: {failed}") from failed
         size = SAFETY * float(sum(found.sizes))
@@ -232,15 +234,17 @@ class FittedLevels(ModelLevelFamily):
         c, before = state.coefficients, self._function(state)
         assert c is not None
         shown = min(1.0, estimate.size)
-        if objection.missed is not None:
-            axes = refine_at_feature(state.space.axes, feature_in_coordinates(objection.missed, state.coordinates))
+        if objection.hidden_feature is not None:
+            axes = refine_at_feature(
+                state.space.axes, feature_in_coordinates(objection.hidden_feature, state.coordinates)
+            )
             gathered = replace(state.space, axes=axes)
             if gathered.shape != state.space.shape:
-                return FittedState(state.coordinates, gathered, before, shown, is_held=True)
+                return FittedState(state.coordinates, gathered, before, shown, has_fixed_coordinates=True)
         coordinates, space = _next_space(state, self.problem, c, estimate.corrections)
-        return FittedState(coordinates, space, before, shown, is_held=state.is_held)
+        return FittedState(coordinates, space, before, shown, has_fixed_coordinates=state.has_fixed_coordinates)
 
-    def in_vain(self, levels: Sequence[Level]) -> str:
+    def stagnation_reason(self, levels: Sequence[Level]) -> str:
         """Return why more levels are useless, "" if they may help: neither estimate nor residual falls any more."""
         since = max((i + 1 for i, level in enumerate(levels) if level.unseen), default=0)
         resolved = [i for i in range(since, len(levels)) if levels[i].is_resolved]
@@ -251,15 +255,15 @@ class FittedLevels(ModelLevelFamily):
         stuck = len(later) >= MOST_STAGNANT_LEVELS and min(level.loss for level in later) > 0.5 * levels[best].loss
         return "more knots no longer lower the estimate" if stuck else ""
 
-    def in_words(self, state: FittedState, outcome: Outcome) -> str:
+    def network_description(self, state: FittedState, outcome: Outcome) -> str:
         return f"{NETWORK_WORDS} ({state.coordinates}): {IMMERSION_WORDS}"
 
 
 def feature_in_coordinates(feature: HiddenFeature, coordinates: Coordinates) -> HiddenFeature:
     """Map a feature to inner coordinates; its width there is its largest width in any coordinate."""
     place = coordinates.forward(feature.place[None])[0]
-    beside = tuple(feature_in_coordinates(other, coordinates) for other in feature.beside)
-    return replace(feature, place=place, width=np.full(len(place), float(feature.width.max())), beside=beside)
+    beside = tuple(feature_in_coordinates(other, coordinates) for other in feature.train)
+    return replace(feature, place=place, width=np.full(len(place), float(feature.width.max())), train=beside)
 
 
 def _next_space(
@@ -267,12 +271,12 @@ def _next_space(
 ) -> tuple[Coordinates, Space]:
     """Return coordinates in which the front is straight, and the space with knots where the correction is large."""
     space, coordinates, ranges = state.space, state.coordinates, problem.box.ranges
-    marks = mark_intervals(corrections, problem.solver.tolerance, 1.0 if state.is_held else ALONG_WEIGHT)
+    marks = mark_intervals(corrections, problem.solver.tolerance, 1.0 if state.has_fixed_coordinates else ALONG_WEIGHT)
     axes = [a.inserted(m) for a, m in zip(space.axes, marks, strict=True)]
     course = front_of_spline(space, coefficients, coordinates, problem.domain)
-    moved = None if state.is_held else straighten_coordinates(coordinates, course, ranges)
+    moved = None if state.has_fixed_coordinates else straighten_coordinates(coordinates, course, ranges)
     if moved is not None:
         box = moved.box(ranges)
-        axes = [shift_axis(a, box[i], course.middle if i == 0 else 0.0) for i, a in enumerate(axes)]
+        axes = [shift_axis(a, box[i], course.mean_position if i == 0 else 0.0) for i, a in enumerate(axes)]
         coordinates = moved
     return coordinates, replace(space, axes=tuple(axes))

@@ -44,9 +44,9 @@ def near_null_error(model: Model, field: FittedField, space: Space, coefficients
 
 def _near_null_functions(model: Model, space: Space, coefficients: Array) -> tuple[Array, float]:
     """Return near-null functions, coefficients (function, ..) of L2 norm one, and the stability constant."""
-    equations = System(model, space).equations(coefficients, zero_conditions(model.conditions, space)[1])
+    equations = System(model, space).linear_solver(coefficients, zero_conditions(model.conditions, space)[1])
     free = equations.ordering.free.cpu().numpy()
-    vectors, least = SingularVectorSearch(equations, MassMatrix(space, free, np.ones(space.unknowns))).several(
+    vectors, least = SingularVectorSearch(equations, MassMatrix(space, free, np.ones(space.unknowns))).find_several(
         NEAR_NULL_COUNT
     )
     functions = np.zeros((vectors.shape[1], space.size))
@@ -69,4 +69,4 @@ def _fitted_error(model: Model, field: FittedField, space: Space, functions: Arr
         residuals.append(residual * root)
     amounts = np.linalg.lstsq(np.concatenate(images), -np.concatenate(residuals), rcond=None)[0]
     whole = np.tensordot(amounts, functions, 1)
-    return largest_norm_ratio(model.problem, space.norm(whole) ** 2, system.squares(coefficients)[0])
+    return largest_norm_ratio(model.problem, space.norm(whole) ** 2, system.squared_norms(coefficients)[0])

@@ -71,7 +71,7 @@ def _counts(space: Space, orders: Sequence[int]) -> list[int]:
 def fit_function(space: Space, grid: GridPoints, function: Callable[[Array], Array]) -> Array:
     """Return the regularised least-squares fit on a grid of a function, points to (point, unknown)."""
     zero = (0,) * len(space.axes)
-    touched = np.repeat(grid.most(np.ones(len(grid.weights))) > 0.0, space.unknowns)
+    touched = np.repeat(grid.support_maxima(np.ones(len(grid.weights))) > 0.0, space.unknowns)
     root = torch.from_numpy(np.sqrt(grid.weights)).unsqueeze(-1)
     values = torch.from_numpy(function(grid.outer)) * root
     none = torch.zeros_like(root)
@@ -107,7 +107,7 @@ class ImmersedSystem:
         relative_regularisation: float = REGULARISATION,
     ) -> None:
         self.model, self.space, self.coordinates, self.domain = model, space, coordinates, domain
-        self._before, self._pull = initial_fields, relative_regularisation
+        self._initial_fields, self._relative_regularisation = initial_fields, relative_regularisation
         problem = model.problem
         space_order = max(jet.total for e in model.equations for jet in e.jets)
         self.orders = (space_order, space_order, *model.orders[2:])
@@ -116,7 +116,7 @@ class ImmersedSystem:
         ]
         tables = _tables(space, self.orders, highest, extra_points)
         self.grid = GridPoints(space, tables, coordinates, domain)
-        self.area = float(self.grid.weights.sum())
+        self.measure = float(self.grid.weights.sum())
         inside = [self._patch(e, self.grid) for e in model.equations]
         self.patches: list[tuple[ImmersedPatch, torch.Tensor | None]] = [(p, None) for p in inside]
         for condition, equation in model.conditions_as_rows:
@@ -129,23 +129,29 @@ class ImmersedSystem:
             else:
                 counts = [n + extra_points for n in _counts(space, self.orders)]
                 places = CellGroups(space, side_points(space, coordinates, piece, counts), highest)
-            patch = self._weighted(equation, places, None if initial else piece)
-            self.patches.append((patch, self._offset(patch) if initial and initial_fields else None))
+            patch = self._condition_patch(equation, places, None if initial else piece)
+            self.patches.append((patch, self._initial_targets(patch) if initial and initial_fields else None))
         self.regularisation = self._regularisation(inside)
         self.fixed = (self.regularisation == 0.0).reshape(space.shape)
 
-    def on(
+    def in_space(
         self, space: Space, extra_points: int = 0, initial_fields: Sequence[Callable[..., Array]] | None = None
     ) -> "ImmersedSystem":
         """Return the system of the same problem in another space, with other fields ``initial_fields`` if given."""
-        initial_fields = self._before if initial_fields is None else initial_fields
+        initial_fields = self._initial_fields if initial_fields is None else initial_fields
         return ImmersedSystem(
-            self.model, space, self.coordinates, self.domain, extra_points, initial_fields, self._pull
+            self.model,
+            space,
+            self.coordinates,
+            self.domain,
+            extra_points,
+            initial_fields,
+            self._relative_regularisation,
         )
 
-    def checked(self) -> "ImmersedSystem":
+    def held_out_system(self) -> "ImmersedSystem":
         """Return the same rows at held-out points, with weight zero in cells that are almost outside the domain."""
-        other = self.on(self.space, extra_points=1)
+        other = self.in_space(self.space, extra_points=1)
         seen = np.zeros([a.intervals for a in self.space.axes])
         np.add.at(seen, tuple(self.grid.cells.T), self.grid.weights)
         volume = reduce(np.multiply.outer, (np.diff(axis.breaks) for axis in self.space.axes))
@@ -158,7 +164,7 @@ class ImmersedSystem:
     def _patch(self, equation: CompiledEquation, places: GridPoints | CellGroups) -> ImmersedPatch:
         return ImmersedPatch(equation, places, self.coordinates, self.space.unknowns)
 
-    def _weighted(
+    def _condition_patch(
         self, equation: CompiledEquation, places: GridPoints | CellGroups, side: BoundaryPiece | None
     ) -> ImmersedPatch:
         """Return a patch with rows weighted by the size of the operator over that of the condition, times sqrt(width).
@@ -168,22 +174,22 @@ class ImmersedSystem:
         patch = self._patch(equation, places)
         widths = self._widths(places)
         initial = side is None
-        inside = [self._patch(e, places).size(widths, in_time=initial) for e in self.model.equations]
+        inside = [self._patch(e, places).operator_size(widths, in_time=initial) for e in self.model.equations]
         if side is None:
             weight, width = CONDITION_WEIGHT, widths[..., 2]
         else:
             normal = np.stack(np.broadcast_arrays(*side.normal(list(np.moveaxis(places.outer, -1, 0)))[:2]), -1)
             slopes = np.abs(np.stack([normal @ self.coordinates.normal, normal @ self.coordinates.tangent], -1))
             weight, width = SIDE_WEIGHT, 1.0 / (slopes / widths[..., :2]).sum(-1)
-        scale = weight * torch.stack(inside).sum(0) / patch.size(widths) * torch.from_numpy(np.sqrt(width))
+        scale = weight * torch.stack(inside).sum(0) / patch.operator_size(widths) * torch.from_numpy(np.sqrt(width))
         patch.root_weight = patch.root_weight * scale
         return patch
 
-    def _offset(self, patch: ImmersedPatch) -> torch.Tensor:
+    def _initial_targets(self, patch: ImmersedPatch) -> torch.Tensor:
         """Return the operator of a condition at the sums of the earlier fields, (.., field): its targets."""
         points = patch.places.outer.reshape(-1, patch.places.outer.shape[-1])
         jets, out = np.zeros((len(points), len(patch.equation.jets))), []
-        for field in self._before:
+        for field in self._initial_fields:
             jets = jets + jets_at(field, points, patch.equation.jets)
             f, _ = patch.equation.linearise_numpy(points, jets)
             out.append(torch.from_numpy(f.reshape(patch.places.weights.shape)))
@@ -197,8 +203,10 @@ class ImmersedSystem:
     def _regularisation(self, inside: Sequence[ImmersedPatch]) -> Array:
         """Return the Tikhonov weights (coefficient,); ``inside``: a patch per equation, for column norms."""
         widths = self._widths(self.grid)
-        size = torch.stack([p.size(widths) for p in inside]).sum(0).numpy()
-        return self._pull * np.repeat(self.grid.most(size * np.sqrt(widths.prod(-1))), self.space.unknowns)
+        size = torch.stack([p.operator_size(widths) for p in inside]).sum(0).numpy()
+        return self._relative_regularisation * np.repeat(
+            self.grid.support_maxima(size * np.sqrt(widths.prod(-1))), self.space.unknowns
+        )
 
     def _regularisation_rows(self, coefficients: Array, sides: int) -> CellRows:
         index = np.flatnonzero(self.regularisation > 0.0)
@@ -206,12 +214,12 @@ class ImmersedSystem:
         pull = torch.from_numpy(coefficients.ravel()[index]).reshape(-1, 1, 1) * weight
         return CellRows(weight, pull.expand(-1, -1, sides).contiguous(), torch.from_numpy(index).reshape(-1, 1))
 
-    def fitted(self, values: Callable[[Array], Array]) -> Array:
+    def fit_function(self, values: Callable[[Array], Array]) -> Array:
         """Return the least-squares fit of a function of (x, y[, t]) in this space."""
         return fit_function(self.space, self.grid, values)
 
     @property
-    def points(self) -> int:
+    def row_count(self) -> int:
         """The number of rows."""
         return sum(int((p.places.weights > 0).sum()) for p, _ in self.patches)
 
@@ -222,7 +230,7 @@ class ImmersedSystem:
 
     def mean_square(self, coefficients: Array) -> float:
         """Return the loss over the measure of the domain."""
-        return self.loss(coefficients) / self.area
+        return self.loss(coefficients) / self.measure
 
     def where_not_finite(self, coefficients: Array) -> str:
         """Describe the first point at which an equation or its derivatives are not finite."""
@@ -241,16 +249,16 @@ class ImmersedSystem:
         ]
 
     @property
-    def left(self) -> float:
+    def iteration_error(self) -> float:
         """0: a direct solve leaves no remainder."""
         return 0.0
 
     @property
-    def floor(self) -> float:
+    def residual_rounding(self) -> float:
         """0: the rounding error of the residual is not estimated."""
         return 0.0
 
-    def steps(
+    def gauss_newton_steps(
         self,
         coefficients: Array,
         targets: Sequence[Array],
@@ -260,7 +268,7 @@ class ImmersedSystem:
     ) -> list[Array]:
         """Return Gauss-Newton steps from ``coefficients``, one per target; ``accuracy`` is not used: direct solve."""
         ordering = order_coefficients(self.space, fixed, CPU)
-        with self.model.clock.working("fitted", factor_work(self.space)):
+        with self.model.clock.time_work("fitted", factor_work(self.space)):
             rows = self.rows(coefficients, len(targets))
             solved = NormalEquations(rows, ordering, damping).solve([r.residual for r in rows])
         out = []
@@ -270,10 +278,10 @@ class ImmersedSystem:
             out.append(step)
         return out
 
-    def chord(self, coefficients: Array, fixed: np.ndarray) -> None:
+    def chord_step(self, coefficients: Array, fixed: np.ndarray) -> None:
         """None: no factor is kept, since the rows take most of the time of a step."""
 
-    def squares(self, coefficients: Array) -> tuple[Array, list[Array]]:
+    def squared_norms(self, coefficients: Array) -> tuple[Array, list[Array]]:
         """Return squared L2 norms over the domain (unknown,) and, by coordinate, its strips (interval, unknown)."""
         strips = [np.zeros((a.intervals, self.space.unknowns)) for a in self.space.axes]
         mass = self.grid.values(self.space, coefficients) ** 2 * self.grid.weights[:, None]

@@ -53,11 +53,11 @@ def grade_towards_layers(
     look = _GradingTrials(model, space, start)
     most, stands = (MOST_LINE_INTERVALS, LOOK_RATIO_LINE) if len(space.axes) == 1 else (MOST_INTERVALS, LOOK_RATIO)
     can_be = [i for i, a in enumerate(space.axes) if not a.periodic and a.intervals <= most]
-    axes = [i for i in can_be if look.shows(i, stands * min(losses), CLEAR_RATIO * min(losses))]
+    axes = [i for i in can_be if look.may_have_layer(i, stands * min(losses), CLEAR_RATIO * min(losses))]
     enough = LAYER_RATIO * left
-    depths = [look.fewest(i, enough if len(axes) == 1 else np.inf) for i in axes]
+    depths = [look.fewest_halvings(i, enough if len(axes) == 1 else np.inf) for i in axes]
     known = {i: ends for i, ends in zip(axes, depths, strict=True) if ends is not None}
-    found = look.stepped(known) if known else None
+    found = look.solve_graded(known) if known else None
     return None if found is None or found[0] > enough else found[1:]
 
 
@@ -69,31 +69,33 @@ class _GradingTrials:
     space: Space
     start: Array
 
-    def shows(self, axis: int, most_loss: float, clear_loss: float) -> bool:
+    def may_have_layer(self, axis: int, most_loss: float, clear_loss: float) -> bool:
         """Whether grading both sides of a coordinate leaves at most ``most_loss`` of the residual (mean square).
 
         And less than shallow grading does, unless at most ``clear_loss``.
         """
-        deep = self.stepped({axis: (FIRST_DEPTH, FIRST_DEPTH)}, is_look=True)
+        deep = self.solve_graded({axis: (FIRST_DEPTH, FIRST_DEPTH)}, is_look=True)
         if deep is None or deep[0] > most_loss:
             return False
-        shallow = None if deep[0] <= clear_loss else self.stepped({axis: (SHALLOW_DEPTH, SHALLOW_DEPTH)}, is_look=True)
+        shallow = (
+            None if deep[0] <= clear_loss else self.solve_graded({axis: (SHALLOW_DEPTH, SHALLOW_DEPTH)}, is_look=True)
+        )
         return shallow is None or deep[0] <= DEPTH_RATIO * shallow[0]
 
-    def fewest(self, axis: int, most_loss: float) -> tuple[int, int] | None:
+    def fewest_halvings(self, axis: int, most_loss: float) -> tuple[int, int] | None:
         """Return the fewest halvings towards the lower and upper side of a coordinate that are about the best.
 
         None where all that are tried leave more than ``most_loss``.
         """
-        tried = {(n, n): self.stepped({axis: (n, n)}) for n in DEPTHS}
+        tried = {(n, n): self.solve_graded({axis: (n, n)}) for n in DEPTHS}
         least = min((x[0] for x in tried.values() if x is not None), default=np.inf)
         for ends in chain(*(((n, 0), (0, n)) for n in DEPTHS), tried) if least <= most_loss else ():
-            one = tried[ends] if ends in tried else self.stepped({axis: ends})
+            one = tried[ends] if ends in tried else self.solve_graded({axis: ends})
             if one is not None and one[0] <= NEARLY_BEST * least:
                 return ends
         return None
 
-    def stepped(
+    def solve_graded(
         self, depths: Mapping[int, tuple[int, int]], is_look: bool = False
     ) -> tuple[float, Space, Array] | None:
         """Return the mean squared residual after a step on graded knots, the space, and the function; None if none.

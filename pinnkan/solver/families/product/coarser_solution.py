@@ -23,17 +23,17 @@ def solve_coarser(family: ProductLevels, outcome: Outcome, monitor: Monitor) -> 
     half of the error (fluxes next to corners, r log r). Else it is ``outcome.coarser``.
     """
     if not family.problem.quantities or monitor.expired():
-        return outcome.coarser
+        return outcome.coarser_field
     if len(outcome.levels) > 1:
         found = _coarsened_start(family, outcome)
     else:
         fewer = replace(family, intervals=round(COARSER_SHARE * family.intervals))
-        found = fewer.first() if family.intervals > 1 else None
+        found = fewer.initial_state() if family.intervals > 1 else None
     if found is None:
-        return outcome.coarser
+        return outcome.coarser_field
     with suppress(SolverError):
-        state, _ = family.minimise(found, 0, monitor.aside())
-        return family.shown(state)
+        state, _ = family.minimise(found, 0, monitor.side_monitor())
+        return family.field_of(state)
     return None
 
 
@@ -47,4 +47,4 @@ def _coarsened_start(family: ProductLevels, outcome: Outcome) -> ProductState | 
         return None
     fewer = [replace(a, breaks=np.unique(np.append(a.breaks[::2], a.breaks[-1]))) for a in space.axes]
     half = Space(alike(fewer), space.unknowns)
-    return family.at(half, half.restrict(coefficients, space))
+    return family.start_from(half, half.restrict(coefficients, space))

@@ -29,14 +29,14 @@ EXPENSIVE_WORK = 5e9
 class HalvedEstimate(ErrorEstimate):
     """An estimate whose error is the function ``correction`` in ``space``.
 
-    ``system``: rows of that space, with the matrix of the last step there, if any; ``leads_away``: whether later steps
-    diverge.
+    ``system``: rows of that space, with the matrix of the last step there, if any; ``is_diverging``: whether later
+    steps diverge.
     """
 
     space: Space
     correction: Array
     system: System
-    leads_away: bool = False
+    is_diverging: bool = False
 
     @property
     def losses(self) -> tuple[float, float]:
@@ -44,12 +44,12 @@ class HalvedEstimate(ErrorEstimate):
         return (0.0, 0.0) if self.spaces is None else self.spaces.losses
 
     @property
-    def predicted(self) -> float:
+    def predicted_error(self) -> float:
         """Relative error of the solution with its correction added, if it falls as the residual does."""
-        return np.inf if self.spaces is None else self.size * self.share
+        return np.inf if self.spaces is None else self.size * self.residual_ratio
 
     @property
-    def share(self) -> float:
+    def residual_ratio(self) -> float:
         """Ratio of the root mean square residuals after and before the correction."""
         before, after = self.losses
         return float(np.sqrt(after / before)) if before > 0.0 else 1.0
@@ -57,13 +57,13 @@ class HalvedEstimate(ErrorEstimate):
     def near_null_in(self, coarse: Space, space: Space) -> Array | None:
         """The near-null function found, as a start in ``space``; by way of ``coarse`` where ``space`` is not nested."""
         found = self.spaces
-        function = None if found is None or found.nulls is None else found.nulls[1].function
+        function = None if found is None or found.near_nulls is None else found.near_nulls[1].coefficients
         if found is None or function is None:
             return None
-        pairs = zip(space.axes, found.halved.axes, strict=True)
+        pairs = zip(space.axes, found.halved_space.axes, strict=True)
         if all(np.isin(axis.breaks, halved.breaks).all() for axis, halved in pairs):
-            return space.restrict(function, found.halved)
-        return coarse.prolong(coarse.restrict(function, found.halved), space)
+            return space.restrict(function, found.halved_space)
+        return coarse.prolong(coarse.restrict(function, found.halved_space), space)
 
 
 def enriched_correction_size(model: Model, space: Space, start: Array, correction: Array) -> float:

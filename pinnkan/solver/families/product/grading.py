@@ -42,26 +42,26 @@ LEAST_WIDTH = 1e-9
 class CorrectionProfile:
     """A correction by intervals of one coordinate.
 
-    ``mass`` (interval): squared norm of its part in each; ``halves`` (interval, half): the same of their halves;
-    ``fall`` (interval): ratio of the squared residuals after and before it.
+    ``mass`` (interval): squared norm of its part in each; ``half_masses`` (interval, half): the same of their halves;
+    ``residual_ratio`` (interval): ratio of the squared residuals after and before it.
     """
 
     mass: Array
-    halves: Array
-    fall: Array
+    half_masses: Array
+    residual_ratio: Array
 
     @property
-    def towards(self) -> np.ndarray:
+    def graded_end(self) -> np.ndarray:
         """The end towards which each interval is to be graded: -1 for the lower, 1 for the upper, 0 for none."""
         around = np.pad(self.mass, 1)
         highest = (self.mass >= around[:-2]) & (self.mass >= around[2:])
-        share = self.halves[:, 0] / np.maximum(self.halves.sum(1), 1e-300)
+        share = self.half_masses[:, 0] / np.maximum(self.half_masses.sum(1), 1e-300)
         side = np.where(share > ONE_SIDED, -1, np.where(share < 1.0 - ONE_SIDED, 1, 0))
-        return np.where(highest & (self.fall > SLOW_RATIO), side, 0)
+        return np.where(highest & (self.residual_ratio > SLOW_RATIO), side, 0)
 
-    def depths(self, least: float) -> Array:
+    def halvings(self, least: float) -> Array:
         """Return how often each interval must be halved until its mass is predicted below ``least``."""
-        rate = np.log(np.clip(self.fall, SLOW_RATIO, 0.5))
+        rate = np.log(np.clip(self.residual_ratio, SLOW_RATIO, 0.5))
         needed = np.ceil(np.log(np.maximum(least / np.maximum(self.mass, 1e-300), 1e-300)) / rate)
         return np.clip(needed, 1, MOST_HALVINGS)
 
@@ -74,8 +74,8 @@ def correction_profiles(
     ``masses`` (interval,) of every coordinate; ``scale`` (unknown,): norms that they are relative to.
     """
     profiles, space = [], fine.space
-    before = system.by_interval(coefficients)
-    after = fine.by_interval(system.space.prolong(coefficients, space) + correction)
+    before = system.squares_by_interval(coefficients)
+    after = fine.squares_by_interval(system.space.prolong(coefficients, space) + correction)
     for i, axis in enumerate(system.space.axes):
         halves = (space.mass_per_interval(correction, i) / scale**2).max(-1).reshape(axis.intervals, -1)
         remaining = after[i].reshape(axis.intervals, -1).sum(1)
@@ -93,14 +93,16 @@ def grade_towards_point(
     falls in some coordinate there is an unresolved layer, not a point.
     """
     largest = max(float(s.mass.max()) for s in profiles)
-    towards = [np.where(mark_intervals(s.mass, largest, allowed), s.towards, 0) for s in profiles]
-    is_point = len(axes) > 1 and all(s.towards.any() for s in profiles)
+    towards = [np.where(mark_intervals(s.mass, largest, allowed), s.graded_end, 0) for s in profiles]
+    is_point = len(axes) > 1 and all(s.graded_end.any() for s in profiles)
     if not is_point or not any(t.any() for t in towards):  # a point, and one that counts
         return None
     out = []
     for axis, s, ends in zip(axes, profiles, towards, strict=True):
         others = (ends == 0) & mark_intervals(s.mass, largest * NEIGHBOUR_SHARE / MARKING_SHARE, allowed)
-        out.append(halve_towards_ends(axis, others, ends, s.depths(max(MARKING_SHARE * largest, allowed)).astype(int)))
+        out.append(
+            halve_towards_ends(axis, others, ends, s.halvings(max(MARKING_SHARE * largest, allowed)).astype(int))
+        )
     return tuple(out)
 
 

@@ -34,7 +34,7 @@ def persistent_residual(solved: tuple[System, Array], halved: tuple[System, Arra
     At a kink residuals fall with the interval. A spurious minimum beside it (u_x**2 = 1) keeps slopes of 1.007 and
     0.993, where all corrections are small.
     """
-    (before, after), volume = (system.by_cell(c) for system, c in (solved, halved)), solved[0].patches[0].volume
+    (before, after), volume = (system.squares_by_cell(c) for system, c in (solved, halved)), solved[0].patches[0].volume
     halves = [n for width in before.shape for n in (width, 2)]
     summed = after.reshape(halves).sum(tuple(range(1, 2 * before.ndim, 2)))
     return float(summed[summed > PERSISTENT_SHARE * before].sum()) / volume

@@ -59,9 +59,13 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
         if size > loose:
             loosely = None
         elif loosely is None:
-            loosely = narrowest, SlabStart.at(float(time.breaks[0]), axes, traces, errors, None)
+            loosely = narrowest, SlabStart.contiguous(float(time.breaks[0]), axes, traces, errors, None)
         if loosely is not None and (size <= allowed or NARROWING * narrowest < loosely[0]):
-            return loosely[1] if size > allowed else SlabStart.at(float(time.breaks[0]), axes, traces, errors, None)
+            return (
+                loosely[1]
+                if size > allowed
+                else SlabStart.contiguous(float(time.breaks[0]), axes, traces, errors, None)
+            )
         if narrowest < LEAST_WIDTH:
             break
         largest = max(float(m.max()) for m in mass)
@@ -84,7 +88,7 @@ def _project_data(
 ) -> tuple[tuple[Array, ...], tuple[Array, ...], list[Array]]:
     """Return the traces on ``axes``, their differences to those on halved ones, and squared errors by interval."""
     space, fine = (Space(tuple(chosen), len(model.problem.unknowns)) for chosen in (axes, [a.halved() for a in axes]))
-    with model.clock.working("initial data", fine.size):
+    with model.clock.time_work("initial data", fine.size):
         traces, better = _initial_traces(model, space, time), _initial_traces(model, fine, time)
         errors = tuple(b - space.prolong(t, fine) for t, b in zip(traces, better, strict=True))
         return traces, errors, _unresolved_mass(model, (space, fine, time), errors, better, allowed)
@@ -128,7 +132,7 @@ def with_initial_rates(model: Model, slab_start: SlabStart) -> SlabStart:
     if all(np.isfinite(s).all() for s in slopes):
         return slab_start
     try:
-        state = asked.solved(np.array([slab_start.time, *values]))
+        state = asked.solve_highest_rates(np.array([slab_start.time, *values]))
     except np.linalg.LinAlgError:
         return slab_start
     rates = np.zeros((len(model.problem.unknowns), model.orders[-1]))

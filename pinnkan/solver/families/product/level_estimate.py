@@ -72,10 +72,10 @@ def estimate_error(
     """
     tolerance = solved.model.problem.solver.tolerance
     found = None if accepted is None else estimate_by_fall(previous, solved, start, measured.loss, accepted)
-    least = None if found is None or found.spaces is None else found.spaces.nulls
-    if least is not None and not compare_stability(*least).settled:
+    least = None if found is None or found.spaces is None else found.spaces.near_nulls
+    if least is not None and not compare_stability(*least).is_settled:
         found = None
-    looks = solved.is_kept and solved.kept.iterations > FEW_ITERATIONS
+    looks = solved.has_kept_solver and solved.kept_solver.iterations > FEW_ITERATIONS
     if looks and accepted is not None and found is not None and tolerance < found.size <= FALL_OVERESTIMATE * tolerance:
         fewer, told = (
             FEWER_GAUSS_POINTS.get(len(solved.space.axes), 0),
@@ -105,23 +105,23 @@ def estimate_by_correction(
     """
     model, space, fine = solved.model, solved.space, halved_space(solved.space)
     base = space.prolong(start, fine)
-    beside = solved.kept if solved.is_kept and model.is_linear else None
-    system = System(model, fine, fewer=fewer_points, keeping=True, beside=beside)
+    beside = solved.kept_solver if solved.has_kept_solver and model.is_linear else None
+    system = System(model, fine, fewer_points=fewer_points, keeps_solver=True, coarse_solver=beside)
     accuracy = ROUGH_ACCURACY if fewer_points else 0.0
     correction = gauss_newton_correction(system, base, accuracy)
     all_points = System(model, fine) if fewer_points else system
     losses = measured.loss, all_points.mean_square(base + correction)
     size, roots, leads_away = _correction_size(previous, measured, system, base, correction, losses[1], accuracy)
-    rounding = max(system.rounding, LEAST_ROUNDING)
+    rounding = max(system.relative_solution_error, LEAST_ROUNDING)
     is_small = size <= model.problem.solver.tolerance  # then the verifier asks whether the residual remains
-    is_rounding = losses[0] <= rounding_floor(system.kept, base) ** 2
+    is_rounding = losses[0] <= rounding_floor(system.kept_solver, base) ** 2
     stands = measured.is_resolved and not (is_small or is_rounding) and losses[1] > PERSISTENT_SHARE * losses[0]
     spaces = SpacePair(space, start, fine, None, losses)
     spaces, near_null = _settled_spaces(coarse_spaces() if is_small else None, spaces, near_null)
-    if spaces.nulls is None and (is_small or ((stands or is_rounding) and not fewer_points)):
+    if spaces.near_nulls is None and (is_small or ((stands or is_rounding) and not fewer_points)):
         pair = _near_nulls((solved, start), (system, base), correction, near_null_start, near_null)
-        spaces = replace(spaces, nulls=pair)
-    nulls = spaces.nulls
+        spaces = replace(spaces, near_nulls=pair)
+    nulls = spaces.near_nulls
     if stands and nulls is not None:
         size = max(size, error_from_residual(losses[0], nulls[1], model, float(fine.norm(base).max())))
     if is_small and measured.is_resolved and losses[1] > RESOLVED_RATIO**2 * losses[0] > 0.0:
@@ -130,13 +130,13 @@ def estimate_by_correction(
     parts = tuple(np.inf if none else root / max(*roots, 1e-300) * size + rounding for root, none in pairs)
     return HalvedEstimate(
         size + rounding, ProductField(((fine, correction),)), rounding, spaces,
-        parts=parts, space=fine, correction=correction, system=system, leads_away=leads_away,
+        sizes_by_unknown=parts, space=fine, correction=correction, system=system, is_diverging=leads_away,
     )  # fmt: skip
 
 
 def _with_step_remainder(estimate: HalvedEstimate, space: Space, start: Array) -> HalvedEstimate:
     """Return the estimate with the remainder of its step in near-null functions added, where that counts."""
-    nulls = None if estimate.spaces is None else estimate.spaces.nulls
+    nulls = None if estimate.spaces is None else estimate.spaces.near_nulls
     if estimate.spaces is None or nulls is None or nulls[1].step is not estimate.correction:
         return estimate
     fine, model = estimate.space, estimate.system.model
@@ -149,8 +149,8 @@ def _with_step_remainder(estimate: HalvedEstimate, space: Space, start: Array) -
     size = max(estimate.size, SAFETY * relative_norm(model.problem, fine, correction, base))
     return replace(
         estimate, size=size, error=ProductField(((fine, correction),)), correction=correction,
-        spaces=replace(estimate.spaces, losses=losses, nulls=(nulls[0], null)),
-        parts=tuple(part * size / estimate.size for part in estimate.parts),
+        spaces=replace(estimate.spaces, losses=losses, near_nulls=(nulls[0], null)),
+        sizes_by_unknown=tuple(part * size / estimate.size for part in estimate.sizes_by_unknown),
     )  # fmt: skip
 
 
@@ -170,7 +170,7 @@ def _correction_size(
     problem, space = system.model.problem, system.space
     norms, found = (1.0 + accuracy) * space.norm(correction), space.norm(base)
     roots = norm_ratios(problem, norms**2, found**2)
-    floor = rounding_floor(system.kept, base)
+    floor = rounding_floor(system.kept_solver, base)
     size, leads_away = SAFETY * max(roots) * series_factor((measured.loss, remaining_loss), floor), False
     if size <= problem.solver.tolerance:
         more, leads_away = sum_newton_series(system, base, correction)
@@ -212,11 +212,11 @@ def _with_near_nulls(
     solved: System, start: Array, accepted: AcceptedCorrection, spaces: SpacePair | None
 ) -> SpacePair | None:
     """Return the ``spaces`` of the level before and this one with near-null functions: a quarter of the usual work."""
-    if spaces is None or not solved.is_kept:
+    if spaces is None or not solved.has_kept_solver:
         return spaces
-    kept = accepted.system is not None and accepted.system.space is spaces.space and accepted.system.is_kept
+    kept = accepted.system is not None and accepted.system.space is spaces.space and accepted.system.has_kept_solver
     coarse = accepted.system if kept and accepted.system else System(solved.model, spaces.space)
-    return replace(spaces, nulls=_near_nulls((coarse, spaces.coefficients), (solved, start), accepted.correction))
+    return replace(spaces, near_nulls=_near_nulls((coarse, spaces.coefficients), (solved, start), accepted.correction))
 
 
 def _settled_spaces(
@@ -226,11 +226,11 @@ def _settled_spaces(
 
     And the near-null function.
     """
-    if alternative is None or alternative.nulls is None:
+    if alternative is None or alternative.near_nulls is None:
         return spaces, near_null
     return (
-        replace(alternative, losses=spaces.losses) if compare_stability(*alternative.nulls).settled else spaces
-    ), alternative.nulls[1]
+        replace(alternative, losses=spaces.losses) if compare_stability(*alternative.near_nulls).is_settled else spaces
+    ), alternative.near_nulls[1]
 
 
 def _near_nulls(
@@ -246,22 +246,22 @@ def _near_nulls(
     ``near_null``: the first one.
     """
     (coarse, start), (fine, base) = solved, halved
-    counted = coarse.model.counted
+    counted = coarse.model.norm_weights
     if near_null is not None:
         found = replace(near_null, step=None)  # that step has no remainder here
-    elif coarse.model.is_linear and coarse.is_kept:
+    elif coarse.model.is_linear and coarse.has_kept_solver:
         found = find_near_null(
-            coarse.kept, coarse.space, start, near_null_start=near_null_start, unknown_weights=counted
+            coarse.kept_solver, coarse.space, start, near_null_start=near_null_start, unknown_weights=counted
         )
     else:
         found = near_null_function(System(coarse.model, coarse.space), start, near_null_start)
     near_null_start = prolonged_near_null(found, coarse.space, fine.space)
-    return found, find_near_null(fine.kept, fine.space, base, step, near_null_start, counted)
+    return found, find_near_null(fine.kept_solver, fine.space, base, step, near_null_start, counted)
 
 
 def rounding_floor(solver: LinearSolver, coefficients: Array) -> float:
     """Return the norm that rounding leaves in the residual of a function."""
-    return solver.floor(coefficients.reshape(-1)[solver.ordering.free.cpu().numpy()])
+    return solver.image_rounding(coefficients.reshape(-1)[solver.ordering.free.cpu().numpy()])
 
 
 def estimate_by_fall(
@@ -280,11 +280,11 @@ def estimate_by_fall(
     losses = previous.levels[-1].loss, loss
     if losses[1] > RESOLVED_RATIO**2 * losses[0]:
         return None
-    between = [System(model, s, extra=1) for s in (coarse, space)]
+    between = [System(model, s, extra_points=1) for s in (coarse, space)]
     scale = reference_norms(model.problem, space, start)
     left = residual_decay(between[0], function, between[1], start, accepted.correction / scale)
     share = coordinate_shares(coarse, space, accepted.correction, scale)
-    shrunk = share.fallen(left) * accepted.correction
+    shrunk = share.combined_decay(left) * accepted.correction
     size = SAFETY * relative_norm(model.problem, space, shrunk, start)
     spaces: SpacePair | None = SpacePair(coarse, function, space, None, losses)
     if size <= model.problem.solver.tolerance:  # then the verifier needs near-null functions

@@ -62,60 +62,62 @@ MOST_LINE_INTERVALS = 4608
 class ProductState:
     """A space with coefficients: the start of Gauss-Newton or, if ``is_solved``, its end.
 
-    ``unsolved``: mean squared residual of the data alone, the largest so far; ``rounding``: of a correction that is
-    included; ``unsettled``: why Gauss-Newton has not converged; ``words``: the network, if another one was dropped;
-    ``linear``: the linear solver; of the level before ``null``: its near-null function, ``halved``: its marking, and if
-    that led here ``step``: its correction, ``coarse``: its system; ``system``: that of the space.
+    ``data_residual``: mean squared residual of the data alone, the largest so far; ``rounding``: of a correction that
+    is included; ``unsettled``: why Gauss-Newton has not converged; ``words``: the network, if another one was dropped;
+    ``linear_solver``: the linear solver; of the level before ``near_null``: its near-null function, ``marked_piece``:
+    its marking, and if that led here ``correction``: its correction, ``coarse_system``: its system; ``system``: that of
+    the space.
     """
 
     space: Space
     coefficients: Array
-    unsolved: float
+    data_residual: float
     is_solved: bool = False
     rounding: float = 0.0
     unsettled: str = ""
     words: str = ""
-    linear: str = ""
-    null: Array | None = None
-    halved: MarkedPiece | None = None
-    step: Array | None = None
+    linear_solver: str = ""
+    near_null: Array | None = None
+    marked_piece: MarkedPiece | None = None
+    correction: Array | None = None
     system: System | None = field(default=None, metadata={"stored": False})
-    coarse: System | None = field(default=None, metadata={"stored": False})
+    coarse_system: System | None = field(default=None, metadata={"stored": False})
 
 
 @dataclass(frozen=True, eq=False)
 class ProductLevels(ModelLevelFamily):
     """The tensor-product splines of a ``degree``, with so many ``intervals`` per coordinate at first.
 
-    ``words``: the network and why it was chosen; ``is_rough``: whether the problem is a milder one of a homotopy.
+    ``words``: the network and why it was chosen; ``is_homotopy_step``: whether the problem is a milder one of a
+    homotopy.
     """
 
     degree: int
     intervals: int
     most_levels: int
     words: str = ""
-    is_rough: bool = False
+    is_homotopy_step: bool = False
 
-    def first(self) -> ProductState:
+    def initial_state(self) -> ProductState:
         """Return the first state: nearly uniform knots, exact conditions, smooth inside for nonlinear problems."""
         space = initial_space(self.model, self.degree, self.intervals)
         require_memory(self.model, space)
         system = self._system(space)
-        return self.begun(system, initial_coefficients(system))
+        return self.start_state(system, initial_coefficients(system))
 
     def _system(self, space: Space) -> System:
         """Return the rows of a space; of linear problems the matrix is kept for the near-null function."""
-        return System(self.model, space, keeping=self.model.is_linear)
+        return System(self.model, space, keeps_solver=self.model.is_linear)
 
-    def begun(self, system: System, start: Array, previous: ProductState | None = None) -> ProductState:
+    def start_state(self, system: System, start: Array, previous: ProductState | None = None) -> ProductState:
         """Return the state that begins at ``start`` in the space of ``system``; ``previous``: the one it comes from."""
         space = system.space
         alone, _ = with_conditions(self.model, space, np.zeros(space.shape))
-        unsolved, words = (previous.unsolved, previous.words) if previous else (0.0, "")
+        unsolved, words = (previous.data_residual, previous.words) if previous else (0.0, "")
         unsolved = max(unsolved, system.mean_square(alone))
         return ProductState(space, start, unsolved, words=words, system=system)
 
-    def shown(self, state: ProductState) -> ProductField:
+    def field_of(self, state: ProductState) -> ProductField:
         return ProductField(((state.space, state.coefficients),))
 
     def minimise(
@@ -128,27 +130,32 @@ class ProductLevels(ModelLevelFamily):
         start = np.ascontiguousarray(state.coefficients)
         fixed = with_conditions(self.model, state.space, start)[1]
         found = minimise_with_restart(system, start, fixed, 1e-2 * self.problem.solver.tolerance, monitor, number == 0)
-        unsettled = "" if found.stationary else "Gauss-Newton still moved after its last step"
+        unsettled = "" if found.is_stationary else "Gauss-Newton still moved after its last step"
         coefficients = np.ascontiguousarray(found.coefficients)
         kept = replace(state, coefficients=coefficients, is_solved=True, rounding=0.0, unsettled=unsettled)
-        return replace(kept, system=system, linear=system.words), monitor.steps(number, found.steps)
+        return replace(kept, system=system, linear_solver=system.solver_words), monitor.report_steps(
+            number, found.steps
+        )
 
-    def measured(self, state: ProductState) -> LossMinimum:
+    def evaluate_minimum(self, state: ProductState) -> LossMinimum:
         space, c, system = state.space, state.coefficients, state.system
         assert system is not None
         loss = system.mean_square(c)
-        is_small, field = loss <= RESOLVED_SHARE * state.unsolved or state.unsolved == 0.0, self.shown(state)
+        is_small, field = (
+            loss <= RESOLVED_SHARE * state.data_residual or state.data_residual == 0.0,
+            self.field_of(state),
+        )
         return LossMinimum(
             field=field,
             intervals=tuple(a.intervals for a in space.axes),
             degree=tuple(a.degree for a in space.axes),
             parameters=space.size,
-            points=system.points,
+            points=system.row_count,
             loss=loss,
-            heldout=System(self.model, space, extra=1).mean_square(c),
+            heldout=System(self.model, space, extra_points=1).mean_square(c),
             is_resolved=is_small and resolves_neutral_waves(self.model, field, space.axes),
-            unsettled=state.unsettled,
-            note=state.linear,
+            unconverged_reason=state.unsettled,
+            note=state.linear_solver,
         )
 
     def samples(self, state: ProductState) -> Samples:
@@ -158,22 +165,22 @@ class ProductLevels(ModelLevelFamily):
     def estimate(self, state: ProductState, measured: LossMinimum, before: Outcome) -> HalvedEstimate:
         """Estimate the error (:func:`estimate_error`), with the rounding of a correction that the solution includes."""
         assert state.system is not None
-        step = None if state.step is None else AcceptedCorrection(state.step, state.coarse)
-        found = estimate_error(before, state.system, state.coefficients, measured, state.null, step)
-        size = np.inf if found.leads_away and not self.is_rough else found.size + state.rounding
+        step = None if state.correction is None else AcceptedCorrection(state.correction, state.coarse_system)
+        found = estimate_error(before, state.system, state.coefficients, measured, state.near_null, step)
+        size = np.inf if found.is_diverging and not self.is_homotopy_step else found.size + state.rounding
         return replace(found, size=size, rounding=max(found.rounding, state.rounding))
 
     def refine(self, state: ProductState, estimate: HalvedEstimate, against: Objection) -> ProductState | None:
         """Return the state with knots where the correction is large or a feature is missed; None on too long a line."""
-        missed, axes = against.missed, state.space.axes
+        missed, axes = against.hidden_feature, state.space.axes
         if len(axes) == 1 and axes[0].intervals > MOST_LINE_INTERVALS and self.problem.solver.max_levels is None:
             return None
-        finer = against.axes or (refine_at_feature(axes, missed) if missed else None)
+        finer = against.finer_axes or (refine_at_feature(axes, missed) if missed else None)
         gathered = None if finer is None else Space(finer, state.space.unknowns)
         if gathered is not None and gathered.shape != state.space.shape:
-            return self.at(gathered, state.space.prolong(state.coefficients, gathered), state)
+            return self.start_from(gathered, state.space.prolong(state.coefficients, gathered), state)
         if estimate.evidence == Evidence.FALL:  # that is a function of the space itself
-            measured, told = self.measured(state), estimate.spaces
+            measured, told = self.evaluate_minimum(state), estimate.spaces
             before = Outcome(measured.field, None)
             assert state.system is not None
             estimate = estimate_by_correction(
@@ -181,37 +188,41 @@ class ProductLevels(ModelLevelFamily):
             )
         layered = grade_towards_layers(self.model, state.space, state.coefficients, estimate.losses)
         if layered is not None:
-            return self.at(*layered, state)
-        choose = halve_every_interval if against.is_lasting else choose_refinement
+            return self.start_from(*layered, state)
+        choose = halve_every_interval if against.must_persist else choose_refinement
         space, start, is_solved = choose(self.model, state, estimate)
         system = estimate.system if is_solved else self._system(space)
         if estimate.size > 1.0 and not self.model.is_linear:  # the matrix may be singular but for rounding
             alone, _ = with_conditions(self.model, space, state.space.prolong(state.coefficients, space))
             start = min(alone, start, key=system.loss)
-        halved = record_marked_piece(state.halved, state.space, space, estimate)
-        begun = replace(self.begun(system, start, state), null=estimate.near_null_in(state.space, space), halved=halved)
+        halved = record_marked_piece(state.marked_piece, state.space, space, estimate)
+        begun = replace(
+            self.start_state(system, start, state),
+            near_null=estimate.near_null_in(state.space, space),
+            marked_piece=halved,
+        )
         if not is_solved:
             return begun
-        solved = replace(begun, is_solved=True, rounding=estimate.rounding, linear=estimate.system.words)
-        if against.is_lasting:  # the stability constants do not agree
+        solved = replace(begun, is_solved=True, rounding=estimate.rounding, linear_solver=estimate.system.solver_words)
+        if against.must_persist:  # the stability constants do not agree
             return solved
-        return replace(solved, step=estimate.correction, coarse=state.system)
+        return replace(solved, correction=estimate.correction, coarse_system=state.system)
 
-    def at(self, space: Space, coefficients: Array, previous: ProductState | None = None) -> ProductState:
+    def start_from(self, space: Space, coefficients: Array, previous: ProductState | None = None) -> ProductState:
         """Return a state that begins at a function, with exact conditions; ``previous``: the state it comes from."""
         start, _ = with_conditions(self.model, space, np.ascontiguousarray(coefficients))
-        return self.begun(self._system(space), start, previous)
+        return self.start_state(self._system(space), start, previous)
 
-    def elsewhere(self, state: ProductState, monitor: Monitor) -> ProductState | None:
+    def alternative_start(self, state: ProductState, monitor: Monitor) -> ProductState | None:
         """Return a state at a solution found by homotopy from a milder problem; None where there is none."""
         if self.model.is_linear or self.problem.interfaces:
             return None
         found = continue_from_milder_problem(
-            self.model, lambda model: replace(self, model=model, is_rough=True), monitor
+            self.model, lambda model: replace(self, model=model, is_homotopy_step=True), monitor
         )
-        return None if found is None else self.begun(self._system(found.space), found.coefficients, state)
+        return None if found is None else self.start_state(self._system(found.space), found.coefficients, state)
 
-    def in_vain(self, levels: Sequence[Level]) -> str:
+    def stagnation_reason(self, levels: Sequence[Level]) -> str:
         """Return why more levels are in vain, "" if they may help.
 
         On knots that resolve the data estimates stagnate or Gauss-Newton uses up its steps, or a residual as large as
@@ -236,7 +247,7 @@ class ProductLevels(ModelLevelFamily):
         resting = still and all(not x.is_resolved and x.estimate <= self.problem.solver.tolerance for x in last)
         return "no correction lowers the residual" if restless or resting else ""
 
-    def in_words(self, state: ProductState, outcome: Outcome) -> str:
+    def network_description(self, state: ProductState, outcome: Outcome) -> str:
         return state.words or self.words
 
 
@@ -254,15 +265,15 @@ def choose_refinement(model: Model, state: ProductState, estimate: HalvedEstimat
     share = coordinate_shares(space, fine, estimate.correction, scale)
     largest = max(float(m.max()) for m in share.mass)
     allowed = (0.3 * tolerance) ** 2 / sum(a.intervals for a in space.axes)
-    if largest <= allowed and estimate.share > SLOW_RATIO:  # no interval counts, but all together do
+    if largest <= allowed and estimate.residual_ratio > SLOW_RATIO:  # no interval counts, but all together do
         allowed = 0.0
-    is_last = model.is_linear and estimate.predicted <= tolerance
+    is_last = model.is_linear and estimate.predicted_error <= tolerance
     if is_last and is_correction_expensive(model, fine):  # its error is estimated by the fall of the residual
         return halve_every_interval(model, state, estimate)
     near, towards, system = model.corner_weights, None, state.system
-    if near is not None and system is not None and estimate.share > RESOLVED_RATIO:
+    if near is not None and system is not None and estimate.residual_ratio > RESOLVED_RATIO:
         others = [mark_intervals(m, largest * NEIGHBOUR_SHARE / MARKING_SHARE, allowed) for m in share.mass]
-        towards = grade_towards_corners(space.axes, near.corners, system.by_interval(start), others)
+        towards = grade_towards_corners(space.axes, near.corners, system.squares_by_interval(start), others)
     if towards is None and estimate.size <= GRADING_ESTIMATE and system is not None:
         profiles = correction_profiles(
             system, start, System(system.model, fine), estimate.correction, share.mass, scale
@@ -273,14 +284,16 @@ def choose_refinement(model: Model, state: ProductState, estimate: HalvedEstimat
         return finer, with_conditions(model, finer, space.prolong(start, finer))[0], False
     marks = [mark_intervals(m, largest, allowed) for m in share.mass]
     if not model.is_linear and len(marks) > 1 and not any(m.any() for m in marks):
-        marks = mark_fewest_intervals(share.mass, estimate.share, estimate.size / tolerance)
-    if len(marks) == 1 and is_marking_erratic(state.halved, space.axes[0], marks[0], estimate):
+        marks = mark_fewest_intervals(share.mass, estimate.residual_ratio, estimate.size / tolerance)
+    if len(marks) == 1 and is_marking_erratic(state.marked_piece, space.axes[0], marks[0], estimate):
         return halve_every_interval(model, state, estimate)
     finer = Space(refine_marked(space.axes, marks, space.unknowns), space.unknowns)
     nearly = len(marks) > 1 and finer.size > NEARLY_ALL_HALVED * fine.size
     if nearly or not any(m.any() for m in marks) or all(m.all() for m in marks):
         asked = model.is_linear and is_correction_expensive(model, fine)
-        fewer = uniformly_refined_space(model, space, estimate.predicted, estimate.share) if asked else None
+        fewer = (
+            uniformly_refined_space(model, space, estimate.predicted_error, estimate.residual_ratio) if asked else None
+        )
         if fewer is None:
             return halve_every_interval(model, state, estimate)
         return fewer, with_conditions(model, fewer, np.zeros(fewer.shape))[0], False

@@ -40,7 +40,7 @@ def gauss_newton_correction(system: System, base: Array, accuracy: float = 0.0) 
     """
     target, fixed = with_conditions(system.model, system.space, base)
     try:
-        return system.steps(base, [target], fixed, accuracy=accuracy)[0]
+        return system.gauss_newton_steps(base, [target], fixed, accuracy=accuracy)[0]
     except NotFiniteError as infinite:
         where = system.where_not_finite(target)
         raise SolverError(f"the equations are not finite {where}", Reason.NOT_FINITE) from infinite
@@ -53,12 +53,12 @@ def add_step_remainder(near_null: NearNull, space: Space, base: Array, tolerance
 
     Only steps by conjugate gradients have one: what a factorisation leaves are contradictory equations.
     """
-    if near_null.step is None or near_null.search is None or not near_null.search.are_iterated:
+    if near_null.step is None or near_null.missed_part_search is None or not near_null.missed_part_search.is_iterative:
         return near_null
-    left, size = near_null.left, float(np.linalg.norm(space.norm(base)))
-    if left.function is None or left.size <= REMAINDER_SHARE * tolerance * size:
+    left, size = near_null.missed_part, float(np.linalg.norm(space.norm(base)))
+    if left.coefficients is None or left.norm <= REMAINDER_SHARE * tolerance * size:
         return near_null
-    return replace(near_null, step=near_null.step + left.function)
+    return replace(near_null, step=near_null.step + left.coefficients)
 
 
 def sum_newton_series(system: System, base: Array, correction: Array) -> tuple[Array, bool]:
@@ -68,14 +68,14 @@ def sum_newton_series(system: System, base: Array, correction: Array) -> tuple[A
     keeps the matrix of the correction. Raises SolverError: the least squares have no solution at a later step.
     """
     unknowns = system.space.unknowns
-    if system.model.is_linear or not system.is_kept or not correction.any():
+    if system.model.is_linear or not system.has_kept_solver or not correction.any():
         return np.ones(unknowns), False
     norm, least = system.space.norm(correction), NEGLIGIBLE_STEP * system.model.problem.solver.tolerance
     size = np.where(norm > least * reference_norms(system.model.problem, system.space, base), norm, np.inf)
-    bent = system.bent(base, correction)
+    bent = system.second_difference(base, correction)
     if not all(bool(part.isfinite().all()) for part in bent):  # overflow far from a solution
         return np.full(unknowns, 1.0 / (1.0 - MOST_RATIO)), False
-    made = system.space.norm(system.made_of(bent)) / size
+    made = system.space.norm(system.step_for_residuals(bent)) / size
     if not made.max() > CURVATURE_SHARE:
         return np.ones(unknowns), False
     shares, reached, step = [], base + correction, correction

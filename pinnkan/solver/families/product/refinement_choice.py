@@ -31,9 +31,9 @@ MOST_INTERVALS = 4096
 
 @dataclass(frozen=True)
 class MarkedPiece:
-    """Total ``length`` of the intervals of a line that were marked on a level, and the relative ``estimate`` there."""
+    """Total ``marked_length`` of the marked intervals of a line on a level, and the relative ``estimate`` there."""
 
-    length: float
+    marked_length: float
     estimate: float
 
 
@@ -63,7 +63,7 @@ def is_marking_erratic(previous: MarkedPiece | None, axis: Axis, marks: Array, e
     """
     if previous is None or axis.intervals > MOST_INTERVALS or _has_helped(previous, estimate):
         return False
-    return _length(axis, marks) > SHRINKING_RATIO * previous.length
+    return _length(axis, marks) > SHRINKING_RATIO * previous.marked_length
 
 
 def _has_helped(previous: MarkedPiece, estimate: HalvedEstimate) -> bool:

@@ -28,7 +28,7 @@ def samples_of(space: Space, coefficients: Array) -> Samples:
     few = max(1, POINTS_AT_ONCE // max(1, int(np.prod([len(x) for x, _ in others]))))
     starts = range(0, len(x), few)
     pieces = (_sampled(space, coefficients, [(x[k : k + few], w[k : k + few]), *others]) for k in starts)
-    return replace(next(pieces), more=pieces)
+    return replace(next(pieces), more_batches=pieces)
 
 
 def _sampled(space: Space, coefficients: Array, rules: Sequence[tuple[Array, Array]]) -> Samples:

@@ -24,7 +24,7 @@ from pinnkan.solver.families.product.grading import grade_towards_sides
 from pinnkan.solver.families.product.slab_start import SlabStart, mark_slab_intervals
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import MAX_DAMPING, gauss_newton
-from pinnkan.solver.slab_family import SolvedSlab
+from pinnkan.solver.slab_history import SolvedSlab
 from pinnkan.solver.verify.objection import SpacePair
 from pinnkan.solver.verify.slab_growth import MAX_GROWTH_EXPONENT
 from pinnkan.solver.verify.stability import find_near_null
@@ -37,27 +37,29 @@ NEARLY_ROUNDING = 1e4
 
 @dataclass(frozen=True, eq=False)
 class ProductSlab(SolvedSlab[tuple[Space, Array]]):
-    """A solved slab with its ``local`` correction, in the space of the global ``error``.
+    """A solved slab with its ``local_correction`` correction, in the space of the global ``error``.
 
-    ``share``: its parts by coordinate; ``richer``: the system of the corrections, which have ``more`` degrees in time;
-    ``doubts``: how often many more were tried in vain; ``unsolved``: mean squared residual of the data alone;
-    ``floor``: norm that rounding leaves in the residual, ``noise``: what it makes of the correction, relative, if
-    known; ``uneven``: :func:`pinnkan.solver.families.product.rate_spread.rate_spread`, where conjugate gradients
-    solved; ``folds``: e-folds by which something may grow; ``to_come``: later local corrections over the first.
+    ``coordinate_shares``: its parts by coordinate; ``correction_system``: the system of the corrections, which have
+    ``extra_degrees`` degrees in time; ``vain_enrichments``: how often many more were tried in vain; ``data_residual``:
+    mean squared residual of the data alone; ``residual_floor``: norm that rounding leaves in the residual,
+    ``correction_noise``: what it makes of the correction, relative, if known; ``rate_spread``:
+    :func:`pinnkan.solver.families.product.rate_spread.rate_spread`, where conjugate gradients solved;
+    ``growth_exponent``: e-folds by which something may grow; ``series_remainder``: later local corrections over the
+    first.
     """
 
-    local: Array
+    local_correction: Array
     system: System
-    share: CoordinateShares
-    richer: System
-    more: int
-    unsolved: float
-    noise: float = 0.0
-    floor: float = 0.0
-    doubts: int = 0
-    uneven: float = 0.0
-    folds: float = 0.0
-    to_come: float = 0.0
+    coordinate_shares: CoordinateShares
+    correction_system: System
+    extra_degrees: int
+    data_residual: float
+    correction_noise: float = 0.0
+    residual_floor: float = 0.0
+    vain_enrichments: int = 0
+    rate_spread: float = 0.0
+    growth_exponent: float = 0.0
+    series_remainder: float = 0.0
 
     @property
     def base(self) -> Array:
@@ -69,43 +71,45 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     def losses(self) -> tuple[float, float]:
         """Weighted sums of squared residuals before and after the local correction."""
         base = self.base
-        return float(self.richer.loss(base)), float(self.richer.loss(base + self.local))
+        return float(self.correction_system.loss(base)), float(
+            self.correction_system.loss(base + self.local_correction)
+        )
 
     @property
-    def fall(self) -> float:
+    def residual_ratio(self) -> float:
         """Ratio of the root mean square residuals after and before the local correction."""
         before, after = self.losses
         return float(np.sqrt(after / safe_divisors(np.asarray(before))))
 
     @property
-    def is_rounded(self) -> bool:
+    def is_rounding(self) -> bool:
         """Whether the residual is no more than rounding: neither a shorter slab nor knots lower it."""
-        return float(np.sqrt(self.losses[0])) <= self.floor
+        return float(np.sqrt(self.losses[0])) <= self.residual_floor
 
     @property
-    def is_nearly_rounded(self) -> bool:
+    def is_near_rounding(self) -> bool:
         """Whether the residual is so small that the correction may be mostly rounding."""
-        return float(np.sqrt(self.losses[0])) <= NEARLY_ROUNDING * self.floor
+        return float(np.sqrt(self.losses[0])) <= NEARLY_ROUNDING * self.residual_floor
 
     @property
-    def carried(self) -> tuple[float, float]:
+    def carried_error(self) -> tuple[float, float]:
         """Root mean square over the slab of the error carried into it, and that over its size at the start.
 
         For higher orders in time the error of rates counts at the start too, times powers of the length. Unknowns
         without rates, as a pressure, hardly count.
         """
         space, error = self.error
-        carried, time = error - (1.0 + self.to_come) * self.local, space.axes[-1]
+        carried, time = error - (1.0 + self.series_remainder) * self.local_correction, space.axes[-1]
         start, orders = Space(space.axes[:-1], space.unknowns), range(self.system.model.orders[-1])
         traces = [along(time.matrix(time.breaks[:1], k), carried, len(space.axes) - 1)[..., 0, :] for k in orders]
         begun = sum(float(start.norm(t).max()) * self.length**k for k, t in enumerate(traces))
-        size = float((space.norm(carried) * self.system.model.counted).max()) / np.sqrt(self.length)
+        size = float((space.norm(carried) * self.system.model.norm_weights).max()) / np.sqrt(self.length)
         return size, size / max(begun, 1e-300)
 
     @property
-    def hidden(self) -> float:
+    def hidden_error(self) -> float:
         """The error that the residual can hide: its norm over the stability constant."""
-        null = find_near_null(self.richer.kept, self.error[0], self.base)
+        null = find_near_null(self.correction_system.kept_solver, self.error[0], self.base)
         return float(np.sqrt(self.losses[1])) / max(null.sigma, 1e-300)
 
 
@@ -169,21 +173,23 @@ def first_guess(model: Model, slab_start: SlabStart, time: Axis) -> Array:
         found = gauss_newton(System(model, coarse), start, fixed, COARSE_ACCURACY)
     except (SolverError, np.linalg.LinAlgError):
         return plain
-    return plain + coarse.prolong(found.coefficients - start, space) if found.stationary else plain
+    return plain + coarse.prolong(found.coefficients - start, space) if found.is_stationary else plain
 
 
 def insert_knots(slab_start: SlabStart, slab: ProductSlab, allowed: float) -> tuple[SlabStart, Array | None]:
     """Return the state on knots inserted where the local correction is large, and a guess (None after grading)."""
-    mass = slab.share.mass[:-1]
+    mass = slab.coordinate_shares.mass[:-1]
     axes = refine_marked(slab_start.axes, mark_slab_intervals(mass, allowed), slab_start.unknowns)
-    *in_space, in_time = slab.share.size
+    *in_space, in_time = slab.coordinate_shares.size
     excess = [size / allowed if size > in_time else 0.0 for size in in_space]  # too long a slab is wrong everywhere
     towards = grade_towards_sides(axes, mass, excess)
     if towards is not None:  # graded knots are not in the space of the correction
-        return slab_start.moved_to(towards), None
+        return slab_start.prolonged_to(towards), None
     (old, c), (fine, _) = slab.piece, slab.error
     space = Space((*axes, old.axes[-1]), slab_start.unknowns)
-    return slab_start.moved_to(axes), np.ascontiguousarray(space.restrict(old.prolong(c, fine) + slab.local, fine))
+    return slab_start.prolonged_to(axes), np.ascontiguousarray(
+        space.restrict(old.prolong(c, fine) + slab.local_correction, fine)
+    )
 
 
 def damping_limit(model: Model, slab_start: SlabStart) -> float:
@@ -193,7 +199,7 @@ def damping_limit(model: Model, slab_start: SlabStart) -> float:
     """
     given = {layer.unknown for layer in model.conditions.initial}
     is_first = slab_start.time == model.problem.box.ranges[-1][0]
-    is_given = model is model.after_start and len(given) == slab_start.unknowns
+    is_given = model is model.later_slab_model and len(given) == slab_start.unknowns
     return MAX_DAMPING if is_first and not is_given else MOST_DAMPING
 
 
@@ -217,11 +223,11 @@ def check_growth(growth_exponent: float, slab_count: int | None) -> float:
 
 def stability_spaces(model: Model, slab: ProductSlab) -> SpacePair:
     """The spaces in which a slab was solved and corrected, with near-null functions where the matrix is kept."""
-    (space, c), (fine, _), richer, base = slab.piece, slab.error, slab.richer, slab.base
+    (space, c), (fine, _), richer, base = slab.piece, slab.error, slab.correction_system, slab.base
     nulls = None
-    if richer.is_kept:
+    if richer.has_kept_solver:
         solved = near_null_function(slab.system, c)
         known, counted = prolonged_near_null(solved, space, fine), unknown_weights_at(model, fine, base)
-        nulls = solved, find_near_null(richer.kept, fine, base, near_null_start=known, unknown_weights=counted)
-    losses = slab.system.mean_square(c), richer.mean_square(base + slab.local)
+        nulls = solved, find_near_null(richer.kept_solver, fine, base, near_null_start=known, unknown_weights=counted)
+    losses = slab.system.mean_square(c), richer.mean_square(base + slab.local_correction)
     return SpacePair(space, c, fine, nulls, losses)

@@ -28,7 +28,7 @@ from pinnkan.solver.level_family import LossMinimum
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import GaussNewtonResult
 from pinnkan.solver.outcome import RESOLVED_SHARE
-from pinnkan.solver.slab_family import TimePass
+from pinnkan.solver.time_pass import TimePass
 from pinnkan.solver.verify.objection import PERSISTENT_SHARE
 
 #: Relative accuracy of the local correction, of which only the size is used, and of the global one: conjugate gradients
@@ -87,42 +87,52 @@ def correct_slab(
     targets, accuracy = [target], LOCAL_ACCURACY
     if not solves_separately(fine):
         targets, accuracy = [target, _with_initial_errors(model, slab_start, fine, base, sides)[0]], carried
-    if time_pass.run.slabs:
-        time_pass.monitor.check()
+    if time_pass.slab_history.slabs:
+        time_pass.monitor.check_time()
     most = SOLVER_REMAINDER * np.exp(-min(growth_exponent, MOST_EXPONENT))
-    richer = System(model, fine, accuracy=carried, fewer=fewer, keeping=True, most=most)
-    local, error = (steps := richer.steps(base, targets, fixed, accuracy=accuracy))[0], steps[-1]
+    richer = System(model, fine, accuracy=carried, fewer_points=fewer, keeps_solver=True, max_step_error=most)
+    local, error = (steps := richer.gauss_newton_steps(base, targets, fixed, accuracy=accuracy))[0], steps[-1]
     length = float(np.ptp(space.axes[-1].breaks))
-    scale = np.sqrt(time_pass.mean_square(fine.norm(base) ** 2, length))
+    scale = np.sqrt(time_pass.reference_squared_norms(fine.norm(base) ** 2, length))
     size = float((fine.norm(local) / scale).max())
-    share = coordinate_shares(space, fine, local, scale).raised_to(size)
-    floor, count = richer.kept.floor(base[~fixed]), int(base.size - fixed.sum())
+    share = coordinate_shares(space, fine, local, scale).scaled_to_norm(size)
+    floor, count = richer.kept_solver.image_rounding(base[~fixed]), int(base.size - fixed.sum())
     grown = floor / count**0.5 * length ** model.orders[-1] / float(scale.max())
-    is_noisy = time_pass.allowed(length) < size <= NOISE_FACTOR * grown
-    noise = float((fine.norm(richer.drawn(floor)) / scale).max()) if is_noisy else 0.0
+    is_noisy = time_pass.allowed_correction(length) < size <= NOISE_FACTOR * grown
+    noise = float((fine.norm(richer.step_for_random_residuals(floor)) / scale).max()) if is_noisy else 0.0
     alone, _ = with_fixed_values(model, space, slab_start.traces, side_values(model, space), np.zeros(space.shape))
     squares, before = fine.norm(error) ** 2, fine.norm(error - local) ** 2
     return ProductSlab(
         (space, c), (fine, error), length, converged.steps, space.norm(c) ** 2, squares, before, local, system,
         share, richer, extra_degrees, system.mean_square(alone), noise, floor,
-        uneven=_rate_spread(model, richer, length),
-        folds=growth_exponent, size=size, rounding=richer.rounding,
-        least_loss=floor**2 / richer.patches[0].volume,
+        rate_spread=_rate_spread(model, richer, length),
+        growth_exponent=growth_exponent, correction_size=size, rounding=richer.relative_solution_error,
+        rounding_loss=floor**2 / richer.patches[0].volume,
     )  # fmt: skip
 
 
 def propagate_error(model: Model, slab_start: SlabStart, slab: ProductSlab, time_pass: ProductPass) -> ProductSlab:
     """Return the slab with the global error: that at its start is carried on by the linearised equations."""
-    (fine, error), base, richer, to_come = slab.error, slab.base, slab.richer, _series_remainder(slab, time_pass)
+    (fine, error), base, richer, to_come = (
+        slab.error,
+        slab.base,
+        slab.correction_system,
+        _series_remainder(slab, time_pass),
+    )
     if solves_separately(fine):
         target, fixed = _with_initial_errors(model, slab_start, fine, base, side_values(model, fine))
-        (error,) = richer.further(base, [target], fixed)
+        (error,) = richer.steps_by_kept_solver(base, [target], fixed)
     elif not to_come:
         return slab
-    carried, error = fine.norm(error - slab.local) ** 2, error + to_come * slab.local
-    squares, rounding = fine.norm(error) ** 2, richer.rounding
+    carried, error = fine.norm(error - slab.local_correction) ** 2, error + to_come * slab.local_correction
+    squares, rounding = fine.norm(error) ** 2, richer.relative_solution_error
     return replace(
-        slab, error=(fine, error), error_squares=squares, carried_squares=carried, rounding=rounding, to_come=to_come
+        slab,
+        error=(fine, error),
+        squared_error_norms=squares,
+        squared_carried_norms=carried,
+        rounding=rounding,
+        series_remainder=to_come,
     )
 
 
@@ -132,11 +142,13 @@ def _series_remainder(slab: ProductSlab, time_pass: ProductPass) -> float:
     With q the ratio of squared residuals after and before: q / (1 - q). Where data contradict an equation at a corner a
     correction shows a part of the error only (q = 0.48 for a cooled side).
     """
-    is_first = time_pass.time - time_pass.start + slab.length < INITIAL_LAYER * time_pass.total
-    if not (is_first and slab.system.model.is_linear) or slab.size < SERIES_SHARE * time_pass.allowed(slab.length):
+    is_first = time_pass.time - time_pass.start + slab.length < INITIAL_LAYER * time_pass.duration
+    if not (
+        is_first and slab.system.model.is_linear
+    ) or slab.correction_size < SERIES_SHARE * time_pass.allowed_correction(slab.length):
         return 0.0
     before, after = slab.losses
-    if after <= (SLOW_RATIO**2 * before) or after <= (NOISE_FACTOR * slab.floor) ** 2:
+    if after <= (SLOW_RATIO**2 * before) or after <= (NOISE_FACTOR * slab.residual_floor) ** 2:
         return 0.0
     q = min(after / before, MOST_RATIO)
     return q / (1.0 - q)
@@ -145,7 +157,7 @@ def _series_remainder(slab: ProductSlab, time_pass: ProductPass) -> float:
 def _rate_spread(model: Model, system: System, length: float) -> float:
     """Return the unevenness for a single nonlinear unknown that conjugate gradients solve for, else zero."""
     several = model.is_linear or system.space.unknowns > 1
-    return 0.0 if several or not system.words else rate_spread(system.kept.rows, length)
+    return 0.0 if several or not system.solver_words else rate_spread(system.kept_solver.rows, length)
 
 
 def curvature_share(model: Model, slab: ProductSlab, time_pass: ProductPass) -> float:
@@ -153,18 +165,22 @@ def curvature_share(model: Model, slab: ProductSlab, time_pass: ProductPass) -> 
 
     It is estimated by its residual over the rate of growth, and solved for only where it may count.
     """
-    (fine, error), base, richer = slab.error, slab.base, slab.richer
-    if model.is_linear or not richer.is_kept:
+    (fine, error), base, richer = slab.error, slab.base, slab.correction_system
+    if model.is_linear or not richer.has_kept_solver:
         return 0.0
-    left = richer.bent(base, error)
+    left = richer.second_difference(base, error)
     norm, size = _norm(left), float(np.linalg.norm(fine.norm(error)))
-    if not NOISE_FACTOR * slab.floor < norm < np.inf or size == 0.0:
+    if not NOISE_FACTOR * slab.residual_floor < norm < np.inf or size == 0.0:
         return 0.0
-    if _is_rounding(norm, _norm(richer.bent(base, error / SCALING)), _norm(richer.bent(base, SCALING * error))):
+    if _is_rounding(
+        norm,
+        _norm(richer.second_difference(base, error / SCALING)),
+        _norm(richer.second_difference(base, SCALING * error)),
+    ):
         return 0.0
     about = norm / (growth_residual(model, slab.length) * size)
-    counts = about > CURVATURE_SHARE or sum(time_pass.run.bendings[-1:]) + about > CURVATURE_TOTAL
-    return float(np.linalg.norm(fine.norm(richer.made_of(left)))) / size if counts else about
+    counts = about > CURVATURE_SHARE or sum(time_pass.slab_history.curvature_shares[-1:]) + about > CURVATURE_TOTAL
+    return float(np.linalg.norm(fine.norm(richer.step_for_residuals(left)))) / size if counts else about
 
 
 def _norm(residuals: list[torch.Tensor]) -> float:
@@ -202,29 +218,32 @@ def persistent_error(
     if other is None:
         return hidden
     hidden = min(hidden, _persistent_error(other, time_pass))
-    other.richer.release()
+    other.correction_system.release_solver()
     return hidden
 
 
 def _persistent_error(slab: ProductSlab, time_pass: ProductPass) -> float:
     before, left = slab.losses
-    if left <= PERSISTENT_SHARE * before or np.sqrt(before) <= NOISE_FACTOR * slab.floor:
+    if left <= PERSISTENT_SHARE * before or np.sqrt(before) <= NOISE_FACTOR * slab.residual_floor:
         return 0.0
-    scale = float(np.sqrt(time_pass.mean_square(slab.squares, slab.length)).min())
+    scale = float(np.sqrt(time_pass.reference_squared_norms(slab.squared_norms, slab.length)).min())
     size = float(np.sqrt(left)) / (growth_residual(slab.system.model, slab.length) * scale)
-    return size if size > NEGLIGIBLE_SHARE * time_pass.allowed(slab.length) else 0.0
+    return size if size > NEGLIGIBLE_SHARE * time_pass.allowed_correction(slab.length) else 0.0
 
 
 def allowed_correction(slab: ProductSlab, time_pass: ProductPass) -> float:
     """Return the largest accepted local correction: at least what rounding makes of a residual that may be rounding."""
-    return max(time_pass.allowed(slab.length), NOISE_FACTOR * slab.noise if slab.is_nearly_rounded else 0.0)
+    return max(
+        time_pass.allowed_correction(slab.length),
+        NOISE_FACTOR * slab.correction_noise if slab.is_near_rounding else 0.0,
+    )
 
 
 def may_stay_unresolved(slab: ProductSlab, loss: float, time_pass: ProductPass) -> bool:
     """Whether a slab may be unresolved: in an initial layer, or if its residual makes a negligible error."""
-    space = time_pass.problem.domain.measure / time_pass.total
-    size = np.sqrt(time_pass.mean_square(slab.squares, slab.length).min() / (slab.length * space))
-    makes_nothing = np.sqrt(loss) <= NEGLIGIBLE_RESIDUAL * time_pass.local * size * growth_residual(
+    space = time_pass.problem.domain.measure / time_pass.duration
+    size = np.sqrt(time_pass.reference_squared_norms(slab.squared_norms, slab.length).min() / (slab.length * space))
+    makes_nothing = np.sqrt(loss) <= NEGLIGIBLE_RESIDUAL * time_pass.local_tolerance * size * growth_residual(
         slab.system.model, slab.length
     )
     return time_pass.is_early(time_pass.time + slab.length) or bool(makes_nothing)
@@ -238,11 +257,11 @@ def slab_minimum(slab: ProductSlab, time_pass: ProductPass) -> LossMinimum:
         intervals=tuple(a.intervals for a in space.axes),
         degree=tuple(a.degree for a in space.axes),
         parameters=space.size,
-        points=slab.system.points,
+        points=slab.system.row_count,
         loss=system.mean_square(c),
-        heldout=System(system.model, space, extra=1).mean_square(c),
-        corrected=with_natural_weights(slab.richer).mean_square(slab.base),
-        is_resolved=loss <= RESOLVED_SHARE * slab.unsolved or may_stay_unresolved(slab, loss, time_pass),
-        note=slab.system.words,
-        losses=residual_by_equation(system, c, slab.least_loss),
+        heldout=System(system.model, space, extra_points=1).mean_square(c),
+        fine_loss=with_natural_weights(slab.correction_system).mean_square(slab.base),
+        is_resolved=loss <= RESOLVED_SHARE * slab.data_residual or may_stay_unresolved(slab, loss, time_pass),
+        note=slab.system.solver_words,
+        losses_by_equation=residual_by_equation(system, c, slab.rounding_loss),
     )

@@ -30,7 +30,12 @@ def with_natural_weights(system: System) -> System:
     """Return the system with weights by natural sizes, for residuals that are compared with values off the points."""
     if not isinstance(system.model, DividedModel):
         return system
-    return System(Model(**system.model.parts), system.space, extra=system.extra, fewer=system.fewer)
+    return System(
+        Model(**system.model.field_values),
+        system.space,
+        extra_points=system.extra_points,
+        fewer_points=system.fewer_points,
+    )
 
 
 def residual_by_equation(system: System, coefficients: Array, rounding_floor: float) -> tuple[float, ...]:
@@ -53,11 +58,11 @@ def reweighted_model(model: Model, space: Space, coefficients: Array) -> Divided
     if not is_thin and (model.is_linear or not sizes.max() > OUTGROWN_SIZE):
         return None
     rates[-1] = 1.0 / extents[-1] if is_thin else rates[-1]
-    before = np.array(model.by_row if isinstance(model, DividedModel) else (1.0,) * len(model.equations))
+    before = np.array(model.divisors if isinstance(model, DividedModel) else (1.0,) * len(model.equations))
     now = _largest_terms(model, space, coefficients, sizes, rates)
     if not np.any((now > REWEIGHTING_RATIO * before) | (before > REWEIGHTING_RATIO * now)):
         return None
-    return DividedModel(**model.parts, by_row=tuple(map(float, now)))
+    return DividedModel(**model.field_values, divisors=tuple(map(float, now)))
 
 
 def _have_constraint_equations(model: Model) -> bool:

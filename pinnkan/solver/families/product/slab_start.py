@@ -20,21 +20,21 @@ MOVING_SHARE, LEAST_ALLOWED = 0.25, 1e-12
 class KnotThresholds:
     """Thresholds for knots between slabs.
 
-    An interval is halved above a squared correction of (``need`` allowed)^2 / number of intervals, two are merged below
-    a predicted one of ``margin`` allowed^2 / number. The next slab has more knots after corrections above ``ready``
-    allowed.
+    An interval is halved above a squared correction of (``halving_share`` allowed)^2 / number of intervals, two are
+    merged below a predicted one of ``merging_share`` allowed^2 / number. The next slab has more knots after corrections
+    above ``moving_share`` allowed.
     """
 
-    need: float
-    margin: float
-    ready: float
+    halving_share: float
+    merging_share: float
+    moving_share: float
 
 
 #: On a line; with more space coordinates, where knots of one are paid for in the others. On a line two solitons take 30
 #: attempts, without the last threshold 36.
 LINE_THRESHOLDS, SPACE_THRESHOLDS = (
-    KnotThresholds(need=0.2, margin=1e-2, ready=0.3),
-    KnotThresholds(need=0.5, margin=6e-2, ready=0.5),
+    KnotThresholds(halving_share=0.2, merging_share=1e-2, moving_share=0.3),
+    KnotThresholds(halving_share=0.5, merging_share=6e-2, moving_share=0.5),
 )
 
 
@@ -52,7 +52,7 @@ class SlabStart:
     rates: Array | None = None
 
     @classmethod
-    def at(
+    def contiguous(
         cls, time: float, axes: tuple[Axis, ...], traces: Sequence[Array], errors: Sequence[Array], rates: Array | None
     ) -> "SlabStart":
         """Return a state with arrays in C order, so that storing it does not change bits."""
@@ -74,22 +74,22 @@ class SlabStart:
         space, fine = self.spaces(self.axes)
         return tuple(space.prolong(t, fine) for t in self.traces)
 
-    def moved_to(self, axes: tuple[Axis, ...]) -> "SlabStart":
+    def prolonged_to(self, axes: tuple[Axis, ...]) -> "SlabStart":
         """Return the state on axes that contain the present ones."""
         old, old_fine = self.spaces(self.axes)
         new, new_fine = self.spaces(axes)
         traces = [old.prolong(t, new) for t in self.traces]
         errors = [old_fine.prolong(e, new_fine) for e in self.errors]
         rates = None if self.rates is None else old.prolong(self.rates, new)
-        return SlabStart.at(self.time, axes, traces, errors, rates)
+        return SlabStart.contiguous(self.time, axes, traces, errors, rates)
 
-    def with_knots(self, axes: Sequence[Axis] | None) -> "SlabStart":
+    def with_breakpoints(self, axes: Sequence[Axis] | None) -> "SlabStart":
         """Return the state on axes with the breakpoints of ``axes`` too; these come from the same family."""
         if axes is None:
             return self
         joined = [replace(a, breaks=np.union1d(a.breaks, b.breaks)) for a, b in zip(self.axes, axes, strict=True)]
         more = any(len(a.breaks) > len(b.breaks) for a, b in zip(joined, self.axes, strict=True))
-        return self.moved_to(tuple(joined)) if more else self
+        return self.prolonged_to(tuple(joined)) if more else self
 
 
 def knot_thresholds(mass: Sequence[Array]) -> KnotThresholds:
@@ -105,7 +105,7 @@ def merge_intervals(slab_start: SlabStart, mass: Sequence[Array], allowed: float
     if not slab_start.axes:
         return slab_start
     axes = list(slab_start.axes)
-    budget = knot_thresholds(mass).margin * allowed**2 / sum(len(m) for m in mass)
+    budget = knot_thresholds(mass).merging_share * allowed**2 / sum(len(m) for m in mass)
     for i, (axis, even) in enumerate(
         zip(slab_start.axes, prefer_even_knots(slab_start.axes, slab_start.unknowns), strict=True)
     ):
@@ -124,13 +124,13 @@ def merge_intervals(slab_start: SlabStart, mass: Sequence[Array], allowed: float
         new_fine.restrict(e + old.prolong(x, old_fine), old_fine) for e, x in zip(slab_start.errors, lost, strict=True)
     )
     rates = None if slab_start.rates is None else new.restrict(slab_start.rates, old)
-    return SlabStart.at(slab_start.time, tuple(axes), traces, errors, rates)
+    return SlabStart.contiguous(slab_start.time, tuple(axes), traces, errors, rates)
 
 
 def mark_slab_intervals(mass: Sequence[Array], allowed: float) -> list[np.ndarray]:
     """Return masks of the intervals to be halved, by coordinate, for squared corrections ``mass`` (interval)."""
     largest = max((float(m.max()) for m in mass), default=0.0)
-    least = (knot_thresholds(mass).need * allowed) ** 2 / max(1, sum(len(m) for m in mass))
+    least = (knot_thresholds(mass).halving_share * allowed) ** 2 / max(1, sum(len(m) for m in mass))
     return [mark_intervals(m, largest, least) for m in mass]
 
 
@@ -141,12 +141,15 @@ def adapt_knots(
 
     ``growth_exponent``: e-folds by which what merging loses will grow.
     """
-    if sum(float(m.sum()) for m in mass) > (knot_thresholds(mass).ready * allowed) ** 2 and allowed > LEAST_ALLOWED:
+    if (
+        sum(float(m.sum()) for m in mass) > (knot_thresholds(mass).moving_share * allowed) ** 2
+        and allowed > LEAST_ALLOWED
+    ):
         marks = [
             m if m.sum() <= MOVING_SHARE * len(m) else np.zeros_like(m) for m in mark_slab_intervals(mass, allowed)
         ]
         marks = complete_marks(slab_start.axes, marks, slab_start.unknowns)
-        slab_start = slab_start.moved_to(tuple(a.inserted(m) for a, m in zip(slab_start.axes, marks, strict=True)))
+        slab_start = slab_start.prolonged_to(tuple(a.inserted(m) for a, m in zip(slab_start.axes, marks, strict=True)))
         mass = [np.repeat(np.where(k, np.inf, m), 1 + k) for m, k in zip(mass, marks, strict=True)]
     return merge_intervals(slab_start, mass, allowed * float(np.exp(-growth_exponent)))
 

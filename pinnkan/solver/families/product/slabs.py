@@ -92,41 +92,39 @@ MOST_AMPLIFICATION = 4.0
 class ProductSlabs(ModelFamily):
     """The tensor-product splines of a ``degree`` in space and in time, in slabs.
 
-    ``intervals``: per space coordinate at first; ``words``: the network and why it was chosen; ``highest``: degree in
-    space for initial data that then need fewer intervals; ``first_slab``: its length over the whole time.
+    ``intervals``: per space coordinate at first; ``words``: the network and why it was chosen; ``highest_degree``:
+    degree in space for initial data that then need fewer intervals; ``first_slab``: its length over the whole time.
     """
 
     degree: tuple[int, int]
     intervals: int
     most_passes: int
     words: str = ""
-    highest: int = 0
+    highest_degree: int = 0
     first_slab: float = FIRST_SLAB
 
     @property
-    def given(self) -> int | None:
+    def slab_count(self) -> int | None:
         """The number of slabs that the file names, or None."""
         return self.problem.solver.time_slabs
 
-    def first(self, local: float) -> Aim:
+    def initial_aim(self, local: float) -> Aim:
         """Return the first attempt: initial data on knots that resolve them and their waves that will grow."""
-        allowed = max(
-            local * float(np.exp(-unresolved_data_growth(self.model, self.degree, self.intervals))), LEAST_DATA_ERROR
-        )
-        begun = with_initial_rates(
-            self.model, start_with_fewest_intervals(self.model, self.degree, self.highest, self.intervals, allowed)
-        )
+        decay = float(np.exp(-unresolved_data_growth(self.model, self.degree, self.intervals)))
+        allowed = max(local * decay, LEAST_DATA_ERROR)
+        begun = start_with_fewest_intervals(self.model, self.degree, self.highest_degree, self.intervals, allowed)
+        begun = with_initial_rates(self.model, begun)
         return Aim(begun, self.first_slab * float(np.ptp(self.problem.box.ranges[-1])), self.degree[1])
 
-    def initial(self, aim: Aim) -> tuple[tuple[Space, Array], float]:
+    def initial_piece(self, aim: Aim) -> tuple[tuple[Space, Array], float]:
         begun, end = aim.start, aim.start.time + aim.length
         return at_rest(begun.axes, begun.traces[0], begun.time, end), end
 
-    def length(self, aim: Aim, time_pass: ProductPass) -> float:
-        return slab_length(aim, time_pass.start, time_pass.until, time_pass.end, self.given)
+    def next_length(self, aim: Aim, time_pass: ProductPass) -> float:
+        return slab_length(aim, time_pass.start, time_pass.next_required_end, time_pass.end, self.slab_count)
 
-    def shortened(self, aim: Aim, length: float) -> Aim | None:
-        return None if self.given else plan_after_failure(aim, length)
+    def shorten(self, aim: Aim, length: float) -> Aim | None:
+        return None if self.slab_count else plan_after_failure(aim, length)
 
     def attempt(
         self, aim: Aim, length: float, time_pass: ProductPass, reweightings: int = MOST_REWEIGHTINGS
@@ -135,159 +133,165 @@ class ProductSlabs(ModelFamily):
         begun = aim.start
         time = Axis(np.array([begun.time, begun.time + length]), aim.degree)
         space = Space((*begun.axes, time), begun.unknowns)
-        near = first_guess(self._of(begun), begun, time) if aim.guess is None else aim.guess
-        model = reweighted_model(self._of(begun), space, near) or self._of(begun)
+        near = first_guess(self._model_at(begun), begun, time) if aim.guess is None else aim.guess
+        model = reweighted_model(self._model_at(begun), space, near) or self._model_at(begun)
         start, fixed = with_fixed_values(model, space, begun.traces, side_values(model, space), near)
-        system = System(model, space, accuracy=STEP_ACCURACY, keeping=not model.is_linear, local=time_pass.local)
-        if model is not model.after_start and not model.is_linear:
+        keeps, local = not model.is_linear, time_pass.local_tolerance
+        system = System(model, space, accuracy=STEP_ACCURACY, keeps_solver=keeps, local_tolerance=local)
+        if model is not model.later_slab_model and not model.is_linear:
             start = leave_stationary_point(system, start, fixed)
-        firm = MAX_DAMPING if self.given else damping_limit(model, begun)
-        settled = (SETTLED_SHARE_LARGE if space.size >= MANY_COEFFICIENTS else SETTLED_SHARE) * time_pass.allowed(
-            length
-        )
+        firm = MAX_DAMPING if self.slab_count else damping_limit(model, begun)
+        share = SETTLED_SHARE_LARGE if space.size >= MANY_COEFFICIENTS else SETTLED_SHARE
+        settled = share * time_pass.allowed_correction(length)
         most = MOST_STEPS if firm == MAX_DAMPING else MAX_STEPS
         found = gauss_newton(system, start, fixed, settled, time_pass.monitor, time_pass.contraction, firm, most)
-        system.release()
-        if not found.stationary:
+        system.release_solver()
+        if not found.is_stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
         if reweightings and reweighted_model(model, space, found.coefficients) is not None:
             return self.attempt(replace(aim, guess=found.coefficients), length, time_pass, reweightings - 1)
-        grown = check_growth(growth_exponent(model, space, found.coefficients, time_pass.before), self.given)
-        slab = self._judged(
-            aim, correct_slab(model, begun, system, found, aim.more, time_pass, grown), found, time_pass
-        )
-        if self._may_stay(aim, slab, time_pass):
-            left = persistent_error(slab, time_pass, lambda: self._closer(aim, slab, found, time_pass))
+        grown = check_growth(growth_exponent(model, space, found.coefficients, time_pass.rms_so_far), self.slab_count)
+        slab = correct_slab(model, begun, system, found, aim.extra_degrees, time_pass, grown)
+        slab = self._with_enrichment(aim, slab, found, time_pass)
+        if self._may_be_accepted(aim, slab, time_pass):
+            left = persistent_error(slab, time_pass, lambda: self._enriched_slab(aim, slab, found, time_pass))
             slab = propagate_error(model, begun, slab, time_pass)
-            return replace(slab, bending=curvature_share(model, slab, time_pass), standing=left)
-        slab.richer.release()
+            return replace(slab, curvature_share=curvature_share(model, slab, time_pass), persistent_error=left)
+        slab.correction_system.release_solver()
         return slab
 
-    def _of(self, slab_start: SlabStart) -> Model:
+    def _model_at(self, slab_start: SlabStart) -> Model:
         """Return the model of the slab that begins at a state."""
-        return self.model if slab_start.time == self.problem.box.ranges[-1][0] else self.model.after_start
+        return self.model if slab_start.time == self.problem.box.ranges[-1][0] else self.model.later_slab_model
 
-    def _closer(
+    def _enriched_slab(
         self, aim: Aim, slab: ProductSlab, converged: GaussNewtonResult, time_pass: ProductPass
     ) -> ProductSlab | None:
         """Return the slab with many degrees in time in its correction; None where it has them."""
-        if slab.more >= MANY_DEGREES:
+        if slab.extra_degrees >= MANY_DEGREES:
             return None
-        return correct_slab(slab.system.model, aim.start, slab.system, converged, MANY_DEGREES, time_pass, slab.folds)
+        return correct_slab(
+            slab.system.model, aim.start, slab.system, converged, MANY_DEGREES, time_pass, slab.growth_exponent
+        )
 
-    def _judged(self, aim: Aim, slab: ProductSlab, converged: GaussNewtonResult, time_pass: ProductPass) -> ProductSlab:
+    def _with_enrichment(
+        self, aim: Aim, slab: ProductSlab, converged: GaussNewtonResult, time_pass: ProductPass
+    ) -> ProductSlab:
         """Return the slab, with many degrees in its correction where that shows the usual one to be too small."""
-        doubts = aim.doubts
-        is_due = len(time_pass.run.slabs) % 2**doubts == 0 or slab.fall > RETESTED_RATIO
+        doubts = aim.vain_enrichments
+        is_due = len(time_pass.slab_history.slabs) % 2**doubts == 0 or slab.residual_ratio > RETESTED_RATIO
         is_asked = is_due and self.is_doubtful(slab, time_pass)
-        closer = self._closer(aim, slab, converged, time_pass) if is_asked else None
+        closer = self._enriched_slab(aim, slab, converged, time_pass) if is_asked else None
         if closer is None:
-            return replace(slab, doubts=doubts)
-        is_founded = closer.size > UNDERESTIMATE_FACTOR * slab.size
-        return replace(closer, doubts=doubts) if is_founded else replace(slab, doubts=doubts + 1)
+            return replace(slab, vain_enrichments=doubts)
+        is_founded = closer.correction_size > UNDERESTIMATE_FACTOR * slab.correction_size
+        return replace(closer, vain_enrichments=doubts) if is_founded else replace(slab, vain_enrichments=doubts + 1)
 
-    def _may_stay(self, aim: Aim, slab: ProductSlab, time_pass: ProductPass) -> bool:
+    def _may_be_accepted(self, aim: Aim, slab: ProductSlab, time_pass: ProductPass) -> bool:
         """Whether the slab may be accepted, be it as the last attempt."""
-        is_last = self.given is not None or aim.rejections >= MOST_REJECTIONS
+        is_last = self.slab_count is not None or aim.rejections >= MOST_REJECTIONS
         return (
             is_last
             or time_pass.is_early(time_pass.time)
-            or slab.is_rounded
-            or slab.size <= allowed_correction(slab, time_pass)
+            or slab.is_rounding
+            or slab.correction_size <= allowed_correction(slab, time_pass)
         )
 
     def is_doubtful(self, slab: ProductSlab, time_pass: ProductPass) -> bool:
         """Whether an acceptable correction leaves so much of the residual that it may not be the whole error."""
         allowed, fine = allowed_correction(slab, time_pass), slab.error[0]
-        if slab.fall <= DOUBTFUL_RATIO or (slab.size > allowed and self.given is None):
+        if slab.residual_ratio <= DOUBTFUL_RATIO or (slab.correction_size > allowed and self.slab_count is None):
             return False
-        scale = np.sqrt(time_pass.mean_square(fine.norm(slab.base) ** 2, slab.length))
-        return slab.size > DOUBTFUL_SHARE * allowed or slab.hidden > allowed * float(scale.min())
+        scale = np.sqrt(time_pass.reference_squared_norms(fine.norm(slab.base) ** 2, slab.length))
+        return slab.correction_size > DOUBTFUL_SHARE * allowed or slab.hidden_error > allowed * float(scale.min())
 
-    def passes(self, aim: Aim, slab: ProductSlab, time_pass: ProductPass) -> bool:
-        is_small = slab.size <= allowed_correction(slab, time_pass) or slab.is_rounded
-        return is_small and not self.grows(slab, time_pass) and slab.folds <= max_growth_exponent(aim.degree)
+    def is_accurate(self, aim: Aim, slab: ProductSlab, time_pass: ProductPass) -> bool:
+        is_small = slab.correction_size <= allowed_correction(slab, time_pass) or slab.is_rounding
+        is_short = slab.growth_exponent <= max_growth_exponent(aim.degree)
+        return is_small and not self.is_amplified(slab, time_pass) and is_short
 
-    def grows(self, slab: ProductSlab, time_pass: ProductPass) -> bool:
+    def is_amplified(self, slab: ProductSlab, time_pass: ProductPass) -> bool:
         """Whether an error that counts grows too fast within the slab for its correction to show all of it."""
-        size, factor = slab.carried
-        scale = np.sqrt(time_pass.mean_square(slab.squares, slab.length) / slab.length)
+        size, factor = slab.carried_error
+        scale = np.sqrt(time_pass.reference_squared_norms(slab.squared_norms, slab.length) / slab.length)
         counts = size > NEGLIGIBLE_SHARE * allowed_correction(slab, time_pass) * float(scale.min())
-        return counts and factor > MOST_AMPLIFICATION and self.given is None
+        return counts and factor > MOST_AMPLIFICATION and self.slab_count is None
 
-    def gathered(self, aim: Aim, slab: ProductSlab, missed: HiddenFeature) -> Aim | None:
+    def add_knots_at(self, aim: Aim, slab: ProductSlab, missed: HiddenFeature) -> Aim | None:
         """Return the next attempt: knots at the missed feature, and a shorter slab."""
         if aim.rejections >= MOST_REJECTIONS:
             return None
-        begun = aim.start.moved_to(refine_at_feature(aim.start.axes, missed))
-        length = slab.length if self.given else SHRINK * slab.length
-        return replace(self._rejected(aim, slab), start=begun, length=length)
+        begun = aim.start.prolonged_to(refine_at_feature(aim.start.axes, missed))
+        length = slab.length if self.slab_count else SHRINK * slab.length
+        return replace(self._after_rejection(aim, slab), start=begun, length=length)
 
-    def _rejected(self, aim: Aim, slab: ProductSlab) -> Aim:
-        late = slab.length, slab.share.size[-1]
-        tried = aim.rejections + 1
-        return replace(aim, more=slab.more, doubts=slab.doubts, rejections=tried, guess=None, late=late)
+    def _after_rejection(self, aim: Aim, slab: ProductSlab) -> Aim:
+        late, tried = (slab.length, slab.coordinate_shares.size[-1]), aim.rejections + 1
+        degrees, vain = slab.extra_degrees, slab.vain_enrichments
+        return replace(
+            aim, extra_degrees=degrees, vain_enrichments=vain, rejections=tried, guess=None, last_attempt=late
+        )
 
-    def again(self, aim: Aim, slab: ProductSlab, time_pass: ProductPass) -> Aim | None:
+    def plan_retry(self, aim: Aim, slab: ProductSlab, time_pass: ProductPass) -> Aim | None:
         """Return the next attempt, shorter or with more knots by the parts of the correction; None to accept it."""
         if aim.rejections >= MOST_REJECTIONS:
             return None
-        allowed, in_time, h = allowed_correction(slab, time_pass), slab.share.size[-1], slab.length
-        in_space = float(np.sqrt(sum(s**2 for s in slab.share.size[:-1])))
-        grows = self.grows(slab, time_pass)
+        allowed, in_time, h = allowed_correction(slab, time_pass), slab.coordinate_shares.size[-1], slab.length
+        in_space = float(np.sqrt(sum(s**2 for s in slab.coordinate_shares.size[:-1])))
+        grows = self.is_amplified(slab, time_pass)
         held = min(self._growth_limit(aim, slab), 0.5 if grows else 0.8)
-        too_long = in_time > 0.7 * allowed or held < 0.8 or not slab.share.size[:-1]
-        shrink, refine = too_long and not self.given, in_space > 0.5 * allowed or not too_long
-        tried = self._rejected(aim, slab)
+        too_long = in_time > 0.7 * allowed or held < 0.8 or not slab.coordinate_shares.size[:-1]
+        shrink, refine = too_long and not self.slab_count, in_space > 0.5 * allowed or not too_long
+        tried = self._after_rejection(aim, slab)
         if refine:
             begun, guess = insert_knots(aim.start, slab, allowed)
             tried = replace(tried, start=begun, guess=guess)
             # no interval is marked: the residual makes less in a shorter slab
-            if begun.traces[0].size == aim.start.traces[0].size and not self.given:
+            if begun.traces[0].size == aim.start.traces[0].size and not self.slab_count:
                 shrink, held = True, SHRINK if not shrink else held
         if shrink:
-            factor = min(length_factor(h, in_time, allowed, aim.late, aim.degree), held)
+            factor = min(length_factor(h, in_time, allowed, aim.last_attempt, aim.degree), held)
             tried = replace(tried, length=h * factor, guess=None)
         tried = replace(tried, length=limit_shortening(tried.length, h, time_pass.shortest()))
         if tried.length < time_pass.shortest():
             if time_pass.is_early(time_pass.time):
                 return None
-            raise SolverError(f"at {time_pass.words} the slabs became too short")
+            raise SolverError(f"at {time_pass.time_words} the slabs became too short")
         return tried if refine or shrink else None
 
-    def following(self, aim: Aim, slab: ProductSlab, time_pass: ProductPass) -> Aim:
+    def plan_next(self, aim: Aim, slab: ProductSlab, time_pass: ProductPass) -> Aim:
         """Return the first attempt at the next slab: state at the end, adapted knots, length, degree."""
         (space, c), (fine, error) = slab.piece, slab.error
-        last, allowed, in_time = len(space.axes) - 1, allowed_correction(slab, time_pass), slab.share.size[-1]
+        last, shares, allowed = len(space.axes) - 1, slab.coordinate_shares, allowed_correction(slab, time_pass)
         orders = range(self.model.orders[-1])
         traces = tuple(end_trace(space.axes[-1], c, k, last) for k in orders)
         errors = tuple(end_trace(fine.axes[-1], error, k, last) for k in orders)
         end = float(space.axes[-1].breaks[-1])
-        begun = SlabStart.at(end, space.axes[:-1], traces, errors, taylor_coefficients(space.axes[-1], c))
+        begun = SlabStart.contiguous(end, space.axes[:-1], traces, errors, taylor_coefficients(space.axes[-1], c))
         growth = unresolved_data_growth(self.model, self.degree, self.intervals) / self.problem.box.lengths[-1]
-        begun = adapt_knots(begun, slab.share.mass[:-1], allowed, growth * (self.problem.box.ranges[-1][1] - end))
+        begun = adapt_knots(begun, shares.mass[:-1], allowed, growth * (self.problem.box.ranges[-1][1] - end))
         late = axes_for_late_forcing(self.model, self.degree, self.intervals, self.problem.solver.tolerance)
-        begun = begun.with_knots(late)
-        even, held = MOST_RATE_SPREAD / max(slab.uneven, 1e-300), self._growth_limit(aim, slab)
-        late_error = 0.0 if slab.is_rounded else float(in_time)
-        free = self.problem.solver.degree is None and self.given is None
+        begun = begun.with_breakpoints(late)
+        even, held = MOST_RATE_SPREAD / max(slab.rate_spread, 1e-300), self._growth_limit(aim, slab)
+        late_error = 0.0 if slab.is_rounding else float(shares.size[-1])
+        free = self.problem.solver.degree is None and self.slab_count is None
         factor, degree = plan_slab(aim, slab.length, late_error, allowed, (even, held), free)
         length = limit_shortening(slab.length * factor, GROW * slab.length, time_pass.shortest(end))
-        return Aim(begun, length, degree, more=slab.more, doubts=slab.doubts)
+        return Aim(begun, length, degree, extra_degrees=slab.extra_degrees, vain_enrichments=slab.vain_enrichments)
 
     def _growth_limit(self, aim: Aim, slab: ProductSlab) -> float:
         """The factor by which a slab may be longer for what grows in it."""
-        return max_growth_exponent(aim.degree) / max(slab.folds, 1e-300)
+        return max_growth_exponent(aim.degree) / max(slab.growth_exponent, 1e-300)
 
     def spaces(self, slab: ProductSlab) -> SpacePair:
         return stability_spaces(self.model, slab)
 
-    def measured(self, slab: ProductSlab, time_pass: ProductPass) -> LossMinimum:
+    def evaluate_minimum(self, slab: ProductSlab, time_pass: ProductPass) -> LossMinimum:
         return slab_minimum(slab, time_pass)
 
     def samples(self, slab: ProductSlab) -> Samples:
         """Return values at Gauss points of the halved intervals."""
         return samples_of(*slab.piece)
 
-    def in_words(self) -> str:
+    def network_description(self) -> str:
         return self.words

@@ -50,7 +50,7 @@ def minimise_with_restart(
         if other is start:
             raise
         return gauss_newton(system, other, fixed, tolerance, monitor)
-    if found.stationary or is_first:
+    if found.is_stationary or is_first:
         return found
     return _restart(system, fixed, tolerance, found.steps[-1].loss) or found
 
@@ -64,7 +64,7 @@ def _restart(system: System, fixed: np.ndarray, tolerance: float, remaining_loss
         found = gauss_newton(system, initial_coefficients(system), fixed, tolerance, max_steps=RESTART_STEPS)
     except SolverError:
         return None
-    return found if found.stationary and found.steps[-1].loss < RESTART_RATIO * remaining_loss else None
+    return found if found.is_stationary and found.steps[-1].loss < RESTART_RATIO * remaining_loss else None
 
 
 def leave_stationary_point(system: System, start: Array, fixed: np.ndarray) -> Array:
@@ -90,7 +90,7 @@ def _perturb(system: System, start: Array, fixed: np.ndarray) -> Array:
 
 def is_stationary(system: System, start: Array, fixed: np.ndarray) -> bool:
     """Whether the gradient of the residual vanishes at ``start`` for all free coefficients, or is not finite."""
-    rows, _ = system.linearised(start, [start], fixed)
+    rows, _ = system.linearise(start, [start], fixed)
     seen = RowProducts(rows, order_coefficients(system.space, fixed, system.model.device))
     residuals = [r.residual for r in rows]
     gradient = np.linalg.norm(seen.gradient(residuals))

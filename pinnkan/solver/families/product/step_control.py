@@ -33,8 +33,8 @@ class Aim:
     """The next attempt at a slab: its initial state, intended length, and degree in time.
 
     ``rejections``: attempts at this slab that were rejected, ``failures``: that did not converge; ``guess``: initial
-    coefficients; ``late``: length and error in time of the last attempt; ``more``: additional degrees in time of the
-    correction, ``doubts``: how often many more were tried in vain.
+    coefficients; ``last_attempt``: length and error in time of the last attempt; ``extra_degrees``: additional degrees
+    in time of the correction, ``vain_enrichments``: how often many more were tried in vain.
     """
 
     start: SlabStart
@@ -42,9 +42,9 @@ class Aim:
     degree: int
     rejections: int = 0
     guess: Array | None = None
-    late: tuple[float, float] | None = None
-    more: int = FEW_DEGREES
-    doubts: int = 0
+    last_attempt: tuple[float, float] | None = None
+    extra_degrees: int = FEW_DEGREES
+    vain_enrichments: int = 0
     failures: int = 0
 
 
@@ -118,5 +118,5 @@ def plan_slab(
     degree = next_degree(aim.degree, error, allowed, min(limits) < GROW) if may_change_degree else aim.degree
     if growth < min(spread, GROW):
         degree = max(degree, min(aim.degree, FULL_GROWTH_DEGREE))
-    factor = min(length_factor(length, error, allowed, aim.late, aim.degree), max(min(limits), SHRINK))
+    factor = min(length_factor(length, error, allowed, aim.last_attempt, aim.degree), max(min(limits), SHRINK))
     return min(factor, GROW), degree

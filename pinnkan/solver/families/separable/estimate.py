@@ -37,11 +37,11 @@ def estimate_error(rows: SeparableModel, state: SeparableState) -> SeparableEsti
     function = state.function
     fine = tuple(a.halved() for a in function.axes)
     start = function.prolonged(fine)
-    seed = state.seed + SEED_STRIDE * (2 * state.number + 1)
+    seed = state.seed + SEED_STRIDE * (2 * state.level + 1)
     system = rows.system(fine, start, start.terms + 1, seed)
-    homogeneous = rows.homogeneous(fine, start, seed)
+    homogeneous = rows.homogeneous_system(fine, start, seed)
     mode = smallest_product(homogeneous, homogeneous.waves, seed)
-    trained = system.trained(start.terms, state.singles)
+    trained = system.trained_masks(start.terms, state.singles)
     corrected = levenberg_marquardt(system, system.edges(start), trained, CORRECTION_STEPS).edges
     begun = starting_products(system, corrected, seed, (mode.function,))
     richer = system.function(add_term(system, corrected, begun).edges)
@@ -50,7 +50,7 @@ def estimate_error(rows: SeparableModel, state: SeparableState) -> SeparableEsti
     scale = root_mean_square(function, points, weights) or 1.0
     error = richer.plus(start, -1.0)
     fitted = richer.edges
-    orders = np.max([p.equation.orders for p in rows.placed if p.equation.jets], axis=0)
+    orders = np.max([p.equation.orders for p in rows.placed_equations if p.equation.jets], axis=0)
     plain = [_surplus(k, function.axes, fine, fitted, 0) for k in range(len(fine))]
     rough = [_surplus(k, function.axes, fine, fitted, int(n)) for k, n in enumerate(orders)]
     explained = root_mean_square(error, points, weights) / scale
@@ -59,13 +59,13 @@ def estimate_error(rows: SeparableModel, state: SeparableState) -> SeparableEsti
         SAFETY * (explained + unexplained),
         error,
         evidence=Evidence.PRODUCTS,
-        richer=richer,
-        explained=explained,
-        unexplained=unexplained,
-        by_knots=float(np.sqrt(sum(s.sum() for s in plain))) / scale,
-        by_term=root_mean_square(term, points, weights) / scale,
-        marked=tuple(a | b for a, b in zip(_marked(plain), _marked(rough), strict=True)),
-        term=term,
+        enriched_sum=richer,
+        correction_size=explained,
+        remaining_error=unexplained,
+        knot_gain=float(np.sqrt(sum(s.sum() for s in plain))) / scale,
+        term_gain=root_mean_square(term, points, weights) / scale,
+        marked_intervals=tuple(a | b for a, b in zip(_marked(plain), _marked(rough), strict=True)),
+        new_term=term,
         sigma=mode.sigma,
     )
 
@@ -84,7 +84,7 @@ def root_mean_square(function: Separable, points: Array, weights: Array) -> floa
 def held_out_residual(rows: SeparableModel, function: Separable, seed: int) -> float:
     """The root mean square of all weighted residuals of a function at points of a seed."""
     total = 0.0
-    for number, placed in enumerate(rows.placed):
+    for number, placed in enumerate(rows.placed_equations):
         count = HELD_OUT if placed.place is None else HELD_OUT_ON_SIDE
         points, weights = graded_place_points(placed.place, function.axes, count, seed + number)
         residual, _, _ = linearise_at_points(placed.compiled, points, function)

@@ -30,7 +30,7 @@ MOST_HALVINGS, MOST_INTERVALS = 22, 256
 def initial_axes(rows: SeparableModel, degree: int | None, intervals: int | None) -> tuple[Axis, ...]:
     """Return the initial axes: nearly uniform knots, halved where functions need it."""
     problem = rows.problem
-    lowest = max((o for p in rows.placed for o in p.equation.orders), default=0) + 2
+    lowest = max((o for p in rows.placed_equations for o in p.equation.orders), default=0) + 2
     p = max(degree or DEGREE, lowest)
     axes = []
     for i, ((low, high), periodic) in enumerate(zip(problem.box.ranges, problem.box.periodic, strict=True)):
@@ -42,12 +42,12 @@ def initial_axes(rows: SeparableModel, degree: int | None, intervals: int | None
 def _functions(rows: SeparableModel, coordinate: int) -> Callable[[Array], Array]:
     """All functions of a coordinate in the equations: points to (function, point)."""
     every: dict[sympy.Expr, SeparatedEquation] = {}
-    for products in rows.products:
+    for products in rows.separated_equations:
         if products is not None:
             every |= dict.fromkeys(products.factors(coordinate), products)
 
     def values(x: Array) -> Array:
-        found = [p.values([factor], coordinate, x) for factor, p in every.items()]
+        found = [p.factor_values([factor], coordinate, x) for factor, p in every.items()]
         return np.concatenate(found) if found else np.zeros((0, len(x)))
 
     return values
@@ -120,14 +120,14 @@ def predicted_size(model: Model) -> float | None:
     if len(problem.unknowns) != 1 or problem.dimension < LEAST_DIMENSION:
         return None
     rows = separable_model(model)
-    products = [p for p in rows.products if p is not None]
-    if len(products) < len(rows.placed):
+    products = [p for p in rows.separated_equations if p is not None]
+    if len(products) < len(rows.placed_equations):
         return None
     axes = initial_axes(rows, problem.solver.degree, problem.solver.knots)
     rule = gauss_rule(axes)
     terms = max([1, *(largest_rank(p, [(x, w) for x, w in rule]) for p in {id(p): p for p in products}.values())])
     counts = [a.count for a in axes]
-    return float(terms * sum(counts) + sum(counts[i] for i in rows.singles))
+    return float(terms * sum(counts) + sum(counts[i] for i in rows.single_coordinates))
 
 
 def largest_rank(products: SeparatedEquation, rule: list[tuple[Array, Array]]) -> int:
@@ -137,7 +137,7 @@ def largest_rank(products: SeparatedEquation, rule: list[tuple[Array, Array]]) -
     constants = np.array([s.constant for s in products.sources])
     grams = []
     for i, (x, w) in enumerate(rule):
-        values = np.sqrt(w) * products.values([s.factors[i] for s in products.sources], i, x)
+        values = np.sqrt(w) * products.factor_values([s.factors[i] for s in products.sources], i, x)
         grams.append(values @ values.T)
     ranks = []
     for k, gram in enumerate(grams):

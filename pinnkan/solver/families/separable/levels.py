@@ -36,14 +36,14 @@ MOST_COEFFICIENTS = 3000
 
 @dataclass(frozen=True, eq=False)
 class SeparableLevels(ModelLevelFamily):
-    """The family of sums of products of splines, for one unknown; ``why``: the reason of its choice."""
+    """The family of sums of products of splines, for one unknown; ``choice_reason``: the reason of its choice."""
 
     degree: int | None
     most_levels: int
-    why: str
+    choice_reason: str
 
     @property
-    def ends_at_best(self) -> bool:
+    def returns_best_level(self) -> bool:
         return True
 
     @cached_property
@@ -51,9 +51,9 @@ class SeparableLevels(ModelLevelFamily):
         """The equations in separated form, for all knots."""
         return separable_model(self.model)
 
-    def first(self) -> SeparableState:
+    def initial_state(self) -> SeparableState:
         """The state before the first level: initial knots, and functions of one coordinate where conditions allow."""
-        settings, singles = self.problem.solver, self.rows.singles
+        settings, singles = self.problem.solver, self.rows.single_coordinates
         axes = initial_axes(self.rows, self.degree, settings.knots)
         edges = [np.ones((len(singles), a.count)) for a in axes]
         for term, i in enumerate(singles):  # edges of zeros, other factors one
@@ -71,19 +71,19 @@ class SeparableLevels(ModelLevelFamily):
             return state, ()
         try:
             training = EdgeTraining(self.rows, number, monitor)
-            return training.minimised(state), tuple(training.steps)
+            return training.minimise(state), tuple(training.steps)
         except np.linalg.LinAlgError as failed:
             raise SolverError(f"least squares failed: {failed}") from failed
 
-    def measured(self, state: SeparableState) -> LossMinimum:
-        function, seed = state.function, state.seed + SEED_STRIDE * (2 * state.number + 2)
+    def evaluate_minimum(self, state: SeparableState) -> LossMinimum:
+        function, seed = state.function, state.seed + SEED_STRIDE * (2 * state.level + 2)
         heldout = held_out_residual(self.rows, function, seed) ** 2
         data = held_out_residual(self.rows, Separable.zero(function.axes), seed) ** 2
         return LossMinimum(
             field=function,
             intervals=tuple(a.intervals for a in function.axes),
             degree=tuple(a.degree for a in function.axes),
-            parameters=state.parameters,
+            parameters=state.parameter_count,
             points=sum(a.intervals * (a.degree + 2) for a in function.axes),
             loss=max(state.loss, 0.0),
             heldout=heldout,
@@ -106,12 +106,12 @@ class SeparableLevels(ModelLevelFamily):
 
     def refine(self, state: SeparableState, estimate: SeparableEstimate, against: Objection) -> SeparableState | None:
         """Add knots at a missed feature or where the correction gains by them, or a term, or both."""
-        following = _enrich(state, estimate, against.missed)
-        following = replace(following, number=state.number + 1, before=estimate.size, is_solved=False)
-        wanted = coefficient_count(following.function.axes, state.singles, following.wanted)
+        following = _enrich(state, estimate, against.hidden_feature)
+        following = replace(following, level=state.level + 1, previous_estimate=estimate.size, is_solved=False)
+        wanted = coefficient_count(following.function.axes, state.singles, following.target_products)
         return following if wanted <= MOST_COEFFICIENTS else None
 
-    def in_vain(self, levels: Sequence[Level]) -> str:
+    def stagnation_reason(self, levels: Sequence[Level]) -> str:
         """A message if knots and terms no longer lower the estimate; else ""."""
         if len(levels) <= STALLED_LEVELS:
             return ""
@@ -119,10 +119,11 @@ class SeparableLevels(ModelLevelFamily):
         rests = min(level.estimate for level in levels[-STALLED_LEVELS:]) > STALLED_RATIO * best
         return "neither knots nor terms lower the estimate" if rests else ""
 
-    def in_words(self, state: SeparableState, outcome: Outcome) -> str:
-        many = f"{state.products} product{'' if state.products == 1 else 's'} of functions of one coordinate each"
+    def network_description(self, state: SeparableState, outcome: Outcome) -> str:
+        products = "1 product" if state.product_count == 1 else f"{state.product_count} products"
+        many = f"{products} of functions of one coordinate each"
         beside = f" beside {len(state.singles)} functions of one coordinate" if state.singles else ""
-        return f"product: {many}{beside}, all edges trained ({self.why})"
+        return f"product: {many}{beside}, all edges trained ({self.choice_reason})"
 
 
 def _enrich(state: SeparableState, found: SeparableEstimate, missed: HiddenFeature | None) -> SeparableState:
@@ -130,17 +131,17 @@ def _enrich(state: SeparableState, found: SeparableEstimate, missed: HiddenFeatu
     gathered = axes if missed is None else refine_at_feature(axes, missed)
     if [a.intervals for a in gathered] != [a.intervals for a in axes]:
         return replace(state, function=state.function.prolonged(gathered))
-    if found.size > STALLED_RATIO * state.before:
-        return replace(state, function=found.richer, wanted=state.wanted + 1)
+    if found.size > STALLED_RATIO * state.previous_estimate:
+        return replace(state, function=found.enriched_sum, target_products=state.target_products + 1)
     out = state
-    if found.by_term >= COMPARABLE_GAIN * found.by_knots:
-        pairs = zip(axes, found.term.axes, found.term.edges, strict=True)
+    if found.term_gain >= COMPARABLE_GAIN * found.knot_gain:
+        pairs = zip(axes, found.new_term.axes, found.new_term.edges, strict=True)
         coarser = Separable(axes, tuple(nearest(coarse, fine, edge, 1) for coarse, fine, edge in pairs))
-        out = replace(out, wanted=state.wanted + 1, hint=coarser)
-    if found.by_knots >= COMPARABLE_GAIN * found.by_term:
-        finer = tuple(a.inserted(m) for a, m in zip(axes, found.marked, strict=True))
-        hint = None if out.hint is None else out.hint.prolonged(finer)
-        out = replace(out, function=state.function.prolonged(finer), hint=hint)
+        out = replace(out, target_products=state.target_products + 1, next_product=coarser)
+    if found.knot_gain >= COMPARABLE_GAIN * found.term_gain:
+        finer = tuple(a.inserted(m) for a, m in zip(axes, found.marked_intervals, strict=True))
+        hint = None if out.next_product is None else out.next_product.prolonged(finer)
+        out = replace(out, function=state.function.prolonged(finer), next_product=hint)
     return out
 
 
@@ -159,7 +160,7 @@ class EdgeTraining:
         self.rows, self.number, self.monitor = rows, number, monitor
         self.steps: list[Iteration] = []
 
-    def minimised(self, state: SeparableState) -> SeparableState:
+    def minimise(self, state: SeparableState) -> SeparableState:
         """Return the state with all edges trained and as many terms as wanted.
 
         Raises numpy.linalg.LinAlgError: the rows do not determine the edges, or are not finite.
@@ -167,7 +168,7 @@ class EdgeTraining:
         points, weights = graded_points(state.function.axes, CHANGE_POINTS, state.seed + SEED_STRIDE - 1)
         for _ in range(1 if self.rows.is_linear else MOST_LINEARISATIONS):
             before = state.function
-            state = self._trained(state)
+            state = self._train_once(state)
             change = root_mean_square(state.function.plus(before, -1.0), points, weights)
             tolerance = self.rows.problem.solver.tolerance
             if (
@@ -175,33 +176,33 @@ class EdgeTraining:
                 or self.monitor.expired()
             ):
                 break
-        return replace(state, hint=None, is_solved=True)
+        return replace(state, next_product=None, is_solved=True)
 
-    def _trained(self, state: SeparableState) -> SeparableState:
+    def _train_once(self, state: SeparableState) -> SeparableState:
         function, singles = state.function, state.singles
-        terms = len(singles) + state.wanted
-        seed = state.seed + 2 * SEED_STRIDE * state.number
+        terms = len(singles) + state.target_products
+        seed = state.seed + 2 * SEED_STRIDE * state.level
         system = self.rows.system(function.axes, function, terms, seed)
         edges, loss = system.edges(function), state.loss
-        hints: tuple[Separable, ...] = () if state.hint is None else (state.hint,)
+        hints: tuple[Separable, ...] = () if state.next_product is None else (state.next_product,)
         if function.terms:
             found = levenberg_marquardt(
-                system, edges, system.trained(function.terms, singles), TRAINING_STEPS, self.monitor.expired
+                system, edges, system.trained_masks(function.terms, singles), TRAINING_STEPS, self.monitor.expired
             )
-            edges, loss = found.edges, self._told(found)
+            edges, loss = found.edges, self._report(found)
         for number in range(function.terms, terms):
             if self.monitor.expired():
                 break
             edges = add_term(system, edges, starting_products(system, edges, seed + number, hints)).edges
             found = levenberg_marquardt(
-                system, edges, system.trained(number + 1, singles), TRAINING_STEPS, self.monitor.expired
+                system, edges, system.trained_masks(number + 1, singles), TRAINING_STEPS, self.monitor.expired
             )
-            edges, loss = found.edges, self._told(found)
+            edges, loss = found.edges, self._report(found)
         return replace(state, function=system.function(edges), loss=loss)
 
-    def _told(self, found: TrainedEdges) -> float:
+    def _report(self, found: TrainedEdges) -> float:
         """Report the steps of a training, and return its loss."""
         for step in found.steps:
             record = (self.number, len(self.steps), step.loss, step.size, step.damping)
-            self.steps.append(self.monitor.iteration(*record))
+            self.steps.append(self.monitor.report_iteration(*record))
         return found.loss

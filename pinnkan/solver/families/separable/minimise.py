@@ -63,7 +63,7 @@ def alternating_least_squares(
             chosen = mask.ravel()
             if not chosen.any():
                 continue
-            matrix, right = system.alone(now, k)
+            matrix, right = system.edge_normal_equations(now, k)
             left = right - matrix @ now[k].ravel()
             moved = now[k].ravel().copy()
             moved[chosen] += solve_scaled(matrix[np.ix_(chosen, chosen)], left[chosen])
@@ -87,7 +87,7 @@ def levenberg_marquardt(
     steps: list[Step] = []
     small = 0
     while len(steps) < max_steps and small < STALLED_STEPS and not is_expired():
-        matrix, left = system.joint(now)
+        matrix, left = system.joint_normal_equations(now)
         matrix, left = matrix[np.ix_(chosen, chosen)], left[chosen]
         accepted = None
         while accepted is None and damping <= MOST_DAMPING:
@@ -124,7 +124,7 @@ def _apply_step(edges: Edges, chosen: np.ndarray, move: Array) -> Edges:
 def add_term(system: SeparableSystem, edges: Sequence[Array], starts: Sequence[Edges]) -> TrainedEdges:
     """Add one product, with the others fixed: the best that alternation finds from ``starts``."""
     terms = len(edges[0])
-    trained = system.trained(terms + 1)
+    trained = system.trained_masks(terms + 1)
     for mask in trained:
         mask[:terms] = False
     found = []
@@ -165,7 +165,7 @@ def _nearest_product(system: SeparableSystem, edges: Edges, start: Edges) -> tup
     size = 0.0
     for _ in range(POWER_SWEEPS):
         for k in range(len(start)):
-            factor = system.rows[0].match(edges, start, k)
+            factor = system.rows[0].residual_moments(edges, start, k)
             size = float(np.linalg.norm(factor))
             if size > 0.0:
                 start = (*start[:k], factor[None] / size, *start[k + 1 :])

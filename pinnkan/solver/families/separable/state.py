@@ -11,48 +11,48 @@ from pinnkan.solver.level_family import ErrorEstimate
 
 @dataclass(frozen=True, eq=False)
 class SeparableState:
-    """A sum whose first terms, ``singles``, depend on one of these coordinates each; ``wanted``: target of products.
+    """A sum whose first terms depend on one of the coordinates ``singles`` each.
 
-    ``number`` of the level; ``hint``: a product to start the next term from; ``before``: the previous estimate;
-    ``loss`` of the last training, which has ended if ``is_solved``.
+    ``level`` of the level; ``next_product``: a product to start the next term from; ``previous_estimate``: the previous
+    estimate; ``loss`` of the last training, which has ended if ``is_solved``.
     """
 
     function: Separable
     singles: tuple[int, ...]
-    wanted: int
-    number: int = 0
+    target_products: int
+    level: int = 0
     seed: int = 0
-    hint: Separable | None = None
-    before: float = float("inf")
+    next_product: Separable | None = None
+    previous_estimate: float = float("inf")
     loss: float = float("inf")
     is_solved: bool = False
 
     @property
-    def products(self) -> int:
+    def product_count(self) -> int:
         """The number of terms that depend on all coordinates."""
         return self.function.terms - len(self.singles)
 
     @property
-    def parameters(self) -> int:
+    def parameter_count(self) -> int:
         """The number of coefficients; a single has one edge."""
-        return coefficient_count(self.function.axes, self.singles, self.products)
+        return coefficient_count(self.function.axes, self.singles, self.product_count)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SeparableEstimate(ErrorEstimate):
-    """The richer sum; its correction ``explained`` and the error that it leaves, ``unexplained``, as relative sizes.
+    """The richer sum; the relative sizes of its correction and of the error that it leaves.
 
-    ``marked`` (interval,) by coordinate: intervals to halve; ``by_knots``, ``by_term``: parts of ``explained``;
-    ``term``: the added product; ``sigma``: the least residual of a product of norm one.
+    ``marked_intervals`` (interval,) by coordinate: intervals to halve; ``knot_gain``, ``term_gain``: parts of
+    ``correction_size``; ``new_term``: the added product; ``sigma``: the least residual of a product of norm one.
     """
 
-    richer: Separable
-    explained: float
-    unexplained: float
-    by_knots: float
-    by_term: float
-    marked: tuple[np.ndarray, ...] = field(repr=False)
-    term: Separable
+    enriched_sum: Separable
+    correction_size: float
+    remaining_error: float
+    knot_gain: float
+    term_gain: float
+    marked_intervals: tuple[np.ndarray, ...] = field(repr=False)
+    new_term: Separable
     sigma: float
 
 

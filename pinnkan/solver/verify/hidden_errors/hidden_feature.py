@@ -22,15 +22,15 @@ CLOSEST_ENDS = 1e-11
 class HiddenFeature:
     """A feature between training points: place, width (coordinate,), its residual as a ``share`` of squared terms.
 
-    ``passed``: the time at which the solution passes a jump or kink all over space, else None. ``beside``: features
+    ``event_time``: the time at which the solution passes a jump or kink all over space, else None. ``train``: features
     narrow in the same single coordinate, a train of pulses, that get their knots together.
     """
 
     place: Array
     width: Array
     share: float
-    passed: float | None = None
-    beside: tuple["HiddenFeature", ...] = ()
+    event_time: float | None = None
+    train: tuple["HiddenFeature", ...] = ()
 
     def words(self, problem: Problem) -> str:
         """``not seen by the points: x = 0.4, t = 0.1``."""
@@ -40,7 +40,7 @@ class HiddenFeature:
 
 def refine_at_feature(axes: Sequence[Axis], missed: HiddenFeature) -> tuple[Axis, ...]:
     """Return the axes with intervals halved at a missed feature until they are about as narrow as it is."""
-    for feature in (missed, *missed.beside):
+    for feature in (missed, *missed.train):
         axes = refine_towards_place(axes, feature.place, feature.width)
     return tuple(axes)
 
@@ -53,8 +53,8 @@ def worst_feature(
     Up to PER_PART features get knots one at a time: they may share the residual of a pole. ``formula_features``:
     features of the formulas, whose widths bound those of a train.
     """
-    first, near = max(candidates, key=lambda m: (m.passed is not None, m.share), default=None), HALF_WIDTH * lengths
-    if first is None or first.passed is not None:
+    first, near = max(candidates, key=lambda m: (m.event_time is not None, m.share), default=None), HALF_WIDTH * lengths
+    if first is None or first.event_time is not None:
         return first
     first = max(
         (m for m in candidates if m.share >= SIMILAR_SHARE * first.share),
@@ -64,10 +64,10 @@ def worst_feature(
         return first
     train = [
         first,
-        *(f for f in candidates if f is not first and f.passed is None and ((f.width <= near) == narrow).all()),
+        *(f for f in candidates if f is not first and f.event_time is None and ((f.width <= near) == narrow).all()),
     ]
     if len(train) <= PER_PART:
         return first
     own = {float(f.place[narrow][0]): f.width for f in formula_features}
     train = [replace(f, width=np.fmin(f.width, own.get(float(f.place[narrow][0]), np.inf))) for f in train]
-    return replace(first, width=train[0].width, beside=tuple(train[1:]))
+    return replace(first, width=train[0].width, train=tuple(train[1:]))

@@ -46,7 +46,7 @@ def least_product_residual(model: Model) -> float | None:
     for (low, high), periodic in zip(problem.box.ranges, problem.box.periodic, strict=True):
         intervals = max(2 * INTERVALS, degree + 1) if periodic else INTERVALS  # a wave takes two functions there
         axes.append(Axis(np.linspace(low, high, intervals + 1), degree, periodic))
-    rows = separable_model(model).homogeneous(axes, None, problem.solver.seed)
+    rows = separable_model(model).homogeneous_system(axes, None, problem.solver.seed)
     try:
         likely = smallest_symbol_waves(model, rows.waves, RANDOM_STARTS)
         return smallest_product(rows, rows.waves, problem.solver.seed, further_starts=likely).sigma
@@ -76,10 +76,10 @@ WAVE_SHARE = 0.5
 class QuadraticRows(Protocol):
     """Rows J of a linear equation for a sum of products; ``edges[i]`` is (term, function)."""
 
-    def square(self, edges: Sequence[Array]) -> float:
+    def image_norm_squared(self, edges: Sequence[Array]) -> float:
         """|J v|^2."""
 
-    def alone(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
+    def edge_normal_equations(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
         """J^T J and J^T f for the edges of one coordinate, all others fixed."""
 
 
@@ -105,7 +105,7 @@ def smallest_product(
     chosen = _random_waves([w.count for w in waves], random_starts, seed)
     chosen = chosen if further_starts is None else np.unique(np.concatenate([chosen, further_starts]), axis=0)
     starts = [tuple(np.eye(w.count)[j : j + 1] for w, j in zip(waves, numbers, strict=True)) for numbers in chosen]
-    quotients = np.array([rows.square(s) for s in starts])
+    quotients = np.array([rows.image_norm_squared(s) for s in starts])
     found = [lower_quotient(rows, starts[n]) for n in np.argsort(quotients)[:BEST_STARTS]]
     sigma2, edges = min(found, key=lambda f: f[0])
     function = Separable(
@@ -124,7 +124,7 @@ def lower_quotient(
     value = before = np.inf
     for _ in range(sweeps):
         for k in range(len(edges)):
-            matrix, _ = rows.alone(edges, k)
+            matrix, _ = rows.edge_normal_equations(edges, k)
             value, factor = _smallest(matrix, edges[k][0])
             edges = (*edges[:k], factor[None], *edges[k + 1 :])
         if not value < (1.0 - LEAST_GAIN) * before:

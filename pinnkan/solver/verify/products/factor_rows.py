@@ -28,33 +28,33 @@ class FactorRows:
     """Linearised rows of a patch on its grid.
 
     ``weights`` (node, .., jet); ``orders`` and ``unknowns`` by jet; ``tables``: by coordinate and order of derivative
-    (node, function); ``residual`` (node, ..). ``alike``: by coordinate, the ratios of the weights at its nodes to those
-    at its first one, None where these differ in more than a factor. ``free``: the sum over jets of the mean squared
-    term of half a wave of size one across the box, zero for conditions.
+    (node, function); ``residual`` (node, ..). ``node_ratios``: by coordinate, the ratios of the weights at its nodes to
+    those at its first one, None where these differ in more than a factor. ``half_wave_square``: the sum over jets of
+    the mean squared term of half a wave of size one across the box, zero for conditions.
     """
 
     weights: Array
-    alike: tuple[Array | None, ...]
+    node_ratios: tuple[Array | None, ...]
     orders: tuple[tuple[int, ...], ...]
     unknowns: tuple[int, ...]
     tables: tuple[tuple[Array, ...], ...]
-    free: float
+    half_wave_square: float
     residual: Array
 
-    def sliced(self, products: Sequence[Sequence[Array]], free_axis: int) -> tuple[Array, Array]:
+    def compress(self, products: Sequence[Sequence[Array]], free_axis: int) -> tuple[Array, Array]:
         """Return rows (node, row, product * jet) with the norm of all rows, a triangle per node of ``free_axis``.
 
         And their squares (node, product * jet), summed over rows.
         """
         rows = qr_triangle(_side_by_side(self, products, free_axis))
-        return self.everywhere(rows, (rows**2).sum(1), free_axis)
+        return self.extend_to_nodes(rows, (rows**2).sum(1), free_axis)
 
-    def everywhere(self, rows: Array, squares: Array, free_axis: int) -> tuple[Array, Array]:
+    def extend_to_nodes(self, rows: Array, squares: Array, free_axis: int) -> tuple[Array, Array]:
         """Return rows and squares at all nodes from those at the first, where nodes differ by factors."""
-        alike = self.alike[free_axis]
+        alike = self.node_ratios[free_axis]
         return (rows, squares) if alike is None else (alike[:, None, None] * rows, alike[:, None] ** 2 * squares)
 
-    def summed(self, rows: Array) -> Array:
+    def stack_rows(self, rows: Array) -> Array:
         """The rows (node, row, unknown * function) of the free factor, one under the other."""
         return rows.reshape(-1, rows.shape[-1])
 
@@ -62,12 +62,12 @@ class FactorRows:
 class IntegralFactorRows(FactorRows):
     """The rows of an integral: a single row, the sum over all nodes."""
 
-    def sliced(self, products: Sequence[Sequence[Array]], free_axis: int) -> tuple[Array, Array]:
+    def compress(self, products: Sequence[Sequence[Array]], free_axis: int) -> tuple[Array, Array]:
         """See :class:`FactorRows`."""
         rows = _side_by_side(self, products, free_axis)
-        return self.everywhere(rows.sum(1, keepdims=True), (rows**2).sum(1), free_axis)
+        return self.extend_to_nodes(rows.sum(1, keepdims=True), (rows**2).sum(1), free_axis)
 
-    def summed(self, rows: Array) -> Array:
+    def stack_rows(self, rows: Array) -> Array:
         """See :class:`FactorRows`."""
         return rows.sum((0, 1))[None]
 
@@ -79,7 +79,7 @@ def linearise_patches(
     out = []
     lengths = model.problem.box.lengths
     for k, placed in enumerate(system.patches):
-        patch = placed.whole if isinstance(placed, PointValuePatch) else placed
+        patch = placed.integral_patch if isinstance(placed, PointValuePatch) else placed
         at = jets_on_patch(field, patch) if error is None else jets_on_patch(field, patch) + jets_on_patch(error, patch)
         residual, weights = patch.equation.linearise(patch.points, at)
         residual, weights = residual * patch.root_weight, weights * patch.root_weight.unsqueeze(-1)
@@ -114,7 +114,7 @@ def _fixed_factors(block: FactorRows, factors: Sequence[Array], free_axis: int) 
     At the first node of ``free_axis`` only, where all nodes differ by factors.
     """
     out = np.moveaxis(block.weights, free_axis, 0)
-    out = out if block.alike[free_axis] is None else out[:1]
+    out = out if block.node_ratios[free_axis] is None else out[:1]
     others = [i for i in range(len(factors)) if i != free_axis]
     for place, i in enumerate(others):
         pairs = zip(block.orders, block.unknowns, strict=True)
@@ -136,18 +136,18 @@ def compressed_rows(
     block: FactorRows, products: Sequence[Sequence[Array]], free_axis: int, unknowns: int
 ) -> tuple[Array, Array]:
     """Return rows (row, product * unknown * function) for the free factors, and the squares of ``sliced``."""
-    factor, squares = block.sliced(products, free_axis)
+    factor, squares = block.compress(products, free_axis)
     count, jets = block.tables[free_axis][0].shape[1], len(block.orders)
     out = np.zeros((*factor.shape[:2], len(products) * unknowns * count))
     for k in range(len(products) * jets):
         order, u = block.orders[k % jets][free_axis], k // jets * unknowns + block.unknowns[k % jets]
         out[..., u * count : (u + 1) * count] += factor[..., k, None] * block.tables[free_axis][order][:, None]
-    return block.summed(out), squares
+    return block.stack_rows(out), squares
 
 
 def squared_terms(block: FactorRows, squares: Array, free_axis: int, factors: Array) -> float:
     """The sum of the squared terms of ``factors`` (.., function) of size one, and of half a wave."""
-    total, jets = block.free, len(block.orders)
+    total, jets = block.half_wave_square, len(block.orders)
     own = np.split(squares, squares.shape[1] // jets, 1)
     for size, factor in zip(own, np.split(factors, len(own)), strict=True):
         pairs = zip(block.orders, block.unknowns, strict=True)

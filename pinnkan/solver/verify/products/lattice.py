@@ -38,13 +38,13 @@ class Fineness:
     """
 
     intervals: int
-    graded: int
-    degree: int
+    end_halvings: int
+    extra_degree: int
     halvings: int = 0
 
     def finer(self) -> "Fineness":
         """Half the width, two more degrees."""
-        return Fineness(2 * self.intervals, self.graded, self.degree + 2, self.halvings + 1)
+        return Fineness(2 * self.intervals, self.end_halvings, self.extra_degree + 2, self.halvings + 1)
 
     def coarser(self) -> "Fineness":
         """Twice the width."""
@@ -55,13 +55,13 @@ class Fineness:
 class LatticeBasis:
     """A basis of one coordinate: the triangle C of its mass matrix C^T C, and waves in it.
 
-    ``waves`` (function, wave, unknown): wave k has about k half waves, zero where an unknown has none; ``wraps``: a
-    circle, on which waves 1 and 2, 3 and 4, .. are pairs.
+    ``waves`` (function, wave, unknown): wave k has about k half waves, zero where an unknown has none; ``is_periodic``:
+    a circle, on which waves 1 and 2, 3 and 4, .. are pairs.
     """
 
-    root: Array
+    mass_root: Array
     waves: Array
-    wraps: bool
+    is_periodic: bool
 
     @property
     def numbers(self) -> range:
@@ -70,30 +70,30 @@ class LatticeBasis:
 
     def wave(self, number: int) -> list[Array]:
         """The wave of a number, or both of its pair: each (function, unknown)."""
-        first = number - (number + 1) % 2 if self.wraps and number else number
-        last = min(first + 1, self.waves.shape[1] - 1) if self.wraps and number else first
+        first = number - (number + 1) % 2 if self.is_periodic and number else number
+        last = min(first + 1, self.waves.shape[1] - 1) if self.is_periodic and number else first
         return [self.waves[:, k] for k in range(first, last + 1)]
 
 
 @dataclass(frozen=True, eq=False)
 class Lattice:
-    """The linearised rows on one fineness; ``free`` (function, .., unknown): coefficients not fixed."""
+    """The linearised rows on one fineness; ``free_mask`` (function, .., unknown): coefficients not fixed."""
 
     rows: tuple[FactorRows, ...]
-    lines: tuple[LatticeBasis, ...]
-    free: np.ndarray
+    bases: tuple[LatticeBasis, ...]
+    free_mask: np.ndarray
 
-    def best(self, products: Sequence[Sequence[Array]], free_axis: int) -> "BestFactor":
+    def best_factor(self, products: Sequence[Sequence[Array]], free_axis: int) -> "BestFactor":
         """Return the best factors in coordinate ``free_axis`` of products whose other factors are given."""
-        others = tuple(i for i in range(self.free.ndim - 1) if i != free_axis)
-        own = np.array(self.free.any(axis=others)).T  # (unknown, function)
+        others = tuple(i for i in range(self.free_mask.ndim - 1) if i != free_axis)
+        own = np.array(self.free_mask.any(axis=others)).T  # (unknown, function)
         held = [np.all([p[i].any(axis=0) for i in others], axis=0)[:, None] if others else True for p in products]
         alive = np.concatenate([own & some for some in held])
         if not alive.any():
             return BestFactor(np.zeros(alive.shape), np.inf, 1.0, False, True)
         pieces = [compressed_rows(block, products, free_axis, len(own)) for block in self.rows]
         rows = np.concatenate([piece for piece, _ in pieces])[:, alive.ravel()]
-        line = self.lines[free_axis].root
+        line = self.bases[free_axis].mass_root
         root = scipy.linalg.block_diag(*[qr_triangle(line[:, some]) for some in alive])
         vector = np.zeros(alive.shape)
         vector[alive], sigma = smallest_singular_vector(rows, root)
@@ -110,20 +110,20 @@ class Lattice:
 class BestFactor:
     """A factor (unknown, function), its residual ``sigma``, and that as a ``share`` of the terms.
 
-    ``lost``: the residual is below its rounding; ``clear``: it is well above.
+    ``is_rounding``: the residual is below its rounding; ``is_clear``: it is well above.
     """
 
     factor: Array
     sigma: float
     share: float
-    lost: bool
-    clear: bool
+    is_rounding: bool
+    is_clear: bool
 
 
 def build_lattice(model: Model, field: Field | None, fineness: Fineness, count: int) -> Lattice:
     """Return the lattice of a fineness with waves up to number ``count``, linearised at a field (None: zero)."""
     axes = []
-    degree = max(model.orders) + fineness.degree
+    degree = max(model.orders) + fineness.extra_degree
     for i, ((low, high), periodic) in enumerate(zip(model.problem.box.ranges, model.problem.box.periodic, strict=True)):
         joints = tuple(sorted({x.place for x, _ in model.interfaces if x.axis == i}))
         is_line = len(model.problem.box.ranges) == 1
@@ -142,10 +142,10 @@ def refine_axis(axis: Axis, fineness: Fineness) -> Axis:
         axis = axis.halved()
     while (wide := np.diff(axis.breaks) > 1.5 * width).any():
         axis = axis.inserted(wide)
-    for _ in range(0 if axis.periodic else fineness.graded):
+    for _ in range(0 if axis.periodic else fineness.end_halvings):
         ends = np.zeros(axis.intervals, dtype=bool)
         ends[[0, -1]] = True
-        axis = axis.inserted(ends & (np.diff(axis.breaks) > 2.0 * width * 0.5**fineness.graded))
+        axis = axis.inserted(ends & (np.diff(axis.breaks) > 2.0 * width * 0.5**fineness.end_halvings))
     return axis
 
 

@@ -48,13 +48,13 @@ AGREEMENT = 0.05
 class Probe:
     """The least residual ``sigma`` of a function of size one, and its ``share`` of the terms.
 
-    ``settled``: finer knots find no less; ``lost``: rounding hides smaller values.
+    ``is_settled``: finer knots find no less; ``is_hidden``: rounding hides smaller values.
     """
 
     sigma: float
     share: float
-    settled: bool
-    lost: bool
+    is_settled: bool
+    is_hidden: bool
 
 
 def probe(model: Model, field: Field, known_sigma: float) -> Probe | None:
@@ -83,9 +83,9 @@ def _search(model: Model, field: Field | None, known_sigma: float) -> Probe:
     lattice = build_lattice(model, field, fineness, count)
     tried = []
     for last in range(dimension):
-        for waves in product(*[range(1) if i == last else x.numbers for i, x in enumerate(lattice.lines)]):
+        for waves in product(*[range(1) if i == last else x.numbers for i, x in enumerate(lattice.bases)]):
             model.clock.check()
-            tried.append((lattice.best(_wave_products(lattice, waves, last), last), waves, last))
+            tried.append((lattice.best_factor(_wave_products(lattice, waves, last), last), waves, last))
     tried = sorted(tried, key=lambda t: t[0].sigma)[:KEPT_PRODUCTS]
     found = tried[0][0]
     settled = found.sigma > SETTLED * known_sigma
@@ -104,11 +104,11 @@ def _search(model: Model, field: Field | None, known_sigma: float) -> Probe:
         agree = abs(found.sigma - before.sigma) <= AGREEMENT * before.sigma
         if dimension == 1 and found.sigma > (1.0 + AGREEMENT) * before.sigma:
             return _search_coarser(model, field, looked, before)
-        settled = agree or (found.sigma > SETTLED * before.sigma and found.clear)
-        if settled or not found.clear:
+        settled = agree or (found.sigma > SETTLED * before.sigma and found.is_clear)
+        if settled or not found.is_clear:
             found = min(before, found, key=lambda f: f.sigma)
             break
-    lost = (found.lost and not agrees) or (is_wavy and found.share < RESONANT)
+    lost = (found.is_rounding and not agrees) or (is_wavy and found.share < RESONANT)
     return Probe(found.sigma, found.share, settled, lost)
 
 
@@ -116,15 +116,15 @@ def _search_coarser(model: Model, field: Field | None, lattice: Lattice, found: 
     """The value on a line whose finer knots find more, by rounding: coarser knots until two of them agree."""
     fineness, is_rounding = SEARCHES[1][0], False
     while True:
-        fineness, size = fineness.coarser(), lattice.free.size
+        fineness, size = fineness.coarser(), lattice.free_mask.size
         lattice = build_lattice(model, field, fineness, 0)
-        if lattice.free.size == size:
-            return Probe(found.sigma, found.share, found.clear and not is_rounding, found.lost or is_rounding)
-        fewer = lattice.best(_wave_products(lattice, (0,), 0), 0)
+        if lattice.free_mask.size == size:
+            return Probe(found.sigma, found.share, found.is_clear and not is_rounding, found.is_rounding or is_rounding)
+        fewer = lattice.best_factor(_wave_products(lattice, (0,), 0), 0)
         if abs(fewer.sigma - found.sigma) <= AGREEMENT * found.sigma:
             return Probe(min(fewer.sigma, found.sigma), found.share, True, False)
         if fewer.sigma > found.sigma:
-            return Probe(found.sigma, found.share, False, found.lost or is_rounding)
+            return Probe(found.sigma, found.share, False, found.is_rounding or is_rounding)
         found, is_rounding = fewer, True
 
 
@@ -133,20 +133,20 @@ def _wave_products(lattice: Lattice, waves: Sequence[int], free_axis: int) -> li
 
     That of ``free_axis`` is unused.
     """
-    pairs = zip(lattice.lines, waves, strict=True)
-    factors = [[x.root[:1].T] if i == free_axis else x.wave(k) for i, (x, k) in enumerate(pairs)]
+    pairs = zip(lattice.bases, waves, strict=True)
+    factors = [[x.mass_root[:1].T] if i == free_axis else x.wave(k) for i, (x, k) in enumerate(pairs)]
     return [list(p) for p in product(*factors)]
 
 
 def _improve(lattice: Lattice, waves: Sequence[int], free_axis: int) -> BestFactor:
     """The best product near some waves: one factor after the other is replaced by the best one."""
     products = _wave_products(lattice, waves, free_axis)
-    found, factors = lattice.best(products, free_axis), products[0]
+    found, factors = lattice.best_factor(products, free_axis), products[0]
     # several unknowns, and pairs, have a factor each: no other is replaced
-    if len(factors) == 1 or lattice.free.shape[-1] > 1 or len(products) > 1:
+    if len(factors) == 1 or lattice.free_mask.shape[-1] > 1 or len(products) > 1:
         return found
     for _ in range(SWEEPS * len(factors)):
         factors[free_axis] = found.factor.T
         free_axis = (free_axis + 1) % len(factors)
-        found = lattice.best([factors], free_axis)
+        found = lattice.best_factor([factors], free_axis)
     return found

@@ -62,19 +62,19 @@ def largest_remaining_product(model: Model, field: Field, known: FieldContext, a
     if first is None or size(first) <= allowed:
         return None
     second = _all_products(model, field, known, LINE_FINENESSES[1], CIRCLE_FINENESSES[1])
-    again = next((size(p) for p in second if (p.wave, p.last) == (first.wave, first.last)), np.inf)
+    again = next((size(p) for p in second if (p.wave, p.free_axis) == (first.wave, first.free_axis)), np.inf)
     return RemainingWave(size(first), first.numbers) if abs(again - size(first)) <= AGREEMENT * size(first) else None
 
 
 @dataclass(frozen=True, eq=False)
 class _Product:
-    """A ``wave`` of one coordinate times a factor of coordinate ``last``: squared norms by unknown.
+    """A ``wave`` of one coordinate times a factor of coordinate ``free_axis``: squared norms by unknown.
 
     ``numbers``: wave numbers by coordinate in radians by length, of the factor from its slopes.
     """
 
     wave: int
-    last: int
+    free_axis: int
     squares: Array
     numbers: tuple[float, float]
 
@@ -84,17 +84,17 @@ class _StringModes:
     """Orthonormal eigenfunctions of a string on one coordinate, with the ends that conditions fix.
 
     ``waves`` (unknown, function, wave), zero where there are none; ``numbers`` (unknown, wave): radians by length;
-    ``wraps``: a circle.
+    ``is_periodic``: a circle.
     """
 
     waves: Array
     numbers: Array
-    wraps: bool
+    is_periodic: bool
 
-    def tried(self) -> tuple[Array, Array]:
+    def trial_waves(self) -> tuple[Array, Array]:
         """Trial waves (slot, unknown, function, wave) and numbers; on a circle, slots are cosines and sines."""
         numbers, few = self.numbers.max(0), TRIAL_WAVES // 2
-        if not self.wraps:
+        if not self.is_periodic:
             return self.waves[None, ..., :TRIAL_WAVES], numbers[:TRIAL_WAVES]
         slots = np.zeros((2, *self.waves.shape[:2], few + 1))
         slots[0, ..., 0] = self.waves[..., 0]
@@ -118,12 +118,12 @@ def _all_products(
     problem, axes = model.problem, []
     for (low, high), wraps in zip(problem.box.ranges, problem.box.periodic, strict=True):
         fineness = circle_fineness if wraps else line_fineness
-        axis = Axis(np.array([low, high]), max(model.orders) + fineness.degree, wraps)
+        axis = Axis(np.array([low, high]), max(model.orders) + fineness.extra_degree, wraps)
         axes.append(refine_axis(axis, fineness))
     space = Space(tuple(axes), len(problem.unknowns))
     free = ~zero_conditions(model.conditions, space)[1]
     lines = [_string_basis(axis, np.asarray(free.any(axis=1 - i)).T) for i, axis in enumerate(axes)]
-    rows = linearise_patches(model, System(model, space, fewer=FEWER_GAUSS_POINTS), field, known.error)
+    rows = linearise_patches(model, System(model, space, fewer_points=FEWER_GAUSS_POINTS), field, known.error)
     if not all(np.isfinite(r.residual).all() and np.isfinite(r.weights).all() for r in rows):
         return []
     model.clock.check()
@@ -132,17 +132,17 @@ def _all_products(
 
 def _products_along(rows: Sequence[FactorRows], lines: Sequence[_StringModes], free_axis: int) -> Iterator[_Product]:
     """Yield the best factor of coordinate ``free_axis`` for each wave of the other one."""
-    (slots, numbers), line = lines[1 - free_axis].tried(), lines[free_axis]
+    (slots, numbers), line = lines[1 - free_axis].trial_waves(), lines[free_axis]
     normal = _NormalEquations(slots, line, free_axis)
     for block in rows:
-        normal.add(block)
+        normal.add_rows(block)
     held = slots.any(axis=2).reshape(-1, slots.shape[-1])  # (slot * unknown, wave)
     own = np.tile(line.waves.any(1), (len(slots), 1))
     for wave, number in enumerate(numbers):
         alive = own & held[:, wave, None]
         if not alive.any():
             continue
-        factor = normal.solved(wave, alive).reshape(len(slots), len(line.waves), -1)
+        factor = normal.solve(wave, alive).reshape(len(slots), len(line.waves), -1)
         squares = (factor**2).sum((0, 2))
         along = float(np.sqrt(((line.numbers * factor) ** 2).sum() / max(squares.sum(), 1e-300)))
         yield _Product(wave, free_axis, squares, (float(number), along) if free_axis else (along, float(number)))
@@ -152,60 +152,61 @@ def _products_along(rows: Sequence[FactorRows], lines: Sequence[_StringModes], f
 class _Column:
     """A jet of the rows: its ``part``, ``order`` in the last coordinate, weight (node of last, of other).
 
-    ``held`` (wave, node of other): the wave; ``factors`` (node of last, function): the functions of the factor.
+    ``wave_values`` (wave, node of other): the wave; ``function_values`` (node of last, function): the functions of the
+    factor.
     """
 
     part: int
     order: int
-    held: Array
-    factors: Array
+    wave_values: Array
+    function_values: Array
     weight: Array
 
 
 class _NormalEquations:
-    """Normal equations of the factor in coordinate ``last`` for all waves; a part is an unknown of a slot.
+    """Normal equations of the factor in coordinate ``free_axis`` for all waves; a part is an unknown of a slot.
 
     ``square`` (wave, part, function, part, function); ``right`` (wave, part, function); ``terms``: the squared terms of
     each column, as ``right``.
     """
 
     def __init__(self, slots: Array, modes: _StringModes, free_axis: int) -> None:
-        self.slots, self.line, self.last = slots, modes, free_axis
+        self.slots, self.modes, self.free_axis = slots, modes, free_axis
         shape = (slots.shape[-1], slots.shape[0] * slots.shape[1], modes.waves.shape[-1])
         self.square = np.zeros((*shape, *shape[1:]))
         self.right, self.terms = np.zeros(shape), np.zeros(shape)
 
-    def add(self, block: FactorRows) -> None:
+    def add_rows(self, block: FactorRows) -> None:
         """Add the rows of a patch."""
-        last, unknowns = self.last, self.slots.shape[1]
+        last, unknowns = self.free_axis, self.slots.shape[1]
         weights, residual = np.moveaxis(block.weights, last, 0), np.moveaxis(block.residual, last, 0)
         columns = []
         for q, own in enumerate(self.slots):
             for n, (order, u) in enumerate(zip(block.orders, block.unknowns, strict=True)):
                 held = (block.tables[1 - last][order[1 - last]] @ own[u]).T
-                factors = block.tables[last][order[last]] @ self.line.waves[u]
+                factors = block.tables[last][order[last]] @ self.modes.waves[u]
                 columns.append(_Column(q * unknowns + u, order[last], held, factors, weights[..., n]))
         if isinstance(block, IntegralFactorRows):  # one row, of residual zero
             row = np.zeros(self.right.shape)
             for column in columns:
-                row[:, column.part] += column.held @ column.weight.T @ column.factors
+                row[:, column.part] += column.wave_values @ column.weight.T @ column.function_values
             self.square += row[:, :, :, None, None] * row[:, None, None]
             self.terms += row**2
             return
         sums: dict[tuple[int, int, int, int], tuple[_Column, _Column, Array]] = {}
         for k, a in enumerate(columns):
-            self.right[:, a.part] += a.held @ (a.weight * residual).T @ a.factors
-            self.terms[:, a.part] += a.held**2 @ (a.weight**2).T @ a.factors**2
+            self.right[:, a.part] += a.wave_values @ (a.weight * residual).T @ a.function_values
+            self.terms[:, a.part] += a.wave_values**2 @ (a.weight**2).T @ a.function_values**2
             for b in columns[k:]:
-                both = (a.held * b.held) @ (a.weight * b.weight).T * (0.5 if a is b else 1.0)
+                both = (a.wave_values * b.wave_values) @ (a.weight * b.weight).T * (0.5 if a is b else 1.0)
                 key = a.part, a.order, b.part, b.order
                 sums[key] = a, b, both + sums[key][2] if key in sums else both
         for a, b, both in sums.values():
-            made = np.stack([a.factors.T @ (one[:, None] * b.factors) for one in both])
+            made = np.stack([a.function_values.T @ (one[:, None] * b.function_values) for one in both])
             self.square[:, a.part, :, b.part] += made
             self.square[:, b.part, :, a.part] += np.swapaxes(made, 1, 2)
 
-    def solved(self, wave: int, alive: np.ndarray) -> Array:
+    def solve(self, wave: int, alive: np.ndarray) -> Array:
         """Solve for the factor of a wave, flattened, zero off ``alive`` and in directions that rounding hides."""
         some, size = alive.ravel(), alive.size
         scale = 1.0 / np.sqrt(np.maximum(self.terms[wave].ravel()[some], 1e-300))

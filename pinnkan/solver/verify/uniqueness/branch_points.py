@@ -50,22 +50,22 @@ class BranchPoints:
 
     def objection(self, field: Field, domain: Domain) -> str:
         """Return a message that names where det M changes its sign in a ``domain``; "" for nowhere."""
-        at = "" if self.model.problem.time_axis is None else self._turned(field, domain)
+        at = "" if self.model.problem.time_axis is None else self._sign_change(field, domain)
         return at and f"the equations lose hold of what they are solved for at {at}: {REMEDY}"
 
-    def several(self, field: Field) -> str:
+    def ambiguity(self, field: Field) -> str:
         """Return a message that a solution on a line changes to another branch; "" where it does not.
 
         Of abs(u_x) = u both exp(x) and exp(-x) are solutions, and so is any change from one to the other.
         """
         domain = self.model.problem.domain
-        at = self._turned(field, domain) if len(domain.box.ranges) == 1 else ""
+        at = self._sign_change(field, domain) if len(domain.box.ranges) == 1 else ""
         return at and f"one of several solutions: at {at} it goes over to another branch, where others go on"
 
-    def _turned(self, field: Field, domain: Domain) -> str:
+    def _sign_change(self, field: Field, domain: Domain) -> str:
         """Where det M first changes its sign, as "t = 0.5"; "" for nowhere, or if M does not depend on the solution."""
         problem = self.model.problem
-        if not self._depends or len(self.model.equations) != len(problem.unknowns):
+        if not self._depends_on_solution or len(self.model.equations) != len(problem.unknowns):
             return ""
         points, times = sample_points(domain)
         found = self._determinants(field, points)
@@ -83,7 +83,7 @@ class BranchPoints:
         return ""
 
     @property
-    def _depends(self) -> bool:
+    def _depends_on_solution(self) -> bool:
         """Whether a derivative of the equations by a highest derivative in time depends on the solution."""
         return any(
             slope.free_symbols & set(e.symbols)

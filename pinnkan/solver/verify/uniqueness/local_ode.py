@@ -64,7 +64,7 @@ class LocalOde:
         return Tape([*residuals, *slopes], [*self.model.problem.coordinates, *own])
 
     @cached_property
-    def _are_bounded(self) -> bool:
+    def _has_bounded_slopes(self) -> bool:
         """Whether all derivatives by jets are bounded: those of a linear equation, or polynomials."""
         slopes = [slope for e in self.model.equations for slope in e.slopes]
         return self.model.is_linear or all(slope.is_polynomial(*slope.free_symbols) for slope in slopes)
@@ -81,12 +81,12 @@ class LocalOde:
             or not is_determinant_affordable(e.jets for e in self.model.equations)
         ):
             return ""
-        if self._begins_flat(field, domain):
+        if self._grows_from_flat_start(field, domain):
             at = problem.when(domain.box.ranges[-1][0])
             return f"other solutions depart at {at}, as exp(-1/t) does from zero: the equations are singular there"
-        if self._are_bounded:
+        if self._has_bounded_slopes:
             return ""
-        states, scale = self._touched(field, domain, error)
+        states, scale = self._unbounded_states(field, domain, error)
         for state in states:
             if self._departs(state, scale):
                 at = f"{problem.coordinates[-1].name} = {state[problem.dimension - 1]:.4g}"
@@ -94,7 +94,7 @@ class LocalOde:
         return ""
 
     @cached_property
-    def _stops(self) -> tuple[float, ...]:
+    def _singular_times(self) -> tuple[float, ...]:
         """Times at which the factor of a highest derivative in time may vanish; () for equations in space and time."""
         problem = self.model.problem
         slopes = [
@@ -103,21 +103,21 @@ class LocalOde:
         is_asked = problem.dimension == 1 and not all(w.is_number for w in slopes)
         return (problem.box.ranges[-1][0], *required_slab_ends(problem)) if is_asked else ()
 
-    def _begins_flat(self, field: Field, domain: Domain) -> bool:
+    def _grows_from_flat_start(self, field: Field, domain: Domain) -> bool:
         """Whether a perturbation that is zero with all its derivatives can grow from the start of a ``domain`` on.
 
         Such is c exp(-1/t^2) beside a solution of t^3 u_t = 2 u.
         """
-        ((begin, end),) = domain.box.ranges if self._stops else ((0.0, 0.0),)
-        if not any(np.isclose(begin, stop, rtol=0.0, atol=POINT_WIDTH * abs(begin)) for stop in self._stops):
+        ((begin, end),) = domain.box.ranges if self._singular_times else ((0.0, 0.0),)
+        if not any(np.isclose(begin, stop, rtol=0.0, atol=POINT_WIDTH * abs(begin)) for stop in self._singular_times):
             return False
         times = (end - begin) * np.array(TIME_SHARES)
         states = np.column_stack([begin + times, jets_at(field, (begin + times)[:, None], self.jets)])
         scale = np.maximum(np.abs(states).max(0), 1e-300)
-        late, soon = (h * self._growth(state, scale) for h, state in zip(times, states, strict=True))
+        late, soon = (h * self._growth_rate(state, scale) for h, state in zip(times, states, strict=True))
         return bool(soon > max(FLAT_EXPONENT, FLAT_RATIO * late))
 
-    def _touched(self, field: Field, domain: Domain, error: Field | None) -> tuple[Array, Array]:
+    def _unbounded_states(self, field: Field, domain: Domain, error: Field | None) -> tuple[Array, Array]:
         """States (state, number) of unbounded derivatives within the error of a solution; sizes of the numbers."""
         points, d = sample_points(domain)[0], self.model.problem.dimension
         jets = jets_at(field, points, self.jets)
@@ -131,12 +131,12 @@ class LocalOde:
         lows = [least, np.minimum(least[:, 1:], least[:, :-1])]
         highs = [most, np.maximum(most[:, 1:], most[:, :-1])]
         low, high = (np.concatenate([x.reshape(-1, len(scale)) for x in each]).T for each in (lows, highs))
-        return self._closed_in(low, high, scale).T, scale
+        return self._bisect_boxes(low, high, scale).T, scale
 
-    def _closed_in(self, low: Array, high: Array, scale: Array) -> Array:
+    def _bisect_boxes(self, low: Array, high: Array, scale: Array) -> Array:
         """States (number, state) at which a derivative is unbounded, by bisection of boxes (number, box)."""
         with np.errstate(all="ignore"):
-            at = np.flatnonzero(self._unbounded(low, high))
+            at = np.flatnonzero(self._has_unbounded_slope(low, high))
             at = at[:: max(1, len(at) // MOST_BOXES)]
             low, high = low[:, at], high[:, at]
             while low.size and (((high - low) / scale[:, None]).max(0) > POINT_WIDTH).any():
@@ -144,11 +144,11 @@ class LocalOde:
                 ends, begins = high.copy(), low.copy()
                 ends[widest, box] = begins[widest, box] = 0.5 * (low + high)[widest, box]
                 parts = ((begins, ends), (low, ends), (begins, high))  # the midpoint before both halves
-                each = np.array([self._unbounded(*part) for part in parts])
+                each = np.array([self._has_unbounded_slope(*part) for part in parts])
                 low, high = (np.choose(each.argmax(0), [part[end] for part in parts])[:, each.any(0)] for end in (0, 1))
         return 0.5 * (low + high)
 
-    def _unbounded(self, low: Array, high: Array) -> np.ndarray:
+    def _has_unbounded_slope(self, low: Array, high: Array) -> np.ndarray:
         """Whether in a box a derivative by a value or rate is unbounded, and none by a derivative in space: (box,)."""
         found = replayed(self.tape, [Interval(a, b) for a, b in zip(low, high, strict=True)], True)
         slopes = found[len(self.model.equations) :]
@@ -161,19 +161,19 @@ class LocalOde:
         """Whether perturbations of the solution from a state on grow at a rate of about c / h at all short times h."""
         length = self.model.problem.box.lengths[-1]
         try:
-            late, soon = (h * self._growth(self.moved(state, h * length), scale) for h in TIME_SHARES)
+            late, soon = (h * self._growth_rate(self.advance(state, h * length), scale) for h in TIME_SHARES)
         except np.linalg.LinAlgError:
             return False
         return bool(soon * length > max(LEAST_EXPONENT, min(LEAST_RATIO * late * length, 1.0)))
 
-    def moved(self, state: Array, step: float) -> Array:
+    def advance(self, state: Array, step: float) -> Array:
         """Return the state a time ``step`` later: one Runge-Kutta step, derivatives in space frozen."""
         d = self.model.problem.dimension
         place = {jet: d + i for i, jet in enumerate(self.jets)}
         chain = [(i, place.get(Jet(j.unknown, (*j.order[:-1], j.order[-1] + 1)))) for j, i in place.items()]
 
         def rates(at: Array) -> Array:
-            solved, out = self.solved(at), np.zeros(len(at))
+            solved, out = self.solve_highest_rates(at), np.zeros(len(at))
             out[d - 1] = 1.0
             for i, above in chain:
                 if above is not None and not any(self.jets[i - d].order[:-1]):
@@ -183,9 +183,11 @@ class LocalOde:
         first = rates(state)
         second = rates(state + 0.5 * step * first)
         third = rates(state + 0.5 * step * second)
-        return self.solved(state + step / 6 * (first + 2 * second + 2 * third + rates(state + step * third)))
+        return self.solve_highest_rates(
+            state + step / 6 * (first + 2 * second + 2 * third + rates(state + step * third))
+        )
 
-    def solved(self, state: Array) -> Array:
+    def solve_highest_rates(self, state: Array) -> Array:
         """Return the state with the highest derivatives in time that solve the equations, by Newton's method."""
         out, d = state.copy(), self.model.problem.dimension
         rates, space = self.model.problem.orders_in_time, self.model.problem.space_dimension
@@ -203,7 +205,7 @@ class LocalOde:
         count = len(self.model.equations)
         return found[:, :count], found[:, count:].reshape(len(states), count, -1)
 
-    def _growth(self, state: Array, scale: Array) -> float:
+    def _growth_rate(self, state: Array, scale: Array) -> float:
         """The largest growth rate of the linearised equations at a state with one component perturbed either way."""
         d = self.model.problem.dimension
         own: Sequence[int] = [d + i for i, jet in enumerate(self.jets) if not any(jet.order[:-1])]

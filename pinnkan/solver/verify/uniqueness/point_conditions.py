@@ -32,9 +32,9 @@ def free_function_share(model: Model, space: Space, coefficients: Array) -> floa
     system = System(model, space)
     if model.problem.time_axis is not None or not any(isinstance(p, PointValuePatch) for p in system.patches):
         return 0.0
-    equations = _PointConditionRows(system.equations(coefficients, zero_conditions(model.conditions, space)[1]))
+    equations = _PointConditionRows(system.linear_solver(coefficients, zero_conditions(model.conditions, space)[1]))
     free = equations.ordering.free.cpu().numpy()
-    weigh = MassMatrix(space, free, np.square(model.counted))
+    weigh = MassMatrix(space, free, np.square(model.norm_weights))
     start = np.random.default_rng(0).standard_normal((len(free), 1))
     for _ in range(2):
         start = equations.precondition(weigh(start))
@@ -42,35 +42,37 @@ def free_function_share(model: Model, space: Space, coefficients: Array) -> floa
         if not 0.0 < size < np.inf:
             return 0.0
         start /= size
-    vector, _ = SingularVectorSearch(equations, weigh).found(start)
-    share = image_norm(stability_rows(equations), vector) * ROUNDING_UNIT / max(equations.floor(vector), 1e-300)
+    vector, _ = SingularVectorSearch(equations, weigh).find_smallest(start)
+    share = (
+        image_norm(stability_rows(equations), vector) * ROUNDING_UNIT / max(equations.image_rounding(vector), 1e-300)
+    )
     return max(share, 1e-300) if share < FREE_SHARE else 0.0
 
 
 class _PointConditionRows(RowProducts):
     """The rows of a solver with conditions at points in place of means; the solver itself is the preconditioner."""
 
-    rounding, words = 0.0, ""
+    solution_error, solver_words = 0.0, ""
 
     def __init__(self, whole: LinearSolver) -> None:
         super().__init__(list(map(_point_rows, whole.rows)), whole.ordering, whole.clock)
-        self.whole, self.iterations = whole, whole.iterations
+        self.solver, self.iterations = whole, whole.iterations
 
     def backsolve(self, gradient: Array, accuracy: float = 0.0) -> Array:
         """See :class:`LinearSolver`."""
-        return self.whole.backsolve(gradient, accuracy)
+        return self.solver.backsolve(gradient, accuracy)
 
-    def closer(self, gradient: Array) -> Array:
+    def solve_remainder(self, gradient: Array) -> Array:
         """See :class:`LinearSolver`."""
-        return self.whole.closer(gradient)
+        return self.solver.solve_remainder(gradient)
 
     def precondition(self, gradient: Array) -> Array:
         """See :class:`LinearSolver`."""
-        return self.whole.precondition(gradient)
+        return self.solver.precondition(gradient)
 
-    def floor(self, coefficients: Array) -> float:
+    def image_rounding(self, coefficients: Array) -> float:
         """See :class:`LinearSolver`."""
-        return self.whole.floor(coefficients)
+        return self.solver.image_rounding(coefficients)
 
 
 def _point_rows(rows: Rows | IntegralRows) -> Rows | IntegralRows:

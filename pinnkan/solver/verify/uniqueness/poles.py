@@ -34,14 +34,14 @@ class Denominator:
 
     equation: CompiledEquation
     divisor: sympy.Expr
-    values: Tape
+    tape: Tape
 
     def values_at(self, states: Array) -> Array:
         """The divisor and all terms at states (state, number): (1 + term, state)."""
-        found = self.values(list(states.T))
+        found = self.tape(list(states.T))
         return np.array([np.broadcast_to(v, len(states)) for v in found], dtype=np.float64)
 
-    def between(self, path: Callable[[float], Array]) -> Array | None:
+    def find_pole(self, path: Callable[[float], Array]) -> Array | None:
         """Return the pole at a zero of the divisor on a path: ``path`` of a share from 0 to 1; None for none."""
         low, high = 0.0, 1.0
         sign, other = np.sign(self.values_at(np.array([path(0.0), path(1.0)]))[0])
@@ -65,7 +65,7 @@ class Poles:
     model: Model
 
     @cached_property
-    def _divided(self) -> tuple[Denominator, ...]:
+    def _denominators(self) -> tuple[Denominator, ...]:
         coordinates = [c.name for c in self.model.problem.coordinates]
         found = []
         for compiled, given in zip(self.model.equations, self.model.problem.equations, strict=True):
@@ -82,17 +82,17 @@ class Poles:
         last = np.linspace(ranges[-1, 0], ranges[-1, 1], POINTS)
         places = kronecker(PLACES if len(ranges) > 1 else 1, len(ranges) - 1)
         ends = {}
-        for number, own in enumerate(self._divided):
+        for number, own in enumerate(self._denominators):
             for at, place in enumerate(places):
                 start = ranges[:-1, 0] + np.ptp(ranges[:-1], axis=1) * place
                 points = np.column_stack([np.broadcast_to(start, (POINTS, len(start))), last])
                 states = np.column_stack([points, jets_at(field, points, own.equation.jets)])
-                before = self._ends.get((number, at, float(last[0])))
-                pole = None if before is None else own.between(partial(_interpolated, before, states[0]))
+                before = self._slab_ends.get((number, at, float(last[0])))
+                pole = None if before is None else own.find_pole(partial(_interpolated, before, states[0]))
                 signs = np.sign(own.values_at(states)[0])
                 for k in np.flatnonzero(signs[1:] * signs[:-1] < 0.0):
                     pole = (
-                        own.between(partial(_state_between, own, field, points[k], points[k + 1]))
+                        own.find_pole(partial(_state_between, own, field, points[k], points[k + 1]))
                         if pole is None
                         else pole
                     )
@@ -101,11 +101,11 @@ class Poles:
                     zero = f"{written(own.divisor)} = 0: what keeps its sign may be written as exp of another unknown"
                     return f"at {where} it passes through a pole of `{own.equation.text}`, {zero}"
                 ends[number, at, float(last[-1])] = states[-1]
-        self._ends.update(ends)
+        self._slab_ends.update(ends)
         return ""
 
     @cached_property
-    def _ends(self) -> dict[tuple[int, int, float], Array]:
+    def _slab_ends(self) -> dict[tuple[int, int, float], Array]:
         """States at the ends of slabs by equation, place and time: a number without rates may jump there."""
         return {}
 

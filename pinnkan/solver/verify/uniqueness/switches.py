@@ -45,7 +45,7 @@ class Switches:
     model: Model
 
     @cached_property
-    def numbers(self) -> LocalOde:
+    def local_ode(self) -> LocalOde:
         """The equations at a point as a system in time; it orders the components of a state."""
         return LocalOde(self.model)
 
@@ -72,22 +72,22 @@ class Switches:
         is_asked = 0 < len(self.arguments) <= MOST_SWITCHES and len(problem.equations) == len(problem.unknowns)
         if not is_asked or not (is_first or len(ranges) == 1):
             return ""
-        found = self._left(field, ranges, is_first) or ("" if is_first else self._held(field, ranges))
-        return found or (self._left_later(field, ranges) if len(ranges) == 1 else "")
+        found = self._departure(field, ranges, is_first) or ("" if is_first else self._sliding_mode(field, ranges))
+        return found or (self._later_departure(field, ranges) if len(ranges) == 1 else "")
 
-    def _left_later(self, field: Field, ranges: Array) -> str:
+    def _later_departure(self, field: Field, ranges: Array) -> str:
         """The message of :meth:`_bytes_in_group` at a later time in ``ranges``, for a solution in time alone.
 
         "" for none.
         """
         ((begin, end),) = ranges
         for later in begin + (end - begin) * np.arange(1, REST_TIMES) / REST_TIMES:
-            found = self._left(field, np.array([[later, end]]), False)
+            found = self._departure(field, np.array([[later, end]]), False)
             if found:
                 return found
         return ""
 
-    def _left(self, field: Field, ranges: Array, is_first: bool) -> str:
+    def _departure(self, field: Field, ranges: Array, is_first: bool) -> str:
         """A message that other solutions depart from a switch at the beginning of ``ranges``; "" for none."""
         problem, begin = self.model.problem, float(ranges[-1, 0])
         places = kronecker(PLACES, len(ranges) - 1)
@@ -98,34 +98,38 @@ class Switches:
             if not own:
                 continue
             reached = self._state(field, state[: len(ranges)] + moment * (np.arange(len(ranges)) == len(ranges) - 1))
-            ways = [way for way in itertools.product(SIGNS, repeat=len(own)) if self._goes(state, moment, own, way)]
+            ways = [
+                way for way in itertools.product(SIGNS, repeat=len(own)) if self._keeps_signs(state, moment, own, way)
+            ]
             if len(ways) > 1 or (ways and not (self._signs(reached, own) == ways[0]).all()):
                 told = f"what is zero in a sign or a step of `{own[0][0].text}` may leave that to more than one side"
                 return f"other solutions depart at {problem.when(begin)}: {told}"
         return ""
 
-    def _held(self, field: Field, ranges: Array) -> str:
+    def _sliding_mode(self, field: Field, ranges: Array) -> str:
         """A message that a solution in time alone slides along a switch, to which both signs lead; "" if not."""
         state = self._state(field, ranges[:, 0])
         moments = [share * self.model.problem.box.lengths[-1] for share in SLIDING_TIMES]
-        for own, still, *sides in self._sides:
-            rests = self._signs(state, [own])[0] == 0.0 and self._after(state, moments[0], own, still) == 0.0
+        for own, still, *sides in self._signed_systems:
+            rests = self._signs(state, [own])[0] == 0.0 and self._sign_after(state, moments[0], own, still) == 0.0
             pairs = list(zip(SIGNS, sides, strict=True))
-            if not rests and all(self._after(state, h, own, side) == -way for h in moments for way, side in pairs):
+            if not rests and all(self._sign_after(state, h, own, side) == -way for h in moments for way, side in pairs):
                 told = f"on either side of a threshold in `{own[0].text}` it leads back to that"
                 return f"{told}, and can go on along it only. {REMEDY}"
         return ""
 
     @cached_property
-    def _sides(self) -> list[tuple[tuple[Equation, sympy.Expr], LocalOde, LocalOde, LocalOde]]:
+    def _signed_systems(self) -> list[tuple[tuple[Equation, sympy.Expr], LocalOde, LocalOde, LocalOde]]:
         """Each argument with the equations where it is zero, negative and positive; sign(0) is 0."""
-        every = [[self._followed([a], [way]) for way in (0.0, *SIGNS)] for a in self.arguments]
+        every = [[self._with_signs([a], [way]) for way in (0.0, *SIGNS)] for a in self.arguments]
         return [(a, still, below, above) for a, (still, below, above) in zip(self.arguments, every, strict=True)]
 
-    def _after(self, state: Array, duration: float, argument: tuple[Equation, sympy.Expr], system: LocalOde) -> float:
+    def _sign_after(
+        self, state: Array, duration: float, argument: tuple[Equation, sympy.Expr], system: LocalOde
+    ) -> float:
         """The sign of an argument a time later by the equations ``system``; zero where these cannot be solved."""
         try:
-            return float(self._signs(system.moved(state, duration), [argument], ZERO_LATER)[0])
+            return float(self._signs(system.advance(state, duration), [argument], ZERO_LATER)[0])
         except np.linalg.LinAlgError:
             return 0.0
 
@@ -134,14 +138,14 @@ class Switches:
         states = np.array([self._state(field, point) for point in points])
         problem = self.model.problem
         given = given_at(problem) if is_first else {}
-        for column, jet in enumerate(self.numbers.jets, start=problem.dimension):
+        for column, jet in enumerate(self.local_ode.jets, start=problem.dimension):
             if beneath(jet) in given:
                 formula = in_space(problem, given[beneath(jet)], jet)
                 states[:, column] = Tape([formula], list(problem.coordinates))([*points.T])[0]
         return states
 
     def _state(self, field: Field, point: Array) -> Array:
-        return np.append(point, jets_at(field, point[None], self.numbers.jets)[0])
+        return np.append(point, jets_at(field, point[None], self.local_ode.jets)[0])
 
     def _signs(
         self, state: Array, switches: Sequence[tuple[Equation, sympy.Expr]] | None = None, least: float = ZERO_AT_START
@@ -149,22 +153,24 @@ class Switches:
         """Signs (argument,) at a state of some arguments, None for all; zero below the share ``least`` of the terms."""
         signs = []
         for equation, argument in self.arguments if switches is None else switches:
-            columns = [self.model.problem.dimension + self.numbers.jets.index(jet) for jet in equation.jets.values()]
+            columns = [self.model.problem.dimension + self.local_ode.jets.index(jet) for jet in equation.jets.values()]
             tape = Tape([argument, *sympy.Add.make_args(argument)], [*self.model.problem.coordinates, *equation.jets])
             value, *terms = map(float, tape([*state[: self.model.problem.dimension], *state[columns]]))
             signs.append(np.sign(value) if abs(value) > least * sum(map(abs, terms)) else 0.0)
         return np.array(signs)
 
-    def _goes(
+    def _keeps_signs(
         self, state: Array, duration: float, switches: Sequence[tuple[Equation, sympy.Expr]], signs: Sequence[float]
     ) -> bool:
         """Whether arguments keep the signs ``signs`` a moment later when the equations are integrated with these."""
         try:
-            return bool((self._signs(self._followed(switches, signs).moved(state, duration), switches) == signs).all())
+            return bool(
+                (self._signs(self._with_signs(switches, signs).advance(state, duration), switches) == signs).all()
+            )
         except np.linalg.LinAlgError:
             return False
 
-    def _followed(self, switches: Sequence[tuple[Equation, sympy.Expr]], signs: Sequence[float]) -> LocalOde:
+    def _with_signs(self, switches: Sequence[tuple[Equation, sympy.Expr]], signs: Sequence[float]) -> LocalOde:
         """The equations as a system in time with the arguments' signs replaced by those of ``signs``."""
         chosen = {argument: sign for (_, argument), sign in zip(switches, signs, strict=True)}
         problem = self.model.problem

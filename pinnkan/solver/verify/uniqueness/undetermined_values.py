@@ -39,7 +39,7 @@ class UndeterminedValues:
     model: Model
 
     @cached_property
-    def asked(self) -> tuple[tuple[CompiledEquation, sympy.Symbol], ...]:
+    def nonlinear_symbols(self) -> tuple[tuple[CompiledEquation, sympy.Symbol], ...]:
         """Pairs of an equation and such a number in which the equation is not affine."""
         pairs = zip(self.model.equations, self.model.problem.equations, strict=True)
         return tuple(
@@ -55,16 +55,16 @@ class UndeterminedValues:
         along = problem.time_axis is not None or problem.dimension == 1
         return (along and problem.is_highest(jet)) or max(orders) == 0
 
-    def many(self, field: Field, domain: Domain) -> str:
+    def undetermined_value(self, field: Field, domain: Domain) -> str:
         """Return a message that many values of a number solve an equation at two neighbouring points; "" for none."""
-        if not self.model.may_have_others:
+        if not self.model.may_have_other_solutions:
             return ""
         ranges = np.array(domain.box.ranges)
         places = kronecker(PLACES, len(ranges) - 1)
         last = np.tile((np.arange(LINE_POINTS) + 0.5) / LINE_POINTS, len(places))
         units = np.column_stack([np.repeat(places, LINE_POINTS, 0), last])
         points = ranges[:, 0] + np.ptp(ranges, axis=1) * units
-        for equation, symbol in self.asked:
+        for equation, symbol in self.nonlinear_symbols:
             own = equation.jets[equation.symbols.index(symbol)]
             if sum(own in other.jets for other in self.model.equations) > 1:  # another one may determine it
                 continue
@@ -78,23 +78,23 @@ class UndeterminedValues:
                 return f"any of many values of {symbol} fulfils `{equation.text}` at {at}: nothing determines it there"
         return ""
 
-    def several(self, field: Field, sizes: Sequence[float]) -> str:
+    def ambiguity(self, field: Field, sizes: Sequence[float]) -> str:
         """Return a message that a number of a steady solution, times ``sizes``, has another root; "" for none."""
         problem = self.model.problem
         if problem.time_axis is not None:
             return ""
         points, pairs = problem.domain.sample(ROOT_POINTS, kronecker), algebraic_pairs(problem)
-        for equation, symbol in self.asked:
+        for equation, symbol in self.nonlinear_symbols:
             unknown = equation.jets[equation.symbols.index(symbol)].unknown
             if pairs is not None and unknown in pairs.unknowns:
                 continue
             size = sizes[unknown]
-            for point, own, other in self._others(field, equation, symbol, points):
+            for point, own, other in self._other_roots(field, equation, symbol, points):
                 at = f"at {problem.at(point)} both {symbol} = {size * own:.3g} and {symbol} = {size * other:.3g}"
                 return f"one of several solutions: {at} fulfil `{equation.text}`, and others may go over to that"
-        return "" if pairs is None else self._others_together(field, points, np.array(sizes), pairs)
+        return "" if pairs is None else self._joint_ambiguity(field, points, np.array(sizes), pairs)
 
-    def _others_together(self, field: Field, points: Array, sizes: Array, algebraic: AlgebraicValues) -> str:
+    def _joint_ambiguity(self, field: Field, points: Array, sizes: Array, algebraic: AlgebraicValues) -> str:
         """The same for two or more values that equations without derivatives determine together."""
         problem = self.model.problem
         values = jets_at(field, points, [Jet(u, (0,) * problem.dimension) for u in range(len(sizes))])
@@ -111,7 +111,7 @@ class UndeterminedValues:
                     return f"one of several solutions: {at}, {other} would do as well"
         return ""
 
-    def _others(
+    def _other_roots(
         self, field: Field, equation: CompiledEquation, symbol: sympy.Symbol, points: Array
     ) -> Iterator[tuple[Array, float, float]]:
         """Yield points at which another root exists, the number of the solution there, and the nearest root."""
@@ -122,7 +122,7 @@ class UndeterminedValues:
             def of(number: float, point: Array = point, here: Array = here) -> float:
                 moved = here.copy()
                 moved[column] = number
-                return float(equation.value([*point, *moved])[0])
+                return float(equation.value_tape([*point, *moved])[0])
 
             own = float(here[column])
             roots = [
@@ -135,4 +135,4 @@ class UndeterminedValues:
         """The residual at points for all :func:`numbers` in place of ``symbol``, other jets fixed: (point, number)."""
         tried = numbers()
         columns = [jets[:, k, None] if s != symbol else tried for k, s in enumerate(equation.symbols)]
-        return np.broadcast_to(equation.value([*points.T[..., None], *columns])[0], (len(points), len(tried)))
+        return np.broadcast_to(equation.value_tape([*points.T[..., None], *columns])[0], (len(points), len(tried)))

@@ -22,7 +22,7 @@ class Uniqueness:
     model: Model
 
     @cached_property
-    def _asked(self) -> tuple[BranchPoints, LocalOde, UndeterminedValues, VanishingEquations, Switches, Poles]:
+    def _checks(self) -> tuple[BranchPoints, LocalOde, UndeterminedValues, VanishingEquations, Switches, Poles]:
         model = self.model
         return (
             BranchPoints(model),
@@ -35,12 +35,12 @@ class Uniqueness:
 
     def objection(self, field: Field, domain: Domain, error: Field | None) -> str:
         """Return the first message that a solution with some ``error`` is not unique in a ``domain``; "" for none."""
-        branches, departures, left_open, silent, switches, poles = self._asked
+        branches, departures, left_open, silent, switches, poles = self._checks
         found = branches.objection(field, domain) or departures.objection(field, domain, error)
-        found = found or left_open.many(field, domain) or silent.objection(field, domain, error)
+        found = found or left_open.undetermined_value(field, domain) or silent.objection(field, domain, error)
         return found or switches.objection(field, domain) or poles.objection(field, domain)
 
-    def several(self, field: Field, sizes: Sequence[float]) -> str:
+    def ambiguity(self, field: Field, sizes: Sequence[float]) -> str:
         """Return a message that a steady solution is one of several, values times ``sizes``; "" for none."""
-        branches, _, left_open, *_ = self._asked
-        return branches.several(field) or left_open.several(field, sizes)
+        branches, _, left_open, *_ = self._checks
+        return branches.ambiguity(field) or left_open.ambiguity(field, sizes)

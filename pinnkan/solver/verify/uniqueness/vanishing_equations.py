@@ -30,7 +30,7 @@ class VanishingEquations:
     model: Model
 
     @cached_property
-    def asked(self) -> tuple[CompiledEquation, ...]:
+    def candidates(self) -> tuple[CompiledEquation, ...]:
         """Equations that may vanish: not polynomials, and without a jet of constant factor."""
         pairs = zip(self.model.equations, self.model.problem.equations, strict=True)
         return tuple(
@@ -43,18 +43,18 @@ class VanishingEquations:
     def objection(self, field: Field, domain: Domain, error: Field | None) -> str:
         """Return a message that names an equation and where it vanishes in a ``domain``; "" for none."""
         dimension = self.model.problem.dimension
-        for equation in self.asked:
+        for equation in self.candidates:
             lines = sample_points(domain)[0].reshape(-1, SAMPLE_TIMES, dimension)
             for left in reversed(range(REFINEMENTS + 1 if dimension == 1 else 1)):
-                said = self._said(equation, field, domain, lines, error)
+                said = self._largest_residual(equation, field, domain, lines, error)
                 silent = np.argwhere((said[:, 1:] == 0.0) & (said[:, :-1] == 0.0))
                 if len(silent):
                     at = self.model.problem.at(lines[tuple(silent[0])])
                     return f"`{equation.text}` says nothing from {at} on: fewer equations are left there than unknowns"
-                lines = self._closer(lines, said) if left else lines
+                lines = self._refine_minima(lines, said) if left else lines
         return ""
 
-    def _said(
+    def _largest_residual(
         self, equation: CompiledEquation, field: Field, domain: Domain, lines: Array, error: Field | None
     ) -> Array:
         """The largest residual for jets within the error, on lines of points: (line, point); infinite outside."""
@@ -68,12 +68,12 @@ class VanishingEquations:
         ways = 2.0 * kronecker(PERTURBATIONS, jets.shape[1]) - 1.0
         moved = jets + by * np.concatenate([np.zeros_like(ways[:1]), ways, -ways])[:, None]
         with np.errstate(all="ignore"):
-            values = equation.value([*points.T, *np.moveaxis(moved, -1, 0)])[0]
+            values = equation.value_tape([*points.T, *np.moveaxis(moved, -1, 0)])[0]
         most = np.abs(np.broadcast_to(values, moved.shape[:-1])).max(0)
         return np.where(domain.contains(points), np.nan_to_num(most, nan=np.inf), np.inf).reshape(lines.shape[:-1])
 
     @staticmethod
-    def _closer(lines: Array, residuals: Array) -> Array:
+    def _refine_minima(lines: Array, residuals: Array) -> Array:
         """Return finer points on the lines, around the points at which the residual is smallest."""
         padded = np.pad(residuals, ((0, 0), (1, 1)), constant_values=np.inf)
         least = np.argwhere((residuals <= padded[:, 2:]) & (residuals <= padded[:, :-2]))

@@ -69,7 +69,7 @@ def shortened(name):
 def test_going_on_from_any_stored_state_gives_the_same_bits(name):
     problem = shortened(name)
     whole, states = told(problem)
-    assert [(s.number, s.own.is_solved) for s in states] == [(0, True), (1, False), (1, True)]
+    assert [(s.level_number, s.family_state.is_solved) for s in states] == [(0, True), (1, False), (1, True)]
     for state in states:
         again = solve(problem, monitor=Monitor(None, None, resumed=stored(state)))
         assert same_bits(again, whole)
@@ -82,7 +82,7 @@ def test_going_on_from_any_stored_state_gives_the_same_bits(name):
 def test_an_interrupted_solve_shows_its_last_level():
     problem = shortened("linear")
     whole, states = told(problem)
-    assert all(isinstance(s.own, BlocksState) for s in states)
+    assert all(isinstance(s.family_state, BlocksState) for s in states)
     early = result_so_far(problem, Monitor(None, None, resumed=stored(states[1])), Reason.INTERRUPTED)
     assert (early.verdict.converged, early.verdict.reason) == (False, "interrupted")
     assert timeless(early.levels) == timeless(whole.levels[:1])
@@ -97,7 +97,7 @@ def test_a_step_that_would_raise_the_residual_is_halved():
     equation = "lap(u)/1000 + atan(u - 4) = lap(v)/1000 + atan(v - 4)"
     given = (("boundary", "dn(u) = dn(v)"),)
     family = block_levels(stated(equation, "4 + sin(x1)*x2/9", conditions=given), 4)
-    _, steps = family.minimise(family.first(), 0, Monitor(None, None))
+    _, steps = family.minimise(family.initial_state(), 0, Monitor(None, None))
     losses = [step.loss for step in steps]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 0.01 * losses[0]

@@ -14,15 +14,15 @@ def test_one_factor_solves_the_first_columns_and_all(monkeypatch, columns):
     model = model_of(coupled())
     space = first_space(model, None)
     matrix, residual = jacobian(scattered_rows(model, 400, 3), space, None)
-    factor = RowFactor.of(matrix, residual)
+    factor = RowFactor.factorise(matrix, residual)
     for count in (5, space.size):
         expected = np.linalg.lstsq(matrix[:, :count], -residual, rcond=None)[0]
         np.testing.assert_allclose(factor.step(count), expected, rtol=1e-7, atol=1e-9)
     left = residual + matrix @ factor.step(space.size)
     variance = left @ left / (len(matrix) - space.size)
     expected = variance * np.diag(np.linalg.inv(matrix.T @ matrix))
-    np.testing.assert_allclose(factor.chance(), expected, rtol=1e-3)
+    np.testing.assert_allclose(factor.noise_squares(), expected, rtol=1e-3)
     smallest = np.linalg.svd(matrix, compute_uv=False)[-1]
-    assert factor.smallest() == pytest.approx(smallest, rel=0.1)
+    assert factor.smallest_singular_value() == pytest.approx(smallest, rel=0.1)
     with pytest.raises(np.linalg.LinAlgError):
-        RowFactor.of(np.column_stack([matrix, matrix[:, :1]]), residual)
+        RowFactor.factorise(np.column_stack([matrix, matrix[:, :1]]), residual)

@@ -15,7 +15,7 @@ def test_a_block_that_is_missing_is_part_of_the_estimate():
         assert 0.8 * level.true_error <= level.estimate <= 10 * level.true_error
     model, singles = model_of(problem), reached(block_levels(problem), 1)
     alone = estimate_by_blocks(model, singles.field, first_space(model, None), 7)
-    assert alone.explained < 0.3 * singles.levels[0].true_error  # the same blocks again see little of it
+    assert alone.correction_size < 0.3 * singles.levels[0].true_error  # the same blocks again see little of it
     assert alone.size > singles.levels[0].true_error  # what they leave over does
 
 

@@ -184,9 +184,9 @@ def test_a_bump_between_the_knots_of_both_is_seen_where_one_looks():
     assert true > model.problem.solver.tolerance
     missed = FeatureCheck(model).examine(field, model.problem.domain, 0.0)
     assert missed.place[0] == pytest.approx(0.31, abs=1e-3)
-    assert not comparison.clears(field, missed)
+    assert not comparison.is_feature_negligible(field, missed)
     assert comparison.compare(field, missed)[0] == pytest.approx(true, rel=0.1)
-    assert comparison.clears(closed(LAYER, X / 10_000), missed)
+    assert comparison.is_feature_negligible(closed(LAYER, X / 10_000), missed)
 
 
 def test_knots_of_the_field_count_too():

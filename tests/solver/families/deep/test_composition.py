@@ -41,8 +41,8 @@ def family(problem):
 
 def first_level(levels):
     """The state at the end of the first level, and its estimate."""
-    state, _ = levels.minimise(levels.first(), 0, Monitor(None, None))
-    return state, levels.estimate(state, levels.measured(state), None)
+    state, _ = levels.minimise(levels.initial_state(), 0, Monitor(None, None))
+    return state, levels.estimate(state, levels.evaluate_minimum(state), None)
 
 
 def timeless(records):
@@ -82,22 +82,22 @@ def test_an_interrupted_solve_shows_its_last_level(short):
 def test_a_network_that_has_stalled_grows_so_often_and_no_more(short):
     levels = family(bell())
     state, estimate = first_level(levels)
-    going = levels.refine(replace(state, loss=100.0 * state.after), estimate, Objection())
+    going = levels.refine(replace(state, initial_loss=100.0 * state.final_loss), estimate, Objection())
     assert going.network.parameters == state.network.parameters
-    stalled = replace(state, loss=state.after, density=composition.MOST_DENSITY)
+    stalled = replace(state, initial_loss=state.final_loss, density=composition.MOST_DENSITY)
     grown = levels.refine(stalled, estimate, Objection())
     assert grown.network.parameters > state.network.parameters
-    assert (grown.grown, grown.after, grown.number) == (1, None, state.number + 1)
-    assert levels.refine(replace(stalled, grown=composition.MOST_GROWTHS), estimate, Objection()) is None
+    assert (grown.growths, grown.final_loss, grown.number) == (1, None, state.number + 1)
+    assert levels.refine(replace(stalled, growths=composition.MOST_GROWTHS), estimate, Objection()) is None
 
 
 def test_what_a_network_grows_into_represents_its_function():
     levels, network = family(bell()), random_network((5, 1, 1), 7, 2, 0.1, 0)
     points = levels.problem.domain.sample(50, sobol_generator(0))
-    before = levels.function(network)(points, [(0,) * 5])
+    before = levels.field_of_network(network)(points, [(0,) * 5])
     for larger in _larger_networks(network, True, 3):
         assert larger.parameters > network.parameters
-        np.testing.assert_allclose(levels.function(larger)(points, [(0,) * 5]), before, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(levels.field_of_network(larger)(points, [(0,) * 5]), before, rtol=0, atol=1e-12)
     assert np.ptp(before) > 0.1
     assert len(_larger_networks(network, False, 3)) == 1  # widths that were asked for stay
 
@@ -106,13 +106,13 @@ def test_a_residual_off_the_points_that_is_far_larger_calls_for_more_of_them(sho
     levels = family(bell())
     state, estimate = first_level(levels)
     denser = levels.refine(
-        state, replace(estimate, heldout=1.1 * composition.MOST_HELDOUT_RATIO * state.after), Objection()
+        state, replace(estimate, heldout=1.1 * composition.MOST_HELDOUT_RATIO * state.final_loss), Objection()
     )
     assert denser.density == composition.DENSITY_FACTOR * state.density
-    assert denser.loss == math.inf  # of other points
+    assert denser.initial_loss == math.inf  # of other points
     assert denser.network.parameters == state.network.parameters
     same = levels.refine(
-        state, replace(estimate, heldout=0.9 * composition.MOST_HELDOUT_RATIO * state.after), Objection()
+        state, replace(estimate, heldout=0.9 * composition.MOST_HELDOUT_RATIO * state.final_loss), Objection()
     )
     assert same.density == state.density
 
@@ -141,6 +141,10 @@ def test_a_level_that_the_time_limit_cuts_short_is_shown_and_done_in_full_by_a_r
     [(1e3, None, True, False), (4.0, None, True, True), (4.0, None, False, False), (1e3, 3.0, False, True)],
 )
 def test_a_round_is_late_beyond_the_limit_or_on_its_first_level_the_end_of_its_trial(until, limit, on_trial, is_late):
-    levels = replace(family(bell()), until=until)
-    state = levels.first() if on_trial else CompositionState(levels.function(random_network((5, 1, 1), 4, 2, 0.1, 0)))
-    assert _LevelTraining(levels, state, 0, Monitor(limit, None, spent=5.0)).is_late() == is_late
+    levels = replace(family(bell()), first_level_deadline=until)
+    state = (
+        levels.initial_state()
+        if on_trial
+        else CompositionState(levels.field_of_network(random_network((5, 1, 1), 4, 2, 0.1, 0)))
+    )
+    assert _LevelTraining(levels, state, 0, Monitor(limit, None, spent=5.0)).is_out_of_time() == is_late

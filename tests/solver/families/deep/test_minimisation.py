@@ -78,4 +78,4 @@ def test_a_descent_has_stalled_when_its_last_steps_gained_too_little_whatever_ca
 )
 def test_a_sweep_is_late_where_nothing_is_left_that_costs_no_time(known, descent, more, late):
     monitor = Monitor(100.0, None, spent=100.0 * (1.0 - ESTIMATE_TIME_SHARE) + more)
-    assert SweepMinimiser(None, monitor, "cpu", DeepState(done=known, descent=descent)).is_late() == late
+    assert SweepMinimiser(None, monitor, "cpu", DeepState(results=known, restart=descent)).is_out_of_time() == late

@@ -23,8 +23,10 @@ def test_several_unknowns_and_equations_have_the_right_rows():
     held = ((equations, np.ones(5)), (equations[:1], 2.0 * np.ones(5)))
     groups = [RowGroup.build(some, x, weights, "cpu", None) for some, weights in held]
     system = NetworkSystem(groups, inputs)
-    rows, tangent = system.evaluate(network)
-    theirs = torch.autograd.functional.jacobian(lambda w: system.evaluate(network.with_flat(w))[0], network.flat())
+    rows, tangent = system.rows_and_jacobian(network)
+    theirs = torch.autograd.functional.jacobian(
+        lambda w: system.rows_and_jacobian(network.with_flat(w))[0], network.flat()
+    )
     assert rows.shape == (15,)
     torch.testing.assert_close(rows[5:10], 2.0 * rows[:5])  # first equation, both groups; then the second
     torch.testing.assert_close(tangent(), theirs, rtol=0, atol=1e-10 * float(theirs.abs().max()))

@@ -34,7 +34,7 @@ def test_one_hidden_layer_is_frozen_and_two_are_trained():
     one = choose_settings(stated(SQUARE, "network: ridge, hidden: [6]"))
     two = choose_settings(stated(SQUARE, "network: ridge, hidden: [6, 4]"))
     first = choose_settings(stated(SQUARE, "network: ridge, hidden: [6], method: adam"))
-    assert (one.is_frozen, two.is_frozen, first.is_frozen) == (True, False, False)
+    assert (one.has_fixed_directions, two.has_fixed_directions, first.has_fixed_directions) == (True, False, False)
     frozen, trained = (untrained_network(s, 2, 1, 0, "cpu") for s in (one, two))
     assert frozen.parameters == 6 * (4 + one.degree)
     assert trained.parameters == 2 * 6 + (4 + two.degree) * (6 * 4 + 4)

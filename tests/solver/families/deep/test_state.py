@@ -44,11 +44,11 @@ def test_every_part_of_a_state_comes_back_from_disk():
     at = np.array([[0.1, 0.2], [-1.5, 0.9]])
     for name in ("field", "swept"):
         np.testing.assert_array_equal(getattr(again, name)(at, [(1, 0)]), getattr(state, name)(at, [(1, 0)]))
-    other = replace(state, done=(MinimisationResult(x * (1.0 + 1e-15), 1.0 / 7.0, 5),))
-    assert flat(stored(other).done) != flat(state.done)
+    other = replace(state, results=(MinimisationResult(x * (1.0 + 1e-15), 1.0 / 7.0, 5),))
+    assert flat(stored(other).done) != flat(state.results)
 
 
 def test_a_sweep_begins_with_nothing_done_and_nothing_to_show():
     state = stored(DeepState())
-    assert (state.number, state.field, state.swept, state.descent) == (0, None, None, None)
-    assert state.before == state.done == state.steps == state.trained == ()
+    assert (state.number, state.field, state.new_field, state.restart) == (0, None, None, None)
+    assert state.previous_training == state.results == state.steps == state.new_training == ()

@@ -25,15 +25,17 @@ def test_the_jacobian_of_all_rows_agrees_with_autograd():
     piece = replace(piece, cells=training_cells(slab, piece))
     system = make_system(problem, slab, piece, piece, "cpu")
     network = piece.network
-    rows, tangent = system.evaluate(network)
-    theirs = torch.autograd.functional.jacobian(lambda w: system.evaluate(network.with_flat(w))[0], network.flat())
+    rows, tangent = system.rows_and_jacobian(network)
+    theirs = torch.autograd.functional.jacobian(
+        lambda w: system.rows_and_jacobian(network.with_flat(w))[0], network.flat()
+    )
     scale = float(theirs.abs().max())
-    assert rows.shape == (system.rows,)
+    assert rows.shape == (system.row_count,)
     torch.testing.assert_close(tangent(), theirs, rtol=0, atol=1e-10 * scale)
-    loss, gradient = system.descend(network)
+    loss, gradient = system.loss_and_gradient(network)
     torch.testing.assert_close(loss, rows @ rows, rtol=1e-13, atol=0)
     torch.testing.assert_close(gradient, 2 * theirs.T @ rows, rtol=1e-10, atol=1e-10 * float(gradient.abs().max()))
-    moved = system.evaluate(network.with_flat(network.flat() * (1 + 1e-6)))[1]()
+    moved = system.rows_and_jacobian(network.with_flat(network.flat() * (1 + 1e-6)))[1]()
     assert float((moved - theirs).abs().max()) > 1e-10 * scale
 
 
@@ -77,10 +79,10 @@ def test_levenberg_marquardt_trains_perceptrons_and_free_knots(name):
     system = make_system(problem, slab, piece, None, "cpu")
 
     def evaluate(x):
-        return system.evaluate(network.with_flat(x))
+        return system.rows_and_jacobian(network.with_flat(x))
 
     state = lm.initial_state(evaluate, network.flat())
-    while state.iteration < 60 and not state.stuck:
+    while state.iteration < 60 and not state.is_stuck:
         state = lm.next_state(evaluate, state)
     field = DeepField((Piece(inputs, network.with_flat(state.x), piece.cells),), None)
     x = np.linspace(0, 2, 50)[:, None]

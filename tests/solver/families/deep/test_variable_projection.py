@@ -20,7 +20,9 @@ def small():
     """The rows of a composition of one hidden unit, and this network."""
     model = model_of(bell())
     network = random_network((5, 1, 1), 5, 2, 0.1, 0)
-    return CompositionLevels(model, enriched_sum(first_space(model, None)), None, "").system(150, 0, network), network
+    return CompositionLevels(model, enriched_sum(first_space(model, None)), None, "").make_system(
+        150, 0, network
+    ), network
 
 
 def test_the_outer_layer_is_at_its_best_in_every_step(small):
@@ -44,6 +46,6 @@ def test_the_projected_jacobian_gives_the_gradient_of_the_projected_loss(small):
     ]
     slope = float(gradient @ direction)
     assert (losses[0] - losses[1]) / 2e-6 == pytest.approx(slope, rel=1e-4)
-    unprojected, tangent = system.evaluate(network)
+    unprojected, tangent = system.rows_and_jacobian(network)
     plain = 2.0 * tangent()[:, : len(gradient)].T @ unprojected
     assert abs(float(plain @ direction) - slope) > 0.1 * abs(slope)  # without projection it is another one

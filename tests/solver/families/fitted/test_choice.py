@@ -66,7 +66,7 @@ def test_coordinates_that_do_not_resolve_the_front_give_way_to_the_axes(monkeypa
     assert result.verdict.converged
     assert "tried and dropped" in result.network
     assert [level.number for level in result.levels] == list(range(len(result.levels)))
-    inside = next(s for s in states if isinstance(s.own, FittedState))
+    inside = next(s for s in states if isinstance(s.family_state, FittedState))
     for state, tries in ((inside, 2), (states[-1], 2)):  # where they were dropped they are not tried again
         again = solve(problem, monitor=Monitor(None, None, resumed=stored(state)))
         assert same_bits(again, result)
@@ -77,16 +77,16 @@ def test_coordinates_that_do_not_resolve_the_front_give_way_to_the_axes(monkeypa
 def test_a_promise_is_broken_by_as_many_coefficients_without_a_smaller_estimate():
     problem, states = problem_of(WIDE), []
     solve(problem, monitor=Monitor(None, None, lambda state, _: states.append(state)))
-    state = next(s for s in states if isinstance(s.own, FittedState) and len(s.own_levels) == 1)
-    level = state.own_levels[0]
-    assert LevelForecast(level.parameters, level.estimate).is_broken(state)
-    assert not LevelForecast(level.parameters + 1, level.estimate).is_broken(state)
-    assert not LevelForecast(level.parameters, 1.1 * level.estimate).is_broken(state)
-    missed = replace(state, own_levels=(replace(level, estimate=1e-9, unseen="a peak at (0.7, 0.2)"), level))
-    assert LevelForecast(level.parameters, level.estimate).is_broken(missed)
-    kept = LevelForecast.of(state.beside.own_levels)
-    last, before = state.beside.own_levels[-1], state.beside.own_levels[-2]
-    assert kept.budget == choice.COEFFICIENT_RATIO * last.parameters
+    state = next(s for s in states if isinstance(s.family_state, FittedState) and len(s.family_levels) == 1)
+    level = state.family_levels[0]
+    assert LevelForecast(level.parameters, level.estimate).is_unbeaten_by(state)
+    assert not LevelForecast(level.parameters + 1, level.estimate).is_unbeaten_by(state)
+    assert not LevelForecast(level.parameters, 1.1 * level.estimate).is_unbeaten_by(state)
+    missed = replace(state, family_levels=(replace(level, estimate=1e-9, unseen="a peak at (0.7, 0.2)"), level))
+    assert LevelForecast(level.parameters, level.estimate).is_unbeaten_by(missed)
+    kept = LevelForecast.extrapolate(state.competitor.family_levels)
+    last, before = state.competitor.family_levels[-1], state.competitor.family_levels[-2]
+    assert kept.parameters == choice.COEFFICIENT_RATIO * last.parameters
     assert kept.estimate == pytest.approx(last.estimate * min(1.0, last.estimate / before.estimate))
 
 
@@ -128,11 +128,13 @@ def test_coordinates_are_kept_where_they_resolve_the_front_though_the_levels_ran
 def test_a_direction_is_taken_where_levels_show_one_askew(
     monkeypatch, words, count, estimate, ratio, oblique, singular, waves, turned, tolerance
 ):
-    found = SimpleNamespace(ratio=ratio * MOST_EIGENVALUE_RATIO, obliqueness=oblique * LEAST_OBLIQUENESS, angle=0.5)
+    found = SimpleNamespace(
+        eigenvalue_ratio=ratio * MOST_EIGENVALUE_RATIO, obliqueness=oblique * LEAST_OBLIQUENESS, angle=0.5
+    )
     space = SimpleNamespace(axes=())
     monkeypatch.setattr(choice, "front_direction", lambda *given: found)
     monkeypatch.setattr(
-        choice, "_rotated_levels", lambda *given: SimpleNamespace(first=lambda: SimpleNamespace(space=space))
+        choice, "_rotated_levels", lambda *given: SimpleNamespace(initial_state=lambda: SimpleNamespace(space=space))
     )
     monkeypatch.setattr(choice, "resolves_in_rotated_axes", lambda *given: not waves)
     monkeypatch.setattr(
@@ -140,7 +142,7 @@ def test_a_direction_is_taken_where_levels_show_one_askew(
     )
     problem = SimpleNamespace(solver=SimpleNamespace(tolerance=tolerance), domain=None)
     levels = [level_with(9.0)] * (count - 1) + [level_with(estimate * max(RESOLVED_ESTIMATE, tolerance))]
-    state = SimpleNamespace(own=SimpleNamespace(words=words), own_levels=levels, shown="a field")
+    state = SimpleNamespace(family_state=SimpleNamespace(words=words), family_levels=levels, previous_field="a field")
     assert _front_angle(SimpleNamespace(problem=problem), state) == (0.5 if turned else None)
 
 

@@ -43,8 +43,8 @@ def test_the_structure_tensor_finds_the_direction_of_a_front():
     slope = 1 / np.cosh((s - 0.2) / WIDTH) ** 2
     found = direction_of_gradients(np.stack([np.cos(2.0) * slope.ravel(), np.sin(2.0) * slope.ravel()]))
     assert found.angle == pytest.approx(2.0, abs=1e-12)
-    assert found.ratio < 1e-12
-    assert direction_of_gradients(np.random.default_rng(0).standard_normal((2, 4000))).ratio > 0.8
+    assert found.eigenvalue_ratio < 1e-12
+    assert direction_of_gradients(np.random.default_rng(0).standard_normal((2, 4000))).eigenvalue_ratio > 0.8
 
 
 def test_a_wrong_angle_is_mended_by_the_ridge():
@@ -68,7 +68,7 @@ def test_a_bent_front_gets_a_warp_and_a_straight_one_does_not():
     moved = straighten_coordinates(coordinates, found, UNIT)
     assert not moved.is_straight
     again = front_of_spline(*fitted(moved, bow), moved, SQUARE)
-    assert np.ptp(again.place[again.weight > 0.1]) < 0.2 * np.ptp(found.place[found.weight > 0.1])
+    assert np.ptp(again.position[again.weight > 0.1]) < 0.2 * np.ptp(found.position[found.weight > 0.1])
     line = rotated(np.arctan2(1.0, -0.5) + 0.05, UNIT, 0.2)
     assert straighten_coordinates(line, front_of_spline(*fitted(line, front), line, SQUARE), UNIT).is_straight
 

@@ -53,7 +53,7 @@ def solved(levels, leave=lambda _: False):
 def test_corrections_estimate_the_error_and_see_along_which_coordinate_it_is():
     system = steady_system(FRONT, (24, 3), angle=np.radians(120))
     c = step_from(system, np.zeros(system.space.shape))
-    found = corrections_by_axis(system, c, system.squares(c)[0])
+    found = corrections_by_axis(system, c, system.squared_norms(c)[0])
     true = error_of(system, c)
     assert 0.8 * true <= sum(found.sizes) <= 10 * true
     assert mark_intervals(found, 1e-6)[0].any()
@@ -87,8 +87,8 @@ def test_what_does_not_hold_the_waves_of_its_equation_is_not_resolved(potential,
     text = text.replace("-eps*lap(u) + cos(a)*u_x + sin(a)*u_y", f"lap(u) + {potential}*u")
     text = text.replace("-eps*lap(v) + cos(a)*dx(v) + sin(a)*dy(v)", f"lap(v) + {potential}*v")
     levels = family(text, 135, 0.0, 9)
-    solved_once, _ = levels.minimise(levels.first(), 0, Monitor(None, None))
-    assert levels.measured(solved_once).is_resolved == held
+    solved_once, _ = levels.minimise(levels.initial_state(), 0, Monitor(None, None))
+    assert levels.evaluate_minimum(solved_once).is_resolved == held
 
 
 @pytest.mark.slow
@@ -107,8 +107,12 @@ class Forgetful(FittedLevels):
     """Refines once, and from then on begins again with the knots of the first level."""
 
     def refine(self, state, estimate, against):
-        is_first = state.before is None and state.shown == 1.0
-        return super().refine(state, estimate, against) if is_first else replace(self.first(), shown=0.999)
+        is_first = state.previous_field is None and state.previous_estimate == 1.0
+        return (
+            super().refine(state, estimate, against)
+            if is_first
+            else replace(self.initial_state(), previous_estimate=0.999)
+        )
 
 
 def test_levels_that_bring_neither_a_smaller_estimate_nor_half_of_the_residual_are_in_vain():
@@ -121,12 +125,12 @@ def test_levels_that_bring_neither_a_smaller_estimate_nor_half_of_the_residual_a
     assert [level.estimate for level in tried].index(shown.estimate) == 1  # the best one is shown again
     assert shown.number == len(tried) == 2 + MOST_STAGNANT_LEVELS
     assert out.field.pieces[0].terms[0][0].axes[1].intervals == shown.intervals[1]
-    assert levels.in_vain(tried)
-    assert not levels.in_vain(tried[:-1])
-    assert not levels.in_vain([*tried[:-1], replace(tried[-1], loss=0.4 * shown.loss)])  # still falling
-    assert not levels.in_vain([replace(level, is_resolved=False) for level in tried])
+    assert levels.stagnation_reason(tried)
+    assert not levels.stagnation_reason(tried[:-1])
+    assert not levels.stagnation_reason([*tried[:-1], replace(tried[-1], loss=0.4 * shown.loss)])  # still falling
+    assert not levels.stagnation_reason([replace(level, is_resolved=False) for level in tried])
     missed = replace(tried[1], unseen="not seen by the points near x = 0.4")  # others are to be compared from there on
-    assert not levels.in_vain([tried[0], missed, *tried[2:]])
+    assert not levels.stagnation_reason([tried[0], missed, *tried[2:]])
 
 
 def test_more_knots_than_rounding_allows_end_without_success():

@@ -61,7 +61,9 @@ def test_a_plateau_that_no_spline_along_a_front_has_is_not_left_out(exact, monke
     told = []
 
     def asked(axes, out, beside):
-        left = choice.near_null_error(axes.model, out.field, beside.own.space, beside.own.coefficients)
+        left = choice.near_null_error(
+            axes.model, out.field, beside.family_state.space, beside.family_state.coefficients
+        )
         told.append((left, error(out.field, exact), out.levels[-1].estimate))
         return whole(axes, out, beside)
 

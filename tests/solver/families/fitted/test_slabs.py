@@ -25,9 +25,10 @@ from pinnkan.solver.families.product.step_control import MARGIN
 from pinnkan.solver.level_family import LossMinimum
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.required_slab_ends import required_slab_ends
-from pinnkan.solver.slab_family import SlabHistory, TimePass
+from pinnkan.solver.slab_history import SlabHistory
 from pinnkan.solver.slab_loop import SHORTENING, march_in_time
 from pinnkan.solver.slab_loop_state import MarchState
+from pinnkan.solver.time_pass import TimePass
 from pinnkan.solver.verify.verifier import Verifier
 from pinnkan.verdict.records import Reason
 
@@ -56,12 +57,12 @@ def test_a_slab_follows_the_front_and_corrects_itself():
     """One slab over a twentieth of a turn: the course bends after the front, and the estimate is honest."""
     model = model_of(TURNING)
     family = family_of(model, 3e-2)
-    slab = family.attempt(family.first(1e-2), 0.1, before_the_first(model))
+    slab = family.attempt(family.initial_aim(1e-2), 0.1, before_the_first(model))
     true = error_of(slab.system, slab.piece.terms[0][1])
     assert true < 2e-2
-    assert 0.8 <= slab.size / true <= 10
-    propagated = float(np.sqrt(slab.error_squares / slab.squares)[0])
-    assert 0.8 * true <= propagated <= slab.size * (1.0 + 1e-12)  # nothing comes from slabs before
+    assert 0.8 <= slab.correction_size / true <= 10
+    propagated = float(np.sqrt(slab.squared_error_norms / slab.squared_norms)[0])
+    assert 0.8 * true <= propagated <= slab.correction_size * (1.0 + 1e-12)  # nothing comes from slabs before
     later = extrapolate_coordinates(slab.piece.coordinates, (*model.problem.box.ranges[:2], (0.1, 0.2)))
     assert later.angle % np.pi == pytest.approx(np.pi / 6 + np.pi / 20, abs=0.02)
 
@@ -113,9 +114,9 @@ def test_the_time_limit_ends_a_slab_between_two_steps_and_the_data_are_there_to_
     assert (out.reason, out.levels) == (Reason.MAX_TIME, ())
     assert isinstance(monitor.state, MarchState)
     assert len(monitor.state.newton.steps) == 1
-    points = np.random.default_rng(0).random((200, 3)) * [1, 1, monitor.state.until]
+    points = np.random.default_rng(0).random((200, 3)) * [1, 1, monitor.state.initial_end]
     shown = out.field(points, [(0, 0, 0)])[:, 0, 0]
-    np.testing.assert_allclose(shown, family.values(points[:, :2])[:, 0], atol=0.02)
+    np.testing.assert_allclose(shown, family.initial_values(points[:, :2])[:, 0], atol=0.02)
     assert np.ptp(shown) > 0.9
 
 
@@ -131,7 +132,7 @@ class Pretended(FittedSlabs):
     late: object = None
     seen: tuple[list, list] = ()
 
-    def initial(self, aim):
+    def initial_piece(self, aim):
         return FittedPiece(COURSE, ()), 0.01
 
     def attempt(self, aim, length, at):
@@ -140,12 +141,12 @@ class Pretended(FittedSlabs):
         space = Space((*aim.axes, Axis(np.array([0.0, length]), 4)))
         local = Corrections((None, None), sizes, tuple(np.ones(a.intervals) for a in aim.axes))
         piece, one = FittedPiece(aim.coordinates, ((space, np.zeros(space.shape)),)), np.ones(1)
-        return FittedSlab(piece, piece, length, (), one, one, one, local, None, size=sum(sizes))
+        return FittedSlab(piece, piece, length, (), one, one, one, local, None, correction_size=sum(sizes))
 
-    def measured(self, slab, at):
+    def evaluate_minimum(self, slab, at):
         return LossMinimum(None, (1, 1, 1), (5, 4, 4), 1, 1, 0.0, 0.0)
 
-    def following(self, aim, slab, at):
+    def plan_next(self, aim, slab, at):
         self.seen[1].append((slab.length, slab.size))
         raise TimeoutError
 
@@ -157,8 +158,10 @@ def attempts(correction, late=lambda _: 0.0):
     """
     problem = replace(model_of(TURNING.replace("1e-2", "1e-4"), "0.01").problem, exact={})
     family = Pretended(SimpleNamespace(problem=problem), COURSE, AXES, None, 1, "", correction, late, ([], []))
-    silent = SimpleNamespace(passed=lambda *_: None, ahead=lambda *_: None, given=lambda stops: stops)
-    verify = SimpleNamespace(between=lambda *_: None, feature_check=silent, bends=silent)
+    silent = SimpleNamespace(
+        first_event=lambda *_: None, predict_event=lambda *_: None, permanent_stops=lambda stops: stops
+    )
+    verify = SimpleNamespace(check_slab=lambda *_: None, feature_check=silent, event_finder=silent)
     with pytest.raises(TimeoutError):
         march_in_time(family, verify, Monitor(None, None))
     seen, (accepted,) = family.seen
@@ -216,7 +219,7 @@ def test_coordinates_that_fit_no_better_are_not_taken(monkeypatch):
     family, losses = family_of(model, 3e-2), []
     for turns in (3, 1):
         monkeypatch.setattr(fitted_slabs, "MOST_SOLVES", turns)
-        slab = family.attempt(family.first(1e-2), 0.05, before_the_first(model))
+        slab = family.attempt(family.initial_aim(1e-2), 0.05, before_the_first(model))
         losses.append(slab.system.mean_square(slab.piece.terms[0][1]))
     assert losses[0] <= losses[1]
 
@@ -230,11 +233,11 @@ def test_of_coordinates_that_leave_more_the_smaller_correction_decides(monkeypat
     monkeypatch.setattr(fitted_slabs, "MOST_COURSE_OFFSET", 0.0)  # the front is never straight enough
 
     def corrected(system, found, length, at):
-        seen.append(SimpleNamespace(system=system, size=sizes[len(seen)]))
+        seen.append(SimpleNamespace(system=system, correction_size=sizes[len(seen)]))
         return seen[-1]
 
     monkeypatch.setattr(fitted_slabs, "_correct_slab", corrected)
-    slab = family.attempt(family.first(1e-2), 0.05, before_the_first(model))
+    slab = family.attempt(family.initial_aim(1e-2), 0.05, before_the_first(model))
     assert slab is seen[taken]
     assert seen[0].system.coordinates is not seen[1].system.coordinates
 
@@ -242,9 +245,9 @@ def test_of_coordinates_that_leave_more_the_smaller_correction_decides(monkeypat
 def test_a_slab_is_as_long_as_its_correction_in_time_allows():
     def length(size, allowed):
         local = SimpleNamespace(sizes=(0.0, 0.0, size))
-        slab = SimpleNamespace(length=0.1, local=local, piece=SimpleNamespace(coordinates=COURSE))
+        slab = SimpleNamespace(length=0.1, local_corrections=local, piece=SimpleNamespace(coordinates=COURSE))
         slab.space = SimpleNamespace(axes=AXES)
-        return FittedSlabs.following(None, None, slab, SimpleNamespace(allowed=lambda _: allowed)).length
+        return FittedSlabs.plan_next(None, None, slab, SimpleNamespace(allowed_correction=lambda _: allowed)).length
 
     assert length(0.3e-5, 1e-5) == pytest.approx(0.1 * MARGIN)
     assert length(0.3e-5, 0.9e-5) < length(0.3e-5, 1e-5) < length(0.3e-5, 1.1e-5)

@@ -58,8 +58,8 @@ def test_every_kind_of_condition_and_a_nonlinear_equation_are_met_in_turned_coor
 def test_a_function_is_fitted_exactly_where_the_space_holds_it():
     system = steady_system(SMOOTH, (4, 3))
     c = solved(system)
-    again = system.fitted(FittedPiece(system.coordinates, ((system.space, c),)).values)
-    assert float(np.sqrt((system.squares(again - c)[0] / system.squares(c)[0]).max())) < 1e-8
+    again = system.fit_function(FittedPiece(system.coordinates, ((system.space, c),)).values)
+    assert float(np.sqrt((system.squared_norms(again - c)[0] / system.squared_norms(c)[0]).max())) < 1e-8
 
 
 def test_rows_at_the_start_weigh_what_an_error_there_costs_whatever_the_knots_across():
@@ -86,7 +86,7 @@ def test_residuals_are_checked_between_the_points_trained_on_in_space_and_in_tim
     first = extrapolate_coordinates(front_coordinates(model.problem, initial_values(model)), ranges)
     axes = [Axis(np.linspace(*ends, k + 1), 4) for ends, k in zip(first.box(ranges), (6, 3, 2), strict=True)]
     trained = ImmersedSystem(model, Space(tuple(axes)), first, domain)
-    checked = trained.checked()
+    checked = trained.held_out_system()
     for axis, parts, known, new in zip(
         axes, (PARTS_PER_INTERVAL, PARTS_PER_INTERVAL, 1), trained.grid.axes, checked.grid.axes, strict=True
     ):
@@ -95,4 +95,4 @@ def test_residuals_are_checked_between_the_points_trained_on_in_space_and_in_tim
     for (on_side, _), (new_on_side, _) in zip(trained.patches[2:], checked.patches[2:], strict=True):
         times, others = (np.unique(p.places.outer[..., 2]) for p in (on_side, new_on_side))
         assert len(others) == len(times) + axes[2].intervals
-    assert np.abs(trained.grid.axes[2][:, None] - trained.on(trained.space).grid.axes[2]).min() == 0.0
+    assert np.abs(trained.grid.axes[2][:, None] - trained.in_space(trained.space).grid.axes[2]).min() == 0.0

@@ -36,8 +36,8 @@ conditions: [{where: boundary, equation: u = 0}]
 def test_the_look_ahead_of_conjugate_gradients_is_as_large_as_that_of_a_factor(monkeypatch):
     varying = model_of(VARYING)
     family = ProductLevels(varying, 6, 10, 2)
-    state, _ = family.minimise(family.first(), 0, Monitor(None, None))
-    measured = family.measured(state)
+    state, _ = family.minimise(family.initial_state(), 0, Monitor(None, None))
+    measured = family.evaluate_minimum(state)
     found = family.estimate(state, measured, Outcome(measured.field, None))
     size = (varying, state.space, state.coefficients, found.correction)
     factored = enriched_correction.enriched_correction_size(*size)
@@ -50,7 +50,7 @@ def test_the_look_ahead_of_conjugate_gradients_is_as_large_as_that_of_a_factor(m
     assert looked == pytest.approx(factored, rel=3.0 * enriched_correction.ROUGH_ACCURACY)
     monkeypatch.setattr(enriched_correction, "ROUGH_ACCURACY", 0.0)
     assert enriched_correction.enriched_correction_size(*size) == pytest.approx(factored / 1.01, rel=1e-6)
-    glance, whole = (int(system.words.split()[-2]) for system in made)
+    glance, whole = (int(system.solver_words.split()[-2]) for system in made)
     assert glance < 0.6 * whole
 
 
@@ -58,8 +58,8 @@ def test_the_look_ahead_of_conjugate_gradients_is_as_large_as_that_of_a_factor(m
 def test_intervals_are_halved_three_times_on_a_line_and_twice_off_it(text, times, monkeypatch):
     model, made = model_of(text), []
     family = ProductLevels(model, 6, 4, 2)
-    state, _ = family.minimise(family.first(), 0, Monitor(None, None))
-    found = family.estimate(state, family.measured(state), Outcome(family.shown(state), None))
+    state, _ = family.minimise(family.initial_state(), 0, Monitor(None, None))
+    found = family.estimate(state, family.evaluate_minimum(state), Outcome(family.field_of(state), None))
     monkeypatch.setattr(enriched_correction, "System", lambda *of: made.append(System(*of)) or made[-1])
     enriched_correction.enriched_correction_size(model, state.space, state.coefficients, found.correction)
     (system,) = made

@@ -45,6 +45,6 @@ def test_what_the_residual_can_hide_in_a_slab_is_looked_for_with_more_degrees():
 
 
 def test_without_that_look_the_slab_would_be_believed(monkeypatch):
-    monkeypatch.setattr(ProductSlab, "hidden", property(lambda _: 0.0))
+    monkeypatch.setattr(ProductSlab, "hidden_error", property(lambda _: 0.0))
     result = solve(parse_problem(STRING, "t.yaml"))
     assert result.verdict.estimate < 1e-7 < 1e-5 < result.levels[-1].true_error

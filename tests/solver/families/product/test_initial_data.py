@@ -126,7 +126,7 @@ def test_no_pass_asks_more_of_initial_data_than_they_are_known_to():
     text = "name: a\ndomain: {x: [0, 1], t: [0, 1]}\nunknowns: [u]\nequations: [u_t = u_xx]\nconditions:\n"
     text += "  - {where: initial, equation: u = sin(pi*x)}\n  - {where: boundary, equation: u = 0}\n"
     family = ProductSlabs(modelled(parse_problem(text.encode(), "a.yaml")), (8, 8), 8, 4)
-    fewer, known, none_left = (family.first(local).start.axes[0].intervals for local in (1e-4, 3e-14, 1e-25))
+    fewer, known, none_left = (family.initial_aim(local).start.axes[0].intervals for local in (1e-4, 3e-14, 1e-25))
     assert fewer < known == none_left
 
 

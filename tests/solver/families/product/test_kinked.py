@@ -120,7 +120,7 @@ def test_a_source_switched_on_in_time_is_solved() -> None:
 
 
 def test_slabs_end_at_the_next_stop() -> None:
-    begun = SlabStart.at(0.3, (), (np.zeros(1),), (np.zeros(1),), None)
+    begun = SlabStart.contiguous(0.3, (), (np.zeros(1),), (np.zeros(1),), None)
     assert slab_length(Aim(begun, 0.9, 8), 0.0, 0.5, 1.0, None) == pytest.approx(0.2)
     assert slab_length(Aim(begun, 0.9, 8), 0.0, 0.5, 1.0, 2) == pytest.approx(0.2)
 

@@ -37,7 +37,7 @@ solver:
 @pytest.mark.slow
 def test_at_a_spurious_minimum_of_a_nonlinear_residual_the_estimate_says_so(monkeypatch):
     """The error is 1.9, the corrections are 4e-4: it is nearly minus the solution."""
-    monkeypatch.setattr(ProductLevels, "elsewhere", lambda self, state, monitor: None)
+    monkeypatch.setattr(ProductLevels, "alternative_start", lambda self, state, monitor: None)
     verdict = solve(parse_problem(EIKONAL, "t.yaml")).verdict
     assert not verdict.converged
     assert verdict.estimate > 1.0
@@ -95,20 +95,20 @@ def varying():
 def test_the_matrix_of_the_last_step_finds_the_least_determined_function_that_a_new_one_does(varying, monkeypatch):
     model = model_of(VARYING, tolerance=10.0)
     family = ProductLevels(model, 8, 6, 2)
-    state, _ = family.minimise(family.first(), 0, Monitor(None, None))
-    measured = family.measured(state)
+    state, _ = family.minimise(family.initial_state(), 0, Monitor(None, None))
+    measured = family.evaluate_minimum(state)
     monkeypatch.setattr(level_estimate, "near_null_function", lambda *_: pytest.fail("made again"))
     found = family.estimate(state, measured, Outcome(measured.field, None)).spaces
-    again = near_null_pair(model, found.space, found.coefficients, found.halved)
-    assert [n.sigma for n in found.nulls] == pytest.approx([n.sigma for n in again], rel=1e-6)
+    again = near_null_pair(model, found.space, found.coefficients, found.halved_space)
+    assert [n.sigma for n in found.near_nulls] == pytest.approx([n.sigma for n in again], rel=1e-6)
 
 
 def test_what_a_step_has_left_is_added_to_the_correction_and_counts(monkeypatch):
     """So the next level, which begins with that, lacks it no longer."""
     model = model_of(VARYING, tolerance=10.0)
     family = ProductLevels(model, 8, 6, 2)
-    state, _ = family.minimise(family.first(), 0, Monitor(None, None))
-    measured = family.measured(state)
+    state, _ = family.minimise(family.initial_state(), 0, Monitor(None, None))
+    measured = family.evaluate_minimum(state)
     before = Outcome(measured.field, None)
     plain = family.estimate(state, measured, before)
     monkeypatch.setattr(level_estimate, "add_step_remainder", lambda null, *_: replace(null, step=30.0 * null.step))
@@ -116,7 +116,7 @@ def test_what_a_step_has_left_is_added_to_the_correction_and_counts(monkeypatch)
     np.testing.assert_allclose(found.correction, 30.0 * plain.correction)
     assert found.size > 5.0 * plain.size
     assert found.error.pieces[0][1] is found.correction
-    assert found.spaces.nulls[1].step is found.correction
+    assert found.spaces.near_nulls[1].step is found.correction
     assert found.spaces.losses[1] > plain.spaces.losses[1]
 
 
@@ -154,7 +154,7 @@ def test_what_rests_is_told_cell_by_cell():
     """Of four cells one keeps all of its squares, 1 of 8."""
 
     def system(cells):
-        return SimpleNamespace(by_cell=lambda _: cells, patches=[SimpleNamespace(volume=2.0)])
+        return SimpleNamespace(squares_by_cell=lambda _: cells, patches=[SimpleNamespace(volume=2.0)])
 
     after = np.full((4, 4), 0.1)
     after[:2, :2] = 0.25
@@ -188,7 +188,7 @@ def last_estimates(monkeypatch, **changed):
         monkeypatch.setattr(level_estimate, name, value)
 
     def watched(system, base, accuracy=0.0):
-        taken.append((system.points // system.space.size, accuracy))
+        taken.append((system.row_count // system.space.size, accuracy))
         return correct(system, base, accuracy)
 
     monkeypatch.setattr(level_estimate, "gauss_newton_correction", watched)
@@ -249,7 +249,7 @@ def test_a_look_takes_what_is_least_determined_from_the_level_before_where_they_
     last = max(asked())
     assert verdict.converged
     asked = least_determined_in(monkeypatch)
-    apart, _ = last_estimates(monkeypatch, compare_stability=lambda *_: SimpleNamespace(settled=False))
+    apart, _ = last_estimates(monkeypatch, compare_stability=lambda *_: SimpleNamespace(is_settled=False))
     assert max(asked()) == 2 * last
     assert apart.estimate == verdict.estimate
 
@@ -279,7 +279,7 @@ def test_levels_that_do_not_agree_on_what_is_least_determined_leave_it_to_halved
     assert asked() == [24, 48, 96]  # each once
     assert found.levels[-1].intervals == (48, 48)
     assert found.levels[-1].true_error < found.levels[-1].estimate < 1e-5
-    monkeypatch.setattr(level_estimate, "compare_stability", lambda *_: SimpleNamespace(settled=True))
+    monkeypatch.setattr(level_estimate, "compare_stability", lambda *_: SimpleNamespace(is_settled=True))
     assert pinnkan.solve(pinnkan.load_problem("helmholtz_k100")).levels[-1].intervals == (96, 96)
 
 
@@ -288,8 +288,8 @@ def test_nobody_looks_ahead_of_what_is_not_resolved(monkeypatch, is_resolved):
     """It is not accepted, whatever is seen: in space the look took 16 of the 19 s of a first level."""
     model, looks = model_of(VARYING, tolerance=10.0), []
     family = ProductLevels(model, 8, 6, 2)
-    state, _ = family.minimise(family.first(), 0, Monitor(None, None))
-    measured = replace(family.measured(state), is_resolved=is_resolved)
+    state, _ = family.minimise(family.initial_state(), 0, Monitor(None, None))
+    measured = replace(family.evaluate_minimum(state), is_resolved=is_resolved)
     monkeypatch.setattr(level_estimate, "RESOLVED_RATIO", 1e-9)
     monkeypatch.setattr(level_estimate, "enriched_correction_size", lambda *_: looks.append(0) or 0.0)
     family.estimate(state, measured, Outcome(measured.field, None))

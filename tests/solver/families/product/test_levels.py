@@ -139,32 +139,32 @@ def test_a_residual_as_large_as_the_data_is_at_rest_unless_it_halves_with_its_in
     family = module.ProductLevels(model_of(LAYER), 6, 2, 14)
     found = enumerate(levels(*[1e-9] * 4))
     seen = [replace(x, is_resolved=False, loss=fall**k, parameters=int(100 * more**k)) for k, x in found]
-    assert family.in_vain(seen) == words
+    assert family.stagnation_reason(seen) == words
 
 
 def test_the_least_determined_function_is_carried_to_the_next_level():
     family = module.ProductLevels(model_of(WAVES, tolerance=10.0), 6, 2, 14)
-    state, _ = family.minimise(family.first(), 0, Monitor(None, None))
-    measured = family.measured(state)
+    state, _ = family.minimise(family.initial_state(), 0, Monitor(None, None))
+    measured = family.evaluate_minimum(state)
     estimate = family.estimate(state, measured, Outcome(measured.field, None))
-    following = family.refine(state, estimate, Objection(is_lasting=True))
+    following = family.refine(state, estimate, Objection(must_persist=True))
     assert following.space.shape == estimate.space.shape
-    assert following.null == pytest.approx(estimate.spaces.nulls[1].function, abs=1e-9)
+    assert following.near_null == pytest.approx(estimate.spaces.near_nulls[1].coefficients, abs=1e-9)
 
 
 @pytest.mark.parametrize("size", [1e6, 0.1])
 def test_a_correction_larger_than_the_solution_is_no_start_where_it_raises_the_residual(size):
     """That of a nearly singular matrix hangs on rounding: with one numpy the next level began at 1e23 of a residual."""
     family = module.ProductLevels(model_of(WAVES), 6, 2, 14)
-    state, _ = family.minimise(family.first(), 0, Monitor(None, None))
-    measured = family.measured(state)
+    state, _ = family.minimise(family.initial_state(), 0, Monitor(None, None))
+    measured = family.evaluate_minimum(state)
     found = family.estimate(state, measured, Outcome(measured.field, None))
     raised = replace(found, correction=1e6 * found.correction, size=size)
-    following = family.refine(state, raised, Objection(is_lasting=True))
+    following = family.refine(state, raised, Objection(must_persist=True))
     alone = state.space.prolong(state.coefficients, following.space)
     loss = family._system(following.space).loss
     assert (loss(following.coefficients) <= 1.01 * loss(alone)) == (size > 1.0)  # a small one is always tried
-    with_it = family.refine(state, replace(found, size=size), Objection(is_lasting=True))
+    with_it = family.refine(state, replace(found, size=size), Objection(must_persist=True))
     assert loss(with_it.coefficients) < loss(alone)  # and one that lowers it, whatever is said of its size
 
 
@@ -182,11 +182,11 @@ conditions:
     equation: u = 0
 """
     family = module.ProductLevels(model_of(text), 10, 3, 2)
-    state, _ = family.minimise(family.first(), 0, Monitor(None, None))
-    measured = family.measured(state)
+    state, _ = family.minimise(family.initial_state(), 0, Monitor(None, None))
+    measured = family.evaluate_minimum(state)
     following = family.refine(state, family.estimate(state, measured, Outcome(measured.field, None)), Objection())
     assert any((np.diff(axis.breaks).min() < 1 / 8) for axis in following.space.axes)  # finer than halved
-    assert following.null.shape == following.space.shape
+    assert following.near_null.shape == following.space.shape
 
 
 def test_too_few_levels_and_too_little_time_are_named():

@@ -136,8 +136,10 @@ def test_what_conjugate_gradients_have_left_is_added_where_it_counts(iterated, s
     """Of a factor it is nothing, or a contradiction."""
     space = Space((Axis(np.linspace(0.0, 1.0, 4), 3),))
     base, step = np.ones(space.shape), np.zeros(space.shape)
-    search = SimpleNamespace(are_iterated=iterated, left=lambda at: MissedPart(size, np.full_like(at, size)))
-    null = NearNull(1e-4, lambda: 0.0, search=search, step=step)
+    search = SimpleNamespace(
+        is_iterative=iterated, find_missed_part=lambda at: MissedPart(size, np.full_like(at, size))
+    )
+    null = NearNull(1e-4, lambda: 0.0, missed_part_search=search, step=step)
     found = add_step_remainder(null, space, base, 1e-2)
     assert (found.step is not step) == added
     if added:

@@ -11,7 +11,7 @@ from pinnkan.solver.families.product.levels import ProductLevels
 def test_the_true_error_is_added_up_a_few_points_after_the_other(monkeypatch):
     model = model_of(PLANE.format(v="sin(x + 1)*sin(9*y)", right="u = v") + "exact:\n  u: v\n")
     family = ProductLevels(model, 4, 3, 1)
-    state = family.first()
+    state = family.initial_state()
     whole = true_errors(model.problem, family.samples(state))
     monkeypatch.setattr(sampling, "POINTS_AT_ONCE", 100)
     samples = family.samples(state)

@@ -14,7 +14,8 @@ from pinnkan.solver.families.product import slab_correction, slabs
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
-from pinnkan.solver.slab_family import MAX_TOLERANCE_SHARE, MIN_SLABS, SlabHistory, TimePass
+from pinnkan.solver.slab_history import MIN_SLABS, SlabHistory
+from pinnkan.solver.time_pass import MAX_TOLERANCE_SHARE, TimePass
 
 FRONT = """
 name: front
@@ -59,8 +60,8 @@ def test_in_the_plane_a_slab_that_is_held_short_may_have_a_larger_share():
         )
         for text in (FRONT, plane)
     )
-    assert square.allowed(0.005) > 3.0 * line.allowed(0.005)
-    assert square.allowed(0.25) == line.allowed(0.25)
+    assert square.allowed_correction(0.005) > 3.0 * line.allowed_correction(0.005)
+    assert square.allowed_correction(0.25) == line.allowed_correction(0.25)
 
 
 def test_in_the_plane_a_slab_may_make_more_where_errors_die_out():
@@ -68,8 +69,8 @@ def test_in_the_plane_a_slab_may_make_more_where_errors_die_out():
     none, plane = np.zeros(1), FRONT.replace("x: [0, 1]", "x: [0, 1], y: [0, 1]")
 
     def allowed(text, kept, slabs=5):
-        run = SlabHistory((), (), (0.0,), none, none, roots=(1e-5,) * slabs, carried=(kept * 1e-5,) * slabs)
-        return TimePass(model_of(text).problem, run, 1e-3, (0.5,), 0.1, Monitor(None, None)).allowed(0.005)
+        run = SlabHistory((), (), (0.0,), none, none, error_rms=(1e-5,) * slabs, carried_rms=(kept * 1e-5,) * slabs)
+        return TimePass(model_of(text).problem, run, 1e-3, (0.5,), 0.1, Monitor(None, None)).allowed_correction(0.005)
 
     assert allowed(plane, 0.9) == pytest.approx(0.19**0.5 / SAFETY * 1e-3)
     assert (
@@ -97,8 +98,8 @@ def test_where_the_equations_bend_within_the_error_a_pass_aims_less_far_and_is_n
 
 @pytest.mark.parametrize(("together", "is_solved"), [(0.0, True), (np.inf, False)])
 def test_what_curvature_makes_is_solved_for_where_it_may_add_up(monkeypatch, together, is_solved):
-    calls, made = [], System.made_of
-    monkeypatch.setattr(System, "made_of", lambda self, left: calls.append(0) or made(self, left))
+    calls, made = [], System.step_for_residuals
+    monkeypatch.setattr(System, "step_for_residuals", lambda self, left: calls.append(0) or made(self, left))
     monkeypatch.setattr(slab_correction, "CURVATURE_TOTAL", together)
     on_slabs(model_of(FRONT, tolerance=1e-4), 4, 4, 1, Monitor(None, None))
     assert bool(calls) == is_solved  # no slab makes as much as MAY_COUNT by itself
@@ -114,13 +115,13 @@ equations: ["u_t = u**2"]
 conditions: [{where: initial, equation: u = 0}]
 """)
     space = Space((Axis(np.linspace(0, 1, 3), 5),))
-    system = System(model, space, keeping=True)
+    system = System(model, space, keeps_solver=True)
     zero, step = np.zeros(space.shape), np.full(space.shape, 1e-3)
     fixed = np.zeros(space.shape, dtype=bool)
     fixed[0] = True
-    system.steps(zero, [zero], fixed)
-    (left,) = system.bent(zero, step)
-    made = system.made_of([left])
+    system.gauss_newton_steps(zero, [zero], fixed)
+    (left,) = system.second_difference(zero, step)
+    made = system.step_for_residuals([left])
     np.testing.assert_allclose(made[-1, 0], 1e-6, rtol=1e-9)
 
 

@@ -55,7 +55,7 @@ def test_rows_weigh_what_their_terms_are_and_no_more_often_than_needed():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(slabs, "reweighted_model", noted)
         errors("a**20")
-    rows = [model.by_row for model in weighed if model is not None]
+    rows = [model.divisors for model in weighed if model is not None]
     assert all(a < 30.0 for a, _ in rows)
     assert 1e9 < max(b for _, b in rows) < 1e18
     assert sum(model is None for model in weighed) > 0.4 * len(weighed)
@@ -69,11 +69,11 @@ def test_off_the_points_residuals_are_compared_with_those_of_the_file():
     coefficients = np.linspace(0.0, 1.0, space.size).reshape(space.shape) * [1.0, 1e6]
     weighed = reweighted_model(model, space, coefficients)
     assert weighed is not None
-    plain = System(model, space, extra=1)
+    plain = System(model, space, extra_points=1)
     assert with_natural_weights(plain) is plain
-    stated = with_natural_weights(System(weighed, space, extra=1))
+    stated = with_natural_weights(System(weighed, space, extra_points=1))
     assert stated.mean_square(coefficients) == pytest.approx(plain.mean_square(coefficients), rel=1e-12)
-    assert System(weighed, space, extra=1).mean_square(coefficients) < 1e-6 * plain.mean_square(coefficients)
+    assert System(weighed, space, extra_points=1).mean_square(coefficients) < 1e-6 * plain.mean_square(coefficients)
 
 
 CHARGES = """
@@ -147,7 +147,7 @@ def test_rows_of_rates_weigh_less_in_thin_slabs_where_all_else_has_its_own_equat
     found = reweighted_model(model, space, 0.1 * np.random.default_rng(0).standard_normal(space.shape))
     assert (found is not None) == weighed
     if found is not None:
-        rate, potential = found.by_row
+        rate, potential = found.divisors
         assert rate > 1e3
         assert potential < 30.0
 

@@ -16,7 +16,7 @@ from pinnkan.solver.families.product.slab_start import (
     merge_intervals,
 )
 
-INTERVALS, ALLOWED, READY = 16, 1e-3, LINE_THRESHOLDS.ready
+INTERVALS, ALLOWED, READY = 16, 1e-3, LINE_THRESHOLDS.moving_share
 NEAR = 5  # the interval that the correction lives in
 
 
@@ -108,5 +108,5 @@ def test_in_the_plane_fewer_intervals_are_halved_and_more_merged():
 
 
 def test_a_solution_in_the_plane_is_more_sparing():
-    assert SPACE_THRESHOLDS.need > LINE_THRESHOLDS.need
-    assert SPACE_THRESHOLDS.margin > LINE_THRESHOLDS.margin
+    assert SPACE_THRESHOLDS.halving_share > LINE_THRESHOLDS.halving_share
+    assert SPACE_THRESHOLDS.merging_share > LINE_THRESHOLDS.merging_share

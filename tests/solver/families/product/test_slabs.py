@@ -24,7 +24,8 @@ from pinnkan.solver.families.product.slabs import (
 )
 from pinnkan.solver.linear.normal_equations import DEFAULT_ACCURACY
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.slab_family import SlabHistory, TimePass
+from pinnkan.solver.slab_history import SlabHistory
+from pinnkan.solver.time_pass import TimePass
 from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature
 
 PROBLEM = """
@@ -103,13 +104,13 @@ def test_the_estimate_counts_the_growth_of_earlier_errors():
 
 
 def test_without_propagation_the_estimate_would_be_too_small(monkeypatch):
-    following = ProductSlabs.following
+    following = ProductSlabs.plan_next
 
     def forgetful(*given):
         aim = following(*given)
         return replace(aim, start=replace(aim.start, errors=tuple(np.zeros_like(e) for e in aim.start.errors)))
 
-    monkeypatch.setattr(ProductSlabs, "following", forgetful)
+    monkeypatch.setattr(ProductSlabs, "plan_next", forgetful)
     out = on_slabs(model_of(GROWTH, tolerance=1e-4, time_slabs=24), 4, 4, 1)
     assert effectivity(out) < 0.8
 
@@ -165,16 +166,24 @@ def test_a_correction_on_a_line_has_as_many_points_per_interval(monkeypatch):
     seen, corrected = [], slabs.correct_slab
     monkeypatch.setattr(slabs, "correct_slab", lambda *given: seen.append(corrected(*given)) or seen[-1])
     run(WAVE, 1e-6, degree=8)
-    of_slab, richer = ([t.nodes.shape[1] for t in s.patches[0].tables] for s in (seen[0].system, seen[0].richer))
+    of_slab, richer = (
+        [t.nodes.shape[1] for t in s.patches[0].tables] for s in (seen[0].system, seen[0].correction_system)
+    )
     assert richer[0] == of_slab[0] - FEWER_GAUSS_POINTS[1] == of_slab[0]
     assert richer[1] > of_slab[1]
-    assert seen[0].richer.accuracy == GLOBAL_ACCURACY > seen[0].system.accuracy == STEP_ACCURACY > DEFAULT_ACCURACY
+    assert (
+        seen[0].correction_system.accuracy
+        == GLOBAL_ACCURACY
+        > seen[0].system.accuracy
+        == STEP_ACCURACY
+        > DEFAULT_ACCURACY
+    )
 
 
 def test_a_refined_slab_begins_from_the_corrected_one():
     """Nearer to the solution than the slab was: its correction added, not left out nor taken away."""
     family = ProductSlabs(model_of(FRONT, tolerance=1e-6), (4, 6), 4, 1)
-    aim, none = replace(family.first(0.1), degree=6), np.zeros(1)
+    aim, none = replace(family.initial_aim(0.1), degree=6), np.zeros(1)
     at = TimePass(family.problem, SlabHistory((), (), (0.0,), none, none), 1e-6, (1.0,), 0.1, Monitor(None, None))
     slab = family.attempt(aim, FIRST_SLAB, at)
     begun, guess = insert_knots(aim.start, slab, 1e-12)
@@ -190,14 +199,14 @@ def test_a_refined_slab_begins_from_the_corrected_one():
 
 def test_a_feature_is_gathered_for_until_too_many_attempts_were_in_vain():
     family = ProductSlabs(model_of(FRONT, tolerance=1e-3), (4, 4), 4, 1)
-    aim, none = family.first(0.1), np.zeros(1)
+    aim, none = family.initial_aim(0.1), np.zeros(1)
     at = TimePass(family.problem, SlabHistory((), (), (0.0,), none, none), 1e-3, (1.0,), 0.1, Monitor(None, None))
     slab = family.attempt(aim, FIRST_SLAB, at)
     missed = HiddenFeature(np.array([0.31, 0.01]), np.array([0.01, 0.01]), 0.5)
-    gathered = family.gathered(aim, slab, missed)
+    gathered = family.add_knots_at(aim, slab, missed)
     assert gathered.length < slab.length
     assert gathered.start.axes[0].intervals > aim.start.axes[0].intervals
-    assert family.gathered(replace(aim, rejections=MOST_REJECTIONS), slab, missed) is None
+    assert family.add_knots_at(replace(aim, rejections=MOST_REJECTIONS), slab, missed) is None
 
 
 @pytest.mark.slow
@@ -284,12 +293,12 @@ def test_an_unknown_without_a_start_is_solved_for_there(written, function, slope
 
 def test_values_at_the_start_are_carried_as_they_are():
     model = model_of(HEAT)
-    assert model.after_start is model
+    assert model.later_slab_model is model
 
 
 @pytest.mark.parametrize(("waves", "expected"), [(1, (1, 4)), (6, (1, 9))])
 def test_data_that_ask_for_more_intervals_are_begun_with_the_highest_degree(waves, expected):
     model = model_of(text(f"exp(-t)*sin({waves}*x)", f"u_t = u_xx + {waves**2 - 1}*u", "v"), tolerance=1e-2)
-    axis = replace(ProductSlabs(model, (4, 4), 1, 1), highest=9).first(0.1).start.axes[0]
+    axis = replace(ProductSlabs(model, (4, 4), 1, 1), highest_degree=9).initial_aim(0.1).start.axes[0]
     assert (axis.intervals, axis.degree) == expected
-    assert (ProductSlabs(model, (4, 4), 1, 1).first(0.1).start.axes[0].intervals > 1) == (waves > 1)
+    assert (ProductSlabs(model, (4, 4), 1, 1).initial_aim(0.1).start.axes[0].intervals > 1) == (waves > 1)

@@ -76,7 +76,7 @@ def test_a_start_that_leads_nowhere_is_moved():
     with pytest.raises(SolverError, match="not finite"):
         minimise_with_restart(system, start, fixed, 1e-6, Monitor(None, None), is_first=False)
     found = minimise_with_restart(system, start, fixed, 1e-6, Monitor(None, None), is_first=True)
-    assert found.stationary
+    assert found.is_stationary
     assert found.coefficients.max() > 0.1
 
 

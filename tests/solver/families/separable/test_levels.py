@@ -53,7 +53,7 @@ def solved(problem, most=8):
         assert level.estimate >= 0.8 * level.true_error, level
     assert outcome.reason == Reason.CONVERGED
     assert outcome.levels[-1].true_error <= problem.solver.tolerance
-    return states[-1].own, outcome
+    return states[-1].family_state, outcome
 
 
 def minimised(family, state):
@@ -67,18 +67,18 @@ def true(problem, family, state):
 @pytest.mark.parametrize("dimension", [4, 5, pytest.param(10, marks=pytest.mark.slow)])
 def test_a_product_of_all_coordinates_takes_one_term_and_coefficients_linear_in_their_number(dimension):
     state, _ = solved(poisson(sines(*[1] * dimension), dimension, solver="tolerance: 1e-6"), 1)
-    assert state.products == 1
-    assert state.parameters == 12 * dimension
+    assert state.product_count == 1
+    assert state.parameter_count == 12 * dimension
 
 
 def test_three_products_that_couple_all_coordinates_are_found_as_three_terms():
     state, _ = solved(poisson(THREE))
-    assert state.products == 3
+    assert state.product_count == 3
 
 
 def test_a_layer_in_one_coordinate_takes_knots_there_and_nowhere_else():
     state, _ = solved(poisson(f"tanh((x1 - 0.5)/0.02)*{sines(0, 1, 1, 1).split('*', 3)[3]}"))
-    assert state.products == 1
+    assert state.product_count == 1
     counts = [a.intervals for a in state.function.axes]
     assert counts[0] > 20
     assert counts[1:] == [3, 3, 3]
@@ -148,7 +148,7 @@ def test_integrals_of_one_dimension_are_the_mean_over_the_box():
     rule = gauss_rule(system.axes)
     points = np.stack([g.ravel() for g in np.meshgrid(*(x for x, _ in rule), indexing="ij")], -1)
     weights = np.einsum("a,b,c,d->abcd", *(w for _, w in rule)).ravel()
-    residual, _, _ = linearise_at_points(model.placed[0].compiled, points, system.function(edges))
+    residual, _, _ = linearise_at_points(model.placed_equations[0].compiled, points, system.function(edges))
     assert isinstance(system.rows[0], SeparatedRows)
     assert system.rows[0].loss(edges) == pytest.approx(weights @ residual**2, rel=1e-9)
     more = (2.0 * edges[0], *edges[1:])
@@ -162,11 +162,11 @@ def test_the_joint_gradient_and_matrix_are_those_of_the_loss():
     flat = np.concatenate([m.ravel() for m in move])
     up = system.loss(tuple(e + m for e, m in zip(edges, move, strict=True)))
     down = system.loss(tuple(e - m for e, m in zip(edges, move, strict=True)))
-    matrix, left = system.joint(edges)
+    matrix, left = system.joint_normal_equations(edges)
     assert up - down == pytest.approx(-4.0 * flat @ left, rel=1e-6)
     np.testing.assert_allclose(matrix, matrix.T, rtol=1e-9, atol=1e-9 * np.abs(matrix).max())
     for k in range(4):
-        own, right = system.alone(edges, k)
+        own, right = system.edge_normal_equations(edges, k)
         here = slice(sum(e.size for e in edges[:k]), sum(e.size for e in edges[: k + 1]))
         np.testing.assert_allclose(matrix[here, here], own, rtol=1e-9, atol=1e-9 * np.abs(own).max())
         np.testing.assert_allclose(left[here], right - own @ edges[k].ravel(), atol=1e-9 * np.abs(right).max())
@@ -176,14 +176,14 @@ def test_rows_at_points_are_the_integrals_that_they_sample():
     _, system, edges = system_of_three()
     points, weights = graded_points(system.axes, 2**15, 0)
     model = SeparableModel(model_of(poisson("exp(x1)*cos(x2)*sin(x3)*x4 + x1*x2*x3 + cos(x4)")))
-    residual, slopes, _ = linearise_at_points(model.placed[0].compiled, points, None)
-    orders = [j.order for j in model.placed[0].compiled.jets]
+    residual, slopes, _ = linearise_at_points(model.placed_equations[0].compiled, points, None)
+    orders = [j.order for j in model.placed_equations[0].compiled.jets]
     root = np.sqrt(weights)
     rows = PointRows(system.waves, points, {o: root * slopes[:, k] for k, o in enumerate(orders)}, -root * residual)
     exact = system.rows[0]
     assert rows.loss(edges) == pytest.approx(exact.loss(edges), rel=0.02)
-    assert rows.square(edges) == pytest.approx(exact.square(edges), rel=0.02)
-    for mine, theirs in zip(rows.joint(edges), exact.joint(edges), strict=True):
+    assert rows.image_norm_squared(edges) == pytest.approx(exact.image_norm_squared(edges), rel=0.02)
+    for mine, theirs in zip(rows.joint_normal_equations(edges), exact.joint_normal_equations(edges), strict=True):
         assert np.linalg.norm(mine - theirs) < 0.05 * np.linalg.norm(theirs)
 
 
@@ -191,10 +191,10 @@ def test_levenberg_marquardt_on_all_edges_goes_where_alternation_stalls():
     """From the same start: three products of fast growth that are much alike."""
     problem = poisson("exp(x1 - x2)*cos(2*x3)*(1 + x4**2) + x1*x2*sin(3*x3)*exp(-x4) + cos(x1)*x2*x3*x4")
     family = levels(problem)
-    system = family.rows.system(family.first().function.axes, None, 3, 0)
+    system = family.rows.system(family.initial_state().function.axes, None, 3, 0)
     rng = np.random.default_rng(0)
     edges = tuple(rng.standard_normal((3, w.count)) / (1.0 + np.arange(w.count)) ** 2 for w in system.waves)
-    trained = system.trained(3)
+    trained = system.trained_masks(3)
     alone = alternating_least_squares(system, edges, trained, 60)
     first, last = (alternating_least_squares(system, edges, trained, sweeps).loss for sweeps in (1, 61))
     assert last == alone.loss < 0.9 * first  # it has stalled, and no sooner
@@ -254,18 +254,18 @@ def test_a_solve_goes_on_from_every_stored_state_to_the_same_bits():
 
 def test_the_time_limit_cuts_a_level_short():
     family = levels(poisson(THREE))
-    whole, steps = family.minimise(replace(family.first(), wanted=3), 0, Monitor(None, None))
+    whole, steps = family.minimise(replace(family.initial_state(), target_products=3), 0, Monitor(None, None))
     assert (whole.function.terms, [s.iteration for s in steps]) == (3, list(range(len(steps))))
-    assert family.minimise(replace(family.first(), wanted=3), 0, Ending(1))[0].function.terms < 3
+    assert family.minimise(replace(family.initial_state(), target_products=3), 0, Ending(1))[0].function.terms < 3
     system = family.rows.system(whole.function.axes, None, 3, 0)
     edges = tuple(1.1 * e for e in system.edges(whole.function))
-    assert levenberg_marquardt(system, edges, system.trained(3), 5).steps
-    assert not levenberg_marquardt(system, edges, system.trained(3), 5, lambda: True).steps
+    assert levenberg_marquardt(system, edges, system.trained_masks(3), 5).steps
+    assert not levenberg_marquardt(system, edges, system.trained_masks(3), 5, lambda: True).steps
 
 
 def test_a_feature_that_was_missed_gets_knots():
     family = levels(poisson(sines(1, 1, 1, 1)))
-    state = minimised(family, family.first())
+    state = minimised(family, family.initial_state())
     found = family.estimate(state, None, None)
     missed = HiddenFeature(np.array([0.3, 0.5, 0.5, 0.5]), np.array([1e-4, 1.0, 1.0, 1.0]), 1.0)
     counts = [a.intervals for a in family.refine(state, found, Objection(missed)).function.axes]
@@ -278,10 +278,10 @@ def test_levels_that_lower_no_estimate_are_in_vain_and_too_many_coefficients_the
     _, outcome = solved(poisson(sines(1, 1, 1, 1)))
     family, level = levels(poisson(sines(1, 1, 1, 1))), outcome.levels[0]
     resting = [replace(level, estimate=e) for e in (1e-2, 9e-3, 8e-3, 9e-3, 7e-3)]
-    assert family.in_vain(resting)
-    assert not family.in_vain(resting[:-1])
-    assert not family.in_vain([*resting, replace(level, estimate=1e-4)])
-    state = minimised(family, family.first())
+    assert family.stagnation_reason(resting)
+    assert not family.stagnation_reason(resting[:-1])
+    assert not family.stagnation_reason([*resting, replace(level, estimate=1e-4)])
+    state = minimised(family, family.initial_state())
     found = family.estimate(state, None, None)
     assert family.refine(state, found, Objection()) is not None
-    assert family.refine(replace(state, wanted=100), found, Objection()) is None
+    assert family.refine(replace(state, target_products=100), found, Objection()) is None

@@ -94,12 +94,12 @@ def test_a_train_of_pulses_gets_its_knots_at_once():
         return FeatureCheck(model).examine(result.field, problem.domain, result.levels[-1].loss)
 
     train = missed("1e3*exp(-(sin(100*x)/1e-4)**2)")
-    found, places = np.array([f.place[0] for f in (train, *train.beside)]), np.pi * np.arange(32) / 100
+    found, places = np.array([f.place[0] for f in (train, *train.train)]), np.pi * np.arange(32) / 100
     assert np.abs(found[:, None] - places).min(0).max() < 1e-6
     (axis,) = refine_at_feature([Axis(np.linspace(0, 1, 5), 4)], train)
     widths = np.diff(axis.breaks)[np.clip(np.searchsorted(axis.breaks, places) - 1, 0, None)]
     assert widths.max() < 1e-5
-    assert missed("1e3*abs(x - 0.3)**(-0.2)").beside == ()
+    assert missed("1e3*abs(x - 0.3)**(-0.2)").train == ()
 
 
 def test_knots_are_never_closer_than_rounding():
@@ -122,7 +122,7 @@ def test_the_weights_around_a_feature_are_those_of_its_surroundings(dimension, f
     found = neighbourhood_of(feature, width < 1.0, Box(((0.0, 1.0),) * dimension, (False,) * dimension), fixed)
     spike = np.exp(-(((found.points[..., -1] - place[-1]) / width[-1]) ** 2))
     assert (spike * found.weights).sum() == pytest.approx(np.sqrt(np.pi) * 1e-5, rel=0.02)
-    assert 1e-6 < found.width(spike * found.weights)[-1] < 1e-5
+    assert 1e-6 < found.half_mass_widths(spike * found.weights)[-1] < 1e-5
     assert neighbourhood_of(feature, width < 1.0, Box(((0.5, 1.0),) * dimension, (False,) * dimension), fixed) is None
 
 

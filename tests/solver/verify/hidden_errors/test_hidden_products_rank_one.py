@@ -12,7 +12,7 @@ from pinnkan.solver.verify.hidden_errors.least_product import lower_quotient, sm
 def found(problem, intervals=8, looked=256):
     model = SeparableModel(model_of(problem))
     axes = [Axis(np.linspace(a, b, intervals + 1), 9) for a, b in problem.box.ranges]
-    system = model.homogeneous(axes, None, 0)
+    system = model.homogeneous_system(axes, None, 0)
     return smallest_product(system, system.waves, 0, looked)
 
 
@@ -42,7 +42,7 @@ def test_the_slowest_product_alone_ends_in_a_local_minimum():
 
 def test_factors_are_swept_as_long_as_they_lower_the_quotient():
     problem = helmholtz("(18*pi**2 - 1e-2)")
-    system = SeparableModel(model_of(problem)).homogeneous([Axis(np.linspace(0, 1, 9), 9)] * 4, None, 0)
+    system = SeparableModel(model_of(problem)).homogeneous_system([Axis(np.linspace(0, 1, 9), 9)] * 4, None, 0)
     rng = np.random.default_rng(0)
     start = tuple(rng.standard_normal((1, w.count)) / (1 + np.arange(w.count)) for w in system.waves)
     start = tuple(edge / np.linalg.norm(edge) for edge in start)

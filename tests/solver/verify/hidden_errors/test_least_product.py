@@ -45,7 +45,7 @@ def test_it_speaks_against_blocks_near_a_resonance_only(k2, speaks):
     assert (against is not None) == speaks
     assert Verifier(model)(field, 1e-12, None, 8e-5, 0.0) is None
     if speaks:
-        assert against.size > 8e-5
+        assert against.error_size > 8e-5
         assert against.reason is None
 
 

@@ -69,8 +69,8 @@ def test_between_walls_the_wave_is_found_with_its_size_and_both_of_its_numbers()
     places, weights = 0.5 * (1 + y[0]), 0.5 * y[1]
     missing = 0.1 * np.sqrt(0.5 * weights @ ((1 + places) * places * (1 - places)) ** 2)
     assert found.size == pytest.approx(missing * 30, rel=0.03)  # sin(pi y) times some function has 2 % more
-    assert found.numbers[0] == pytest.approx(6 * np.pi, rel=1e-6)
-    assert 3.0 < found.numbers[1] < 4.5
+    assert found.wave_numbers[0] == pytest.approx(6 * np.pi, rel=1e-6)
+    assert 3.0 < found.wave_numbers[1] < 4.5
 
 
 def test_around_circles_one_that_turns_with_the_wind_is_found():
@@ -78,7 +78,7 @@ def test_around_circles_one_that_turns_with_the_wind_is_found():
     found = largest_remaining_product(model, field_of(model, [lambda x, y: 1.0 + 0 * x * y]), FieldContext(), 1e-3)
     assert found is not None
     assert found.size == pytest.approx(0.1 / np.sqrt(2.0), rel=0.01)
-    assert found.numbers[0] == pytest.approx(5.0, rel=1e-6)
+    assert found.wave_numbers[0] == pytest.approx(5.0, rel=1e-6)
 
 
 def test_a_mean_that_is_held_is_one_row():
@@ -98,7 +98,7 @@ def test_of_two_unknowns_each_has_a_factor_of_its_own():
     found = largest_remaining_product(model, field_of(model, [smooth, smooth]), FieldContext(), 1e-3)
     assert found is not None
     assert found.size == pytest.approx(0.05 * 30, rel=0.01)
-    assert found.numbers == pytest.approx((6 * np.pi, np.pi), rel=1e-3)
+    assert found.wave_numbers == pytest.approx((6 * np.pi, np.pi), rel=1e-3)
 
 
 def test_a_correction_that_has_it_leaves_nothing():

@@ -133,7 +133,7 @@ conditions: [{where: boundary, equation: u = 0}]
 @pytest.mark.parametrize(("equation", "is_asked"), [("u_t = sin(t) - u**3", False), ("u_t = sqrt(abs(u))", True)])
 def test_what_depends_on_the_solution_by_polynomials_alone_is_not_looked_at(equation, is_asked, monkeypatch):
     asked = []
-    monkeypatch.setattr(LocalOde, "_touched", lambda *_: asked.append(1) or (np.zeros((0, 3)), np.ones(3)))
+    monkeypatch.setattr(LocalOde, "_unbounded_states", lambda *_: asked.append(1) or (np.zeros((0, 3)), np.ones(3)))
     assert said([equation], ["1 + t"]) == ""
     assert bool(asked) == is_asked
 

@@ -52,7 +52,7 @@ def test_what_one_number_fulfils_is_not(equation):
         values = np.stack([points[:, 0], np.cbrt(points[:, 0])], 1)
         return np.stack([np.where(order == (0,), values, 1.0) for order in orders], -1)
 
-    assert not UndeterminedValues(model).many(field, model.problem.domain)
+    assert not UndeterminedValues(model).undetermined_value(field, model.problem.domain)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_another_root_of_the_slope_is_told(equation, several):
 
 def test_both_roots_are_named():
     model = model_of(LINE.format(equation="u_x**2 = u**2"))
-    told = UndeterminedValues(model).several(
+    told = UndeterminedValues(model).ambiguity(
         lambda x, orders: np.exp(x)[:, None] * np.ones((1, 1, len(orders))), (10.0,)
     )
     assert "both u_x = 11.3 and u_x = -11.3" in told  # of the file's units

@@ -89,5 +89,5 @@ def test_what_is_zero_at_a_point_or_never_is_not(equation):
 
 def test_an_equation_that_always_moves_is_not_asked():
     """It costs nothing where a number stands in it as much everywhere, or nothing but powers."""
-    assert not VanishingEquations(model_of(TIME.format(equation="v_t = max(u, 0.5)*exp(v)", more=RATE))).asked
-    assert not VanishingEquations(model_of(TIME.format(equation="(u - 0.3)*(v - 1) = 0", more=""))).asked
+    assert not VanishingEquations(model_of(TIME.format(equation="v_t = max(u, 0.5)*exp(v)", more=RATE))).candidates
+    assert not VanishingEquations(model_of(TIME.format(equation="(u - 0.3)*(v - 1) = 0", more=""))).candidates
