@@ -14,8 +14,9 @@ from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.slab_history import SolvedSlab
 from pinnkan.solver.slab_loop import march_in_time
 from pinnkan.solver.solver_state import Step
+from pinnkan.solver.verify.findings import NeedsKnots, Refused
 from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature
-from pinnkan.solver.verify.objection import Objection
+from pinnkan.solver.verify.verifier import Answer
 from pinnkan.verdict.records import Reason
 
 TOLERANCE = 1e-3
@@ -125,13 +126,16 @@ class Looking:
         self.times, self.falls, self.boxes, self.asked = times, falls, [], []
         self.has_start_rows = has_open_start
 
-    def check_slab(self, field, box, loss, spaces, error):
-        self.boxes.append(box)
-        if spaces is not None:
+    def __call__(self, candidate):
+        return (Answer("a check", self.find(candidate)),)
+
+    def find(self, candidate):
+        self.boxes.append(candidate.window)
+        if candidate.spaces is not None:
             self.asked.append(len(self.boxes) - 1)
             if self.falls(len(self.boxes) - 1):
-                return Objection(None, np.inf, Reason.RANK_DEFICIENT, "it falls on", must_persist=True)
-        return Objection(SPIKE) if len(self.boxes) <= self.times else None
+                return Refused(Reason.RANK_DEFICIENT, "it falls on", must_persist=True)
+        return NeedsKnots(SPIKE) if len(self.boxes) <= self.times else None
 
     def narrow_feature_at(self, time):
         return ""

@@ -11,6 +11,7 @@ from pinnkan.solver.level_family import ErrorEstimate, LossMinimum
 from pinnkan.solver.level_loop import initial_levels_state, solve_levels
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature
+from pinnkan.solver.verify.verifier import Answer
 from pinnkan.verdict.records import Evidence
 
 TOLERANCE = 1e-4
@@ -92,12 +93,12 @@ class Asked:
     def __init__(self, *answers):
         self.answers, self.fields = list(answers), []
 
-    def __call__(self, field, *_):
-        self.fields.append(field)
-        return self.answers.pop(0) if self.answers else None
+    def __call__(self, candidate):
+        self.fields.append(candidate.field)
+        return (Answer("a check", self.answers.pop(0) if self.answers else None),)
 
-    def missed_feature(self, *_):
-        return None
+    def missed_features(self, candidate):
+        return (Answer("a check", None),)
 
 
 def solved(family, asked=None, monitor=None, state=None, **leave):

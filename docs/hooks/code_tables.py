@@ -16,6 +16,7 @@ from pinnkan.problem import schema
 from pinnkan.problem.expressions.functions import FUNCTIONS
 from pinnkan.problem.expressions.scope import OPERATORS
 from pinnkan.problem.statement import OutputSettings, SolverSettings
+from pinnkan.solver.verify.checks import CHECKS
 from pinnkan.verdict.advice import remedy
 from pinnkan.verdict.records import Evidence, Level, Reason
 from pinnkan.verdict.verdict import judge
@@ -136,6 +137,11 @@ def reasons() -> str:
         said = judge(levels, 1e-6, reason, end=1.0).sentence.removeprefix("Not converged: ").split(";")[0]
         rows.append((f"[`{reason}`](#{reason})", said, remedy(reason, levels, 1e-6, 1.0)))
     return table(("reason", "it says", "and advises, for example"), rows)
+
+
+def checks() -> str:
+    """Every check that a solution has to pass: its name, with a link to what it says, and its question."""
+    return table(("check", "question"), [(f"[`{c.name}`](#{c.name})", c.question) for c in CHECKS])
 
 
 def evidence() -> str:

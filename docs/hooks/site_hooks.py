@@ -38,6 +38,7 @@ MADE: dict[str, Callable[[], str]] = {
     "words of expressions": code_tables.words,
     "commands": code_tables.commands,
     "reasons": code_tables.reasons,
+    "checks": code_tables.checks,
     "evidence": code_tables.evidence,
     "numbers": code_tables.numbers,
     "accuracy": lambda: readme.table(readme.rows_of("accuracy"), readme.rows_of("deep")),

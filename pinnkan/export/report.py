@@ -16,6 +16,7 @@ from pinnkan.problem.source import Mapping, Scalar, read
 from pinnkan.problem.statement import Problem
 from pinnkan.problem.written import in_order, quantity_words
 from pinnkan.solution import Solution
+from pinnkan.solver.verify.checks import CHECKS
 from pinnkan.verdict.records import Reading
 from pinnkan.version import __version__
 
@@ -56,6 +57,7 @@ def report_of(solution: Solution, files: Sequence[str], warnings: Sequence[str] 
         _quantities(solution),
         f"## Network\n\n{solution.network}.",
         _levels(solution),
+        _checks(solution),
         _files(files, solution.problem),
         f"Written by pinnkan {__version__}.",
     ]
@@ -192,6 +194,22 @@ def _levels(solution: Solution) -> str:
         rows.append("| " + " | ".join(cells) + " |")
     title = "## Time slabs" if slabs else "## Levels"
     return f"{title}\n\n" + "\n".join(rows) + f"\n\n{solution.seconds:.2f} s in all, {solution.parameters} parameters."
+
+
+def _checks(solution: Solution) -> str:
+    """What was asked before the verdict and what was found; of slabs of time, of how many."""
+    asked: dict[str, list[str]] = {}
+    for level in solution.levels if solution.levels[-1:] and solution.levels[-1].time else solution.levels[-1:]:
+        for name, found in level.answers:
+            asked.setdefault(name, []).append(found)
+    if not asked:
+        return "## Checks\n\nNone was asked: no estimate was below the tolerance."
+    rows = ["| check | question | asked | found |", "|---|---|---|---|"]
+    for check in CHECKS:
+        if check.name in asked:
+            found = next((x for x in reversed(asked[check.name]) if x), "nothing").replace("|", "\\|")
+            rows.append(f"| `{check.name}` | {check.question} | {len(asked[check.name])} | {visible(found)} |")
+    return "## Checks\n\n" + "\n".join(rows)
 
 
 def _files(files: Sequence[str], problem: Problem) -> str:

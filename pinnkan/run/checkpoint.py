@@ -180,8 +180,11 @@ def read_bytes(path: Path) -> bytes:
 
 def _record(kind: type[_Record], data: Mapping[str, Any]) -> _Record:
     """A record from JSON, where tuples have become lists."""
-    values: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in data.items()}
-    return kind(**values)
+    return kind(**{name: _as_tuples(value) for name, value in data.items()})
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
 
 
 def _canonical(payload: Mapping[str, Any]) -> str:

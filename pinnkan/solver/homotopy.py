@@ -22,7 +22,7 @@ from pinnkan.solver.arc_length import continue_by_arc_length, refine_for_arc_len
 from pinnkan.solver.level_family import ErrorEstimate, LevelFamily
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
-from pinnkan.solver.verify.objection import Objection
+from pinnkan.solver.verify.findings import Decision
 
 #: Values of mu to begin with, tried in this order until one has a solution. Heuristic.
 INITIAL_MU = (1e4, 1e6, 1e8, 1e10)
@@ -133,5 +133,5 @@ def _solve_roughly(family: LevelFamily[S, E], state: S | None, monitor: Monitor)
         most, restless = min(most, MAX_SIZE_GROWTH * measured.parameters), restless + bool(measured.unconverged_reason)
         if measured.parameters > most or restless == MAX_UNCONVERGED:
             return None
-        state = family.refine(state, estimate, Objection())
+        state = family.refine(state, estimate, Decision())
     return None

@@ -10,8 +10,9 @@ from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
+from pinnkan.solver.verify.candidate import SpacePair
+from pinnkan.solver.verify.findings import Decision
 from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature
-from pinnkan.solver.verify.objection import Objection, SpacePair
 from pinnkan.verdict.records import Evidence, Iteration, Level
 
 
@@ -149,8 +150,8 @@ class LevelFamily(Protocol[S, E]):
     def estimate(self, state: S, minimum: LossMinimum, previous: Outcome) -> E:
         """Estimate the error at the minimum; ``previous``: the earlier levels, and the function of the last of them."""
 
-    def refine(self, state: S, estimate: E, objection: Objection) -> S | None:
-        """Return the next state, richer where the estimate or the objection ``objection`` says.
+    def refine(self, state: S, estimate: E, decision: Decision) -> S | None:
+        """Return the next state, richer where the estimate or the findings of a ``decision`` say.
 
         None if there is none.
         """

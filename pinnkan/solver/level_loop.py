@@ -6,13 +6,16 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from pinnkan.errors import SolverError
+from pinnkan.solver.estimate.linearisation_check import FieldContext
 from pinnkan.solver.estimate.norms import true_errors
 from pinnkan.solver.level_family import ErrorEstimate, LevelFamily, LossMinimum
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import FIRST_LEVEL_MARGIN, SAFETY, Outcome
 from pinnkan.solver.solver_state import BestLevel, LevelsState
-from pinnkan.solver.verify.objection import Objection
-from pinnkan.solver.verify.verifier import Verifier
+from pinnkan.solver.verify.candidate import Candidate
+from pinnkan.solver.verify.checks import FEATURES
+from pinnkan.solver.verify.findings import Decision, Finding, NeedsKnots, Refused, decide
+from pinnkan.solver.verify.verifier import Answer, Verifier, findings, record_answers, without_needed_knots
 from pinnkan.verdict.records import Evidence, Level, Reason
 from pinnkan.verdict.verdict import HELDOUT_RATIO, is_undersampled
 
@@ -92,7 +95,7 @@ def _run_level(
             raise
         return _without_estimate(family, state, measured, monitor), None
     level = monitor.report_level(_make_record(family, state, measured, estimate, monitor))
-    outcome, against, best = _judge_level(family, verify, state, level, measured, estimate, monitor)
+    outcome, decision, best = _judge_level(family, verify, state, level, measured, estimate, monitor)
     fewer = solve_subspace() if state.has_alternative_start is None and _exceeds_solution(outcome) else None
     if fewer is not None:
         return fewer, None
@@ -102,10 +105,10 @@ def _run_level(
     outcome = replace(outcome, coarser_field=state.previous_field)
     if following is None and outcome.reason is not None:
         return outcome, None
-    following = following or family.refine(own, estimate, against)
+    following = following or family.refine(own, estimate, decision)
     if following is None:
-        detail = "" if against.hidden_feature is None else against.hidden_feature.words(family.problem)
-        return replace(outcome, reason=_exhaustion_reason(measured, against), detail=detail), None
+        detail = "" if decision.feature is None else decision.feature.words(family.problem)
+        return replace(outcome, reason=_exhaustion_reason(measured, decision), detail=detail), None
     return outcome, LevelsState(
         following, state.initial_field, outcome.levels, outcome.history, outcome.field, outcome.error, outcome.network,
         best, None, state.competitor, elsewhere,
@@ -159,29 +162,28 @@ def _judge_level(
     minimum: LossMinimum,
     estimate: E,
     monitor: Monitor,
-) -> tuple[Outcome, Objection, BestLevel | None]:
-    """Return the outcome, with a reason if the level is the last, the objection to it, and the best level so far."""
+) -> tuple[Outcome, Decision, BestLevel | None]:
+    """Return the outcome, with a reason if the level is the last, the decision on it, and the best level so far."""
     tolerance = family.problem.solver.tolerance
-    reason, detail, against = None, "", Objection()
+    decision = Decision()
     settled = level.is_resolved and not minimum.unconverged_reason
     needs_margin = not state.family_levels and level.evidence != Evidence.COMPARISON
     allowed = (FIRST_LEVEL_MARGIN if needs_margin else 1.0) * tolerance
     if settled and level.estimate <= allowed:
-        objection = _find_objection(family, verify, level, minimum, estimate)
-        against = objection or against
-        is_fresh = against.is_newly_resolved and level.parameters <= CHEAP_SIZE
-        level = _with_objection(family, level, against)
-        levels = *state.family_levels, level
-        persists = not against.must_persist or _has_never_settled(levels, bool(state.has_alternative_start))
-        if objection is None:
-            reason = Reason.CONVERGED
-        elif not is_fresh and persists:
-            reason, detail = against.reason, against.detail
-            level = replace(level, estimate=float("inf")) if against.must_persist and reason else level
+        answers = _ask_checks(family, verify, level, minimum, estimate)
+        found = findings(answers)
+        level = record_answers(level, answers, family.problem)
+        level = replace(level, estimate=max(level.estimate, SAFETY * Decision(findings=found).error_size))
+        has_persisted = _has_never_settled((*state.family_levels, level), bool(state.has_alternative_start))
+        is_fresh = level.parameters <= CHEAP_SIZE and any(_is_newly_resolved(f) for f in found)
+        decision = decide(found, tolerance / SAFETY, has_persisted and not is_fresh)
+        if decision.reason and decision.waiting:
+            level = replace(level, estimate=float("inf"))
     elif settled and _may_be_undetermined(family, level, estimate):
         with suppress(OutOfTimeError):
-            against = verify.free_function(minimum.field, estimate.spaces) or against
-        reason, detail = against.reason, against.detail
+            free = verify.free_function(minimum.field, estimate.spaces)
+            decision = decision if free is None else decide([free])
+    reason, detail = decision.reason, decision.sentence
     if reason is None and settled and estimate.rounding > tolerance:
         size = max(level.estimate, estimate.rounding) if estimate.rounding < MAX_ROUNDING else float("inf")
         level = replace(level, estimate=size)
@@ -191,38 +193,37 @@ def _judge_level(
         best = BestLevel(level, minimum.field, estimate.error)
     outcome = Outcome(minimum.field, estimate.error, levels, state.family_history, reason, detail)
     if reason is None:
-        outcome = _end_if_exhausted(family, outcome, minimum, against, best, monitor)
-    if against.reason is None and against.detail and outcome.reason in (Reason.STALLED, Reason.MAX_LEVELS):
-        outcome = replace(outcome, reason=Reason.UNDECIDED, detail=against.detail)
-    return replace(outcome, network=family.network_description(state.family_state, outcome)), against, best
+        outcome = _end_if_exhausted(family, outcome, minimum, decision, best, monitor)
+    if decision.undecided.sentence and outcome.reason in (Reason.STALLED, Reason.MAX_LEVELS):
+        outcome = replace(outcome, reason=Reason.UNDECIDED, detail=decision.undecided.sentence)
+    return replace(outcome, network=family.network_description(state.family_state, outcome)), decision, best
 
 
-def _with_objection(family: LevelFamily[S, E], level: Level, objection: Objection) -> Level:
-    """The record of a level with what an objection says of its estimate, its stability and a missed feature."""
-    feature, size = objection.hidden_feature, max(level.estimate, SAFETY * objection.error_size)
-    unseen = "" if feature is None else feature.words(family.problem)
-    return replace(level, estimate=size, is_settled=not objection.must_persist, unseen=unseen)
+def _is_newly_resolved(finding: Finding) -> bool:
+    """Whether a finding concerns a function that these knots are the first to resolve."""
+    return isinstance(finding, Refused) and finding.is_newly_resolved
 
 
-def _find_objection(
+def _ask_checks(
     family: LevelFamily[S, E], verify: Verifier, level: Level, minimum: LossMinimum, estimate: E
-) -> Objection | None:
-    """The objection to a level; None if there is none, an empty one if it is undersampled without a missed feature."""
-    tolerance = family.problem.solver.tolerance
+) -> tuple[Answer, ...]:
+    """The answers of the checks to a level; where it is undersampled, of the search for a missed feature alone."""
+    problem, context = family.problem, FieldContext(estimate.error)
     beside = min(minimum.heldout, HELDOUT_RATIO**2 * minimum.loss)  # a larger one is what the check looks for
-    loss, allowed = beside if estimate.spaces is None else minimum.loss, tolerance / SAFETY
+    loss, allowed = beside if estimate.spaces is None else minimum.loss, problem.solver.tolerance / SAFETY
+    heldout = estimate.heldout_rms
+    candidate = Candidate(minimum.field, problem.domain, loss, estimate.spaces, context, allowed, heldout)
     try:
-        if is_undersampled([level], tolerance):
-            return verify.missed_feature(minimum.field, loss) or Objection()
-        against = verify(minimum.field, loss, estimate.spaces, allowed, estimate.heldout_rms, estimate.error)
+        if is_undersampled([level], problem.solver.tolerance):
+            answers = verify.missed_features(candidate)
+            return answers if any(a.finding for a in answers) else (Answer(FEATURES.name, NeedsKnots()),)
+        answers = verify(candidate)
     except OutOfTimeError:
-        return Objection(reason=Reason.MAX_TIME)
-    cleared = (
-        against is not None
-        and against.hidden_feature is not None
-        and family.is_feature_negligible(minimum, against.hidden_feature)
-    )
-    return None if cleared else against
+        return (Answer(FEATURES.name, Refused(Reason.MAX_TIME, "", 0.0)),)
+    feature = Decision(findings=findings(answers)).feature
+    if feature is None or not family.is_feature_negligible(minimum, feature):
+        return answers
+    return without_needed_knots(answers)
 
 
 def _may_be_undetermined(family: LevelFamily[S, E], level: Level, estimate: E) -> bool:
@@ -245,7 +246,7 @@ def _end_if_exhausted(
     family: LevelFamily[S, E],
     outcome: Outcome,
     minimum: LossMinimum,
-    objection: Objection,
+    decision: Decision,
     best: BestLevel | None,
     monitor: Monitor,
 ) -> Outcome:
@@ -257,7 +258,7 @@ def _end_if_exhausted(
         shown = _best_outcome(outcome, best) if family.returns_best_level else outcome
         return replace(shown, reason=Reason.STALLED, detail=minimum.unconverged_reason or vain)
     if len(outcome.levels) >= family.most_levels + _extra_levels(family, outcome.levels):
-        return replace(outcome, reason=_exhaustion_reason(minimum, objection), detail=minimum.unconverged_reason)
+        return replace(outcome, reason=_exhaustion_reason(minimum, decision), detail=minimum.unconverged_reason)
     return outcome
 
 
@@ -277,10 +278,10 @@ def _best_outcome(outcome: Outcome, best: BestLevel | None) -> Outcome:
     return replace(outcome, field=best.field, error=best.error, levels=(*outcome.levels, again))
 
 
-def _exhaustion_reason(minimum: LossMinimum, objection: Objection) -> Reason:
+def _exhaustion_reason(minimum: LossMinimum, decision: Decision) -> Reason:
     """The reason to report when the allowed levels are used up."""
     if minimum.unconverged_reason:
         return Reason.STALLED
-    if objection.hidden_feature is not None:
+    if decision.feature is not None:
         return Reason.UNDERSAMPLED
     return Reason.MAX_LEVELS if minimum.is_resolved else Reason.NOT_ASYMPTOTIC

@@ -27,7 +27,7 @@ from pinnkan.solver.minimise.gauss_newton import gauss_newton
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.solver_state import LevelsState, NewtonState, Step
-from pinnkan.solver.verify.objection import Objection
+from pinnkan.solver.verify.findings import Decision
 from pinnkan.solver.verify.stability_bounds import near_null_function
 from pinnkan.solver.verify.verifier import Verifier
 from pinnkan.verdict.records import Level, Reason
@@ -251,7 +251,7 @@ def _confirm_solution(family: ProductLevels, state: ProductState, monitor: Monit
             left = LOSS_FLOOR * Verifier(family.model).feature_check.mean_square_terms(measured.field)
             if measured.loss <= left or measured.loss <= LOSS_REDUCTION * before < np.inf:
                 return state
-        finer = family.refine(state, estimate, Objection())
+        finer = family.refine(state, estimate, Decision())
         if finer is None:
             break
         before, state = measured.loss, finer

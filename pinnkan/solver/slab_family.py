@@ -8,8 +8,8 @@ from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.level_family import LossMinimum
 from pinnkan.solver.slab_history import SolvedSlab
 from pinnkan.solver.time_pass import TimePass
+from pinnkan.solver.verify.candidate import SpacePair
 from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature
-from pinnkan.solver.verify.objection import SpacePair
 
 A = TypeVar("A")
 B = TypeVar("B", bound=SolvedSlab[SlabPiece])

@@ -5,6 +5,7 @@ length and the knots. The global one starts with the error at the end of the sla
 linearised equation; it is the estimate.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -25,9 +26,9 @@ from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.slab_history import EQUAL_TIME_SHARE, SlabHistory, SolvedSlab
 from pinnkan.solver.slab_loop_state import MarchState
 from pinnkan.solver.time_pass import LEAST_ALLOWED, TimePass
-from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature
-from pinnkan.solver.verify.objection import Objection
-from pinnkan.solver.verify.verifier import Verifier
+from pinnkan.solver.verify.candidate import Candidate
+from pinnkan.solver.verify.findings import decide
+from pinnkan.solver.verify.verifier import NO_ANSWERS, Answer, Verifier, findings, record_answers, without_needed_knots
 from pinnkan.verdict.records import Reason
 
 #: The shortest slab relative to its time: points in a shorter one are not distinct.
@@ -201,7 +202,7 @@ def _attempt_slab(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, 
             raise SolverError(f"at {at.time_words}: {error}", reason) from error
         return replace(state, aim=shorter)
     state = replace(state, history=(*state.history, *monitor.report_steps(len(state.slab_history.slabs), slab.steps)))
-    measured, missed = family.evaluate_minimum(slab, at), None
+    measured, answers = family.evaluate_minimum(slab, at), NO_ANSWERS
     during = family.problem.domain.during(at.time, at.time + slab.length)
     off = field_of_slabs([slab.error], during.box.ranges[-1], state.ranges)
     beside = FieldContext(off, at.rms_so_far, at.allowed_correction(slab.length), measured.losses_by_equation)
@@ -217,12 +218,12 @@ def _attempt_slab(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, 
     if later is not None and at.can_end_slab_at(at.next_required_end, later - at.time):
         return replace(state.with_required_end(later, given), end_moves=state.end_moves + 1)
     if passes:
-        state, missed = _verify_slab(family, verify, state, slab, at, measured, beside)
+        state, answers = _verify_slab(family, verify, state, slab, at, measured, beside)
     else:
         state = replace(state, aim=family.plan_retry(aim, slab, at) or aim)
     if state.aim is not aim or state.required_ends != at.required_ends:
         return state
-    return _append_slab(family, state, slab, at, measured, missed)
+    return _append_slab(family, state, slab, at, measured, answers)
 
 
 def _verify_slab(
@@ -233,38 +234,41 @@ def _verify_slab(
     time_pass: TimePass[SlabPiece],
     minimum: LossMinimum,
     context: FieldContext,
-) -> tuple[MarchState[A], HiddenFeature | None]:
-    """Verify a slab with a small enough correction; return a state with another aim, or the feature it has missed.
+) -> tuple[MarchState[A], tuple[Answer, ...]]:
+    """Verify a slab with a small enough correction; return a state and the answers of the checks.
+
+    A state with another aim: the slab has to be attempted again.
 
     Raises SolverError if the slab can neither be accepted nor attempted otherwise.
     """
     spaces = family.spaces(slab) if state.is_stability_due(time_pass.time + slab.length) else None
     during = family.problem.domain.during(time_pass.time, time_pass.time + slab.length)
-    loss = max(minimum.loss, slab.rounding_loss)
-    against = verify.check_slab(minimum.field, during, loss, spaces, context) or Objection()
-    missed = against.hidden_feature
+    candidate = Candidate(minimum.field, during, max(minimum.loss, slab.rounding_loss), spaces, context, is_slab=True)
+    answers = verify(candidate)
+    decision = decide(findings(answers))
+    missed = decision.feature
     if missed is not None:
         # a point that meets it by chance does not tell when the solution passes it
         met = replace(missed, event_time=missed.event_time or verify.feature_check.first_event(minimum.field, during))
         if time_pass.can_end_slab_at(met.event_time, slab.length):
             permanent = verify.event_finder.permanent_stops(state.required_ends)
-            return state.with_required_end(met.event_time, permanent), missed
-        missed = None if verify.feature_check.is_at_slab_end(met, during) else missed
+            return state.with_required_end(met.event_time, permanent), answers
+        if verify.feature_check.is_at_slab_end(met, during):
+            missed, answers = None, without_needed_knots(answers)
     gathered = None if missed is None else family.add_knots_at(state.aim, slab, missed)
     if missed is not None and gathered is not None:
         if family.next_length(gathered, time_pass) < time_pass.shortest():
             raise SolverError(missed.words(family.problem), Reason.UNDERSAMPLED)
-        return replace(state, aim=gathered), missed
-    if against.reason is None:
-        state = state.with_switch_error(1.0, against.error_size, against.detail)
-    elif not against.must_persist:
-        raise SolverError(f"at {time_pass.time_words}: {against.detail}", against.reason)
+        return replace(state, aim=gathered), answers
+    if decision.reason:
+        raise SolverError(f"at {time_pass.time_words}: {decision.sentence}", decision.reason)
+    state = state.with_switch_error(1.0, decision.undecided.error_size, decision.undecided.sentence)
     if spaces is not None:
         is_only = verify.has_start_rows and not state.slab_history.slabs  # no later slab is asked the same
         times = LASTING_SLABS if is_only else 1
-        falling = (against.detail,) * times if against.must_persist else ()
+        falling = tuple(f.sentence for f in decision.waiting) * times
         state = replace(state, stability_details=(*state.stability_details, *falling) if falling else ())
-    return state, missed
+    return state, answers
 
 
 def _append_slab(
@@ -273,7 +277,7 @@ def _append_slab(
     slab: B,
     time_pass: TimePass[SlabPiece],
     minimum: LossMinimum,
-    feature: HiddenFeature | None,
+    answers: Sequence[Answer],
 ) -> MarchState[A]:
     """Return the state after an accepted slab."""
     problem, before = family.problem, state.slab_history
@@ -288,8 +292,8 @@ def _append_slab(
         true_error=max(errors, default=None),
         estimates=run.estimates(problem) if is_system else (),
         true_errors=errors if is_system else (),
-        unseen="" if feature is None else feature.words(problem),
     )
+    level = record_answers(level, answers, problem)
     aim = family.plan_next(state.aim, slab, time_pass)
     kept_share = run.carried_rms[-1] / before.error_rms[-1] if any(before.error_rms[-1:]) else 1.0
     levels = (*state.levels, time_pass.monitor.report_level(level))

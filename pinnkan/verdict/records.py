@@ -54,7 +54,8 @@ class Level:
     the residual is well below that of the data alone, without which an estimate is worth nothing; ``is_settled``:
     whether a small correction means a small error, as far as the stability constant was asked; ``unseen``: a feature
     between its points that was left in, in words; ``note``: what else people should know; ``corrected``: the mean
-    squared residual where a correction of more points looks, which the estimate knows of; 0 where there is none.
+    squared residual where a correction of more points looks, which the estimate knows of; 0 where there is none;
+    ``answers``: the checks that were asked, by name, each with what it found, "" for nothing.
     """
 
     number: int
@@ -77,6 +78,7 @@ class Level:
     estimates: tuple[float, ...] = ()
     true_errors: tuple[float, ...] = ()
     corrected: float = 0.0
+    answers: tuple[tuple[str, str], ...] = ()
 
     @property
     def remarks(self) -> str:

@@ -9,7 +9,8 @@ from pinnkan.errors import SolverError
 from pinnkan.solver.level_loop import MAX_ROUNDING, initial_levels_state
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import FIRST_LEVEL_MARGIN, SAFETY, Outcome
-from pinnkan.solver.verify.objection import Objection
+from pinnkan.solver.verify.findings import ErrorAtLeast, NeedsKnots, Refused
+from pinnkan.solver.verify.verifier import Answer
 from pinnkan.verdict.records import Evidence, Iteration, Reason
 
 
@@ -24,7 +25,7 @@ def test_converged_is_said_only_after_the_checks_were_asked_about_that_function(
 
 
 def test_an_objection_raises_the_estimate_and_asks_for_another_level():
-    asked = Asked(Objection(error_size=1e-2), Objection(SPIKE))
+    asked = Asked(ErrorAtLeast(1e-2), NeedsKnots(SPIKE))
     out, _ = solved(Recital((1e-1, 1e-5, 1e-6, 1e-7)), asked)
     assert asked.fields == ["u1", "u2", "u3"]
     assert [level.estimate for level in out.levels] == [1e-1, SAFETY * 1e-2, 1e-6, 1e-7]
@@ -33,12 +34,12 @@ def test_an_objection_raises_the_estimate_and_asks_for_another_level():
 
 def test_checks_are_told_how_much_the_safety_of_the_estimate_leaves():
     told = []
-    solved(Recital((1e-1, 1e-5)), lambda field, loss, spaces, allowed, *_: told.append(allowed))
+    solved(Recital((1e-1, 1e-5)), lambda candidate: told.append(candidate.allowed) or ())
     assert told == [TOLERANCE / SAFETY]
 
 
 def test_an_objection_with_a_reason_ends_the_solve():
-    none_such = Objection(error_size=float("inf"), reason=Reason.RANK_DEFICIENT, detail="a function may be added")
+    none_such = Refused(Reason.RANK_DEFICIENT, "a function may be added")
     out, _ = solved(Recital((1e-1, 1e-5, 1e-6)), Asked(none_such))
     assert (out.reason, out.detail, out.field) == (Reason.RANK_DEFICIENT, "a function may be added", "u1")
     assert out.levels[-1].estimate == float("inf")
@@ -46,7 +47,7 @@ def test_an_objection_with_a_reason_ends_the_solve():
 
 def test_a_feature_that_the_family_knows_to_be_within_the_tolerance_is_no_objection():
     for forgives, levels in ((True, 2), (False, 3)):
-        out, _ = solved(Recital((1e-1, 1e-5, 1e-6), forgives=forgives), Asked(Objection(SPIKE)))
+        out, _ = solved(Recital((1e-1, 1e-5, 1e-6), forgives=forgives), Asked(NeedsKnots(SPIKE)))
         assert (out.reason, len(out.levels)) == (Reason.CONVERGED, levels)
 
 
@@ -62,7 +63,7 @@ def test_a_small_estimate_is_not_enough_where_the_level_is_not_sound(change):
 
 
 def test_a_larger_error_below_the_tolerance_joins_the_estimate():
-    out, _ = solved(Recital((1e-1, 1e-6)), Asked(Objection(error_size=1e-5, reason=Reason.CONVERGED)))
+    out, _ = solved(Recital((1e-1, 1e-6)), Asked(ErrorAtLeast(1e-5)))
     assert out.reason == Reason.CONVERGED
     assert out.levels[-1].estimate == pytest.approx(SAFETY * 1e-5)
 
@@ -70,7 +71,7 @@ def test_a_larger_error_below_the_tolerance_joins_the_estimate():
 def test_what_points_miss_is_looked_for_where_the_residual_off_them_is_out_of_proportion():
     """The level that has missed something says so, and is not the best one."""
     asked, losses = Asked(), []
-    asked.missed = lambda field, loss: losses.append(loss) or Objection(SPIKE)
+    asked.missed_features = lambda c: losses.append(c.loss) or (Answer("a check", NeedsKnots(SPIKE)),)
     changes = ({}, {"heldout": 1.0, "loss": 1e-3})
     out, _ = solved(Recital((1e-1, 1e-5, 1e-5), changes=changes), asked)
     assert losses == [pytest.approx(9e-3)]  # a feature may be what the rest of the residual off the points is
@@ -80,7 +81,7 @@ def test_what_points_miss_is_looked_for_where_the_residual_off_them_is_out_of_pr
 
 
 def test_a_level_that_has_missed_something_is_not_shown_as_the_best_one():
-    out, _ = solved(Recital((1e-1, 1e-5, 1e-3), vain_after=3), Asked(Objection(SPIKE)))
+    out, _ = solved(Recital((1e-1, 1e-5, 1e-3), vain_after=3), Asked(NeedsKnots(SPIKE)))
     assert (out.reason, out.field) == (Reason.STALLED, "u2")
 
 
@@ -95,7 +96,7 @@ EXHAUSTED = [
     ({}, None, Reason.MAX_LEVELS),
     ({"is_resolved": False}, None, Reason.NOT_ASYMPTOTIC),
     ({"unsettled": "still moving"}, None, Reason.STALLED),
-    ({}, Objection(SPIKE), Reason.UNDERSAMPLED),
+    ({}, NeedsKnots(SPIKE), Reason.UNDERSAMPLED),
 ]
 
 
@@ -241,7 +242,7 @@ def test_where_a_correction_moves_all_fewer_functions_are_asked_first_and_once()
 
 
 def test_what_has_not_settled_begins_elsewhere_and_ends_where_it_has_not_either():
-    falls = Objection(reason=Reason.RANK_DEFICIENT, detail="falls on", must_persist=True)
+    falls = Refused(Reason.RANK_DEFICIENT, "falls on", 0.0, must_persist=True)
     out, _ = solved(Recital((1e-5, 1e-5, 1e-5), other=2), Asked(falls, falls))
     assert (out.reason, len(out.levels)) == (Reason.RANK_DEFICIENT, 2)
 

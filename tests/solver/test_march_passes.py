@@ -23,7 +23,7 @@ from pinnkan.solver.slab_loop import (
     _first_state,
 )
 from pinnkan.solver.slab_loop_state import FIRST_INSTANTS
-from pinnkan.solver.verify.objection import Objection
+from pinnkan.solver.verify.findings import ErrorAtLeast
 from pinnkan.verdict.records import Reason
 from pinnkan.verdict.verdict import judge
 
@@ -163,8 +163,8 @@ class Switching(Looking):
         super().__init__()
         self.size = size
 
-    def between(self, field, box, loss, spaces, error):
-        return Objection(error_size=self.size, detail="a threshold")
+    def find(self, candidate):
+        return ErrorAtLeast(self.size, "a threshold")
 
 
 def test_what_is_switched_within_the_error_asks_for_tighter_passes_and_is_then_undecided():

@@ -62,6 +62,9 @@ class FieldContext:
     losses: tuple[float, ...] = ()
 
 
+NO_CORRECTION = FieldContext()  #: no correction known
+
+
 @dataclass(frozen=True, eq=False)
 class UndecidedSwitch:
     """The integrated change of an equation over its terms, the ``place`` of most of it, its ``text``."""

@@ -78,7 +78,11 @@ def _choose(blocks: BlocksLevels, verify: Verifier, monitor: Monitor, start: Lev
     only, beside = blocks.problem.solver.network == "product", start.competitor
     if beside is None:
         out, beside = solve_levels(
-            blocks, verify, monitor, start, lambda s: not (only or s.family_state.choice_reason) and _has_trials(blocks, s)
+            blocks,
+            verify,
+            monitor,
+            start,
+            lambda s: not (only or s.family_state.choice_reason) and _has_trials(blocks, s),
         )
         if out.reason is not None:
             return out
@@ -147,8 +151,9 @@ def _try_products(
         out.reason is None or _loses(out.levels, blocks_state)
     ):
         return out, ""
-    size = f"{last.family_state.product_count} products of all coordinates, of {out.levels[-1].parameters} coefficients,"
-    return None, f"a sum of {size} had {out.levels[-1].estimate:.0e}"
+    count, level = last.family_state.product_count, out.levels[-1]
+    size = f"{count} products of all coordinates, of {level.parameters} coefficients,"
+    return None, f"a sum of {size} had {level.estimate:.0e}"
 
 
 def _try_composition(
@@ -169,7 +174,8 @@ def _try_composition(
     try:
         out, _ = solve_levels(
             family, verify, monitor, state or initial_levels_state(family, competitor=blocks_state),
-            lambda s: _loses(s.family_levels, blocks_state) and (s.family_state.growths > 0 or monitor.elapsed() > until),
+            lambda s: _loses(s.family_levels, blocks_state)
+            and (s.family_state.growths > 0 or monitor.elapsed() > until),
         )  # fmt: skip
     except (SolverError, ValueError):
         return None, "a deep network diverged"

@@ -24,9 +24,10 @@ from pinnkan.kan.field import Array, Field, jets_on
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.kan.table import Table
 from pinnkan.solver.linear.system import System
+from pinnkan.solver.verify.candidate import SpacePair
 from pinnkan.solver.verify.failure_reasons import index_three_constraint
+from pinnkan.solver.verify.findings import Refused
 from pinnkan.solver.verify.neutral_waves import space_for_growing_waves
-from pinnkan.solver.verify.objection import Objection, SpacePair
 from pinnkan.solver.verify.stability import NearNull, compare_stability
 from pinnkan.solver.verify.stability_bounds import StabilityBounds, near_null_pair, stability_bounds
 from pinnkan.verdict.records import Reason
@@ -186,42 +187,42 @@ def _row_jets(
     return slopes * torch.tensor(scale).to(slopes)
 
 
-def slab_stability_objection(model: Model, spaces: SpacePair) -> Objection | None:
-    """Return the objection that on finer knots the least residual of functions, zero at the start of a slab, falls.
+def falling_stability(model: Model, spaces: SpacePair) -> Refused | None:
+    """Return the finding that on finer knots the least residual of functions, zero at the start of a slab, falls.
 
     In a slab of length h a function of size one has a residual of about 1 / h on all knots; for the heat equation
     backwards, or Laplace's in time, the finest wave on the knots has ever less.
     """
     space, start, halved = spaces.space, spaces.coefficients, spaces.halved_space
     length = float(np.ptp(space.axes[-1].breaks))
-    against = _slab_objection(model, spaces.near_nulls or near_null_pair(model, space, start, halved), length)
-    if against is None:
+    finding = _falling_in_slab(model, spaces.near_nulls or near_null_pair(model, space, start, halved), length)
+    if finding is None:
         return None
     held = space_for_growing_waves(model, space, start)
     if held is not None:
-        return slab_stability_objection(model, SpacePair(*held, None, spaces.losses))
+        return falling_stability(model, SpacePair(*held, None, spaces.losses))
     now = slab_scaled_model(model, space, start, halved)
-    if now is not None and not _slab_objection(model, near_null_pair(now[0], space, start, halved), length, now[1]):
+    if now is not None and not _falling_in_slab(model, near_null_pair(now[0], space, start, halved), length, now[1]):
         return None
     rows = balanced_model(model, space, start, halved)
-    falls = rows is None or _slab_objection(model, near_null_pair(rows, space, start, halved), length)
-    return against if falls else None
+    falls = rows is None or _falling_in_slab(model, near_null_pair(rows, space, start, halved), length)
+    return finding if falls else None
 
 
-def _slab_objection(
+def _falling_in_slab(
     model: Model, near_nulls: tuple[NearNull, NearNull], length: float, rate: float | None = None
-) -> Objection | None:
-    """Return the objection of the near-null functions of a slab of some length, on two levels of knots.
+) -> Refused | None:
+    """Return the finding of the near-null functions of a slab of some length, on two levels of knots.
 
     ``rate``: what derivatives in time make of them, if not that of the problem.
     """
     slowest = least_growth_residual(model, length) if rate is None else rate
     if min(null.sigma for null in near_nulls) <= FREE_RATE_SHARE * slowest:
-        return Objection(None, float("inf"), Reason.RANK_DEFICIENT, SINGULAR_TEXT)
+        return Refused(Reason.RANK_DEFICIENT, SINGULAR_TEXT)
     found = compare_stability(*near_nulls)
     if found.is_settled or found.halved_sigma > FALLING_SHARE * growth_residual(model, length):
         return None
     values = f"{found.solved_sigma:.1e}, {found.halved_sigma:.1e}"
-    detail = f"in time, the least residual of a function of size one falls on with more knots: {values}"
-    detail = "; ".join(filter(None, (index_three_constraint(model.problem), detail)))
-    return Objection(None, float("inf"), Reason.RANK_DEFICIENT, detail, must_persist=True)
+    sentence = f"in time, the least residual of a function of size one falls on with more knots: {values}"
+    sentence = "; ".join(filter(None, (index_three_constraint(model.problem), sentence)))
+    return Refused(Reason.RANK_DEFICIENT, sentence, must_persist=True)

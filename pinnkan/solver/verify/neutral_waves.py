@@ -18,7 +18,7 @@ from pinnkan.kan.field import Array, Complex, Field
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Jet
-from pinnkan.solver.verify.objection import SpacePair
+from pinnkan.solver.verify.candidate import SpacePair
 from pinnkan.solver.verify.side_stability import SideStability
 from pinnkan.solver.verify.symbol import (
     determinant,

@@ -16,7 +16,7 @@ from pinnkan.kan.field import Array, Field, jets_at
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Side
 from pinnkan.solver.estimate.linearisation_check import term_floor, unknown_sizes
-from pinnkan.solver.verify.objection import Objection
+from pinnkan.solver.verify.findings import Refused
 from pinnkan.verdict.records import Reason
 
 #: Points of a side; relative distances from it between which a coefficient must decay; factor that it may miss this by.
@@ -25,8 +25,8 @@ POINTS, DISTANCES, DECAY_MARGIN = 32, (1e-3, 1e-6), 10.0
 RESIDUAL_SHARE, RESIDUAL_TOLERANCES, POINT_SHARE = 1e-3, 10.0, 0.5
 
 
-def side_contradiction(model: Model, field: Field) -> Objection | None:
-    """Return the objection that an equation contradicts values given at a side of a steady problem, or None."""
+def side_contradiction(model: Model, field: Field) -> Refused | None:
+    """Return the finding that an equation contradicts values given at a side of a steady problem, or None."""
     problem = model.problem
     if problem.time_axis is not None:
         return None
@@ -38,7 +38,7 @@ def side_contradiction(model: Model, field: Field) -> Objection | None:
             name = problem.coordinates[i].name
             what = f"where nothing is before its derivatives along {name}, `{stated.text}` leaves other values"
             where = f"{name} = {points[0, i]:g}"
-            return Objection(None, float("inf"), Reason.STALLED, f"at {where}, {what} than those that are given")
+            return Refused(Reason.STALLED, f"at {where}, {what} than those that are given")
     return None
 
 

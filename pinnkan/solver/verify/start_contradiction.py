@@ -15,15 +15,16 @@ from pinnkan.kan.field import Field, jets_on
 from pinnkan.kan.gauss import between, legendre
 from pinnkan.problem.statement import Side
 from pinnkan.solver.estimate.linearisation_check import FieldContext
-from pinnkan.solver.verify.objection import PERSISTENT_SHARE, Objection
+from pinnkan.solver.verify.candidate import PERSISTENT_SHARE
+from pinnkan.solver.verify.findings import Refused
 from pinnkan.verdict.records import Reason
 
 #: Gauss points in half an interval, by the number of coordinates of space; points for more coordinates.
 POINTS, MANY_COORDINATE_POINTS = {1: 6, 2: 4}, 2
 
 
-def start_contradiction(model: Model, field: Field, slab: Domain, context: FieldContext) -> Objection | None:
-    """Return the objection that a condition at the start of the first slab is not met, nor with more knots, or None.
+def start_contradiction(model: Model, field: Field, slab: Domain, context: FieldContext) -> Refused | None:
+    """Return the finding that a condition at the start of the first slab is not met, nor with more knots, or None.
 
     ``context``: the correction of the ``field``.
     """
@@ -38,8 +39,8 @@ def start_contradiction(model: Model, field: Field, slab: Domain, context: Field
                 share = (after / terms) ** 0.5
                 text = condition.equation.text if condition.equation else condition.name
                 left = f'{share:.0e} of the terms of "{text}" are left, with more knots as well'
-                detail = f"{left}: what else holds contradicts it"
-                return Objection(None, float("inf"), Reason.STALLED, detail)
+                sentence = f"{left}: what else holds contradicts it"
+                return Refused(Reason.STALLED, sentence)
     return None
 
 

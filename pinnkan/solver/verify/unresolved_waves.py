@@ -5,15 +5,13 @@ from dataclasses import replace
 import numpy as np
 
 from pinnkan.assembly.model import Model
-from pinnkan.domain.domain import Domain
-from pinnkan.kan.field import Field
 from pinnkan.solver.estimate.integrand_knots import INTERVAL_WIDTHS
-from pinnkan.solver.estimate.linearisation_check import FieldContext
 from pinnkan.solver.estimate.remaining_waves import CorrectedResidual, largest_remaining_wave
 from pinnkan.solver.estimate.standing_waves import largest_standing_wave
+from pinnkan.solver.verify.candidate import Candidate
+from pinnkan.solver.verify.findings import Finding, NeedsKnots, Refused
 from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature
 from pinnkan.solver.verify.neutral_waves import axes_for_wave
-from pinnkan.solver.verify.objection import Objection, SpacePair
 from pinnkan.solver.verify.products.remaining_products import largest_remaining_product
 from pinnkan.verdict.records import Reason
 
@@ -25,30 +23,31 @@ MIN_SLAB_SHARE = 1e-3
 MAX_REMAINING_SHARES = 10.0
 
 
-def steady_wave_objection(
-    model: Model, field: Field, context: FieldContext, spaces: SpacePair | None, allowed: float
-) -> Objection | None:
-    """Return the objection that a steady field misses more than ``allowed`` of a wave, or a product with one, or None.
+def missing_wave(model: Model, candidate: Candidate) -> Finding | None:
+    """Return the finding that a candidate misses a wave by more than is allowed, or None."""
+    return _missing_in_slab(model, candidate) if candidate.is_slab else _missing_in_steady_field(model, candidate)
 
-    It has the axes that resolve it, unless those of ``spaces`` do. ``context``: the correction of the field.
-    """
-    left = CorrectedResidual(model, field, context, model.problem.domain)
+
+def _missing_in_steady_field(model: Model, candidate: Candidate) -> Finding | None:
+    """The finding for a steady field: a wave, or a product with one, and axes that resolve it unless its space does."""
+    field, context, allowed = candidate.field, candidate.context, candidate.allowed
+    left = CorrectedResidual(model, field, context, candidate.window)
     wave = (
         largest_remaining_wave(left, allowed)
         or largest_standing_wave(left, allowed)
         or largest_remaining_product(model, field, context, allowed)
     )
-    return (
-        None if wave is None else Objection(error_size=wave.size, finer_axes=axes_for_wave(spaces, wave.wave_numbers))
-    )
+    if wave is None:
+        return None
+    return NeedsKnots(axes=axes_for_wave(candidate.spaces, wave.wave_numbers), error_size=wave.size)
 
 
-def slab_wave_objection(model: Model, field: Field, slab: Domain, context: FieldContext) -> Objection | None:
-    """Return the objection that a slab misses a wave by more than its share of the tolerance, or None.
+def _missing_in_slab(model: Model, candidate: Candidate) -> Finding | None:
+    """The finding for a slab, which may miss its share of the tolerance.
 
-    Where its intervals do not resolve the wave, the objection is a train of missed features, so that slabs get knots
-    there; else steps have missed the wave. ``context``: the correction of the slab.
+    Where its intervals do not resolve the wave, knots are needed at a train of features; else steps have missed it.
     """
+    field, slab, context = candidate.field, candidate.window, candidate.context
     lengths = slab.box.lengths
     share = float(lengths[-1] / model.problem.box.lengths[-1])
     allowed = share * model.problem.solver.tolerance
@@ -70,11 +69,11 @@ def slab_wave_objection(model: Model, field: Field, slab: Domain, context: Field
             place[i], narrow[i] = centre, width / INTERVAL_WIDTHS
             found.append(HiddenFeature(place, narrow, waves.size**2))
     if found:
-        return Objection(replace(found[0], train=tuple(found[1:])))
+        return NeedsKnots(replace(found[0], train=tuple(found[1:])))
     if waves.size <= max(MAX_REMAINING_SHARES * allowed, context.allowed_error):
         return None
     long = ", ".join(
         f"{2 * np.pi / k:.2g} in {c}" for k, c in zip(waves.wave_numbers, model.problem.coordinates, strict=False) if k
     )
-    detail = f"{waves.size:.0e} of the solution is left of a wave as long as {long}, which the equations hardly see"
-    return Objection(error_size=float("inf"), reason=Reason.STALLED, detail=detail)
+    sentence = f"{waves.size:.0e} of the solution is left of a wave as long as {long}, which the equations hardly see"
+    return Refused(Reason.STALLED, sentence)

@@ -10,7 +10,8 @@ from pinnkan.solver.estimate import remaining_waves as module
 from pinnkan.solver.estimate.linearisation_check import FieldContext
 from pinnkan.solver.estimate.remaining_waves import GRID_POINTS, CorrectedResidual, largest_remaining_wave
 from pinnkan.solver.estimate.standing_waves import largest_standing_wave
-from pinnkan.solver.verify.unresolved_waves import steady_wave_objection
+from pinnkan.solver.verify.candidate import Candidate
+from pinnkan.solver.verify.unresolved_waves import missing_wave
 
 #: Entries a hundred times as large as 15592, which a function in both unknowns alike meets, and 15582 of a wave.
 COUPLED = """
@@ -61,7 +62,7 @@ def test_nothing_is_asked_where_slopes_are_held():
 
 def test_a_solution_that_lacks_one_is_objected_to():
     left = without_the_wave()
-    against = steady_wave_objection(left.model, left.solution, left.context, None, 1e-2)
+    against = missing_wave(left.model, Candidate(left.solution, left.domain, 0.0, None, left.context, 1e-2))
     assert against is not None
     assert against.error_size == pytest.approx(0.25, rel=1e-3)
 

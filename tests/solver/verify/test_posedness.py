@@ -12,7 +12,9 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
-from pinnkan.solver.verify.verifier import Verifier
+from pinnkan.solver.verify.candidate import Candidate
+from pinnkan.solver.verify.findings import decide
+from pinnkan.solver.verify.verifier import Verifier, findings
 
 LINE = """
 name: t
@@ -129,8 +131,8 @@ def test_what_does_not_march_is_asked_for_all_of_time_at_once(sign):
     model = compile_model(problem, sort_conditions(problem), CPU)
     space = Space(tuple(Axis(np.linspace(0.0, 1.0, 3), 3) for _ in range(2)), 1)
     field = ProductField(((space, np.zeros(space.shape)),))
-    against = Verifier(model)(field, float("inf"), None, 1.0)
-    assert (sign < 0) == (against is not None and against.reason == "rank_deficient" and "near x" in against.detail)
+    against = decide(findings(Verifier(model)(Candidate(field, model.problem.domain, float("inf"), allowed=1.0))))
+    assert (sign < 0) == (against.reason == "rank_deficient" and "near x" in against.sentence)
 
 
 @pytest.mark.parametrize("chained", [True, False])

@@ -14,7 +14,7 @@ from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.product.start import initial_space
 from pinnkan.solver.verify import stability_bounds
-from pinnkan.solver.verify.objection import SpacePair
+from pinnkan.solver.verify.candidate import SpacePair
 from pinnkan.solver.verify.products.probe import Probe
 from pinnkan.solver.verify.stability import NearNull
 from pinnkan.solver.verify.verifier import Verifier

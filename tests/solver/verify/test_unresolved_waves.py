@@ -11,12 +11,13 @@ from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.estimate.linearisation_check import FieldContext
 from pinnkan.solver.estimate.remaining_waves import RemainingWave
 from pinnkan.solver.verify import unresolved_waves
+from pinnkan.solver.verify.candidate import Candidate
 from pinnkan.solver.verify.hidden_errors.hidden_feature import refine_at_feature
 from pinnkan.solver.verify.unresolved_waves import (
     MAX_REMAINING_SHARES,
     MIN_SLAB_SHARE,
     RADIANS_PER_INTERVAL,
-    slab_wave_objection,
+    missing_wave,
 )
 from pinnkan.verdict.records import Reason
 
@@ -44,8 +45,9 @@ def lacking(intervals, length, size, monkeypatch, own=0.0):
     breaks = (np.linspace(0, 1, intervals + 1), np.linspace(0, 2, 5), np.array([0.0, length]))
     space = Space((Axis(breaks[0], 4, True), Axis(breaks[1], 4, True), Axis(breaks[2], 4)), 1)
     field = ProductField(((space, np.ones(space.shape)),))
+    slab = MODEL.problem.domain.during(0.0, length)
     return (
-        slab_wave_objection(MODEL, field, MODEL.problem.domain.during(0.0, length), FieldContext(allowed_error=own)),
+        missing_wave(MODEL, Candidate(field, slab, 0.0, context=FieldContext(allowed_error=own), is_slab=True)),
         asked,
         space,
     )
@@ -55,8 +57,8 @@ def test_intervals_that_hold_it_are_asked_for(monkeypatch):
     found, asked, space = lacking(6, 1.0, 1e-3, monkeypatch)
     assert asked == [pytest.approx(1e-4)]  # a tenth of the time, a tenth of the tolerance
     assert found is not None
-    assert found.hidden_feature is not None
-    finer = refine_at_feature(space.axes[:2], found.hidden_feature)
+    assert found.feature is not None
+    finer = refine_at_feature(space.axes[:2], found.feature)
     assert np.diff(finer[0].breaks).max() <= RADIANS_PER_INTERVAL / NUMBERS[0]
     assert np.diff(finer[0].breaks).min() > 0.25 * RADIANS_PER_INTERVAL / NUMBERS[0]
     assert finer[1].intervals == 4
@@ -66,7 +68,7 @@ def test_where_they_hold_it_the_march_ends_with_its_length(monkeypatch):
     found, _, _ = lacking(24, 1.0, 2 * MAX_REMAINING_SHARES * 1e-4, monkeypatch)
     assert found is not None
     assert found.reason == Reason.STALLED
-    assert "0.21 in x," in found.detail
+    assert "0.21 in x," in found.sentence
     assert lacking(24, 1.0, 0.5 * MAX_REMAINING_SHARES * 1e-4, monkeypatch)[0] is None
 
 

@@ -9,7 +9,7 @@ from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.product import level_estimate
 from pinnkan.solver.outcome import SAFETY
-from pinnkan.solver.verify import verifier
+from pinnkan.solver.verify import stability_check
 
 ORDINARY = """
 name: t
@@ -85,15 +85,15 @@ def test_a_residual_that_stands_on_its_own_is_reason_enough(monkeypatch):
     exact = x * np.sin(2 * np.pi * x)
     assert solution.verdict.converged
     assert np.linalg.norm(solution(x[:, None])["r"] - exact) < 1e-4 * np.linalg.norm(exact)
-    monkeypatch.setattr(verifier, "ROUNDED_SHARE", 1e-4)
+    monkeypatch.setattr(stability_check, "ROUNDED_SHARE", 1e-4)
     found = solve(parse_problem(BEAM, "t.yaml"))
     assert found.verdict.converged  # wrongly
     assert np.linalg.norm(found(x[:, None])["r"] - exact) > 5e-4 * np.linalg.norm(exact)
 
 
 def test_what_a_step_has_left_below_the_tolerance_joins_the_estimate(monkeypatch):
-    own = verifier.stability_bounds
-    monkeypatch.setattr(verifier, "stability_bounds", lambda *given: replace(own(*given), step_error=1e-3))
+    own = stability_check.stability_bounds
+    monkeypatch.setattr(stability_check, "stability_bounds", lambda *given: replace(own(*given), step_error=1e-3))
     text = SAYS_TWICE.replace(", {where: PLACE, equation: SAID}", "").replace("SIDES", "u = 0")
     found = solve(parse_problem(text.replace("EQUATION", "-u_xx = sin(3*x)"), "t.yaml")).verdict
     assert found.converged

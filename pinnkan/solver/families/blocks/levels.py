@@ -27,7 +27,7 @@ from pinnkan.solver.level_family import LossMinimum, ModelLevelFamily
 from pinnkan.solver.minimise.gauss_newton import MAX_STEPS, relative_step_size
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED_SHARE, Outcome
-from pinnkan.solver.verify.objection import Objection
+from pinnkan.solver.verify.findings import Decision
 from pinnkan.verdict.records import Iteration
 
 #: Polynomials per coordinate before its knots are halved: five levels of two.
@@ -165,9 +165,9 @@ class BlocksLevels(ModelLevelFamily):
             solved.held_out, BlockField(rich, after), BlockField(space, c), None, solved.factor, scale
         )
 
-    def refine(self, state: BlocksState, estimate: BlocksEstimate, against: Objection) -> BlocksState | None:
+    def refine(self, state: BlocksState, estimate: BlocksEstimate, decision: Decision) -> BlocksState | None:
         """Add the groups of the margin that carry the correction; all where it is small beside what remains."""
-        if against.hidden_feature is not None:  # blocks have no local knots
+        if decision.feature is not None:  # blocks have no local knots
             return None
         solved, space, rich = state.minimum, state.space, estimate.correction.space
         assert solved is not None

@@ -31,7 +31,7 @@ from pinnkan.solver.level_family import LossMinimum, ModelLevelFamily
 from pinnkan.solver.minimise import levenberg_marquardt as lm
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED_SHARE, Outcome
-from pinnkan.solver.verify.objection import Objection
+from pinnkan.solver.verify.findings import Decision
 from pinnkan.verdict.records import Iteration
 
 #: First degree and number of intervals of the edges: the five-dimensional Gaussian reaches 1e-10 with them.
@@ -181,11 +181,9 @@ class CompositionLevels(ModelLevelFamily):
             self.model, state.field, self.estimate_space, self.seed + 2 * SEED_STRIDE * (state.number + 1)
         )
 
-    def refine(
-        self, state: CompositionState, estimate: BlocksEstimate, objection: Objection
-    ) -> CompositionState | None:
+    def refine(self, state: CompositionState, estimate: BlocksEstimate, decision: Decision) -> CompositionState | None:
         """Return the next state, if needed with denser points or a larger network; None if nothing can follow."""
-        if objection.hidden_feature is not None:  # a network has no local knots
+        if decision.feature is not None:  # a network has no local knots
             return None
         after, network = state.final_loss, state.network
         assert after is not None

@@ -32,8 +32,8 @@ from pinnkan.solver.level_loop import initial_levels_state, solve_levels
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.solver_state import LevelsState
+from pinnkan.solver.verify.findings import Decision
 from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature
-from pinnkan.solver.verify.objection import Objection
 from pinnkan.solver.verify.verifier import Verifier
 from pinnkan.verdict.records import Iteration
 
@@ -205,9 +205,9 @@ class DeepLevels(ModelLevelFamily):
         """Estimate the error by the estimator of the family."""
         return self.error_estimator.estimate(minimum.field)
 
-    def refine(self, state: DeepState, estimate: ErrorEstimate, objection: Objection) -> DeepState | None:
+    def refine(self, state: DeepState, estimate: ErrorEstimate, decision: Decision) -> DeepState | None:
         """Return the state of the next sweep; None if a feature was missed."""
-        if objection.hidden_feature is not None:  # a network has no local knots
+        if decision.feature is not None:  # a network has no local knots
             return None
         return DeepState(state.number + 1, state.new_field, state.new_training)
 

@@ -24,9 +24,9 @@ from pinnkan.solver.level_family import ErrorEstimate, LossMinimum, ModelLevelFa
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED_SHARE, SAFETY, Outcome
+from pinnkan.solver.verify.findings import Decision
 from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature, refine_at_feature
 from pinnkan.solver.verify.neutral_waves import resolves_in_rotated_axes
-from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Iteration, Level
 
 #: The network in words.
@@ -229,15 +229,13 @@ class FittedLevels(ModelLevelFamily):
         error = FittedField((FittedPiece(state.coordinates, found.pieces),), self.problem.box.ranges)
         return AxisEstimate(size, error, corrections=found)
 
-    def refine(self, state: FittedState, estimate: AxisEstimate, objection: Objection) -> FittedState:
+    def refine(self, state: FittedState, estimate: AxisEstimate, decision: Decision) -> FittedState:
         """Insert knots at a missed feature, or else where the correction is large, and straighten the front."""
         c, before = state.coefficients, self._function(state)
         assert c is not None
         shown = min(1.0, estimate.size)
-        if objection.hidden_feature is not None:
-            axes = refine_at_feature(
-                state.space.axes, feature_in_coordinates(objection.hidden_feature, state.coordinates)
-            )
+        if decision.feature is not None:
+            axes = refine_at_feature(state.space.axes, feature_in_coordinates(decision.feature, state.coordinates))
             gathered = replace(state.space, axes=axes)
             if gathered.shape != state.space.shape:
                 return FittedState(state.coordinates, gathered, before, shown, has_fixed_coordinates=True)

@@ -8,7 +8,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.outcome import SAFETY
-from pinnkan.solver.verify.objection import PERSISTENT_SHARE
+from pinnkan.solver.verify.candidate import PERSISTENT_SHARE
 from pinnkan.solver.verify.stability import NearNull
 from pinnkan.verdict.records import Level
 

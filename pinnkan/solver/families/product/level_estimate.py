@@ -30,7 +30,7 @@ from pinnkan.solver.level_family import LossMinimum
 from pinnkan.solver.linear.solver import LinearSolver
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.outcome import SAFETY, Outcome
-from pinnkan.solver.verify.objection import PERSISTENT_SHARE, SpacePair
+from pinnkan.solver.verify.candidate import PERSISTENT_SHARE, SpacePair
 from pinnkan.solver.verify.stability import NearNull, compare_stability, find_near_null
 from pinnkan.solver.verify.stability_bounds import near_null_function, prolonged_near_null
 from pinnkan.verdict.records import Evidence

@@ -37,9 +37,9 @@ from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import MAX_STEPS
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED_SHARE, Outcome
+from pinnkan.solver.verify.findings import Decision
 from pinnkan.solver.verify.hidden_errors.hidden_feature import refine_at_feature
 from pinnkan.solver.verify.neutral_waves import intervals_resolve_waves, resolves_neutral_waves
-from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Evidence, Iteration, Level
 
 #: A space with marked intervals halved that has more than this share of the coefficients with all halved is replaced by
@@ -170,12 +170,12 @@ class ProductLevels(ModelLevelFamily):
         size = np.inf if found.is_diverging and not self.is_homotopy_step else found.size + state.rounding
         return replace(found, size=size, rounding=max(found.rounding, state.rounding))
 
-    def refine(self, state: ProductState, estimate: HalvedEstimate, against: Objection) -> ProductState | None:
+    def refine(self, state: ProductState, estimate: HalvedEstimate, decision: Decision) -> ProductState | None:
         """Return the state with knots where the correction is large or a feature is missed; None on too long a line."""
-        missed, axes = against.hidden_feature, state.space.axes
+        missed, axes = decision.feature, state.space.axes
         if len(axes) == 1 and axes[0].intervals > MOST_LINE_INTERVALS and self.problem.solver.max_levels is None:
             return None
-        finer = against.finer_axes or (refine_at_feature(axes, missed) if missed else None)
+        finer = decision.axes or (refine_at_feature(axes, missed) if missed else None)
         gathered = None if finer is None else Space(finer, state.space.unknowns)
         if gathered is not None and gathered.shape != state.space.shape:
             return self.start_from(gathered, state.space.prolong(state.coefficients, gathered), state)
@@ -189,7 +189,7 @@ class ProductLevels(ModelLevelFamily):
         layered = grade_towards_layers(self.model, state.space, state.coefficients, estimate.losses)
         if layered is not None:
             return self.start_from(*layered, state)
-        choose = halve_every_interval if against.must_persist else choose_refinement
+        choose = halve_every_interval if decision.waiting else choose_refinement
         space, start, is_solved = choose(self.model, state, estimate)
         system = estimate.system if is_solved else self._system(space)
         if estimate.size > 1.0 and not self.model.is_linear:  # the matrix may be singular but for rounding
@@ -204,7 +204,7 @@ class ProductLevels(ModelLevelFamily):
         if not is_solved:
             return begun
         solved = replace(begun, is_solved=True, rounding=estimate.rounding, linear_solver=estimate.system.solver_words)
-        if against.must_persist:  # the stability constants do not agree
+        if decision.waiting:  # the stability constants do not agree
             return solved
         return replace(solved, correction=estimate.correction, coarse_system=state.system)
 

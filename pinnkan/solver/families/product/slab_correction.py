@@ -29,7 +29,7 @@ from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import GaussNewtonResult
 from pinnkan.solver.outcome import RESOLVED_SHARE
 from pinnkan.solver.time_pass import TimePass
-from pinnkan.solver.verify.objection import PERSISTENT_SHARE
+from pinnkan.solver.verify.candidate import PERSISTENT_SHARE
 
 #: Relative accuracy of the local correction, of which only the size is used, and of the global one: conjugate gradients
 #: take 6 and 21 steps.

@@ -20,8 +20,8 @@ from pinnkan.solver.families.separable.state import SeparableEstimate, Separable
 from pinnkan.solver.level_family import LossMinimum, ModelLevelFamily
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED_SHARE, Outcome
+from pinnkan.solver.verify.findings import Decision
 from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature, refine_at_feature
-from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Iteration, Level
 
 #: Both knots and a term are added if neither gains less than this share of the other.
@@ -104,9 +104,9 @@ class SeparableLevels(ModelLevelFamily):
         except np.linalg.LinAlgError as failed:
             raise SolverError(f"the error of the sum could not be estimated: {failed}") from failed
 
-    def refine(self, state: SeparableState, estimate: SeparableEstimate, against: Objection) -> SeparableState | None:
+    def refine(self, state: SeparableState, estimate: SeparableEstimate, decision: Decision) -> SeparableState | None:
         """Add knots at a missed feature or where the correction gains by them, or a term, or both."""
-        following = _enrich(state, estimate, against.hidden_feature)
+        following = _enrich(state, estimate, decision.feature)
         following = replace(following, level=state.level + 1, previous_estimate=estimate.size, is_solved=False)
         wanted = coefficient_count(following.function.axes, state.singles, following.target_products)
         return following if wanted <= MOST_COEFFICIENTS else None

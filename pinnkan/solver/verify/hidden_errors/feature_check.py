@@ -20,7 +20,13 @@ from pinnkan.problem.features.kinks import CLOSE
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.features.narrow import features
 from pinnkan.problem.statement import Side
-from pinnkan.solver.estimate.linearisation_check import FieldContext, LinearisationCheck, term_floor, unknown_sizes
+from pinnkan.solver.estimate.linearisation_check import (
+    NO_CORRECTION,
+    FieldContext,
+    LinearisationCheck,
+    term_floor,
+    unknown_sizes,
+)
 from pinnkan.solver.estimate.neighbourhood import (
     Neighbourhood,
     cell_volumes,
@@ -43,7 +49,6 @@ SCATTERED_POINTS = 500
 NEGLIGIBLE, LARGE_RESIDUAL = 0.1, 0.25
 #: Least divisor.
 TINY = 1e-300
-NO_CORRECTION = FieldContext()  #: no correction known
 #: A narrow feature is named as the reason of short slabs within so many of its widths.
 WIDTHS_AWAY = 20.0
 

@@ -22,7 +22,7 @@ from pinnkan.solver.families.deep.composition import (
     _LevelTraining,
 )
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.verify.objection import Objection
+from pinnkan.solver.verify.findings import Decision
 from pinnkan.verdict.records import Reason
 
 
@@ -82,13 +82,13 @@ def test_an_interrupted_solve_shows_its_last_level(short):
 def test_a_network_that_has_stalled_grows_so_often_and_no_more(short):
     levels = family(bell())
     state, estimate = first_level(levels)
-    going = levels.refine(replace(state, initial_loss=100.0 * state.final_loss), estimate, Objection())
+    going = levels.refine(replace(state, initial_loss=100.0 * state.final_loss), estimate, Decision())
     assert going.network.parameters == state.network.parameters
     stalled = replace(state, initial_loss=state.final_loss, density=composition.MOST_DENSITY)
-    grown = levels.refine(stalled, estimate, Objection())
+    grown = levels.refine(stalled, estimate, Decision())
     assert grown.network.parameters > state.network.parameters
     assert (grown.growths, grown.final_loss, grown.number) == (1, None, state.number + 1)
-    assert levels.refine(replace(stalled, growths=composition.MOST_GROWTHS), estimate, Objection()) is None
+    assert levels.refine(replace(stalled, growths=composition.MOST_GROWTHS), estimate, Decision()) is None
 
 
 def test_what_a_network_grows_into_represents_its_function():
@@ -106,13 +106,13 @@ def test_a_residual_off_the_points_that_is_far_larger_calls_for_more_of_them(sho
     levels = family(bell())
     state, estimate = first_level(levels)
     denser = levels.refine(
-        state, replace(estimate, heldout=1.1 * composition.MOST_HELDOUT_RATIO * state.final_loss), Objection()
+        state, replace(estimate, heldout=1.1 * composition.MOST_HELDOUT_RATIO * state.final_loss), Decision()
     )
     assert denser.density == composition.DENSITY_FACTOR * state.density
     assert denser.initial_loss == math.inf  # of other points
     assert denser.network.parameters == state.network.parameters
     same = levels.refine(
-        state, replace(estimate, heldout=0.9 * composition.MOST_HELDOUT_RATIO * state.final_loss), Objection()
+        state, replace(estimate, heldout=0.9 * composition.MOST_HELDOUT_RATIO * state.final_loss), Decision()
     )
     assert same.density == state.density
 

@@ -151,6 +151,13 @@ class Pretended(FittedSlabs):
         raise TimeoutError
 
 
+class Silent(SimpleNamespace):
+    """Checks that find nothing."""
+
+    def __call__(self, candidate):
+        return ()
+
+
 def attempts(correction, late=lambda _: 0.0):
     """(length, size, intervals) of all attempts, and of the accepted one.
 
@@ -161,7 +168,7 @@ def attempts(correction, late=lambda _: 0.0):
     silent = SimpleNamespace(
         first_event=lambda *_: None, predict_event=lambda *_: None, permanent_stops=lambda stops: stops
     )
-    verify = SimpleNamespace(check_slab=lambda *_: None, feature_check=silent, event_finder=silent)
+    verify = Silent(feature_check=silent, event_finder=silent)
     with pytest.raises(TimeoutError):
         march_in_time(family, verify, Monitor(None, None))
     seen, (accepted,) = family.seen

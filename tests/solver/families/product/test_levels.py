@@ -12,9 +12,9 @@ from pinnkan.solver.families.product import level_estimate
 from pinnkan.solver.families.product import levels as module
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
+from pinnkan.solver.verify.findings import Decision, NeedsKnots, Remark
 from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature
-from pinnkan.solver.verify.objection import Objection
-from pinnkan.solver.verify.verifier import Verifier
+from pinnkan.solver.verify.verifier import Answer, Verifier
 
 LAYER = """
 name: layer
@@ -105,7 +105,7 @@ def test_a_feature_whose_knots_are_there_leads_to_ordinary_refinement(monkeypatc
 
     def once(*given):
         asked.append(given)
-        return Objection(wide) if len(asked) == 1 else verify(*given)
+        return (Answer("a check", NeedsKnots(wide)),) if len(asked) == 1 else verify(*given)
 
     monkeypatch.setattr(Verifier, "__call__", once)
     out = run(LAYER, 1e-4)
@@ -147,7 +147,7 @@ def test_the_least_determined_function_is_carried_to_the_next_level():
     state, _ = family.minimise(family.initial_state(), 0, Monitor(None, None))
     measured = family.evaluate_minimum(state)
     estimate = family.estimate(state, measured, Outcome(measured.field, None))
-    following = family.refine(state, estimate, Objection(must_persist=True))
+    following = family.refine(state, estimate, Decision(findings=(Remark("it waits"),)))
     assert following.space.shape == estimate.space.shape
     assert following.near_null == pytest.approx(estimate.spaces.near_nulls[1].coefficients, abs=1e-9)
 
@@ -160,11 +160,11 @@ def test_a_correction_larger_than_the_solution_is_no_start_where_it_raises_the_r
     measured = family.evaluate_minimum(state)
     found = family.estimate(state, measured, Outcome(measured.field, None))
     raised = replace(found, correction=1e6 * found.correction, size=size)
-    following = family.refine(state, raised, Objection(must_persist=True))
+    following = family.refine(state, raised, Decision(findings=(Remark("it waits"),)))
     alone = state.space.prolong(state.coefficients, following.space)
     loss = family._system(following.space).loss
     assert (loss(following.coefficients) <= 1.01 * loss(alone)) == (size > 1.0)  # a small one is always tried
-    with_it = family.refine(state, replace(found, size=size), Objection(must_persist=True))
+    with_it = family.refine(state, replace(found, size=size), Decision(findings=(Remark("it waits"),)))
     assert loss(with_it.coefficients) < loss(alone)  # and one that lowers it, whatever is said of its size
 
 
@@ -184,7 +184,7 @@ conditions:
     family = module.ProductLevels(model_of(text), 10, 3, 2)
     state, _ = family.minimise(family.initial_state(), 0, Monitor(None, None))
     measured = family.evaluate_minimum(state)
-    following = family.refine(state, family.estimate(state, measured, Outcome(measured.field, None)), Objection())
+    following = family.refine(state, family.estimate(state, measured, Outcome(measured.field, None)), Decision())
     assert any((np.diff(axis.breaks).min() < 1 / 8) for axis in following.space.axes)  # finer than halved
     assert following.near_null.shape == following.space.shape
 

@@ -14,7 +14,7 @@ from pinnkan.solver.families.product import levels as module
 from pinnkan.solver.families.product.enriched_correction import HalvedEstimate
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.verify.objection import SpacePair
+from pinnkan.solver.verify.candidate import SpacePair
 
 INTERVALS, DEGREE = 16, 4
 

@@ -19,8 +19,8 @@ from pinnkan.solver.families.separable.minimise import alternating_least_squares
 from pinnkan.solver.families.separable.state import SeparableState
 from pinnkan.solver.level_loop import initial_levels_state, solve_levels
 from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.verify.findings import Decision, NeedsKnots
 from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature
-from pinnkan.solver.verify.objection import Objection
 from pinnkan.solver.verify.verifier import Verifier
 from pinnkan.verdict.records import Reason
 
@@ -268,10 +268,10 @@ def test_a_feature_that_was_missed_gets_knots():
     state = minimised(family, family.initial_state())
     found = family.estimate(state, None, None)
     missed = HiddenFeature(np.array([0.3, 0.5, 0.5, 0.5]), np.array([1e-4, 1.0, 1.0, 1.0]), 1.0)
-    counts = [a.intervals for a in family.refine(state, found, Objection(missed)).function.axes]
+    counts = [a.intervals for a in family.refine(state, found, Decision(findings=(NeedsKnots(missed),))).function.axes]
     assert counts[0] > 10
     assert counts[1:] == [3, 3, 3]
-    assert [a.intervals for a in family.refine(state, found, Objection()).function.axes] != counts
+    assert [a.intervals for a in family.refine(state, found, Decision()).function.axes] != counts
 
 
 def test_levels_that_lower_no_estimate_are_in_vain_and_too_many_coefficients_the_end():
@@ -283,5 +283,5 @@ def test_levels_that_lower_no_estimate_are_in_vain_and_too_many_coefficients_the
     assert not family.stagnation_reason([*resting, replace(level, estimate=1e-4)])
     state = minimised(family, family.initial_state())
     found = family.estimate(state, None, None)
-    assert family.refine(state, found, Objection()) is not None
-    assert family.refine(replace(state, target_products=100), found, Objection()) is None
+    assert family.refine(state, found, Decision()) is not None
+    assert family.refine(replace(state, target_products=100), found, Decision()) is None

@@ -7,8 +7,10 @@ import pytest
 from many_problems import VARIANTS, block_levels, model_of, reached, stated
 
 from pinnkan.problem.registry import parse_problem
+from pinnkan.solver.verify.candidate import Candidate
+from pinnkan.solver.verify.findings import decide
 from pinnkan.solver.verify.hidden_errors.least_product import hidden_product_size, least_product_residual
-from pinnkan.solver.verify.verifier import Verifier
+from pinnkan.solver.verify.verifier import Verifier, findings
 
 K2 = "(18*pi**2 - 1e-2)"
 RESONANT = "x1 + sin(2*pi*x1)*sin(3*pi*x2)*sin(pi*x3)*sin(2*pi*x4)"
@@ -41,9 +43,10 @@ def test_a_nonlinear_problem_and_several_unknowns_are_not_asked():
 def test_it_speaks_against_blocks_near_a_resonance_only(k2, speaks):
     model = model_of(stated(f"lap(u) + {k2}*u = {k2}*v", "x1 + x2"))
     field = reached(block_levels(model.problem), 1).field
-    against = Verifier(model)(field, 1e-12, None, 8e-5, 1e-5)
-    assert (against is not None) == speaks
-    assert Verifier(model)(field, 1e-12, None, 8e-5, 0.0) is None
+    candidate = Candidate(field, model.problem.domain, 1e-12, allowed=8e-5, heldout_rms=1e-5)
+    against = decide(findings(Verifier(model)(candidate)), candidate.allowed)
+    assert bool(against.findings) == speaks
+    assert not findings(Verifier(model)(replace(candidate, heldout_rms=0.0)))
     if speaks:
         assert against.error_size > 8e-5
         assert against.reason is None
