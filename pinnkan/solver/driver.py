@@ -16,12 +16,10 @@ from pinnkan.errors import ResourceError, SolverError, UsageError
 from pinnkan.kan.field import Field
 from pinnkan.problem.checks.algebraic import contradicted_start, several_values
 from pinnkan.problem.checks.starts import free_start, several_starts
-from pinnkan.problem.evolution import in_time
 from pinnkan.problem.features.penalty import penalties
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
 from pinnkan.solver import memory
-from pinnkan.solver.algebraic_unknowns import eliminate_algebraic_unknowns
 from pinnkan.solver.estimate.bounds import error_bound
 from pinnkan.solver.estimate.quantities import evaluate_quantities
 from pinnkan.solver.families.deep.settings import choose_settings
@@ -36,10 +34,11 @@ from pinnkan.solver.monitor import Monitor, OutOfTimeError, Progress
 from pinnkan.solver.observed_sizes import ScaledSolve, solve_in_observed_sizes
 from pinnkan.solver.other_solutions import describe_ambiguity, find_other_solution, prefer_continued_solution
 from pinnkan.solver.outcome import Outcome
-from pinnkan.solver.problem_reduction import ReducedProblem, SymmetricSolve, prefer_symmetric_outcome, reduce_problem
+from pinnkan.solver.reductions.chain import ReducedProblem, reduce_problem
 from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.slab_loop import march_in_time
 from pinnkan.solver.solver_state import LevelsState
+from pinnkan.solver.symmetric_solve import SymmetricSolve, prefer_symmetric_outcome
 from pinnkan.solver.verify.failure_reasons import (
     CONTRADICTION_TEXT,
     explain_failure,
@@ -78,12 +77,13 @@ def solve(
     """
     monitor = monitor or Monitor(problem.solver.max_time, progress)
     memory.keep_freed_memory()
-    marched = eliminate_algebraic_unknowns(in_time(problem))
     # Many small factorisations: a second BLAS thread costs a hundredfold on a busy machine (measured).
     threads = None if has_many_coordinates(problem) else 1
     with threadpool_limits(limits=threads, user_api="blas"), _torch_threads(problem):
+        reduced = reduce_problem(problem)
+        unscaled = reduced.unscaled_problem
         try:
-            found = _solve_in_natural_units(problem, monitor, device)
+            found = _solve_reduced(problem, reduced, monitor, device)
             part, model, outcome = found.reduced_problem, found.model, found.outcome
         except OutOfTimeError:
             return result_so_far(problem, monitor, Reason.MAX_TIME, monitor.early_end_reason())
@@ -91,21 +91,21 @@ def solve(
             reason = error.reason if isinstance(error, SolverError) else Reason.NOT_FINITE
             if monitor.state is None:
                 raise SolverError(str(error), reason) from error
-            detail = "; ".join(filter(None, (str(error), several_starts(marched), contradicted_start(marched))))
+            detail = "; ".join(filter(None, (str(error), several_starts(unscaled), contradicted_start(unscaled))))
             return result_so_far(problem, monitor, Reason(reason), detail)
         except ResourceError:
             if monitor.state is None or not is_residual_constant(monitor.state.levels):
                 raise
             return result_so_far(problem, monitor, Reason.STALLED, CONTRADICTION_TEXT)
         open_ended = undetermined_reason(part.problem, None if model.is_linear else outcome.field)
-        open_ended = open_ended or free_start(marched)
+        open_ended = open_ended or free_start(unscaled)
         if open_ended:
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
         elif model.may_have_other_solutions and outcome.reason == Reason.CONVERGED and not outcome.detail:
-            told = several_starts(marched) or several_values(marched)
+            told = several_starts(unscaled) or several_values(unscaled)
             outcome = replace(outcome, detail=told or _describe_other_solutions(problem, found))
         if not outcome.detail:
-            outcome = replace(outcome, detail=contradicted_start(marched))
+            outcome = replace(outcome, detail=contradicted_start(unscaled))
         if outcome.reason == Reason.MAX_TIME and not outcome.detail:
             outcome = replace(outcome, detail=monitor.early_end_reason())
         return _restore_solution(problem, _make_solution(model, outcome, monitor), part, monitor, outcome.coarser_field)
@@ -119,11 +119,10 @@ def _describe_other_solutions(problem: Problem, found: ScaledSolve) -> str:
     return told or Uniqueness(found.model).ambiguity(outcome.field, part.sizes)
 
 
-def _solve_in_natural_units(problem: Problem, monitor: Monitor, device: str) -> ScaledSolve:
-    """Reduce a problem and solve it in natural units; again in observed sizes of unknowns where those were far off."""
-    part = reduce_problem(problem)
-    model = compile_model(part.problem, sort_conditions(part.problem), torch.device(device), monitor.clock)
-    first = ScaledSolve(part, model, _solve_model(model, monitor, device))
+def _solve_reduced(problem: Problem, reduced: ReducedProblem, monitor: Monitor, device: str) -> ScaledSolve:
+    """Solve a reduced problem; again in observed sizes of unknowns where natural sizes were far off."""
+    model = compile_model(reduced.problem, sort_conditions(reduced.problem), torch.device(device), monitor.clock)
+    first = ScaledSolve(reduced, model, _solve_model(model, monitor, device))
     return solve_in_observed_sizes(problem, first, lambda other: _solve_model(other, monitor.side_monitor(), device))
 
 
@@ -206,10 +205,11 @@ def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: st
     state = monitor.state
     if state is None or state.field is None:
         raise SolverError(detail or f"the solve ended ({reason}) before there was anything to show", reason)
-    verdict, levels = _draw_verdict(in_time(problem), state.levels, reason, detail)
+    reduced = reduce_problem(problem)
+    verdict, levels = _draw_verdict(reduced.unscaled_problem, state.levels, reason, detail)
     network = state.network or describe_network(problem)
     found = Solution(problem, state.field, state.error, verdict, levels, state.history, monitor.elapsed(), network)
-    return _restore_solution(problem, found, reduce_problem(problem), monitor)
+    return _restore_solution(problem, found, reduced, monitor)
 
 
 def _draw_verdict(

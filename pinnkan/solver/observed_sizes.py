@@ -19,7 +19,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.norms import RELATIVE_SIZE_FLOOR
 from pinnkan.solver.monitor import OutOfTimeError
 from pinnkan.solver.outcome import Outcome
-from pinnkan.solver.problem_reduction import ReducedProblem, reduce_problem
+from pinnkan.solver.reductions.chain import ReducedProblem, reduce_problem
 from pinnkan.verdict.records import Reason
 
 #: Points at which sizes are taken; repetitions of the solve; below this share of the largest, an unknown is rounding.

@@ -16,7 +16,7 @@ from pinnkan.solver.driver import solve_product
 from pinnkan.solver.families.product.start import initial_space, with_conditions
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.problem_reduction import reduce_problem
+from pinnkan.solver.reductions.chain import reduce_problem
 from pinnkan.verdict.records import Reason
 
 LAPLACE = """

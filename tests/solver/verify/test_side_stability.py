@@ -14,7 +14,7 @@ from pinnkan.assembly.model import compile_model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.problem_reduction import reduce_problem
+from pinnkan.solver.reductions.chain import reduce_problem
 from pinnkan.solver.verify import side_stability
 
 #: The growing mode is cosh(m (x - 0.5)) with m tanh(m / 2) = 4.

@@ -12,7 +12,8 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.solver.driver import solve
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.problem_reduction import reduce_problem
+from pinnkan.solver.reductions.chain import reduce_problem
+from pinnkan.solver.reductions.symmetric_part import halve_by_reflections
 
 #: Odd about x = 1/2 and x = 1/4; in y nothing. Two modes that decay.
 PLATE = """\
@@ -46,9 +47,9 @@ def test_a_fourth_of_the_plate_tells_all_of_it() -> None:
     assert "on one of 4 equal parts, since u(1 - x) = -u(x), u(0.5 - x) = -u(x)" in solution.network
     told = part.restore_field(solve(part.problem).field)
     np.testing.assert_array_equal(told(points, [(0, 0, 0)]), solution.field(points, [(0, 0, 0)]))
-    wrong = replace(part, reflections=tuple(replace(m, signs=(1,)) for m in part.reflections)).restore_field(
-        solve(part.problem).field
-    )
+    *before, halves = part.steps
+    even = replace(halves, reflections=tuple(replace(m, signs=(1,)) for m in halves.reflections))
+    wrong = replace(part, steps=(*before, even)).restore_field(solve(part.problem).field)
     assert np.linalg.norm(wrong(points, [(0, 0, 0)])[:, 0, 0] - true) > 0.5 * np.linalg.norm(true)
 
 
@@ -84,12 +85,12 @@ def test_slopes_across_a_whole_field_are_those_of_the_solution() -> None:
     ids=["source", "nonlinear", "initial", "kink", "knots", "even"],
 )
 def test_what_has_no_symmetry_that_can_be_built_in_is_solved_as_it_is(old: str, new: str) -> None:
-    assert reduce_problem(problem(edited(old, new, PLATE))).reflections == ()
+    assert halve_by_reflections(problem(edited(old, new, PLATE))) is None
 
 
 def test_on_a_line_nothing_is_halved() -> None:
     line = problem(edited("sin(pi*x)", "sin(2*pi*x)", without_exact()))
-    assert reduce_problem(line).reflections == ()
+    assert halve_by_reflections(line) is None
 
 
 def test_what_is_shown_when_time_is_over_is_all_of_the_domain() -> None:

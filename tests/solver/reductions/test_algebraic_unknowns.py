@@ -7,7 +7,7 @@ from scipy.special import erfc
 
 from pinnkan.problem.registry import parse_problem
 from pinnkan.run.solving import solve
-from pinnkan.solver.algebraic_unknowns import eliminate_algebraic_unknowns
+from pinnkan.solver.reductions.algebraic_unknowns import eliminate_algebraic_unknowns
 
 TIED = """
 name: tied

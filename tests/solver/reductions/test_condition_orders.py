@@ -6,7 +6,7 @@ import sympy
 
 from pinnkan.problem.registry import parse_problem
 from pinnkan.run.solving import solve
-from pinnkan.solver.condition_orders import reduce_condition_orders
+from pinnkan.solver.reductions.condition_orders import reduce_condition_orders
 
 CHAIN = """
 name: chain

@@ -1,0 +1,1 @@
+"""What is solved in place of the problem of a file: a list of reductions, each with its way there and back."""

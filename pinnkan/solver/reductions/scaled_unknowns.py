@@ -1,0 +1,35 @@
+"""A system in units in which its unknowns and equations are of size one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pinnkan.errors import SolverError
+from pinnkan.kan.field import Array, Field
+from pinnkan.kan.scaled import scaled
+from pinnkan.problem.statement import Problem
+from pinnkan.problem.units.natural_units import in_natural_units, resized
+from pinnkan.solver.reductions.reduction import Reduction
+from pinnkan.verdict.records import Reason
+
+
+@dataclass(frozen=True)
+class ScaledUnknowns(Reduction):
+    """The problem for u_j / ``sizes[j]``."""
+
+    sizes: tuple[float, ...]
+
+    def restore_field(self, field: Field) -> Field:
+        """See :class:`Reduction`."""
+        return scaled(field, self.sizes)
+
+
+def scale_unknowns(problem: Problem, size_factors: Array | None = None) -> ScaledUnknowns:
+    """Return the problem in natural units, with ``size_factors`` (unknown,) on the sizes.
+
+    Raises SolverError: the sizes are not finite.
+    """
+    try:
+        return ScaledUnknowns(*in_natural_units(problem if size_factors is None else resized(problem, size_factors)))
+    except np.linalg.LinAlgError as error:
+        raise SolverError(str(error), Reason.NOT_FINITE) from error
