@@ -76,7 +76,7 @@ class Recital:
             raise self.failure
         slab = piece(at.time, at.time + length, self.size), piece(at.time, at.time + length, 0.0)
         squares = np.array([self.size**2 * length])
-        errors = (self.error * at.local) ** 2 * squares
+        errors = (self.error * at.local_tolerance) ** 2 * squares
         return SolvedSlab(*slab, length, (Step(1.0, 1e-3, 0.0),), squares, errors, 0.0 * squares)
 
     def shorten(self, aim, length):
@@ -109,10 +109,10 @@ class Growing(Recital):
 
     def attempt(self, aim, length, at):
         slab = super().attempt(aim, length, at)
-        time = (at.time - at.start) / at.total
-        grown = np.exp(80.0 * time) * (at.local if time == 0.0 else self.local) ** 2
-        self.local = at.local if time == 0.0 else self.local
-        return replace(slab, error_squares=grown * slab.squares)
+        time = (at.time - at.start) / at.duration
+        grown = np.exp(80.0 * time) * (at.local_tolerance if time == 0.0 else self.local) ** 2
+        self.local = at.local_tolerance if time == 0.0 else self.local
+        return replace(slab, squared_error_norms=grown * slab.squared_norms)
 
 
 class Looking:

@@ -103,7 +103,7 @@ def test_the_degree_in_time_is_chosen_unless_the_file_names_one():
 def test_the_check_measures_a_deep_network_by_the_residual_off_its_points(monkeypatch):
     seen, examine = [], FeatureCheck.examine
     monkeypatch.setattr(Comparison, "compare", lambda self, field, suspect=None: None)
-    monkeypatch.setattr(FeatureCheck, "examine", lambda self, *given: seen.append(given[-1]) or examine(self, *given))
+    monkeypatch.setattr(FeatureCheck, "examine", lambda self, *given: seen.append(given[2]) or examine(self, *given))
     last = solve(stated(network="deep", hidden=(2,), knots=2)).levels[-1]
     assert seen == [last.heldout] != [last.loss]
 

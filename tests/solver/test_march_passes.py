@@ -77,18 +77,20 @@ def test_a_pass_is_given_up_where_its_error_over_all_of_time_is_so_many_toleranc
 def test_what_counts_is_a_share_of_the_natural_size_per_time():
     family, states = Recital(begins=2.0, total=2.0), []
     marched(family, monitor=Monitor(None, None, lambda state, _: states.append(state)))
-    assert states[0].run.least == pytest.approx(np.square(MIN_SIZE_SHARE * np.array(natural_sizes(family.problem)[0])))
+    assert states[0].slab_history.squared_norm_floor == pytest.approx(
+        np.square(MIN_SIZE_SHARE * np.array(natural_sizes(family.problem)[0]))
+    )
     small = Recital(begins=2.0, total=2.0, error=20.0)
     small.size = 1e-2 * MIN_SIZE_SHARE
     marched(small, monitor=Monitor(None, None, lambda state, _: states.append(state)))
-    assert states[-1].number > 0
-    assert states[-1].run.least == pytest.approx([small.size**2])
+    assert states[-1].pass_number > 0
+    assert states[-1].slab_history.squared_norm_floor == pytest.approx([small.size**2])
 
 
 def test_where_equations_bend_or_stability_falls_the_next_pass_aims_less_far():
     class Bent(Recital):
         def attempt(self, aim, length, at):
-            return replace(super().attempt(aim, length, at), bending=1.1 * MAX_CURVATURE_SHARE)
+            return replace(super().attempt(aim, length, at), curvature_share=1.1 * MAX_CURVATURE_SHARE)
 
     for family, looking in ((Bent(), Looking()), (Recital(), Looking(falls=lambda number: True))):
         out = marched(family, looking)
@@ -119,7 +121,7 @@ def test_a_pass_that_was_given_up_is_not_the_end(monkeypatch):
     given_up = []
 
     def gives_up(family, state):
-        given_up.append(state.number == 0 and bool(state.run.slabs))
+        given_up.append(state.pass_number == 0 and bool(state.slab_history.slabs))
         return given_up[-1]
 
     monkeypatch.setattr("pinnkan.solver.slab_loop._exceeds_tolerance", gives_up)
@@ -150,7 +152,7 @@ def test_the_error_of_a_slab_is_looked_at_in_its_time():
 @pytest.mark.parametrize(("reason", "told"), [(Reason.DIVERGED, Reason.UNDERSAMPLED), (Reason.NOT_FINITE,) * 2])
 def test_a_march_that_diverges_at_something_narrow_says_so(reason, told):
     looking = Looking()
-    looking.narrow_at = lambda time: f"narrow at {time}"
+    looking.narrow_feature_at = lambda time: f"narrow at {time}"
     with pytest.raises(SolverError, match="narrow at 0.5" if told != reason else "no solution") as found:
         marched(Recital(floor=0.7, fixed=True, failure=SolverError("no solution", reason)), looking)
     assert found.value.reason == told

@@ -86,7 +86,7 @@ def test_of_few_slabs_nothing_is_forgotten_and_of_many_the_last_ones_count():
     assert run_until(error_rms=(0.0,) * 9, carried_rms=(0.0,) * 9).squared_error_decay == 0.0
     early, late = (0.0,) * 5, (0.5,) * RECENT_SLABS
     assert run_until(
-        roots=(1.0,) * (6 + RECENT_SLABS), carried=(0.0, *early, *late)
+        error_rms=(1.0,) * (6 + RECENT_SLABS), carried_rms=(0.0, *early, *late)
     ).squared_error_decay == pytest.approx(0.75)
 
 
@@ -164,7 +164,7 @@ def test_rounding_is_a_root_mean_square_over_the_time_so_far():
 
 def test_only_a_run_that_has_reached_the_end_has_seen_all(monkeypatch):
     seen = []
-    monkeypatch.setattr("pinnkan.solver.slab_family.contradiction", lambda standing, ends, is_all: seen.append(is_all))
+    monkeypatch.setattr("pinnkan.solver.slab_history.contradiction", lambda standing, ends, is_all: seen.append(is_all))
     for end in (2.0, 3.0 - 3e-12, 3.0 - 1e-12, 3.0):
         run_until(end).contradiction(problem_of())
     assert seen == [False, False, True, True]

@@ -213,7 +213,7 @@ class StuckAndGiven(Stuck):
 
     def attempt(self, aim, length, at):
         slab = super().attempt(aim, length, at)
-        return replace(slab, error_squares=np.exp(20.0 * at.time) * slab.error_squares)
+        return replace(slab, squared_error_norms=np.exp(20.0 * at.time) * slab.squared_error_norms)
 
 
 @pytest.mark.parametrize("time", [0.0, 0.5])
@@ -255,7 +255,9 @@ def test_going_on_from_every_state_gives_the_same():
         assert unhurried(again.levels) == unhurried(out.levels)
         assert unhurried(again.history) == unhurried(out.history)
         assert again.reason == out.reason
-    moved = replace(kept[-2], local=replace(kept[-2].local, largest=2.0 * kept[-2].local.largest))
+    moved = replace(
+        kept[-2], local_tolerance=replace(kept[-2].local_tolerance, scale=2.0 * kept[-2].local_tolerance.scale)
+    )
     elsewhere = marched(Recital(passing=0.3, error=2.0), monitor=Monitor(None, None, resumed=moved))
     assert elsewhere.levels[-1].estimate > out.levels[-1].estimate
 

@@ -103,14 +103,14 @@ def test_a_solve_interrupted_in_a_trial_shows_the_blocks_while_they_are_ahead(tr
     inside = [s for s in states if isinstance(s.family_state, CompositionState)]
     blocks = inside[0].competitor
     early = result_so_far(problem, Monitor(None, None, resumed=stored(inside[0])), Reason.INTERRUPTED)
-    assert early.levels == blocks.own_levels
+    assert early.levels == blocks.family_levels
     assert same_bits(early, blocks)
     assert "on one coordinate" in early.network
-    record, shown = replace(blocks.own_levels[-1], estimate=1e-9), inside[-1].own.field
-    ahead = replace(inside[-1], own_levels=(record,), shown=shown, words="deep")
+    record, shown = replace(blocks.family_levels[-1], estimate=1e-9), inside[-1].family_state.field
+    ahead = replace(inside[-1], family_levels=(record,), previous_field=shown, network_words="deep")
     assert ahead.field is shown
     assert ahead.network == "deep"
-    assert ahead.levels == (*blocks.own_levels, record)
+    assert ahead.levels == (*blocks.family_levels, record)
     assert not same_bits(ahead, blocks)
 
 

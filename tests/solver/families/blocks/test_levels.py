@@ -75,7 +75,7 @@ def test_going_on_from_any_stored_state_gives_the_same_bits(name):
         assert same_bits(again, whole)
         assert timeless(again.levels) == timeless(whole.levels)
         assert timeless(again.history) == timeless(whole.history)
-    moved = replace(states[1], own=replace(states[1].own, seed=states[1].own.seed + 1))
+    moved = replace(states[1], family_state=replace(states[1].family_state, seed=states[1].family_state.seed + 1))
     assert not same_bits(solve(problem, monitor=Monitor(None, None, resumed=moved)), whole)
 
 

@@ -31,9 +31,9 @@ def test_going_on_from_a_state_gives_the_bits_of_the_whole_training(method, monk
         again = solve(problem, monitor=Monitor(None, None, resumed=stored(state)))
         assert same_bits(again, whole)
         assert [s.loss for s in again.history] == [s.loss for s in whole.history]
-    done = states[3].own.done
-    moved = replace(states[3].own, done=tuple(replace(end, x=end.x * (1.0 + 1e-9)) for end in done))
-    again = solve(problem, monitor=Monitor(None, None, resumed=states[3].having(moved)))
+    done = states[3].family_state.results
+    moved = replace(states[3].family_state, results=tuple(replace(end, x=end.x * (1.0 + 1e-9)) for end in done))
+    again = solve(problem, monitor=Monitor(None, None, resumed=states[3].with_family_state(moved)))
     assert not same_bits(again, whole)
 
 

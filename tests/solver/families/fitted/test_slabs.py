@@ -147,7 +147,7 @@ class Pretended(FittedSlabs):
         return LossMinimum(None, (1, 1, 1), (5, 4, 4), 1, 1, 0.0, 0.0)
 
     def plan_next(self, aim, slab, at):
-        self.seen[1].append((slab.length, slab.size))
+        self.seen[1].append((slab.length, slab.correction_size))
         raise TimeoutError
 
 
