@@ -1,1 +1,1 @@
-"""Proofs about a computed function: the residual from above, the stability constant from below, by intervals."""
+"""Proofs about a computed function by interval arithmetic: bounds of residual, inverse and error."""

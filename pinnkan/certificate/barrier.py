@@ -1,4 +1,4 @@
-"""A positive function with L psi > 0: what bounds a solution of L v = r by the maximum principle, found and proven.
+"""A positive function psi with L psi > 0, which bounds the solution of L v = r by the maximum principle.
 
 Let psi > 0 on the closed box, L psi >= m > 0 inside, B psi >= b > 0 on the sides (psi itself, or its outward derivative
 and more). Then w = v/psi solves an equation whose term of order zero is L psi > 0, so that
@@ -6,9 +6,8 @@ and more). Then w = v/psi solves an equation whose term of order zero is L psi >
     |v| <= psi max(sup |L v|/m, sup |B v|/b)
 
 (Protter and Weinberger 1967, section 2.5; Gilbarg and Trudinger 2001, sections 3.3 and 9.1 for v in W^2,p), and L v = r
-has exactly one solution (the same, theorem 9.30). psi is sought as a spline: the largest coefficient is minimised over
-L psi >= 1 at points, a linear programme; whatever comes out, what it has to fulfil is enclosed afterwards. A second
-one, with the size of a residual in place of 1, bounds what that residual does.
+has exactly one solution (the same, theorem 9.30). A linear programme finds a spline psi of least largest coefficient
+with L psi >= 1 at points. The inequalities are then enclosed. A second psi, with L psi >= |r|, bounds v for that r.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,29 +26,29 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.expressions.interval import Array
 
-#: Degree of psi, points per interval at which it is asked for, and its least coefficient as a share of the largest.
+#: Degree of psi; points per interval at which L psi is constrained; least coefficient as a share of the largest.
 DEGREE, POINTS, LEAST = 4, 7, 0.02
-#: Most intervals per coordinate, coarse ones first, by number of coordinates.
+#: Numbers of intervals per coordinate, coarse ones first, by number of coordinates.
 INTERVALS = {1: (8, 400), 2: (6, 12), 3: (1, 3)}
-#: Seconds after which a programme is given up.
+#: Seconds after which the linear programme is given up.
 LIMIT = {"time_limit": 20.0}
 
 
 def spaces_of(field: ProductField) -> Iterator[tuple[Axis, ...]]:
-    """Spaces for psi with some of the knots of a field, coarse ones first."""
+    """Spline spaces for psi on subsets of the knots of a field, coarse ones first."""
     given = field.pieces[0][0].axes
     for most in INTERVALS.get(len(given), ()):
         yield tuple(Axis(_thinned(a.breaks, most), DEGREE, a.periodic) for a in given)
 
 
 def _thinned(breaks: Array, most: int) -> Array:
-    """At most so many intervals, ends of the given ones."""
+    """A subset of breakpoints with at most ``most`` intervals."""
     count = len(breaks) - 1
     return breaks[np.unique(np.linspace(0, count, min(most, count) + 1).round().astype(int))]
 
 
 def nodes_of(axes: Sequence[Axis]) -> list[Array]:
-    """Where L psi is asked for, in each coordinate."""
+    """The points at which the linear programme requires L psi >= 1, in each coordinate."""
     zeros = np.cos(np.pi * np.arange(POINTS) / (POINTS - 1))
     found = []
     for axis in axes:
@@ -60,7 +59,7 @@ def nodes_of(axes: Sequence[Axis]) -> list[Array]:
 
 
 def envelope(cells: Cells, sizes: Array, nodes: Sequence[Array]) -> Array:
-    """Of a number for each cell the largest one of the cells at each point of a grid."""
+    """At each point of a grid the largest of the ``sizes`` (cell) of the cells that hold the point."""
     out = np.zeros([len(x) for x in nodes])
     for low, high, size in zip(cells.lo.T, cells.hi.T, sizes, strict=True):
         ends = zip(nodes, low, high, strict=True)
@@ -73,7 +72,7 @@ def least(
     formula: Formula, conditions: Mapping[Side, Formula], field: ProductField, axes: Sequence[Axis],
     wanted: Array, beside: Mapping[Side, float],
 ) -> TensorSpline | None:  # fmt: skip
-    """psi with L psi >= ``wanted`` at the nodes, B psi >= ``beside``, the least largest coefficient; None if none."""
+    """The psi of least maximum with L psi >= ``wanted`` at the nodes and B psi >= ``beside``; None if none is found."""
     nodes = nodes_of(axes)
     rows, right = [_rows(formula, field, axes, nodes)], [wanted.ravel()]
     for side, condition in conditions.items():
@@ -101,7 +100,7 @@ def least(
 def _rows(
     formula: Formula, field: ProductField, axes: Sequence[Axis], nodes: Sequence[Array]
 ) -> scipy.sparse.csr_matrix:
-    """L v at a grid of points from the coefficients of v."""
+    """The matrix from the coefficients of v to L v at a grid of points."""
     orders = list(formula.slopes)
     grid = np.meshgrid(*nodes, indexing="ij")
     compiled = formula.compiled(*(formula.slopes[o] for o in orders))
@@ -114,15 +113,15 @@ def _rows(
     return scipy.sparse.csr_matrix(total)
 
 
-#: Least L psi between the points that is worth having, where 1 was asked for at them.
+#: Least accepted L psi between the points, where 1 is required at them (heuristic).
 WORTH = 0.2
-#: Of a residual at least this share of its largest value is asked for everywhere; above so many cells 1 has to do.
+#: Least L psi required in a cell, over the largest residual; with more cells the uniform bound is used.
 FLOOR, MOST_CELLS = 0.02, 20_000
 
 
 @dataclass(frozen=True, eq=False)
 class Barrier:
-    """psi in [``least``, ``most``], L psi >= ``inside``, B psi >= ``beside`` by side."""
+    """psi in [``least``, ``most``], with L psi >= ``inside`` in the box and B psi >= ``beside`` on each side."""
 
     axes: tuple[Axis, ...]
     least: float
@@ -132,18 +131,18 @@ class Barrier:
 
     @property
     def holds(self) -> bool:
-        """Whether all that has to be positive is."""
+        """Whether psi, L psi and B psi are proven positive."""
         return min(self.least, self.inside, *self.beside.values()) > 0.0
 
     def lifted(self, missed: Mapping[Side, float]) -> float:
-        """How often psi is above what is missed on the sides."""
+        """The largest ratio of the mismatch ``missed`` on a side to B psi there."""
         return max((size / self.beside[side] for side, size in missed.items()), default=0.0)
 
 
 def barrier_of(
     formula: Formula, conditions: Mapping[Side, Formula], field: ProductField, u: TensorSpline
 ) -> Barrier | None:
-    """A proven barrier of the equation linearised at u, which is near ``field``; None where none is found."""
+    """A proven barrier of the equation linearised at u, the spline of ``field``; None if none is found."""
     for axes in spaces_of(field):
         wanted = np.ones([len(x) for x in nodes_of(axes)])
         psi = least(formula, conditions, field, axes, wanted, {})
@@ -159,7 +158,7 @@ def effect(
     barrier: Barrier, formula: Formula, conditions: Mapping[Side, Formula], field: ProductField, u: TensorSpline,
     cells: Cells, residual: Array, missed: Mapping[Side, float],
 ) -> float:  # fmt: skip
-    """The largest |v| that L v = r can have: |r| is at most ``residual`` (cell), |B v| on the sides ``missed``."""
+    """A bound of |v| for L v = r, with |r| <= ``residual`` (cell) and |B v| <= ``missed`` on the sides."""
     largest = float(residual.max())
     uniform = barrier.most * max(largest / barrier.inside, barrier.lifted(missed)) * MARGIN
     scale = max([largest, *missed.values()])
@@ -181,7 +180,7 @@ def effect(
 def _proven(
     conditions: Mapping[Side, Formula], u: TensorSpline, axes: tuple[Axis, ...], psi: TensorSpline, inside: float
 ) -> Barrier:
-    """What holds of psi beside L psi >= ``inside``; a spline lies between its coefficients."""
+    """The barrier psi with enclosed bounds, given L psi >= ``inside``; a spline lies between its coefficients."""
     beside = {}
     for side, condition in conditions.items():
         there = [b if i != side.axis else b[[-side.end]] for i, b in enumerate(u.breaks)]

@@ -1,20 +1,20 @@
-"""A proof that there is exactly one solution near a computed function, and how near.
+"""A proof that there is exactly one solution near a computed function, with a bound of the distance.
 
-Let F(x, u, Du, D^2 u) = 0 be elliptic and semilinear, w the computed function plus the correction that its estimate
-rests on, r = F(w) its residual, L the derivative of F at w. A solution u = w + v fulfils
+Let F(x, u, Du, D^2 u) = 0 be elliptic and semilinear, w the computed function plus the correction of its error
+estimate, r = F(w) its residual, L the derivative of F at w. A solution u = w + v fulfils
 
     L v = -r - g(v),    |g(v)| <= 1/2 sup |F_uu| |v|^2,
 
-with what w misses on the sides as data. If L has an inverse with |L^-1| <= K, the right-hand side maps a ball of
+with the mismatch of w on the sides as data. If L has an inverse with |L^-1| <= K, the right-hand side maps a ball of
 radius a into itself and contracts it where K (|r| + 1/2 F_uu a^2) <= a and K F_uu a < 1: there is exactly one solution
-in it (Newton and Kantorovich; Plum 2001, 2008; Nakao, Plum and Watanabe 2019). K comes from a positive function with
-L psi > 0 (:mod:`pinnkan.certificate.barrier`, in the largest value), or from enclosed eigenvalues where there is none
-(:mod:`pinnkan.certificate.spectrum`, in the mean square). The distance from u to the function that was asked about is
-at most |v| and the correction.
+in it (Newton and Kantorovich; Plum 2001, 2008; Nakao, Plum and Watanabe 2019). K comes from a positive function with L
+psi > 0 (:mod:`pinnkan.certificate.barrier`, maximum norm), or else from enclosed eigenvalues
+(:mod:`pinnkan.certificate.spectrum`, L2 norm). The distance from u to the computed function is at most |v| plus the
+size of the correction.
 
-The proof speaks of the problem as the program holds it: ends of the box, knots, coefficients and what became of numbers
-in formulas are float64. A solution is in W^2,p inside and continuous up to the sides, corners perhaps apart. The proof
-trusts IEEE arithmetic, and that numpy's elementary functions err by four units in the last place at most.
+The proof takes ends of the box, knots, coefficients and numbers in formulas as float64. A solution is in W^2,p inside
+and continuous up to the sides, perhaps except at corners. The proof assumes IEEE arithmetic, and errors of numpy's
+elementary functions of at most four units in the last place.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,14 +38,14 @@ from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Problem
 from pinnkan.verdict.records import Certificate
 
-#: Operations on intervals, points times steps of the formula, that are worth it: some ten seconds for a residual.
+#: Largest number of interval operations, points times steps of the formula (about ten seconds).
 WORK = 3e8
-#: Least degree of a spline with second derivatives that are continuous.
+#: Least degree of a spline with continuous second derivatives.
 SMOOTH = 3
 
 
 def certificate_of(problem: Problem, field: Field, error: Field | None) -> Certificate:
-    """The certificate of ``field``, tight with ``error``, what is thought to be missing; or why there is none."""
+    """The certificate of ``field``, or why there is none; ``error`` is the correction of its error estimate."""
     try:
         return _proven(problem, field, error)
     except UncertifiedError as reason:
@@ -65,7 +65,7 @@ def _proven(problem: Problem, field: Field, error: Field | None) -> Certificate:
         raise UncertifiedError("the equation jumps or bends where the solution passes a value")
     missed = {side: _missed(condition, side, u, problem) for side, condition in conditions.items()}
     operator = _operator(formula, conditions, u, problem)
-    is_negative = isinstance(operator, Operator) and operator.lowest < 0.0  # then there is no barrier to look for
+    is_negative = isinstance(operator, Operator) and operator.lowest < 0.0  # then no barrier exists
     barrier = None if is_negative else barrier_of(formula, conditions, near, u)
     if barrier is not None:
         beside = {side: size for side, (size, _) in missed.items()}
@@ -82,7 +82,7 @@ def _proven(problem: Problem, field: Field, error: Field | None) -> Certificate:
 def _operator(
     formula: Formula, conditions: Mapping[Side, Formula], u: TensorSpline, problem: Problem
 ) -> Operator | str:
-    """What eigenvalues are enclosed of, or why of nothing."""
+    """The linearised operator if its eigenvalues can be enclosed; else the reason, in words."""
     wanted = squares(problem.dimension)
     if any(any(o) and (o not in wanted or not w.is_number) for o, w in formula.slopes.items()):
         return "eigenvalues are enclosed of -a u_xx - b u_yy + .. + c u alone, with numbers a, b, .."
@@ -104,7 +104,7 @@ def _piece(field: Field) -> ProductField:
 
 
 def _affordable(formula: Formula, choices: Sequence[ProductField]) -> ProductField:
-    """The first field whose residual takes no more operations than are worth it."""
+    """The first field whose residual takes at most WORK operations; UncertifiedError if there is none."""
     steps = len(formula.compiled(formula.residual).tape.instructions)
     for field in choices:
         cells = float(np.prod([axis.intervals for axis in field.pieces[0][0].axes]))
@@ -114,7 +114,7 @@ def _affordable(formula: Formula, choices: Sequence[ProductField]) -> ProductFie
 
 
 def _corrected(field: ProductField, error: Field | None) -> ProductField:
-    """The field and its error in the finer space of the error, where that holds it."""
+    """The field plus its error in the space of the error; the field alone where that space does not contain it."""
     space, c = field.pieces[0]
     if not isinstance(error, ProductField) or len(error.pieces) != 1:
         return field
@@ -130,7 +130,7 @@ def _spline(field: ProductField) -> TensorSpline:
 
 
 def _require_elliptic(formula: Formula, conditions: Mapping[Side, Formula], u: TensorSpline) -> None:
-    """a_ii > 0, and the other a_ij over the roots of a_ii a_jj add up to less than one in every row."""
+    """Raise UncertifiedError unless a_ii > 0 and sum_j |a_ij|/sqrt(a_ii a_jj) < 1 in every row i is proven."""
     d = len(u.breaks)
     orders = [o for o in formula.slopes if sum(o) == 2]
     found = formula.compiled(*(formula.slopes[o] for o in orders)).over(cells_between(u.breaks), u)[1].value
@@ -151,7 +151,7 @@ def _require_elliptic(formula: Formula, conditions: Mapping[Side, Formula], u: T
 
 
 def _finite(value: Interval, cells: Cells, problem: Problem) -> np.ndarray:
-    """Largest absolute values (output, cell). Raises UncertifiedError: somewhere nothing is known."""
+    """Largest absolute values (output, cell). Raises UncertifiedError: a value is not enclosed."""
     size = value.magnitude()
     if not np.isfinite(size).all():
         place = cells.middle[:, ~np.isfinite(size).all(0)][:, 0]
@@ -160,7 +160,7 @@ def _finite(value: Interval, cells: Cells, problem: Problem) -> np.ndarray:
 
 
 def _missed(condition: Formula, side: Side, u: TensorSpline, problem: Problem) -> tuple[float, float]:
-    """The largest mismatch of a condition on its side, and the least value of what leads it, which is positive."""
+    """The largest mismatch of a condition on its side, and the least value of its leading coefficient (> 0)."""
     there = cells_between([b if i != side.axis else b[[-side.end]] for i, b in enumerate(u.breaks)])
     order = max(condition.slopes)
     leading = condition.slopes[order] * (2 * side.end - 1 if any(order) else 1)
@@ -171,7 +171,7 @@ def _missed(condition: Formula, side: Side, u: TensorSpline, problem: Problem) -
 
 
 def _about(asked: TensorSpline, near: TensorSpline, found: Distance) -> Certificate:
-    """From the distance to the corrected function that to the one which was asked about."""
+    """The certificate for the computed function ``asked``, from the distance of a solution to the corrected one."""
     u, w = sympy.symbols("u w")
     cells, x = cells_between(near.breaks), sympy.symbols(f"x:{len(near.breaks)}")
     moved = Tape([u - w], [*x, u, w])
@@ -191,5 +191,5 @@ def _about(asked: TensorSpline, near: TensorSpline, found: Distance) -> Certific
 
 
 def _mean_square(size: np.ndarray, cells: Cells) -> float:
-    """Root of the integral of a function with these absolute values on cells, rounded up."""
+    """An upper bound of the L2 norm of a function with the absolute values ``size`` (cell)."""
     return float(np.sqrt((size**2 * (cells.hi - cells.lo).prod(0)).sum()) * MARGIN)

@@ -1,13 +1,13 @@
-"""Ranges of a formula of coordinates and splines over boxes, tight enough for a residual that nearly vanishes.
+"""Ranges of a formula of coordinates and splines over cells, tight enough for a residual that nearly vanishes.
 
-In a box let f = Q + e with a polynomial Q of degrees n_i, interpolating f at Chebyshev points. With the Taylor
-coefficient f_{n+1} along one coordinate, enclosed over the whole box by :mod:`pinnkan.certificate.series`,
+In a cell let f = Q + e with a polynomial Q of degrees n_i, interpolating f at Chebyshev points. With the Taylor
+coefficient f_{n+1} along one coordinate, enclosed over the whole cell by :mod:`pinnkan.certificate.series`,
 
     |e| <= 2^-n |f_{n+1}|           per coordinate, times the Lebesgue constants of the coordinates before it,
     |Q| <= max |Q(x_j)| / cos(pi n / 2N)       for the N > n zeros x_j of T_N (Ehlich and Zeller 1964),
 
 so that values at N points, enclosed by plain intervals, bound f everywhere with a factor near one. Where e is too large
-the box is halved. Points that are rounded move Q by n^2 times the relative shift (Markov's inequality).
+the cell is halved. Rounding of the points moves Q by n^2 times their relative shift (Markov's inequality).
 """
 
 from collections.abc import Sequence
@@ -21,21 +21,21 @@ from pinnkan.problem.expressions.enclosure import replayed
 from pinnkan.problem.expressions.interval import Array, Interval
 from pinnkan.problem.expressions.tape import Tape
 
-#: Points per coordinate, by number of coordinates that vary, and the share of them that degrees of polynomials may be:
-#: with 24 points a polynomial of degree 10, that of the splines, costs a factor of 1.26, one of degree 16 two.
+#: POINTS: per coordinate, by number of coordinates that vary. ORDERS: largest degree of the polynomials as a share of
+#: POINTS: with 24 points degree 10, that of the splines, costs a factor of 1.26, degree 16 a factor of two.
 POINTS, ORDERS = {0: 1, 1: 24, 2: 20, 3: 14}, 0.75
-#: Points of a batch, and cells: enough for numpy's own work to count little, few enough for the memory.
+#: Points and cells of a batch: large enough for numpy, small enough for the memory.
 BATCH, CELLS = 100_000, 4_000
-#: What remains beside the polynomials may be this share of the largest value, else boxes are halved: so often at most,
-#: and until there are so many more, plus a few times those at first.
+#: Largest remainder, relative to the largest value, before cells are halved; most halvings. At most MORE cells plus
+#: OF_FIRST times the initial number are made (heuristic).
 SHARE, HALVINGS, MORE, OF_FIRST = 0.2, 12, 4_000, 3
 
 
 @dataclass(frozen=True, eq=False)
 class Ranges:
-    """Of several outputs over cells: enclosures (output, cell), largest samples, and what is beside the polynomials.
+    """Enclosures of outputs over cells, ``value`` (output, cell), with the largest values at points, ``sampled``.
 
-    ``beside`` is (output, coordinate, cell).
+    ``beside`` (output, coordinate, cell): bounds of the remainder e of the polynomials.
     """
 
     value: Interval
@@ -44,7 +44,7 @@ class Ranges:
 
 
 def ranges_of(tape: Tape, cells: Cells, jets: Sequence[TensorSpline]) -> Ranges:
-    """The outputs of a tape whose inputs are the coordinates, then ``jets``."""
+    """Ranges of the outputs of a tape whose inputs are the coordinates, then the splines ``jets``."""
     numbers = np.arange(cells.count)
     parts = [_ranges(tape, cells.taken(numbers[k : k + CELLS]), jets) for k in range(0, cells.count, CELLS)]
     return _joined(parts)
@@ -86,7 +86,7 @@ def _ranges(tape: Tape, cells: Cells, jets: Sequence[TensorSpline]) -> Ranges:
 
 
 def values_on(tape: Tape, cells: Cells, jets: Sequence[TensorSpline], nodes: Array) -> Interval:
-    """The outputs at the places ``nodes`` of [-1, 1] in every coordinate that varies: (output, cell, point)."""
+    """Enclosed outputs at the points ``nodes`` of [-1, 1] in every coordinate that varies: (output, cell, point)."""
     points = []
     for low, high, middle, reach in zip(cells.lo, cells.hi, cells.middle, cells.reach, strict=True):
         places = nodes if (high > low).any() else np.zeros(1)
@@ -106,19 +106,19 @@ def values_on(tape: Tape, cells: Cells, jets: Sequence[TensorSpline], nodes: Arr
 
 
 def _along(x: Array, axis: int, dimension: int) -> Interval:
-    """A coordinate (cell, point) among the indices of a grid."""
+    """A coordinate (cell, point) in the shape of the grid of each cell."""
     x = x.reshape([len(x), *(x.shape[1] if k == axis else 1 for k in range(dimension))])
     return Interval(x, x)
 
 
 def _flat(found: Sequence[Interval], shape: tuple[int, ...]) -> Interval:
-    """Outputs as (output, cell, point)."""
+    """The outputs as (output, cell, point)."""
     ends = ([np.broadcast_to(getattr(f, e), shape).reshape(shape[0], -1) for f in found] for e in ("lo", "hi"))
     return Interval(*(np.stack(end) for end in ends))
 
 
 def _coefficients(tape: Tape, cells: Cells, jets: Sequence[TensorSpline], axes: np.ndarray) -> Array:
-    """Largest absolute Taylor coefficients of the outputs along each coordinate: (output, coordinate, order, cell)."""
+    """Bounds of the Taylor coefficients of the outputs along each coordinate: (output, coordinate, order, cell)."""
     reach, orders = cells.reach, max(2, int(ORDERS * POINTS[len(axes)]))
     taylors = [jet.taylor(cells) for jet in jets]
     out = np.zeros((len(tape.outputs), len(axes), orders, cells.count))
@@ -134,8 +134,8 @@ def _coefficients(tape: Tape, cells: Cells, jets: Sequence[TensorSpline], axes: 
 
 
 def halved_to(tape: Tape, cells: Cells, jets: Sequence[TensorSpline], share: float = SHARE) -> tuple[Cells, Ranges]:
-    """Cells and ranges, halved where they are wide, until what is beside the polynomials is a small share."""
-    if all(i >= tape.inputs and not tape.instructions[i - tape.inputs][1] for i in tape.outputs):  # numbers
+    """Cells and ranges, with cells halved until the remainders are at most ``share`` of the largest value."""
+    if all(i >= tape.inputs and not tape.instructions[i - tape.inputs][1] for i in tape.outputs):  # constants
         once, each = np.zeros(1, dtype=int), np.zeros(cells.count, dtype=int)
         return cells, _taken(ranges_of(tape, cells.taken(once), jets), each)
     ready: list[tuple[Cells, Ranges]] = []
@@ -163,7 +163,7 @@ def _taken(ranges: Ranges, part: np.ndarray) -> Ranges:
 
 
 def _halved(cells: Cells, axis: np.ndarray) -> Cells:
-    """Each cell in two along its ``axis`` (cell)."""
+    """Each cell halved along its ``axis`` (cell)."""
     here, middle = np.arange(cells.count), cells.middle
     lower, upper = cells.hi.copy(), cells.lo.copy()
     lower[axis, here] = upper[axis, here] = middle[axis, here]
@@ -171,7 +171,7 @@ def _halved(cells: Cells, axis: np.ndarray) -> Cells:
 
 
 def cells_between(breaks: Sequence[Array]) -> Cells:
-    """All boxes of a grid; a coordinate with one break is fixed."""
+    """All cells of a grid of breakpoints; a coordinate with one breakpoint is fixed."""
     ends = [(b[:-1], b[1:]) if len(b) > 1 else (b, b) for b in breaks]
     lo, hi = (np.stack([g.ravel() for g in np.meshgrid(*side, indexing="ij")]) for side in zip(*ends, strict=True))
     return Cells(lo, hi)

@@ -1,11 +1,11 @@
-"""The energy inequality: how much of L v there is for every v that vanishes on the sides, in closed form.
+"""The energy inequality: a closed-form bound of |v| by |L v| in L2, for every v that vanishes on the sides.
 
 With L v = -sum_ij a_ij v_ij + sum_i b_i v_i + c v, multiplied by v and integrated,
 
     (L v, v) = sum_ij (a_ij v_i, v_j) + ((c - 1/2 div beta) v, v),    beta_i = b_i + sum_j d_j a_ij,
 
-and with Gershgorin's least a_i of row i and Poincare's |v_i| >= pi/L_i |v| on the coordinates that do not wrap around,
-|v| (sum_i a_i pi^2/L_i^2 + inf (c - 1/2 div beta)) <= |L v| where that is positive.
+and with Gershgorin's bound a_i of row i and Poincare's |v_i| >= pi/L_i |v| on the coordinates that are not periodic,
+|v| (sum_i a_i pi^2/L_i^2 + inf (c - 1/2 div beta)) <= |L v| where the bracket is positive.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from pinnkan.problem.expressions.functions import Signum, UnitStep
 
 
 def inverse_norm(formula: Formula, conditions: Mapping[Side, Formula], box: Box, u: TensorSpline) -> float:
-    """K with |v| <= K |L v| in L2 for v = 0 on the sides; infinite where this does not give one."""
+    """K with |v| <= K |L v| in L2 for v = 0 on the sides, by the energy inequality; infinite where that gives none."""
     d, x = len(box.ranges), formula.coordinates
     a = [[sympy.S.Zero] * d for _ in range(d)]
     b = [sympy.S.Zero] * d

@@ -1,7 +1,7 @@
-"""The one elliptic equation and its conditions, linearised about a function, as formulas of its derivatives.
+"""The elliptic equation and its conditions, and their linearisation, as formulas of the derivatives of u.
 
-What a certificate speaks of is F(x, u, Du, D^2 u) = 0 with F linear in the derivatives, their coefficients functions of
-the coordinates alone (semilinear), on a box, with one linear condition on each side that does not wrap around.
+Certificates cover F(x, u, Du, D^2 u) = 0 on a box, with F linear in the derivatives and their coefficients functions of
+the coordinates alone (semilinear), and one linear condition on each side that is not periodic.
 """
 
 from collections.abc import Mapping
@@ -21,12 +21,12 @@ Order = tuple[int, ...]
 
 
 class UncertifiedError(Exception):
-    """A step of the proof that fails, in words that follow "not certified: "."""
+    """A step of the proof fails; the message follows "not certified: "."""
 
 
 @dataclass(frozen=True)
 class Formula:
-    """``residual`` of the function with the derivatives ``symbols``, and its ``slopes`` by these."""
+    """A formula F, ``residual``, of the coordinates and of the derivatives of u, whose ``symbols`` are by order."""
 
     residual: sympy.Expr
     symbols: Mapping[Order, sympy.Symbol]
@@ -34,43 +34,43 @@ class Formula:
 
     @cached_property
     def slopes(self) -> Mapping[Order, sympy.Expr]:
-        """dF/du_order, without those that vanish."""
+        """The partial derivatives dF/du_order by order, without those that vanish."""
         found = {order: sympy.diff(self.residual, s) for order, s in self.symbols.items()}
         return {order: w for order, w in found.items() if w != 0}
 
     @property
     def is_linear(self) -> bool:
-        """Whether F is affine in the function."""
+        """Whether F is affine in u and its derivatives."""
         depends = any(w.free_symbols & set(self.symbols.values()) for w in self.slopes.values())
         return not depends and self.residual.is_polynomial(*self.symbols.values())
 
     @property
     def value(self) -> sympy.Symbol:
-        """u itself."""
+        """The symbol of u itself."""
         return self.symbols[next(o for o in self.symbols if not any(o))]
 
     @property
     def without_derivatives(self) -> sympy.Expr:
-        """F where u has no derivatives."""
+        """F with all derivatives of u set to zero."""
         return self.residual.subs({s: 0 for o, s in self.symbols.items() if any(o)})
 
     @property
     def curvature(self) -> sympy.Expr:
-        """d^2 F/du^2."""
+        """The second derivative d^2 F/du^2."""
         return sympy.diff(self.residual, self.value, 2)
 
     @cached_property
     def moved(self) -> Mapping[Order, sympy.Symbol]:
-        """Symbols for the derivatives of a second function."""
+        """Symbols for the derivatives of a second function v, by order."""
         return {order: sympy.Dummy(f"v{''.join(map(str, order))}") for order in self.symbols}
 
     @cached_property
     def linear(self) -> sympy.Expr:
-        """L v: the derivative of F at u in the direction of v."""
+        """L v, the derivative of F at u in the direction v."""
         return sympy.Add(*(w * self.moved[order] for order, w in self.slopes.items()))
 
     def compiled(self, *expressions: sympy.Expr) -> "Compiled":
-        """Expressions of coordinates, derivatives of u and of v, with the derivatives that occur in them."""
+        """Compile expressions of the coordinates and of the derivatives of u and v."""
         occur = set().union(*(e.free_symbols for e in expressions))
         orders = [tuple(o for o, s in given.items() if s in occur) for given in (self.symbols, self.moved)]
         inputs = [*(self.symbols[o] for o in orders[0]), *(self.moved[o] for o in orders[1])]
@@ -79,7 +79,7 @@ class Formula:
 
 @dataclass(frozen=True, eq=False)
 class Compiled:
-    """A tape whose inputs are the coordinates, derivatives of a function u, and derivatives of a function v."""
+    """A tape with inputs: the coordinates, the derivatives ``of_u`` of a function u, and those ``of_v`` of v."""
 
     tape: Tape
     of_u: tuple[Order, ...]
@@ -88,27 +88,24 @@ class Compiled:
     def over(
         self, cells: Cells, u: TensorSpline, v: TensorSpline | None = None, share: float = SHARE
     ) -> tuple[Cells, Ranges]:
-        """Ranges over cells, which are halved where that is needed."""
+        """Ranges of the outputs over cells, which are halved where the ranges are not tight."""
         return halved_to(self.tape, cells, self.jets(u, v), share)
 
     def jets(self, u: TensorSpline, v: TensorSpline | None = None) -> list[TensorSpline]:
-        """The derivatives that are inputs."""
+        """The splines of the derivatives that are inputs."""
         found = [differentiated(u, order) for order in self.of_u]
         return found + [differentiated(v, order) for order in self.of_v if v is not None]
 
 
 def formula_of(equation: Equation, problem: Problem, sign: int = 1) -> Formula:
-    """The equation times ``sign``, u itself among its derivatives."""
+    """The formula of an equation times ``sign``; u itself always has a symbol."""
     symbols = {jet.order: symbol for symbol, jet in equation.jets.items()}
     symbols.setdefault((0,) * problem.dimension, sympy.Dummy("u"))
     return Formula(sign * equation.residual, symbols, problem.coordinates)
 
 
 def elliptic(problem: Problem) -> Formula:
-    """The equation with the sign that makes second derivatives negative.
-
-    Raises UncertifiedError: it is of another kind.
-    """
+    """The equation, with second derivatives negative. Raises UncertifiedError: it is of a kind that is not treated."""
     if len(problem.unknowns) != 1 or len(problem.equations) != 1:
         raise UncertifiedError("there are several unknowns")
     if problem.time_axis is not None or problem.dimension > max(POINTS):
@@ -131,25 +128,25 @@ def elliptic(problem: Problem) -> Formula:
 
 
 def is_positive(expression: sympy.Expr, problem: Problem) -> bool:
-    """In the middle of the box."""
+    """Whether an expression of the coordinates is positive at the centre of the box."""
     middle = [0.5 * (a + b) for a, b in problem.box.ranges]
     return bool(float(Tape([expression], problem.coordinates)(middle)[0]) > 0.0)
 
 
 def zeroth(formula: Formula) -> sympy.Expr:
-    """What stands before v in L v."""
+    """The coefficient of v in L v."""
     return next((w for order, w in formula.slopes.items() if not any(order)), sympy.S.Zero)
 
 
 def squares(dimension: int) -> list[Order]:
-    """The orders of d^2/dx_i^2."""
+    """The orders of the derivatives d^2/dx_i^2."""
     return [tuple(2 * (i == k) for k in range(dimension)) for i in range(dimension)]
 
 
 def conditions_of(problem: Problem) -> Mapping[Side, Formula]:
-    """One condition for each side, of v, or of dv/dn and v, signed so that what stands before the first is positive.
+    """The linear condition of each side on v, or on dv/dn and v; the coefficient of the first is positive.
 
-    Raises UncertifiedError: there are others.
+    Raises UncertifiedError: a side has no or several conditions, or one of another kind.
     """
     found: dict[Side, Formula] = {}
     for condition in problem.conditions:

@@ -1,7 +1,4 @@
-"""Newton and Kantorovich's theorem: how near a solution is, from residual, inverse and curvature.
-
-With a linear equation nothing is iterated: the curvature is zero and the first bound holds.
-"""
+"""The theorem of Newton and Kantorovich: the distance to a solution from residual, inverse and curvature."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,15 +16,16 @@ from pinnkan.problem.expressions.enclosure import replayed
 from pinnkan.problem.expressions.interval import Interval, constant
 from pinnkan.verdict.records import rounded_up
 
-#: Trials of a radius, each a little larger than what the one before needs, and doublings where nothing else may be.
+#: TRIALS: iterations for a radius, each MORE times the one required before. DOUBLINGS: half the number of radii tried
+#: for uniqueness.
 TRIALS, MORE, DOUBLINGS = 40, 1.05, 30
-#: Times the first radius at which none will do: a quadratic inequality is solved by twice the first one, or not at all.
+#: Largest radius over the first: a quadratic inequality has a solution below twice the first radius, or none.
 HOPELESS = 1e3
 
 
 @dataclass(frozen=True)
 class Distance:
-    """What is proven of v = u - w: its largest value, its L2 norm, the radius in which u is alone; in words why."""
+    """Bounds of v = u - w: largest value, L2 norm, radius in which u is the only solution; the proof in words."""
 
     largest: float
     mean_square: float
@@ -37,7 +35,7 @@ class Distance:
 
 @dataclass(frozen=True, eq=False)
 class Operator:
-    """L v = -sum_i a_i v_ii + c v on a box: the numbers a_i and c over cells."""
+    """L v = -sum_i a_i v_ii + c v on a box: the numbers a_i (``diffusion``), and c (``zeroth``) over cells."""
 
     diffusion: tuple[Interval, ...]
     zeroth: Interval
@@ -45,14 +43,14 @@ class Operator:
 
     @property
     def lowest(self) -> float:
-        """A number above the least eigenvalue, (L v, v) for the first wave v of size one."""
+        """An upper bound of the least eigenvalue: (L v, v) for the lowest eigenfunction v of the diffusion."""
         pairs = zip(rates_of(self.diffusion, self.box), self.box.periodic, strict=True)
         return sum(float(r.hi) for r, wraps in pairs if not wraps) + float(self.zeroth.hi.max())
 
 
 @dataclass(frozen=True, eq=False)
 class Tube:
-    """The values that functions near u take over cells."""
+    """The values over cells of all functions within a radius of u."""
 
     formula: Formula
     cells: Cells
@@ -64,16 +62,16 @@ class Tube:
 
     @cached_property
     def _is_polynomial(self) -> bool:
-        """Whether F is one in u: then nothing is hidden in its derivatives."""
+        """Whether F is a polynomial in u, and thus smooth."""
         return bool(self.formula.residual.is_polynomial(self.formula.value))
 
     def _inputs(self, radius: float) -> tuple[list[Interval], Interval]:
-        """The cells, and u over them within a radius."""
+        """The cells, and u over them plus [-radius, radius]."""
         cells = [Interval(lo, hi) for lo, hi in zip(self.cells.lo, self.cells.hi, strict=True)]
         return cells, self._values + Interval(np.asarray(-radius), np.asarray(radius))
 
     def is_smooth(self, radius: float) -> bool:
-        """Whether F is a smooth function of u at functions that differ from u by ``radius`` at most."""
+        """Whether F is proven a smooth function of u at all functions within ``radius`` of u."""
         if self._is_polynomial:
             return True
         cells, near = self._inputs(radius)
@@ -81,7 +79,7 @@ class Tube:
         return is_smooth(compiled.tape, [*cells, near], {len(cells)})
 
     def curvature(self, radius: float) -> float:
-        """The largest |F_uu| at functions that differ from u by ``radius`` at most; infinite where it is not smooth."""
+        """The largest |F_uu| at functions within ``radius`` of u; infinite where F is not proven smooth."""
         if not self.is_smooth(radius):
             return np.inf
         if self.formula.curvature == 0:
@@ -93,7 +91,7 @@ class Tube:
         return largest if np.isfinite(largest) else np.inf
 
     def alone(self, inverse: float) -> float:
-        """A radius in which two solutions are one: F_uu times it is below 1/|L^-1|."""
+        """A radius around u with at most one solution: there F_uu times the radius is below 1/``inverse``."""
         if self.formula.curvature == 0 and self._is_polynomial:
             return np.inf
         sizes = 1e-12 * 2.0 ** np.arange(2 * DOUBLINGS)
@@ -102,7 +100,7 @@ class Tube:
 
 
 def settled(needed: Callable[[float], float], first: float) -> float:
-    """A radius a with ``needed(a)`` <= a. Raises UncertifiedError: none is found."""
+    """A radius a with ``needed(a)`` <= a, by iteration from ``first``. Raises UncertifiedError: none is found."""
     radius = first
     for _ in range(TRIALS):
         wanted = needed(radius) * MARGIN
@@ -115,9 +113,9 @@ def settled(needed: Callable[[float], float], first: float) -> float:
 
 
 def by_spectrum(tube: Tube, operator: Operator, residual: float, missed: float) -> Distance:
-    """In the mean square: ``residual`` is its norm, ``missed`` the largest mismatch of values on the sides.
+    """The distance by the L2 bound of the inverse; ``residual`` is an L2 norm, ``missed`` the mismatch on the sides.
 
-    That mismatch is lifted by z with A_0 z = 0, which is nowhere larger, so that L z = c z.
+    The mismatch is extended by z with A_0 z = 0, |z| <= ``missed``, so that L z = c z.
     """
     root = float(np.sqrt(np.prod(operator.box.lengths))) * MARGIN
     inverse = inverse_norm(tube.formula, operator.diffusion, operator.box, tube.u, operator.zeroth)
@@ -145,7 +143,7 @@ def by_spectrum(tube: Tube, operator: Operator, residual: float, missed: float) 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of a residual: largest value and L2 norm, what sides miss, and the largest solution of all that together."""
+    """Of a residual: largest value, L2 norm, a bound of the v that it causes (``effect``), and mismatch by side."""
 
     largest: float
     norm: float
@@ -154,9 +152,9 @@ class Sizes:
 
 
 def by_barrier(tube: Tube, barrier: Barrier, sizes: Sizes, energy: float) -> Distance:
-    """In the largest value; ``energy`` bounds the inverse in L2 where there is one.
+    """The distance by the maximum principle; ``energy`` bounds the inverse in L2, or is infinite.
 
-    What is missed on the sides is lifted by z with L z = 0, |z| <= psi missed/b.
+    The mismatch on the sides is extended by z with L z = 0, |z| <= psi missed/b.
     """
     inverse = barrier.most / barrier.inside * MARGIN
     lifted, first = barrier.most * barrier.lifted(sizes.missed) * MARGIN, sizes.effect * MARGIN

@@ -1,8 +1,8 @@
-"""Gauss's rule with a bound of what its rounded nodes and weights do wrong.
+"""Gauss quadrature with a bound for the rounding of its nodes and weights.
 
 On [-1, 1] let the weights add up to one. For every polynomial q of degree below 2 n the rule gives the mean of q up to
-``defect`` max |q|: written in Chebyshev polynomials, q has coefficients of at most 2 max |q|, and what the rule makes
-of each T_k is worked out in fractions.
+``defect`` max |q|: the Chebyshev coefficients of q are at most 2 max |q|, and the error of the rule for each T_k is
+computed in exact fractions.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from pinnkan.problem.expressions.tape import Tape
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """Nodes in [-1, 1], weights and defect."""
+    """Nodes in [-1, 1], weights that add up to one, and the defect."""
 
     nodes: Array
     weights: Array
@@ -30,7 +30,7 @@ class Rule:
 
 @lru_cache(maxsize=16)
 def rule_of(points: int) -> Rule:
-    """So many Gauss points."""
+    """The Gauss rule with so many points."""
     nodes, weights = np.polynomial.legendre.leggauss(points)
     weights = 0.5 * weights
     exact = [Fraction(float(w)) for w in weights]
@@ -44,21 +44,18 @@ def rule_of(points: int) -> Rule:
 
 
 def shift_of(cells: Cells) -> Array:
-    """By how much places in [-1, 1] are moved when points are rounded: (coordinate, cell)."""
+    """A bound of the shift of points by rounding, in units of the half-width of a cell: (coordinate, cell)."""
     return 4.0 * EPS * (1.0 + np.abs(cells.middle) / np.where(cells.reach > 0.0, cells.reach, np.inf))
 
 
 def defects(rule: Rule, cells: Cells, degree: int) -> Array:
-    """What the mean of a polynomial of ``degree`` in each coordinate may be off by, over its largest value (cell)."""
+    """A bound of the error of the mean of a polynomial of ``degree`` per coordinate, over its largest value (cell)."""
     each = rule.defect + degree**2 * shift_of(cells)
     return np.asarray((1.0 + each).prod(0) - 1.0) * MARGIN + 1e-15
 
 
 def norm_of(tape: Tape, cells: Cells, splines: Sequence[TensorSpline], largest: Array) -> tuple[float, float]:
-    """A lower and an upper bound of the L2 norm of a sum of splines whose knots are ends of the cells.
-
-    ``largest``: its largest absolute value (cell).
-    """
+    """Bounds of the L2 norm of a sum of splines, by their values; ``largest`` (cell) bounds its absolute value."""
     degree, d = max(max(s.degrees) for s in splines), len(cells.lo)
     rule, volume = rule_of(degree + 1), (cells.hi - cells.lo).prod(0)
     values, weights = values_on(tape, cells, splines, rule.nodes), tensor_weights(rule, d)
@@ -69,5 +66,5 @@ def norm_of(tape: Tape, cells: Cells, splines: Sequence[TensorSpline], largest: 
 
 
 def tensor_weights(rule: Rule, dimension: int) -> Array:
-    """Weights of all points of a cell, which add up to one."""
+    """The weights of all points of a cell, which add up to one."""
     return reduce(np.multiply.outer, [rule.weights] * dimension, np.ones(1)).ravel()

@@ -1,8 +1,8 @@
-"""Taylor series of a formula over boxes: a tape replayed on coefficients that are intervals (Moore 1966).
+"""Taylor series of a formula over cells: a tape evaluated on interval coefficients (Moore 1966).
 
-Along one coordinate a box is c + h s, -1 <= s <= 1. The k-th coefficient holds h^k/k! times the k-th derivative at
-every point of the box, so that the last one bounds what a polynomial of one degree less leaves. Recurrences: Griewank
-and Walther 2008, Evaluating Derivatives, chapter 13; from f' = a' g(a) follows k f_k = sum_j j a_j g_{k-j}.
+Along one coordinate a cell is c + h s, -1 <= s <= 1. The k-th coefficient holds h^k/k! times the k-th derivative at
+every point of the cell, so that the last one bounds the remainder of a polynomial of one degree less. Recurrences:
+Griewank and Walther 2008, Evaluating Derivatives, chapter 13; from f' = a' g(a) follows k f_k = sum_j j a_j g_{k-j}.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from pinnkan.problem.expressions.interval import Array, Interval
 from pinnkan.problem.expressions.tape import Tape
 
 EPS = float(np.finfo(float).eps)
-#: Largest whole exponent that is multiplied out, which needs no logarithm.
+#: Largest whole exponent that is computed by multiplication, without a logarithm.
 _MULTIPLIED = 64
 _ZERO, _ONE = interval.constant(0.0), interval.constant(1.0)
 _TWO_OVER_ROOT_PI = Interval(np.asarray(1.1283791670955123), np.asarray(1.1283791670955130))
 
 
 def total(x: Interval) -> Interval:
-    """Sum over the first index."""
+    """The sum over the first index."""
     slack = len(x.lo) * EPS
     return Interval(x.lo.sum(0) - slack * np.abs(x.lo).sum(0), x.hi.sum(0) + slack * np.abs(x.hi).sum(0))
 
 
 class Series:
-    """Coefficients of orders 0..n, or of order 0 alone where nothing varies: ``lo`` and ``hi`` are (order, box)."""
+    """Coefficients of orders 0..n, or of order 0 alone for a constant: ``lo`` and ``hi`` are (order, box)."""
 
     def __init__(self, lo: Array, hi: Array) -> None:
         self.lo, self.hi = lo, hi
@@ -39,7 +39,7 @@ class Series:
 
     @property
     def orders(self) -> int:
-        """n + 1, or 1."""
+        """The number of coefficients, n + 1 or 1."""
         return len(self.lo)
 
     def __add__(self, other: Series) -> Series:
@@ -61,7 +61,7 @@ class Series:
         return _filled(self, lambda k, _: total(self[: k + 1] * _reversed(other, k)))
 
     def differentiated(self) -> Series:
-        """k a_k in the k-th place."""
+        """The series with the coefficients k a_k, that of s df/ds."""
         k = np.arange(float(self.orders))[:, None]
         found = self[:] * Interval(k, k)
         return Series(found.lo, found.hi)
@@ -72,7 +72,7 @@ def _reversed(a: Series, k: int) -> Interval:
 
 
 def _filled(like: Series, rule: Callable[[int, Series], Interval]) -> Series:
-    """The series whose k-th coefficient is ``rule(k, those before)``."""
+    """The series whose k-th coefficient is ``rule(k, series so far)``."""
     out = Series(np.zeros_like(like.lo), np.zeros_like(like.hi))
     for k in range(like.orders):
         found = rule(k, out)
@@ -81,7 +81,7 @@ def _filled(like: Series, rule: Callable[[int, Series], Interval]) -> Series:
 
 
 def constant(value: Interval, boxes: int) -> Series:
-    """A function that does not vary along the coordinate."""
+    """The series of a function that does not vary along the coordinate."""
     lo, hi = (np.broadcast_to(end, (1, boxes)) for end in (value.lo, value.hi))
     return Series(lo, hi)
 
@@ -91,7 +91,7 @@ def _over(value: Interval, k: int) -> Interval:
 
 
 def _integrated(a: Series, first: Interval, g: Series) -> Series:
-    """f with f' = a' g, from f_0 = ``first``."""
+    """The series f with f' = a' g and f_0 = ``first``."""
     moved = a.differentiated()
 
     def rule(k: int, _: Series) -> Interval:
@@ -101,7 +101,7 @@ def _integrated(a: Series, first: Interval, g: Series) -> Series:
 
 
 def _paired(a: Series, first: Interval, second: Interval, sign: float) -> tuple[Series, Series]:
-    """f and g with f' = a' g and g' = sign a' f."""
+    """The series f and g with f' = a' g, g' = sign a' f and first coefficients ``first``, ``second``."""
     moved = a.differentiated()
     f, g = (Series(np.zeros_like(a.lo), np.zeros_like(a.hi)) for _ in range(2))
     for k in range(a.orders):
@@ -138,7 +138,7 @@ def _power(a: Series, exponent: float) -> Series:
             left //= 2
             square = square * square if left else square
         assert found is not None
-        value = interval.power(a[0], exponent)  # encloses the value as well
+        value = interval.power(a[0], exponent)  # a second enclosure of the value
         found.lo[0], found.hi[0] = np.maximum(found.lo[0], value.lo), np.minimum(found.hi[0], value.hi)
         return found
     if exponent == int(exponent) and -_MULTIPLIED <= exponent < 0.0:
@@ -159,7 +159,7 @@ def _power(a: Series, exponent: float) -> Series:
 
 
 def _tangent(a: Series, first: Interval, sign: float) -> Series:
-    """f' = a' (1 + sign f^2)."""
+    """The series f with f' = a' (1 + sign f^2) and f_0 = ``first``."""
     moved = a.differentiated()
     g = Series(np.zeros_like(a.lo), np.zeros_like(a.hi))
 
@@ -184,7 +184,7 @@ def _arc(a: Series, name: str) -> Series:
 
 
 def _chosen(a: Series, positive: Series, negative: Series) -> Series:
-    """``positive`` where a >= 0 on the whole box, ``negative`` where a <= 0, unknown where its sign changes."""
+    """``positive`` where a >= 0 on the whole box, ``negative`` where a <= 0, nan where the sign changes."""
     up, down = a.lo[0] >= 0.0, a.hi[0] <= 0.0
     pairs = [(getattr(positive, end), getattr(negative, end)) for end in ("lo", "hi")]
     lo, hi = (np.where(up, p, np.where(down, n, np.nan)) for p, n in (_padded(*pair) for pair in pairs))
@@ -192,7 +192,7 @@ def _chosen(a: Series, positive: Series, negative: Series) -> Series:
 
 
 def _padded(a: Array, b: Array) -> tuple[Array, Array]:
-    """With as many orders as the longer one."""
+    """Both arrays with zeros appended, to the number of orders of the longer one."""
     n = max(len(a), len(b))
     return tuple(np.concatenate([x, np.zeros((n - len(x), x.shape[1]))]) for x in (a, b))  # type: ignore[return-value]
 
@@ -228,7 +228,7 @@ def _unary(name: str, a: Series) -> Series:
 def _run(name: str, arguments: Sequence[Series], number: float, boxes: int) -> Series:
     if all(a.orders == 1 for a in arguments):
         return constant(interval.apply(name, [a[0] for a in arguments], number), boxes)
-    if name == "near":  # what is proven is proven of the formula
+    if name == "near":  # enclosures are those of the formula itself
         return arguments[-1]
     if name == "power" and len(arguments) == 1:
         return _power(arguments[0], number)
@@ -252,7 +252,7 @@ def _run(name: str, arguments: Sequence[Series], number: float, boxes: int) -> S
 
 
 def series_of(tape: Tape, inputs: Sequence[Series]) -> list[Series]:
-    """The outputs of a tape; nan or infinite where nothing is known, e.g. where a formula bends within a box."""
+    """The outputs of a tape; nan or infinite where nothing is known, e.g. where a formula has a kink in a cell."""
     boxes = inputs[0].lo.shape[1]
     registers = list(inputs)
     with np.errstate(all="ignore"):

@@ -1,19 +1,19 @@
-"""Eigenvalues from below and above where no positive function helps: those next to zero bound the inverse.
+"""Bounds of the eigenvalues of L; those next to zero bound the inverse where there is no barrier.
 
-Let L v = -sum_i a_i v_ii + c v with numbers a_i, v = 0 on the sides that do not wrap around. With the centre c_0 of the
-range of c, d = c - c_0 and k = sup |d|, the waves of the box are the eigenfunctions of A = L - d; let P project on the
+Let L v = -sum_i a_i v_ii + c v with numbers a_i, v = 0 on the sides that are not periodic. With the centre c_0 of the
+range of c, d = c - c_0 and k = sup |d|, the waves of the box are the eigenfunctions of A = L - d. Let P project on the
 N with the smallest eigenvalues l_j + c_0, Q = 1 - P, and t > 0. From 2 |(Pv, d Qv)| <= |Q d P v|^2/t + t |Qv|^2,
 
     L >= P (A + d - (d^2 - d P d)/t) P + (l_{N+1} + c_0 - k - t) Q,
 
-so that the eigenvalues of that matrix, and the number before Q, lie below those of L in their order, and by Rayleigh
-and Ritz those of P (A + d) P above (intermediate problems, Weinstein and Stenger 1972; of the same use as the base
-problems of Plum 2001 and of Goerisch, and as Liu 2015). Integrals are Gauss's, their errors enclosed; symmetric
-matrices are rotated by computed eigenvectors V, and from V^T M V and V^T V, nearly diagonal both, their eigenvalues
-are enclosed (Rump 2010, section 13).
+so that the eigenvalues of that matrix, and the number before Q, are lower bounds of those of L in their order. By
+Rayleigh and Ritz those of P (A + d) P are upper bounds (intermediate problems, Weinstein and Stenger 1972; compare the
+base problems of Plum 2001 and Goerisch, and Liu 2015). Integrals are Gauss's, their errors enclosed. Symmetric matrices
+are rotated by computed eigenvectors V, and their eigenvalues enclosed from V^T M V and V^T V, both nearly diagonal
+(Rump 2010, section 13).
 
-Largest values come from a Fourier series: with waves of at most the root of 2^d over the volume and s >= 0,
-|v| <= sqrt(2^d / volume sum_k (l_k + s)^-2) |(A_0 + s) v|, A_0 = L - c, in up to three coordinates.
+Largest values come from a Fourier series: with waves of at most the root of 2^d over the volume and s >= 0, |v| <=
+sqrt(2^d / volume sum_k (l_k + s)^-2) |(A_0 + s) v|, A_0 = L - c, in up to three coordinates.
 """
 
 from collections.abc import Sequence
@@ -32,21 +32,21 @@ from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline
 from pinnkan.domain.box import Box
 from pinnkan.problem.expressions.interval import Array, Interval, constant
 
-#: Most waves, and how far their eigenvalues reach beyond where the term of order zero can bring them to zero, in sizes
-#: of its range: the rest of a smooth term falls faster than any power of that.
+#: MOST: largest number of waves. BEYOND: how far their eigenvalues extend past -min c, in units of the half-range of c
+#: plus the lowest rate (heuristic: the rest of a smooth term falls fast).
 MOST, BEYOND = 900, 8.0
-#: Gauss points per coordinate of a cell; polynomials of degree HALF for either factor of an integrand.
+#: Gauss points per coordinate of a cell, and the polynomial degree of either factor of an integrand.
 POINTS, HALF = 16, 15
-#: Angle by which a product of two waves may turn in half a cell (its polynomial then errs by 1e-8), and the share of d
-#: that polynomials may miss.
+#: Largest angle of a product of two waves in half a cell (the polynomial then errs by 1e-8); largest remainder of the
+#: polynomials of d, relative to d.
 TURN, RESOLVED = 4.0, 1e-4
 
 
 @dataclass(frozen=True, eq=False)
 class BoxWaves:
-    """Waves of a box: ``number`` (wave, coordinate), of a wrapped coordinate -n for a sine; eigenvalues of A_0.
+    """Waves of a box, ``number`` (wave, coordinate), and enclosed eigenvalues ``value`` (wave) of A_0.
 
-    ``beyond``: a lower bound of all other eigenvalues.
+    In a periodic coordinate number -n is a sine. ``beyond``: a lower bound of all other eigenvalues.
     """
 
     box: Box
@@ -59,7 +59,7 @@ PI = Interval(np.asarray(np.nextafter(np.pi, 0.0)), np.asarray(np.nextafter(np.p
 
 
 def rates_of(a: Sequence[Interval], box: Box) -> list[Interval]:
-    """a_i (pi/length)^2, of a wrapped coordinate four times that: what the squares of numbers are multiplied with."""
+    """a_i (pi/length)^2, four times that for a periodic coordinate: the factors of the squared wave numbers."""
     found = []
     for number, (low, high), wrapped in zip(a, box.ranges, box.periodic, strict=True):
         wave = (constant(2.0) if wrapped else constant(1.0)) * PI / (constant(high) - constant(low))
@@ -68,7 +68,7 @@ def rates_of(a: Sequence[Interval], box: Box) -> list[Interval]:
 
 
 def waves_of(a: Sequence[Interval], box: Box, below: float) -> BoxWaves:
-    """All waves with eigenvalues below a number."""
+    """All waves with eigenvalues proven below ``below``."""
     rates, numbers = rates_of(a, box), []
     for rate, wrapped in zip(rates, box.periodic, strict=True):
         most = int(np.sqrt(max(below, 0.0) / float(rate.lo))) + 1
@@ -78,14 +78,14 @@ def waves_of(a: Sequence[Interval], box: Box, below: float) -> BoxWaves:
     total = reduce(Interval.__add__, (rate * Interval(n, n) for rate, n in zip(rates, squared, strict=True)))
     keep = total.hi < below
     left = [float(total.lo[~keep].min())]
-    for i, rate in enumerate(rates):  # the first number beyond the grid, least ones of the others
+    for i, rate in enumerate(rates):  # first number beyond the grid, lowest of the other axes
         others = sum(float(r.lo) for k, (r, w) in enumerate(zip(rates, box.periodic, strict=True)) if k != i and not w)
         left.append((float(rate.lo) * (np.abs(numbers[i]).max() + 1.0) ** 2 + others) * (2.0 - MARGIN))
     return BoxWaves(box, grid[keep], Interval(total.lo[keep], total.hi[keep]), min(left))
 
 
 def supremum(a: Sequence[Interval], box: Box, shift: float) -> float:
-    """S with |v| <= S |(A_0 + shift) v| in L2."""
+    """S with max |v| <= S |(A_0 + shift) v|, the latter in L2."""
     d, rates = len(a), rates_of(a, box)
     most = {1: 2000, 2: 150, 3: 40}[d]
     numbers = [np.arange(-most, most + 1.0) if wrapped else np.arange(1.0, most + 1) for wrapped in box.periodic]
@@ -93,7 +93,7 @@ def supremum(a: Sequence[Interval], box: Box, shift: float) -> float:
     if not (total > 0.0).all():
         raise ValueError("the shift is too small")
     least, wraps = min(float(r.lo) for r in rates), any(box.periodic)
-    # numbers whose largest is m > most: at most so many times m^(d - 1), each with an eigenvalue above least m^2
+    # at most shell m^(d - 1) waves have the largest number m > most, each with an eigenvalue above least m^2
     shell = 2.0 * d * 3.0 ** (d - 1) if wraps else float(d)
     tail = shell / least**2 / (4.0 - d) * float(most) ** (d - 4)
     volume = float(np.prod(box.lengths)) / MARGIN
@@ -101,7 +101,7 @@ def supremum(a: Sequence[Interval], box: Box, shift: float) -> float:
 
 
 def inverse_norm(formula: Formula, a: Sequence[Interval], box: Box, u: TensorSpline, c: Interval) -> float:
-    """K with |v| <= K |L v| in L2 for v = 0 on the sides; ``c`` holds the term of order zero.
+    """K with |v| <= K |L v| in L2, v = 0 on the sides; ``c`` encloses the term of order zero.
 
     Raises UncertifiedError: zero is, or may be, an eigenvalue.
     """
@@ -122,7 +122,7 @@ def inverse_norm(formula: Formula, a: Sequence[Interval], box: Box, u: TensorSpl
 
 
 def _gap(above: Array, below: Array, beyond: float) -> float:
-    """Between zero and the eigenvalues next to it, from bounds of each on both sides, in their order."""
+    """A lower bound of the distance from zero to the nearest eigenvalue, from bounds of each in their order."""
     negative = int((above < 0.0).sum())
     nearest = -above[negative - 1] if negative else np.inf
     return float(min(nearest, beyond, below[negative] if negative < len(below) else np.inf))
@@ -131,12 +131,12 @@ def _gap(above: Array, below: Array, beyond: float) -> float:
 def _matrices(
     formula: Formula, centre: float, u: TensorSpline, waves: BoxWaves, diagonal: Interval, t: float
 ) -> tuple[Array, Array]:
-    """Upper and lower bounds of the N lowest eigenvalues of L, the latter unless they lie beyond all waves."""
+    """Upper and lower bounds of the N lowest eigenvalues of L, the latter valid below those of the other waves."""
     n = len(waves.number)
     if n > MOST:
         raise UncertifiedError(f"more than {MOST} waves are needed to enclose the eigenvalues")
     (first, second), (e1, e2) = _integrals(formula, centre, u, waves)
-    size, e1, e2 = float(np.linalg.norm(first)), n * e1, n * e2  # Frobenius' norm is above the spectral one
+    size, e1, e2 = float(np.linalg.norm(first)), n * e1, n * e2  # the Frobenius norm bounds the spectral one
     middle = 0.5 * diagonal.lo + 0.5 * diagonal.hi
     ritz = np.diag(middle) + first
     lower = ritz - (second - first @ first) / t
@@ -147,7 +147,7 @@ def _matrices(
 
 
 def _eigenvalues(matrix: Array, error: float) -> tuple[Array, Array]:
-    """Lower and upper bounds of the eigenvalues of all symmetric matrices nearer than ``error`` (spectral norm)."""
+    """Lower and upper bounds of the eigenvalues of all symmetric matrices within ``error`` (spectral norm)."""
     matrix = 0.5 * (matrix + matrix.T)
     n, (values, v) = len(matrix), np.linalg.eigh(matrix)
     size = float(np.linalg.norm(matrix))
@@ -160,7 +160,7 @@ def _eigenvalues(matrix: Array, error: float) -> tuple[Array, Array]:
 def _integrals(
     formula: Formula, centre: float, u: TensorSpline, waves: BoxWaves
 ) -> tuple[tuple[Array, Array], tuple[float, float]]:
-    """Matrices of d and d^2 between the waves (wave, wave), and how far each entry may be off."""
+    """The matrices of d and d^2 between the waves (wave, wave), and bounds of the error of their entries."""
     box, most = waves.box, np.abs(waves.number).max(0)
     turns = 2.0 * np.pi * most * np.where(box.periodic, 2.0, 1.0) / box.lengths * MARGIN  # of products of two waves
     breaks = [_split(t, 2.0 * TURN / max(x, 1e-300)) for t, x in zip(u.breaks, turns, strict=True)]
@@ -189,7 +189,7 @@ def _integrals(
 
 
 def _table(waves: BoxWaves, cells: Cells, nodes: Array) -> tuple[Array, float]:
-    """BoxWaves at the points of all cells (point, wave), and their errors over the largest value."""
+    """The waves at the points of all cells (point, wave), and a bound of their error over their largest value."""
     box, parts, off = waves.box, [], 0.0
     for i, (low, high) in enumerate(box.ranges):
         x = np.clip(
@@ -209,7 +209,7 @@ def _table(waves: BoxWaves, cells: Cells, nodes: Array) -> tuple[Array, float]:
 
 
 def _split(breaks: Array, width: float) -> Array:
-    """With intervals no wider than that."""
+    """The breakpoints refined to intervals of at most ``width``."""
     counts = np.ceil(np.diff(breaks) / width).astype(int)
     return np.unique(
         np.concatenate([np.linspace(a, b, n + 1) for a, b, n in zip(breaks[:-1], breaks[1:], counts, strict=True)])

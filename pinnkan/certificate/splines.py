@@ -1,10 +1,10 @@
-"""Values and Taylor coefficients of tensor-product splines, enclosed.
+"""Enclosed values and Taylor coefficients of tensor-product splines.
 
-A spline is what its knots and coefficients say, float64 numbers taken as exact. A derivative is a spline of lower
-degree whose coefficients are divided differences (de Boor 1978, chapter X), which loses nothing to rounding where
-neighbouring coefficients are close; values are sums of products with functions that are never negative, so that an
-enclosure is as wide as a few roundings of the result. Sums of products are worked out in float64, with the error of n
-terms in any order below n eps times the sum of absolute values (Higham 2002, section 3.1; Rump 2010, section 5).
+Knots and coefficients are float64 numbers taken as exact. A derivative is a spline of lower degree whose coefficients
+are divided differences (de Boor 1978, chapter X), which lose nothing to rounding where neighbouring coefficients are
+close. Values are sums of products with non-negative functions, so that an enclosure is as wide as a few roundings of
+the result. Sums of products are computed in float64, with the error of n terms in any order below n eps times the sum
+of absolute values (Higham 2002, section 3.1; Rump 2010, section 5).
 """
 
 from collections.abc import Sequence
@@ -18,63 +18,60 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.problem.expressions.interval import Array, Interval, constant
 
-#: Covers the rounding of the radii themselves: sums of a few thousand positive terms.
+#: Factor that covers the rounding of bounds themselves: sums of a few thousand positive terms.
 MARGIN = 1.0 + 1e-12
-_TINY = 1e-290  # what products that underflow may lose
+_TINY = 1e-290  # covers underflow of products
 
 
 @dataclass(frozen=True, eq=False)
 class Ball:
-    """Numbers ``mid`` with an error of at most ``rad``, arrays of one shape."""
+    """Numbers ``mid`` with an error of at most ``rad``; arrays of one shape."""
 
     mid: Array
     rad: Array
 
     @classmethod
     def of(cls, x: Interval) -> "Ball":
-        """The smallest ball, rounded up."""
+        """The smallest ball that holds an interval, rounded up."""
         mid = 0.5 * x.lo + 0.5 * x.hi
         return cls(mid, np.maximum(mid - x.lo, x.hi - mid) * MARGIN + _TINY)
 
     @property
     def interval(self) -> Interval:
-        """The same as ends."""
+        """The interval that holds the ball."""
         return Interval(np.nextafter(self.mid - self.rad, -np.inf), np.nextafter(self.mid + self.rad, np.inf))
 
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Boxes, each within one knot interval of every coordinate: ``lo`` and ``hi`` are (coordinate, cell).
-
-    A coordinate whose ends are equal is fixed.
-    """
+    """Boxes ``lo`` to ``hi`` (coordinate, cell), each in one knot interval per axis; equal ends fix a coordinate."""
 
     lo: Array
     hi: Array
 
     @property
     def count(self) -> int:
-        """Number of boxes."""
+        """The number of cells."""
         return self.lo.shape[1]
 
     @property
     def middle(self) -> Array:
-        """Points inside, near the centres."""
+        """Points near the centres, inside the cells."""
         return np.clip(0.5 * (self.lo + self.hi), self.lo, self.hi)
 
     @property
     def reach(self) -> Array:
-        """What is at least half of the widths, as seen from :attr:`middle`."""
+        """An upper bound of the half-widths about :attr:`middle`."""
         widest = np.maximum(self.hi - self.middle, self.middle - self.lo)
         return np.where(self.hi > self.lo, np.nextafter(widest, np.inf), 0.0)
 
     def taken(self, part: np.ndarray) -> "Cells":
-        """Some of them."""
+        """A subset of the cells."""
         return Cells(self.lo[:, part], self.hi[:, part])
 
 
 def knots_of(axis: Axis) -> Interval:
-    """All knots of an axis, of a wrapped one exactly a period apart."""
+    """All knots of an axis; those of a periodic axis are repeated exactly a period apart."""
     t, p = axis.breaks, axis.degree
     if not axis.periodic:
         ends = np.concatenate([np.repeat(t[:1], p), t, np.repeat(t[-1:], p)])
@@ -89,7 +86,7 @@ def knots_of(axis: Axis) -> Interval:
 
 @dataclass(frozen=True, eq=False)
 class TensorSpline:
-    """One derivative of a function on a box: coefficients (one index per coordinate), knots and degrees."""
+    """A derivative of a spline on a box: coefficients (one index per coordinate), knots, degrees and breakpoints."""
 
     coefficients: Ball
     knots: tuple[Interval, ...]
@@ -97,12 +94,12 @@ class TensorSpline:
     breaks: tuple[Array, ...]
 
     def spans(self, cells: Cells) -> list[np.ndarray]:
-        """The knot interval of every cell in each coordinate."""
+        """The index of the knot interval of every cell, in each coordinate."""
         pairs = zip(self.breaks, cells.middle, strict=True)
         return [np.clip(np.searchsorted(t, x, side="right") - 1, 0, len(t) - 2) for t, x in pairs]
 
     def local(self, cells: Cells) -> Ball:
-        """The coefficients that count in each cell, cell first."""
+        """The coefficients of the basis functions that do not vanish in each cell, (cell, j, j, ..)."""
         index, spans = [], self.spans(cells)
         for i, (span, p) in enumerate(zip(spans, self.degrees, strict=True)):
             shape = [p + 1 if k == i else 1 for k in range(len(spans))]
@@ -110,7 +107,7 @@ class TensorSpline:
         return Ball(self.coefficients.mid[tuple(index)], self.coefficients.rad[tuple(index)])
 
     def tables(self, cells: Cells, points: Sequence[Array]) -> "list[FunctionTable]":
-        """Functions at ``points``, which are (cell, point) for each coordinate."""
+        """The basis functions at ``points``, which are (cell, point) for each coordinate."""
         found = []
         for i, (span, x) in enumerate(zip(self.spans(cells), points, strict=True)):
             few, where = _distinct(cells, i)
@@ -124,7 +121,7 @@ class TensorSpline:
         return contracted(self.local(cells), tables).interval
 
     def taylor(self, cells: Cells) -> Ball:
-        """Coefficients of the powers of s in each cell, (cell, power, power, ..)."""
+        """Coefficients of the powers of s in x = middle + reach s, for each cell: (cell, power, power, ..)."""
         tables = []
         for i, span in enumerate(self.spans(cells)):
             few, where = _distinct(cells, i)
@@ -135,19 +132,19 @@ class TensorSpline:
 
 @dataclass(frozen=True, eq=False)
 class FunctionTable:
-    """Functions (row, point, function) of one coordinate, and the row of each cell."""
+    """Basis functions (row, point, function) of one coordinate, and the row of each cell (``where``)."""
 
     values: Ball
     where: np.ndarray
 
     def rows(self, part: np.ndarray) -> Ball:
-        """Those of some cells."""
+        """The rows of some cells, (cell, point, function)."""
         index = self.where[part]
         return Ball(self.values.mid[index], self.values.rad[index])
 
 
 def _distinct(cells: Cells, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cells that differ along one coordinate, and which of them each cell is like."""
+    """The cells with distinct ends along one coordinate, and for each cell the index of the one it equals."""
     _, few, where = np.unique(
         np.stack([cells.lo[axis], cells.hi[axis]]), axis=1, return_index=True, return_inverse=True
     )
@@ -155,7 +152,7 @@ def _distinct(cells: Cells, axis: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def contracted(local: Ball, tables: Sequence[Ball]) -> Ball:
-    """Coefficients (cell, j, j, ..) summed against tables (cell, point, j), one for each coordinate."""
+    """Coefficients (cell, j, j, ..) times tables (cell, point, j), one per coordinate: (cell, point, point, ..)."""
     size = np.abs(local.mid)
     terms = sum(table.mid.shape[-1] + 2 for table in tables)
     sizes = [np.abs(table.mid) for table in tables]
@@ -167,7 +164,7 @@ def contracted(local: Ball, tables: Sequence[Ball]) -> Ball:
 
 
 def _sums(local: Array, tables: Sequence[Array]) -> Array:
-    """One coordinate after the other: the first index is summed and put last."""
+    """Contract one coordinate after the other; each result index is appended as the last."""
     for table in tables:
         cells, j, *rest = local.shape
         found = np.matmul(table, local.reshape(cells, j, -1))
@@ -176,7 +173,7 @@ def _sums(local: Array, tables: Sequence[Array]) -> Array:
 
 
 def functions(t: Interval, p: int, span: np.ndarray, x: Interval) -> Interval:
-    """The p + 1 functions that live in knot interval ``span`` (cell) at x (cell, point): (cell, point, function)."""
+    """The p + 1 B-splines that do not vanish in interval ``span``, at x (cell, point): (cell, point, function)."""
     rows = Interval(np.ones((1, *x.lo.shape)), np.ones((1, *x.lo.shape)))
     for q in range(1, p + 1):
         rows = _raised(t, p, q, span, rows, x)
@@ -184,27 +181,27 @@ def functions(t: Interval, p: int, span: np.ndarray, x: Interval) -> Interval:
 
 
 def _ends(t: Interval, p: int, q: int, span: np.ndarray) -> tuple[Interval, Interval]:
-    """First and last knot of the q functions of degree q - 1 that live in an interval: (function, cell, 1)."""
+    """First and last knot of the q B-splines of degree q - 1 that do not vanish in an interval: (function, cell, 1)."""
     first = span[None, :, None] + p - q + 1 + np.arange(q)[:, None, None]
     return Interval(t.lo[first], t.hi[first]), Interval(t.lo[first + q], t.hi[first + q])
 
 
 def _raised(t: Interval, p: int, q: int, span: np.ndarray, rows: Interval, x: Interval) -> Interval:
-    """Functions of degree q from those of degree q - 1, function first (de Boor's recurrence)."""
+    """B-splines of degree q from those of degree q - 1, function first (de Boor's recurrence)."""
     low, high = _ends(t, p, q, span)
     share = rows / (high - low)
     return _shifted((high - x) * share, (x - low) * share)
 
 
 def _shifted(here: Interval, next_one: Interval) -> Interval:
-    """Sum of two rows of functions, the second one place further."""
+    """The sum of two arrays of functions, the second moved by one index."""
     none = np.zeros_like(here.lo[:1])
     first = Interval(np.concatenate([here.lo, none]), np.concatenate([here.hi, none]))
     return first + Interval(np.concatenate([none, next_one.lo]), np.concatenate([none, next_one.hi]))
 
 
 def powers(t: Interval, p: int, span: np.ndarray, middle: Array, reach: Array) -> Interval:
-    """Taylor coefficients of :func:`functions` at ``middle`` (cell) times reach^k: (cell, k, function)."""
+    """Taylor coefficients of the B-splines at ``middle`` (cell) times reach^k: (cell, k, function)."""
     x, h = Interval(middle[:, None], middle[:, None]), Interval(reach[:, None], reach[:, None])
     levels = [Interval(np.ones((1, len(middle), 1)), np.ones((1, len(middle), 1)))]
     for q in range(1, p + 1):
@@ -223,7 +220,7 @@ def powers(t: Interval, p: int, span: np.ndarray, middle: Array, reach: Array) -
 
 
 def spline_of(space: Space, coefficients: Array) -> TensorSpline:
-    """The function of a product space with one unknown, ``coefficients`` (.., 1); wrapped coordinates unfolded."""
+    """The spline of ``coefficients`` (.., 1) in a product space, those of periodic coordinates repeated."""
     values = coefficients[..., 0]
     for i, axis in enumerate(space.axes):
         if axis.periodic:
@@ -233,7 +230,7 @@ def spline_of(space: Space, coefficients: Array) -> TensorSpline:
 
 
 def differentiated(spline: TensorSpline, order: Sequence[int]) -> TensorSpline:
-    """The derivative D^order as a spline of lower degrees, at least 0."""
+    """The derivative D^order as a spline of lower degrees."""
     if not any(order):
         return spline
     c, knots, degrees = spline.coefficients.interval, list(spline.knots), list(spline.degrees)
@@ -247,7 +244,7 @@ def differentiated(spline: TensorSpline, order: Sequence[int]) -> TensorSpline:
 
 
 def _divided(c: Interval, t: Interval, p: int, index: int) -> Interval:
-    """p (c_j - c_{j-1}) / (t_{j+p} - t_j) along one index."""
+    """The divided differences p (c_j - c_{j-1}) / (t_{j+p} - t_j) along one index."""
     lo, hi = np.moveaxis(c.lo, index, 0), np.moveaxis(c.hi, index, 0)
     n, inner = len(lo), (-1, *(1,) * (lo.ndim - 1))
     gap = Interval(t.lo[p + 1 : n + p], t.hi[p + 1 : n + p]) - Interval(t.lo[1:n], t.hi[1:n])
@@ -258,7 +255,7 @@ def _divided(c: Interval, t: Interval, p: int, index: int) -> Interval:
 
 
 def series_along(taylor: Ball, axis: int, orders: int) -> Series:
-    """The Taylor series along one coordinate, s in [-1, 1] for it and for the others, from (cell, power, ..).
+    """The Taylor series along one coordinate, valid for all s in [-1, 1]^d, from coefficients (cell, power, ..).
 
     The coefficient of order k at c + h s is sum_j binom(j, k) u_j s^(j - k).
     """

@@ -1,1 +1,1 @@
-"""Where a problem lives: what is inside, its boundary with normals, samples of both, and the box that holds it."""
+"""The domain of a problem: its interior, its boundary with normals, samples of both, and its bounding box."""

@@ -1,4 +1,4 @@
-"""A box: a product of intervals, some of them closed to a circle."""
+"""A box: a product of intervals, some of them periodic."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Ranges = tuple[tuple[float, float], ...]
-#: Points of the unit cube, (count, dimension) to (point, coordinate): Sobol's, Kronecker's, or random ones.
+#: Points of the unit cube, (count, dimension) to (point, coordinate): Sobol, Kronecker or random points.
 UnitPoints = Callable[[int, int], Array]
-#: Share of its size by which a point may lie beside a domain and still count as inside: rounding.
+#: Share of its size by which a point may lie outside a domain and still count as inside: rounding.
 SLACK = 1e-12
 
 
 @dataclass(frozen=True)
 class Side:
-    """What a side of a box is called: the lower (``end = 0``) or upper (``end = 1``) end of coordinate ``axis``.
+    """The name of a side of a box: the lower (``end = 0``) or upper (``end = 1``) end of coordinate ``axis``.
 
     ``Side(time_axis, 0)`` is the place of initial conditions.
     """
@@ -30,19 +30,19 @@ class Side:
 
 @dataclass(frozen=True)
 class Box:
-    """``ranges``: ends of each coordinate; ``periodic``: which of them wrap around. A :class:`Domain`."""
+    """``ranges``: the ends of each coordinate; ``periodic``: whether it is periodic. A :class:`Domain`."""
 
     ranges: Ranges
     periodic: tuple[bool, ...]
 
     @property
     def box(self) -> Box:
-        """Itself."""
+        """The box itself."""
         return self
 
     @property
     def lengths(self) -> Array:
-        """Of each coordinate."""
+        """The length of each coordinate."""
         return np.ptp(np.array(self.ranges, dtype=np.float64), axis=1)
 
     @property
@@ -52,12 +52,12 @@ class Box:
 
     @property
     def pieces(self) -> Mapping[Hashable, BoxSide]:
-        """The sides of the coordinates that do not wrap around."""
+        """The sides of the coordinates that are not periodic."""
         axes = [i for i, wraps in enumerate(self.periodic) if not wraps]
         return {Side(i, end): BoxSide(self, i, end) for i in axes for end in (0, 1)}
 
     def contains(self, points: Array, slack: float = 0.0) -> NDArray[np.bool_]:
-        """Which points lie inside; a coordinate that wraps around may be any number."""
+        """Return which points lie inside, up to ``slack`` lengths; a periodic coordinate may be any finite number."""
         low, high = np.array(self.ranges, dtype=np.float64).T
         beside = slack * (high - low)
         within = (points >= low - beside) & (points <= high + beside)
@@ -68,7 +68,7 @@ class Box:
         return np.where(self.periodic, points, np.clip(points, low, high))
 
     def refusal(self, point: Array, names: Sequence[str]) -> str:
-        """``x = 2 is not in [0, 1]``: the first coordinate that is outside."""
+        """Return ``x = 2 is not in [0, 1]`` for the first coordinate that is outside. Raises ValueError if none is."""
         for axis, (name, (low, high)) in enumerate(zip(names, self.ranges, strict=True)):
             if not Box(((low, high),), (self.periodic[axis],)).contains(point[axis : axis + 1], SLACK):
                 return f"{name} = {point[axis]:g} is not in [{low:g}, {high:g}]"
@@ -79,11 +79,11 @@ class Box:
         return np.asarray(low + (high - low) * unit(count, len(low)))
 
     def during(self, start: float, end: float) -> Box:
-        """The box with the range of its last coordinate replaced."""
+        """Return the box with the range of its last coordinate replaced."""
         return replace(self, ranges=(*self.ranges[:-1], (start, end)))
 
     def projected(self, count: int) -> Box:
-        """The first ranges."""
+        """Return the box of the first ``count`` coordinates."""
         return Box(self.ranges[:count], self.periodic[:count])
 
 
@@ -97,12 +97,12 @@ class BoxSide:
 
     @property
     def parameters(self) -> Ranges:
-        """Ranges of the other coordinates."""
+        """The ranges of the other coordinates."""
         return (*self.whole.ranges[: self.axis], *self.whole.ranges[self.axis + 1 :])
 
     @property
     def fixed(self) -> Mapping[int, float]:
-        """The coordinate whose end this is."""
+        """The fixed coordinate and its value."""
         return {self.axis: self.whole.ranges[self.axis][self.end]}
 
     @property
@@ -114,11 +114,11 @@ class BoxSide:
         return np.insert(parameters, self.axis, self.fixed[self.axis], axis=1)
 
     def stretch(self, parameters: Array) -> Array:
-        """One."""
+        """Return ones: coordinates are parameters."""
         return np.ones(len(parameters))
 
     def normal(self, point: Sequence[Any]) -> tuple[int, ...]:
-        """The unit vector of the coordinate, or its opposite."""
+        """Return the outward unit normal: the unit vector of the coordinate, or its opposite."""
         return tuple((2 * self.end - 1) * (i == self.axis) for i in range(len(point)))
 
     def sample(self, count: int, unit: UnitPoints) -> Array:

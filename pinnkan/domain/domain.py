@@ -1,4 +1,4 @@
-"""What everyone asks of a domain, whatever its shape: a point set of the coordinates, time included, always last."""
+"""The protocol of a domain of any shape: a set of points of the coordinates, with time, if there is one, last."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Protocol, Self
@@ -14,27 +14,27 @@ class BoundaryPiece(Protocol):
 
     @property
     def parameters(self) -> Ranges:
-        """Their ranges; in time-dependent domains the last is time."""
+        """The ranges of the parameters; in time-dependent domains the last is time."""
 
     @property
     def fixed(self) -> Mapping[int, float]:
-        """Coordinates that have one value on all of it."""
+        """The coordinates that are constant on the piece, and their values."""
 
     @property
     def measure(self) -> float:
-        """Its length or area, times the length of time."""
+        """The length or area, times the length of time."""
 
     def at(self, parameters: Array) -> Array:
-        """Points (point, coordinate) of ``parameters`` (point, parameter)."""
+        """Return the points (point, coordinate) of ``parameters`` (point, parameter)."""
 
     def stretch(self, parameters: Array) -> Array:
-        """Measure of the piece per measure of the parameters: the weight of an integral over it, (point)."""
+        """Return the measure of the piece per measure of the parameters: the weight of an integral over it, (point)."""
 
     def normal(self, point: Sequence[Any]) -> tuple[Any, ...]:
-        """Outward unit normal at a point of it, by coordinate: of numbers or arrays the same, of symbols a formula."""
+        """Return the outward unit normal at a point, by coordinate; of symbols formulas, of arrays arrays."""
 
     def sample(self, count: int, unit: UnitPoints) -> Array:
-        """Points (point, coordinate) that spread over it evenly."""
+        """Return points (point, coordinate) that cover the piece evenly."""
 
 
 class Domain(Protocol):
@@ -42,30 +42,30 @@ class Domain(Protocol):
 
     @property
     def box(self) -> Box:
-        """The box that holds it, where splines live."""
+        """The bounding box, the range of the splines."""
 
     @property
     def measure(self) -> float:
-        """Its length, area or volume, times the length of time."""
+        """The length, area or volume, times the length of time."""
 
     @property
     def pieces(self) -> Mapping[Hashable, BoundaryPiece]:
-        """The boundary, by what a condition calls its place; the start of time is one of them."""
+        """The pieces of the boundary, by the place name of a condition; the start of time is one of them."""
 
     def contains(self, points: Array, slack: float = 0.0) -> NDArray[np.bool_]:
-        """Which points (.., coordinate) lie in it, or beside it by no more than ``slack`` of its size: (..)."""
+        """Return which points (.., coordinate) lie in the domain, or outside by at most ``slack`` of its size: (..)."""
 
     def nearest(self, points: Array) -> Array:
-        """The points (.., coordinate), those outside moved onto the boundary."""
+        """Return the points (.., coordinate), those outside moved onto the boundary."""
 
     def refusal(self, point: Array, names: Sequence[str]) -> str:
-        """Why a point is not inside, in words, coordinates called by ``names``."""
+        """Return the reason in words why a point is not inside, with the coordinate ``names``."""
 
     def sample(self, count: int, unit: UnitPoints) -> Array:
-        """Points (point, coordinate) that spread over it evenly."""
+        """Return points (point, coordinate) that cover the domain evenly."""
 
     def during(self, start: float, end: float) -> Self:
-        """Of a time-dependent domain that between two times."""
+        """Return the part of a time-dependent domain between two times."""
 
     def projected(self, count: int) -> "Domain":
-        """Its projection onto the first ``count`` coordinates."""
+        """Return the projection onto the first ``count`` coordinates."""

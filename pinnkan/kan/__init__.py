@@ -1,1 +1,1 @@
-"""The function space: B-spline edges, their jets, and the networks made of them."""
+"""The function spaces: B-spline edges, their derivatives, and the networks made of them."""

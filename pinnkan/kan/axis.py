@@ -1,4 +1,4 @@
-"""Splines of one coordinate: values, Gauss rules, refinement, and the way between coarse and fine."""
+"""Splines of one coordinate: values, Gauss rules, refinement, prolongation and projection."""
 
 from __future__ import annotations
 
@@ -16,23 +16,22 @@ from pinnkan.kan.gauss import between, legendre
 from pinnkan.kan.matrices import Matrix, along, factor_of
 from pinnkan.kan.spline import Basis, prolongation_rows
 
-#: Refinements of a projection: its mass matrix has a condition near 4^degree, the table only 2^degree.
+#: Steps of iterative refinement of a projection: the mass matrix has a condition near 4^degree, the table 2^degree.
 REFINEMENTS = 2
-#: From so many sides for each sample on they are multiplied by one matrix: on faces in space a tenth of the time.
+#: Right sides per sample from which a projection uses its dense matrix: ten times as fast on faces in space.
 MANY = 10
-#: Most coefficients of an axis whose values at Gauss points are made as few as its coefficients: a tenth of a second.
+#: The most coefficients of an axis for which a dense QR triangle is computed, in about 0.1 s.
 MOST_TRIANGULAR = 400
-#: Most entries of a matrix that keeps its zeros: a sparse one takes 200 microseconds to make. With 9216 intervals on a
-#: line, full ones took 27 of 35 CPU seconds, and gigabytes.
+#: The most entries of a dense matrix; a larger one is sparse, which costs 200 microseconds to build.
 FULL = 2**16
 
 
 @dataclass(frozen=True, eq=False)
 class Axis:
-    """Splines of one coordinate: clamped at both ends, so that end coefficients are end values, or wrapped.
+    """Splines of one coordinate: clamped at both ends, so that end coefficients are end values, or periodic.
 
-    ``joints``: breaks at which derivatives may jump, of a wrapped axis the first one too; ``smooth``: of each the
-    highest that does not, none where slopes may.
+    ``joints``: breaks of reduced smoothness, of a periodic axis possibly the first one; ``smooth``: at each of them the
+    highest continuous derivative; empty for continuity of values only.
     """
 
     breaks: Array
@@ -46,7 +45,7 @@ class Axis:
         return self.breaks.tobytes(), self.degree, self.periodic, self.joints, self.smooth
 
     def __eq__(self, other: object) -> bool:
-        """Whether it has the same splines: what is worked out for one is then known for the other."""
+        """Whether both have the same splines, so that cached results of one hold for the other."""
         return isinstance(other, Axis) and self._key == other._key
 
     def __hash__(self) -> int:
@@ -54,7 +53,7 @@ class Axis:
 
     @cached_property
     def basis(self) -> Basis:
-        """The functions before folding."""
+        """The B-splines before periodic copies are identified."""
         if self.periodic:
             more = [self.degree - 1 - order for order in self.smoothness]
             return Basis.wrapped(self.breaks, self.degree, again=np.repeat(self.joints, more).tolist())
@@ -64,41 +63,41 @@ class Axis:
 
     @property
     def smoothness(self) -> tuple[int, ...]:
-        """Of each joint the highest derivative that is continuous there."""
+        """The highest continuous derivative at each joint."""
         return self.smooth or (0,) * len(self.joints)
 
     @property
     def intervals(self) -> int:
-        """Number of knot intervals."""
+        """The number of knot intervals."""
         return len(self.breaks) - 1
 
     @property
     def count(self) -> int:
-        """Number of coefficients: intervals + degree, or intervals when wrapped; and those that joints add."""
+        """The number of coefficients: intervals + degree, or intervals if periodic; plus those that joints add."""
         more = sum(self.degree - 1 - order for order in self.smoothness)
         return self.intervals + more + (0 if self.periodic else self.degree)
 
     @property
     def fewest(self) -> int:
-        """The least number of intervals between two joints or ends."""
+        """The least number of intervals between two neighbouring joints or ends."""
         return int(np.diff(np.unique([0, *np.searchsorted(self.breaks, self.joints), self.intervals])).min())
 
     def fold(self, index: Array | np.ndarray) -> np.ndarray:
-        """Coefficient that stands for function ``index`` of the unfolded basis."""
+        """Return the coefficient of function ``index`` of :attr:`basis`: of a periodic axis modulo count."""
         return np.asarray(index) % self.count if self.periodic else np.asarray(index)
 
     def matrix(self, x: Array, order: int = 0) -> Array:
-        """Derivative of every function at points x: (point, count)."""
+        """Return a derivative of every function at points x: (point, count)."""
         first, values = self.local(x, order)
         return self._full(first, values[order])
 
     def sampling(self, x: Array, order: int = 0) -> Matrix:
-        """:meth:`matrix`, without its zeros where it is large: degree + 1 functions live at a point."""
+        """Return :meth:`matrix`, sparse if it is large, as degree + 1 functions are nonzero at a point."""
         first, values = self.local(x, order)
         return self.folded(first, values[order])
 
     def local(self, x: Array, highest: int) -> tuple[np.ndarray, Array]:
-        """The first unfolded function that lives at each point, and their derivatives: (order, point, local)."""
+        """Return the first function of :attr:`basis` nonzero at each point, and derivatives (order, point, local)."""
         import torch
 
         if self.periodic:
@@ -107,9 +106,9 @@ class Axis:
         return first.numpy(), values.numpy()
 
     def folded(self, first: np.ndarray, weights: Array) -> Matrix:
-        """Rows with ``weights`` (row, function) from the unfolded function ``first`` (row) on: (row, count).
+        """Return the matrix (row, count), sparse if large, of ``weights`` (row, function) from function ``first`` on.
 
-        A wrapped function that meets itself across the seam counts with all its weights.
+        Periodic copies of one function in a row are added.
         """
         rows, width = weights.shape
         if rows * self.count <= FULL:
@@ -120,18 +119,18 @@ class Axis:
     def _full(self, first: np.ndarray, weights: Array) -> Array:
         columns = self.fold(first[:, None] + np.arange(weights.shape[1]))
         out, rows = np.zeros((len(weights), self.count)), np.arange(len(weights))[:, None]
-        if self.periodic and self.count <= self.degree:  # a function meets itself across the seam
+        if self.periodic and self.count <= self.degree:  # two copies of one function in a row
             np.add.at(out, (rows, columns), weights)
         else:
             out[rows, columns] = weights
         return out
 
     def end_derivatives(self, end: int, order: int) -> Array:
-        """d[k, j]: contribution of the j-th coefficient counted from that end to the k-th derivative there."""
+        """Return d[k, j]: contribution of the j-th coefficient counted from that end to the k-th derivative there."""
         return _end_derivatives(self, end, order)
 
     def gauss(self, points: int, parts: int = 1) -> tuple[Array, Array]:
-        """Gauss nodes and weights in every interval, or in each of its equal parts: both (interval, point)."""
+        """Return Gauss nodes and weights in every interval, or in each of its equal parts: both (interval, point)."""
         nodes, weights = legendre(points)
         if parts > 1:
             centres = (2.0 * np.arange(parts) + 1.0) / parts - 1.0
@@ -139,15 +138,12 @@ class Axis:
         return between(self.breaks, nodes, weights)
 
     def rooted(self, order: int) -> Array:
-        """A derivative of every function at degree + 1 Gauss points times the roots of the weights: (point, count).
-
-        The products of two such tables are integrals: mass (order 0) and stiffness (order 1).
-        """
+        """Return derivatives at Gauss points times roots of weights (point, count): factors of mass and stiffness."""
         nodes, weights = self.gauss(self.degree + 1)
         return self.matrix(nodes.ravel(), order) * np.sqrt(weights.ravel())[:, None]
 
     def halved(self) -> Axis:
-        """Every interval halved; the same object each time, so that its tables are made once."""
+        """Return the axis with every interval halved; the same object each time, so that its tables are cached."""
         return self._halved
 
     @cached_property
@@ -155,14 +151,14 @@ class Axis:
         return self.inserted(np.ones(self.intervals, dtype=bool))
 
     def elevated(self, more: int) -> Axis:
-        """The same single interval with a higher degree: polynomials, so that it holds all of this axis."""
+        """Return a single interval with ``more`` degrees. Raises ValueError if there are several or it is periodic."""
         if self.intervals > 1 or self.periodic:
             raise ValueError("only the polynomials of a single interval are nested in those of a higher degree")
         return replace(self, degree=self.degree + more)
 
     @cached_property
     def squares(self) -> tuple[Array, np.ndarray]:
-        """Values of the functions of every interval on degree + 1 Gauss points, and their indices.
+        """Values of the nonzero functions of every interval on degree + 1 Gauss points, and their indices.
 
         Shapes (interval, point, function) and (interval, function).
         """
@@ -172,17 +168,16 @@ class Axis:
         return values[0].numpy(), self.fold(first[:, 0].numpy()[:, None] + np.arange(self.degree + 1))
 
     def isometric(self, values: Array, index: int) -> Array:
-        """Coefficients along ``index`` made numbers whose sum of squares is the integral of the function's square.
+        """Map coefficients along ``index`` to numbers whose sum of squares is the integral of the function squared.
 
-        As many numbers as coefficients, the triangle of a QR factorisation, where that is not too large to be made, nor
-        for fewer functions than its own.
+        By the triangle of a QR factorisation of :meth:`weighted` where that is cheap, else by the table itself.
         """
         if self.count <= min(MOST_TRIANGULAR, values.size // self.count):
             return along(self._triangle, values, index)
         return np.moveaxis(self.weighted(np.moveaxis(values, index, 0)), 0, index)
 
     def weighted(self, values: Array) -> Array:
-        """Values on degree + 1 Gauss points per interval times the roots of the weights: first index to first index."""
+        """Return values on degree + 1 Gauss points times the square roots of the weights, along the first index."""
         table, place = self.squares
         root = np.sqrt(self.gauss(self.degree + 1)[1])[..., None]
         return np.matmul(root * table, values[place].reshape(*place.shape, -1)).reshape(-1, *values.shape[1:])
@@ -192,24 +187,23 @@ class Axis:
         return np.asarray(np.linalg.qr(self.weighted(np.eye(self.count)), mode="r"))
 
     def inserted(self, marked: np.ndarray) -> Axis:
-        """The marked intervals halved."""
+        """Return the axis with the marked intervals halved."""
         middle = 0.5 * (self.breaks[1:] + self.breaks[:-1])[marked]
         return replace(self, breaks=np.sort(np.concatenate([self.breaks, middle])))
 
     def prolongation_to(self, fine: Axis) -> Matrix:
-        """Matrix (fine.count, count) that represents this space's functions in ``fine`` exactly."""
+        """Return the matrix (fine.count, count) that represents the functions of this axis exactly in ``fine``."""
         return _prolongation(self, fine)
 
     def samples(self) -> Array:
-        """Points whose values fix a spline: Gauss points of every interval, and the ends of a clamped axis."""
+        """Return points that determine a spline: Gauss points of every interval, and the ends of a clamped axis."""
         inner = self.gauss(self.degree + 1)[0].ravel()
         return inner if self.periodic else np.concatenate([self.breaks[:1], inner, self.breaks[-1:]])
 
     def project(self, values: Array, index: int) -> Array:
-        """Coefficients, along one ``index`` of an array of values at :meth:`samples`: least squares, weighted by Gauss.
+        """Return the L2 projection (by Gauss rules), along ``index``, of values at :meth:`samples`.
 
-        The ends of a clamped axis are interpolated, which makes tensor products of these operators agree on shared
-        edges and corners.
+        The ends of a clamped axis are interpolated, so that tensor products agree on shared edges and corners.
         """
         values = np.moveaxis(values, index, 0)
         flat = values.reshape(len(values), -1)
@@ -217,7 +211,7 @@ class Axis:
         return np.moveaxis(out.reshape(-1, *values.shape[1:]), 0, index)
 
     def _projected(self, flat: Array) -> Array:
-        """(sample, rest) to (coefficient, rest)."""
+        """Project values (sample, rest) to coefficients (coefficient, rest)."""
         table, place = self.squares
         weight = self.gauss(self.degree + 1)[1][..., None]
         out = np.zeros((self.count, flat.shape[1]))
@@ -242,7 +236,7 @@ def _end_derivatives(axis: Axis, end: int, order: int) -> Array:
 
 
 def _shared(array: Array) -> Array:
-    """The array, which a cache hands out many times, read-only."""
+    """Return the array, read-only, as a cache returns it many times."""
     array.flags.writeable = False
     return array
 
@@ -252,7 +246,7 @@ def _prolongation(coarse: Axis, fine: Axis) -> Matrix:
     if coarse.intervals == fine.intervals == 1 and not coarse.periodic:
         return elevation(coarse.degree, fine.degree)
     here = np.arange(fine.count)
-    if fine.periodic:  # of functions that live before the seam only, the copies after it
+    if fine.periodic:  # functions that end before the seam: use their copies after it
         joints = zip(fine.joints, fine.smoothness, strict=True)
         repeated = sum(fine.degree - 1 - order for x, order in joints if x == fine.breaks[0])
         here = np.where(here < repeated, here + fine.count, here)
@@ -261,7 +255,7 @@ def _prolongation(coarse: Axis, fine: Axis) -> Matrix:
 
 
 def nearest(coarse: Axis, fine: Axis, coefficients: Array, index: int) -> Array:
-    """(P^T P)^-1 P^T along one index; spline bases are stable, so that this is near least squares in L2."""
+    """Apply (P^T P)^-1 P^T along one index, P the prolongation: near L2 least squares, as spline bases are stable."""
     matrix = coarse.prolongation_to(fine)
     wanted = np.moveaxis(along(matrix.T, coefficients, index), index, 0)
     flat, gram = wanted.reshape(coarse.count, -1), matrix.T @ matrix
@@ -275,13 +269,13 @@ def nearest(coarse: Axis, fine: Axis, coefficients: Array, index: int) -> Array:
 
 @lru_cache(maxsize=64)
 def _projection(axis: Axis) -> Array:
-    """Coefficients of each sample alone: (coefficient, sample)."""
+    """Return the projection of unit samples: (coefficient, sample)."""
     return _shared(axis._projected(np.eye(len(axis.samples()))))
 
 
 @lru_cache(maxsize=64)
 def _mass(axis: Axis) -> SuperLU:
-    """Factor of the mass matrix, ends of a clamped axis decoupled; not the axis's own, which can be copied."""
+    """Factorise the mass matrix, ends of a clamped axis decoupled; not stored in the axis, which must stay copyable."""
     table, place = axis.squares
     weight = axis.gauss(axis.degree + 1)[1][..., None]
     entries = np.matmul(table.swapaxes(1, 2), weight * table)

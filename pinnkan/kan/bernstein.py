@@ -1,4 +1,4 @@
-"""Polynomials in Bernstein's basis: what a spline on one interval is."""
+"""Polynomials in the Bernstein basis, the B-spline basis of a single interval."""
 
 from functools import lru_cache
 
@@ -9,10 +9,7 @@ from pinnkan.kan.field import Array
 
 @lru_cache(maxsize=64)
 def elevation(low: int, high: int) -> Array:
-    """Polynomials of degree ``low`` on an interval of any length in Bernstein's basis of degree ``high``, step by step.
-
-    By blossoms, four more degrees took 495 of them and a tenth of a second.
-    """
+    """Return the matrix (high + 1, low + 1) that elevates Bernstein coefficients, one degree after the other."""
     matrix = np.eye(low + 1)
     for p in range(low, high):
         share = np.arange(1, p + 2) / (p + 1)

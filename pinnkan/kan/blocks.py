@@ -1,13 +1,12 @@
-"""Blocks of multiplying nodes on few of the coordinates: an ANOVA sum of tensor products of splines.
+"""An ANOVA sum of tensor products of splines in few coordinates each.
 
     u(x) = c + sum_S u_S(x_S),    u_S = sum_k c_k phi_k1(x_s1) ... phi_km(x_sm)
 
-over sets S of coordinates. The functions of an edge are splines without mean, orthonormal in mean(f g) over the range
-and ordered by levels: polynomials two by two, then what four intervals add, what eight, .. A :class:`BlockSum` is a
-set of products of such levels, one level per coordinate, 0 for none: (0, 2, 0) are the functions of level 2 of the
-second coordinate alone, (0, 0, 0) is the constant. All products are orthonormal, so no block repeats what another
-holds, and the norm of a function is that of its coefficients (Hoeffding 1948; Sobol 1993). Blocks on one coordinate are
-the KAN layer [d, 1].
+over sets S of coordinates. The functions of a coordinate are splines of zero mean, orthonormal in mean(f g) over the
+range, ordered by levels: polynomials two by two, then what four intervals add, what eight, ... A group of a
+:class:`BlockSum` is the product of one level per coordinate, 0 for none: (0, 2, 0) are the functions of level 2 of the
+second coordinate, (0, 0, 0) is the constant. All products are orthonormal, so the norm of a function is that of its
+coefficients (Hoeffding 1948; Sobol 1993). Blocks on one coordinate are the KAN layer [d, 1].
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ from pinnkan.kan.field import Array, Field
 
 #: A multi-index of a derivative, one order per coordinate.
 Order = tuple[int, ...]
-#: One level per coordinate, 0 where a product does not depend on it.
+#: One level per coordinate, 0 if a product does not depend on it.
 Levels = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Edge:
-    """Splines without mean on one coordinate, orthonormal, by levels.
+    """Splines of zero mean on one coordinate, orthonormal, ordered by levels.
 
-    ``transform`` (axis.count, function): their coefficients in the B-splines of ``axis``; ``ends``: how many functions
-    the levels up to each hold, starting with 0.
+    ``transform`` (axis.count, function): their coefficients in the B-splines of ``axis``; ``ends``: the number of
+    functions up to each level, starting with 0.
     """
 
     axis: Axis
@@ -42,7 +41,7 @@ class Edge:
 
     @classmethod
     def first(cls, low: float, high: float, degree: int, periodic: bool) -> Edge:
-        """Polynomials up to ``degree``, two to a level; waves, cosine and sine to a level, on a periodic coordinate."""
+        """Return the edge of polynomials up to ``degree``, two per level; on a periodic coordinate, cosine and sine."""
         axis = Axis(np.linspace(low, high, (2 * degree if periodic else 1) + 1), degree, periodic)
         x, w = _rule(axis)
         scaled = 2.0 * (x - low) / (high - low) - 1.0
@@ -58,10 +57,7 @@ class Edge:
         return cls(axis, transform[:, 1:], (*range(0, count, 2), count))
 
     def refined(self) -> Edge:
-        """With every knot interval halved: the same functions, and one more level of those that were missing.
-
-        A single interval is halved twice: one function more is no level.
-        """
+        """Return the edge with intervals halved, a single one twice: the same functions, and one more level."""
         fine = self.axis.halved() if self.axis.intervals > 1 else self.axis.halved().halved()
         old = self.axis.prolongation_to(fine) @ self.transform
         x, w = _rule(fine)
@@ -76,23 +72,23 @@ class Edge:
         return Edge(fine, np.column_stack([old, added]), (*self.ends, self.ends[-1] + new.shape[1]))
 
     def reaching(self, level: int) -> Edge:
-        """With at least that many levels."""
+        """Return the edge refined until it has at least ``level`` levels."""
         edge = self
         while len(edge.ends) <= level:
             edge = edge.refined()
         return edge
 
     def functions(self, level: int) -> range:
-        """The functions of a level."""
+        """Return the indices of the functions of a level."""
         return range(self.ends[level - 1], self.ends[level])
 
     def table(self, x: Array, order: int = 0) -> Array:
-        """A derivative of every function at points x: (point, function)."""
+        """Return a derivative of every function at points x: (point, function)."""
         return np.asarray(self.axis.matrix(x, order) @ self.transform)
 
 
 def _rule(axis: Axis) -> tuple[Array, Array]:
-    """Gauss points of all intervals; weights of a mean over the range."""
+    """Return Gauss points of all intervals, and weights of the mean over the range."""
     nodes, weights = axis.gauss(axis.degree + 1)
     return nodes.ravel(), weights.ravel() / (axis.breaks[-1] - axis.breaks[0])
 
@@ -102,13 +98,13 @@ def _matrix(rows: list[tuple[int, ...]], width: int) -> np.ndarray:
 
 
 def support(levels: Levels) -> tuple[int, ...]:
-    """The coordinates that a product depends on."""
+    """Return the coordinates on which a product depends."""
     return tuple(i for i, level in enumerate(levels) if level)
 
 
 @dataclass(frozen=True, eq=False)
 class BlockSum:
-    """The span of products of levels, for ``unknowns`` functions; coefficients are (product, unknown)."""
+    """The span of the products of all ``groups``, for ``unknowns`` functions; coefficients are (product, unknown)."""
 
     edges: tuple[Edge, ...]
     groups: tuple[Levels, ...]
@@ -116,29 +112,29 @@ class BlockSum:
 
     @property
     def size(self) -> int:
-        """Number of coefficients."""
+        """The number of coefficients."""
         return self.products * self.unknowns
 
     @property
     def products(self) -> int:
-        """Number of products."""
+        """The number of products."""
         return self.places[-1].stop
 
     @cached_property
     def places(self) -> tuple[slice, ...]:
-        """Where the products of each group stand."""
+        """The slice of the products of each group."""
         ends = [0]
         for group in self.groups:
             ends.append(ends[-1] + self.count(group))
         return tuple(slice(a, b) for a, b in pairwise(ends))
 
     def count(self, group: Levels) -> int:
-        """Number of products of a group."""
+        """Return the number of products of a group."""
         return int(np.prod([len(self.edges[i].functions(group[i])) for i in support(group)]))
 
     @cached_property
     def _runs(self) -> tuple[tuple[tuple[int, ...], np.ndarray], ...]:
-        """Consecutive groups on the same coordinates: these, and the function of each product per coordinate."""
+        """Runs of groups on the same coordinates: these, and the functions (product, coordinate) of each product."""
         return tuple(
             (on, _matrix([row for g in groups for row in self._rows(g, on)], len(on)))
             for on, groups in groupby(self.groups, support)
@@ -150,9 +146,9 @@ class BlockSum:
     def features(
         self, points: Array, terms: Mapping[Order, Array | float], tables: dict[tuple[int, int], Array] | None = None
     ) -> Array:
-        """``sum_alpha terms[alpha] D^alpha`` of every product at points (point, coordinate): (point, product).
+        """Return ``sum_alpha terms[alpha] D^alpha`` of every product at points (point, coordinate): (point, product).
 
-        ``tables`` keeps the edges' values (coordinate, order) for other calls at the same points.
+        ``tables`` caches the values of edges by (coordinate, order) for further calls at the same points.
         """
         tables = {} if tables is None else tables
         parts = [self._run(on, index, points, terms, tables) for on, index in self._runs]
@@ -166,7 +162,7 @@ class BlockSum:
         terms: Mapping[Order, Array | float],
         tables: dict[tuple[int, int], Array],
     ) -> Array:
-        """One coordinate after the other: terms that agree in the orders still to come are added first."""
+        """Evaluate products on the coordinates ``on``, one by one; terms with equal later orders are added first."""
         grouped: dict[Order, Array] = {}
         for order, term in terms.items():
             if all(n == 0 or i in on for i, n in enumerate(order)):
@@ -188,7 +184,7 @@ class BlockSum:
         return np.broadcast_to(grouped[()], (len(points), len(index)))
 
     def evaluate(self, coefficients: Array, points: Array, orders: Sequence[Order], chunk: int = 4096) -> Array:
-        """Derivatives at scattered points: (point, unknown, order)."""
+        """Return derivatives at scattered points: (point, unknown, order)."""
         out = np.empty((len(points), self.unknowns, len(orders)))
         for start in range(0, len(points), chunk):
             part = slice(start, start + chunk)
@@ -198,7 +194,7 @@ class BlockSum:
         return out
 
     def evaluate_grid(self, coefficients: Array, axes: Sequence[Array], order: Order) -> Array:
-        """One derivative on a tensor grid, unknown last: each block on the grid of its own coordinates only."""
+        """Return one derivative on a tensor grid, unknown last; each block is evaluated on its own coordinates only."""
         out = np.zeros((*(len(a) for a in axes), self.unknowns))
         tables: dict[int, Array] = {}
         for group, place in zip(self.groups, self.places, strict=True):
@@ -215,15 +211,15 @@ class BlockSum:
         return out
 
     def norm(self, coefficients: Array) -> Array:
-        """Root of the mean square over the box, per unknown: exact, for the products are orthonormal."""
+        """Return the root mean square over the box, per unknown; exact, as the products are orthonormal."""
         return np.asarray(np.sqrt((coefficients**2).sum(0)))
 
     def shares(self, coefficients: Array) -> Array:
-        """Mean square of each group's part: (group, unknown)."""
+        """Return the mean square of the part of each group: (group, unknown)."""
         return np.stack([(coefficients[p] ** 2).sum(0) for p in self.places])
 
     def carry(self, coefficients: Array, other: BlockSum) -> Array:
-        """The coefficients on the groups of another sum whose edges are the same or refined: what it lacks is lost."""
+        """Return the coefficients on the groups of another sum with equal or refined edges; others are dropped."""
         known = dict(zip(self.groups, self.places, strict=True))
         out = np.zeros((other.products, self.unknowns))
         for group, place in zip(other.groups, other.places, strict=True):
@@ -240,13 +236,13 @@ class BlockField(Field):
     coefficients: Array
 
     def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
-        """Derivatives (point, unknown, order)."""
+        """Return derivatives (point, unknown, order)."""
         return self.space.evaluate(self.coefficients, np.asarray(points, dtype=np.float64), orders)
 
     def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:
-        """One derivative on the tensor grid of ``axes``, unknown last."""
+        """Return one derivative on the tensor grid of ``axes``, unknown last."""
         return self.space.evaluate_grid(self.coefficients, axes, order)
 
     def breaks(self, axis: int, time: float | None = None) -> Array:
-        """Knots of a coordinate; there are no slabs, so ``time`` makes no difference."""
+        """Return the knots of a coordinate; there are no slabs, so ``time`` has no effect."""
         return self.space.edges[axis].axis.breaks

@@ -1,4 +1,4 @@
-"""Gauss' rules on intervals."""
+"""Gauss rules on intervals."""
 
 from functools import lru_cache
 
@@ -8,18 +8,18 @@ from pinnkan.kan.field import Array
 
 
 def gauss_cells(breaks: Array, points: int) -> tuple[Array, Array]:
-    """Gauss points and weights, so many in every interval of ``breaks``, as flat arrays."""
+    """Return Gauss nodes and weights as flat arrays, ``points`` in every interval of ``breaks``."""
     nodes, weights = between(breaks, *legendre(points))
     return nodes.ravel(), weights.ravel()
 
 
 def between(breaks: Array, nodes: Array, weights: Array) -> tuple[Array, Array]:
-    """A rule on [-1, 1] in every interval: (interval, point) each."""
+    """Map a rule on [-1, 1] to every interval of ``breaks``: nodes and weights, (interval, point) each."""
     half = 0.5 * np.diff(breaks)[:, None]
     return 0.5 * (breaks[1:] + breaks[:-1])[:, None] + half * nodes, half * weights
 
 
 @lru_cache(maxsize=64)
 def legendre(points: int) -> tuple[Array, Array]:
-    """Nodes and weights on [-1, 1]."""
+    """Return Gauss-Legendre nodes and weights on [-1, 1]."""
     return np.polynomial.legendre.leggauss(points)

@@ -1,4 +1,4 @@
-"""Matrices along one coordinate, full or sparse: applied to an index of an array, and factorised."""
+"""Matrices of one coordinate, dense or sparse: applied along one index of an array, and factorised."""
 
 from typing import TypeAlias
 
@@ -8,12 +8,12 @@ from scipy.sparse.linalg import SuperLU, splu
 
 from pinnkan.kan.field import Array
 
-#: Full, or sparse where it is large.
+#: Dense, or sparse if it is large.
 Matrix: TypeAlias = "Array | scipy.sparse.csr_array"
 
 
 def along(matrix: Matrix, values: Array, axis: int) -> Array:
-    """Apply a matrix (new, old) to one index of an array."""
+    """Apply a matrix (new, old) to index ``axis`` of an array."""
     if isinstance(matrix, np.ndarray):
         return np.moveaxis(np.tensordot(matrix, values, axes=(1, axis)), 0, axis)
     first = np.moveaxis(values, axis, 0)
@@ -22,5 +22,5 @@ def along(matrix: Matrix, values: Array, axis: int) -> Array:
 
 
 def factor_of(matrix: scipy.sparse.csc_array) -> SuperLU:
-    """Of a positive definite matrix whose entries stand near the diagonal, or around the seam: no pivots, no order."""
+    """Factorise a positive definite matrix that is banded, up to a periodic seam: without pivots and reordering."""
     return splu(matrix, permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True})

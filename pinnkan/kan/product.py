@@ -1,10 +1,10 @@
-"""Multiplying nodes: one node per product of one-dimensional splines, the whole tensor-product spline space.
+"""The whole tensor-product spline space: one node per product of one-dimensional B-splines.
 
 A block of multiplying nodes (KAN 2.0, arXiv:2408.10205; separable KANs, arXiv:2411.06286) on all coordinates is
 
     u(x_1, .., x_d) = sum_k c_k b_k1(x_1) ... b_kd(x_d),
 
-linear in its outer coefficients c. An :class:`Axis` is the edge of one coordinate, a :class:`Space` their product; a
+linear in its coefficients c. An :class:`Axis` holds the splines of one coordinate, a :class:`Space` their product; a
 coefficient array has one index per coordinate and the unknown last.
 """
 
@@ -17,14 +17,14 @@ from pinnkan.kan.axis import Axis, nearest
 from pinnkan.kan.field import Array, Field, breaks_of, by_slab, slab_of
 from pinnkan.kan.matrices import along
 
-#: Values squared at once where a norm is taken: of 504,100 coefficients in the plane all of them are 0.5 GB.
+#: The most values squared at once in a norm: the values of 504,100 coefficients in the plane would take 0.5 GB.
 AT_ONCE = 2**22
-#: Points that are looked at for whether they share their last coordinates.
+#: The number of points sampled to decide whether many share their last coordinate. Heuristic.
 PROBED = 256
 
 
 def alike(axes: Sequence[Axis]) -> tuple[Axis, ...]:
-    """The axes, equal ones as one, so that tables of it and of its halved intervals are made once."""
+    """Return the axes with equal ones replaced by one object, so that its cached tables are computed once."""
     found: dict[tuple[object, ...], Axis] = {}
     return tuple(found.setdefault((a.breaks.tobytes(), a.degree, a.periodic, a.joints, a.smooth), a) for a in axes)
 
@@ -38,42 +38,42 @@ class Space:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of a coefficient array: one index per coordinate, then the unknown."""
+        """The shape of a coefficient array: one index per coordinate, then the unknown."""
         return (*(axis.count for axis in self.axes), self.unknowns)
 
     @property
     def size(self) -> int:
-        """Number of coefficients."""
+        """The number of coefficients."""
         return int(np.prod(self.shape))
 
     def replaced(self, index: int, axis: Axis) -> "Space":
-        """The same space with another axis."""
+        """Return the space with the axis of coordinate ``index`` replaced."""
         return replace(self, axes=(*self.axes[:index], axis, *self.axes[index + 1 :]))
 
     def prolong(self, coefficients: Array, fine: "Space") -> Array:
-        """The same function in a space that contains this one."""
+        """Return the coefficients of the same function in a space ``fine`` that contains this one."""
         for i, (coarse_axis, fine_axis) in enumerate(zip(self.axes, fine.axes, strict=True)):
             if coarse_axis is not fine_axis:
                 coefficients = along(coarse_axis.prolongation_to(fine_axis), coefficients, i)
         return coefficients
 
     def restrict(self, coefficients: Array, fine: "Space", only: Sequence[int] | None = None) -> Array:
-        """The nearest function of this space (least squares on coefficients), along the axes ``only``."""
+        """Return the nearest function to one of ``fine`` (least squares on coefficients), along the axes ``only``."""
         for i, (coarse_axis, fine_axis) in enumerate(zip(self.axes, fine.axes, strict=True)):
             if coarse_axis is not fine_axis and (only is None or i in only):
                 coefficients = nearest(coarse_axis, fine_axis, coefficients, i)
         return coefficients
 
     def evaluate_grid(self, coefficients: Array, axes: Sequence[Array], order: Sequence[int]) -> Array:
-        """One derivative on a tensor grid, unknown last."""
+        """Return one derivative on a tensor grid, unknown last."""
         for i, (axis, x) in enumerate(zip(self.axes, axes, strict=True)):
             coefficients = along(axis.sampling(np.asarray(x), order[i]), coefficients, i)
         return coefficients
 
     def evaluate(self, coefficients: Array, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
-        """Derivatives at scattered points: (point, unknown, order).
+        """Return derivatives at scattered points: (point, unknown, order).
 
-        Where they share a few last coordinates the spline is taken there first, if that is less work.
+        Where the points share a few last coordinates the last axis is contracted first, if that is less work.
         """
         few = _few(points[:, -1]) if len(self.axes) > 1 else None
         kinds = sorted({order[-1] for order in orders})
@@ -86,7 +86,7 @@ class Space:
     def _evaluate_there(
         self, coefficients: Array, points: Array, orders: Sequence[tuple[int, ...]], last: Array, place: np.ndarray
     ) -> Array:
-        """:meth:`evaluate` where the last coordinates are those of ``last`` at their ``place``."""
+        """Evaluate where the last coordinate of point i is ``last[place[i]]``, by contracting the last axis first."""
         kinds, rest = sorted({order[-1] for order in orders}), sorted({order[:-1] for order in orders})
         there = np.stack([along(self.axes[-1].matrix(last, k), coefficients, len(self.axes) - 1) for k in kinds], -2)
         others = replace(self, axes=self.axes[:-1])
@@ -98,7 +98,7 @@ class Space:
         return values[:, kind, :, other].transpose(1, 2, 0)
 
     def _local(self, points: Array, highest: Sequence[int]) -> tuple[list[Array], list[np.ndarray]]:
-        """Of each coordinate the derivatives of the functions that live at points, and which they are."""
+        """Return, per coordinate, derivatives up to ``highest`` of the functions nonzero at points, and the indices."""
         tables, columns = [], []
         for axis, x, most in zip(self.axes, points.T, highest, strict=True):
             first, values = axis.local(x, most)
@@ -107,9 +107,9 @@ class Space:
         return tables, columns
 
     def on_gauss(self, coefficients: Array) -> tuple[Array, Array]:
-        """Values on degree + 1 Gauss points per interval, and the weights of the grid (no unknown index)."""
+        """Return values on degree + 1 Gauss points per interval, and the weights of the grid (no unknown index)."""
         weights = np.ones(())
-        for axis in self.axes:  # the first index is taken, its points are put last
+        for axis in self.axes:  # contract the first index, append its points last
             table, index = axis.squares
             rest = coefficients.shape[1:]
             local = coefficients[index].reshape(*index.shape, -1)
@@ -119,14 +119,14 @@ class Space:
         return np.moveaxis(coefficients, 0, -1), weights
 
     def norm(self, coefficients: Array) -> Array:
-        """L2 norm of each unknown; of numbers, where there are no coordinates, their size."""
+        """Return the L2 norm of each unknown; without coordinates, absolute values."""
         if not self.axes:
             return np.abs(coefficients)
         longest = int(np.argmax([axis.count for axis in self.axes]))
         return np.sqrt(self.mass_per_interval(coefficients, longest).sum(0))
 
     def mass_per_interval(self, coefficients: Array, axis: int) -> Array:
-        """Squared L2 norm over each strip of one coordinate's intervals: (interval, unknown)."""
+        """Return the squared L2 norm over each interval of coordinate ``axis``: (interval, unknown)."""
         for i, other in enumerate(self.axes):
             if i != axis:
                 coefficients = other.isometric(coefficients, i)
@@ -138,18 +138,18 @@ class Space:
 
 
 def joined(terms: Sequence[tuple[Space, Array]]) -> tuple[Space, Array]:
-    """The sum of functions of spaces whose axes are nested as one function: on the richest axis of each coordinate."""
+    """Return the sum of functions of spaces with nested axes, in the space of the richest axis of each coordinate."""
     richest = [max(same, key=lambda axis: axis.count) for same in zip(*(space.axes for space, _ in terms), strict=True)]
     whole = Space(tuple(richest), terms[0][0].unknowns)
     total = np.zeros(whole.shape)
-    for space, coefficients in terms:  # nested axes of the same count are the same
+    for space, coefficients in terms:  # nested axes of the same count are equal
         axes = tuple(r if a.count == r.count else a for a, r in zip(space.axes, richest, strict=True))
         total += replace(space, axes=axes).prolong(coefficients, whole)
     return whole, total
 
 
 def _few(values: Array) -> tuple[Array, np.ndarray] | None:
-    """The numbers that occur among some, and which each is, where they are few; None where a look at some says no."""
+    """Return the distinct values and the index of each entry in them; None if a sample suggests that they are many."""
     seen = values[:PROBED]
     if len(values) < 2 or 2 * len(set(seen.tolist())) > len(seen):
         return None
@@ -160,9 +160,10 @@ def _few(values: Array) -> tuple[Array, np.ndarray] | None:
 def _summed(
     coefficients: Array, tables: Sequence[Array], columns: Sequence[np.ndarray], orders: Sequence[tuple[int, ...]]
 ) -> Array:
-    """Products of what each coordinate has at points, summed with their coefficients: (point, unknown, order).
+    """Sum the products of local functions with their coefficients: (point, unknown, order).
 
-    ``tables`` (order, point, function), ``columns`` (point, function); one more of the latter has one function each.
+    ``tables``: (order, point, function) per coordinate; ``columns``: indices (point, function). Further ``columns``
+    have one function each, of weight one.
     """
     points, unknowns, widths = len(columns[0]), coefficients.shape[-1], [t.shape[-1] for t in tables]
     out, flat = np.empty((points, unknowns, len(orders))), coefficients.reshape(-1, unknowns)
@@ -172,7 +173,7 @@ def _summed(
         pick = columns[0][part]
         for c, count in zip(columns[1:], coefficients.shape[1:], strict=False):
             pick = pick[..., None] * count + c[part].reshape(len(pick), *(1,) * (pick.ndim - 1), -1)
-        # contracted with the derivatives of the first coordinates, by their orders
+        # contracted with the derivatives of the first coordinates, keyed by their orders
         partial: dict[tuple[int, ...], Array] = {(): flat.take(pick.reshape(len(pick), *widths), axis=0)}
         for o in orders:
             for i, table in enumerate(tables):
@@ -183,16 +184,13 @@ def _summed(
 
 
 def at_rest(axes: Sequence[Axis], trace: Array, start: float, end: float) -> tuple[Space, Array]:
-    """The piece of a slab of time between two times in which nothing changes: a ``trace`` on ``axes`` of space."""
+    """Return the piece of a slab between two times that is constant in time: a ``trace`` on the ``axes`` of space."""
     return Space((*axes, Axis(np.array([start, end]), 1)), trace.shape[-1]), np.stack([trace] * 2, axis=-2)
 
 
 @dataclass(frozen=True, eq=False)
 class ProductField(Field):
-    """Product networks, one per slab (or a single one).
-
-    ``ends`` are the slab ends in time, one more than pieces; None when steady.
-    """
+    """Tensor-product splines, one piece per slab; ``ends``: slab ends in time, None for a steady problem."""
 
     pieces: tuple[tuple[Space, Array], ...]
     ends: Array | None = None

@@ -1,4 +1,4 @@
-"""Fields made of others: one times numbers, one for each unknown, and pieces of a function, one per slab of time."""
+"""Fields made of others: unknowns multiplied by factors, pieces in single precision, fields of several slabs."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from pinnkan.kan.product import ProductField, Space
 
 
 def scaled(field: Field, factors: Sequence[float]) -> Field:
-    """The unknowns of a field times their ``factors``: exact, since every outer layer is linear."""
+    """Multiply the unknowns of a field by ``factors``, exactly. Raises TypeError for fields of one unknown."""
     f = np.array(factors)
     if (f == 1.0).all():
         return field
@@ -33,21 +33,21 @@ def scaled(field: Field, factors: Sequence[float]) -> Field:
 
 
 def _with_outputs(piece: Piece, factors: torch.Tensor) -> Piece:
-    """The network with its last layer, linear in its coefficients, times ``factors``."""
+    """Return the network with its last layer multiplied by ``factors``, one for each output."""
     *below, outer = piece.network.layers
     flat = outer.flat().reshape(outer.outputs, -1)  # outputs come first
     last = outer.with_flat((factors.to(flat)[:, None] * flat).reshape(-1))
     return replace(piece, network=Network((*below, last)))
 
 
-#: A spline space with coefficients, or such over coordinates of its own.
+#: A spline space with coefficients, or such in warped coordinates.
 SlabPiece = tuple[Space, Array] | FittedPiece
-#: Coefficients from which on a piece is kept in single precision, where that is enough.
+#: The least number of coefficients from which a piece is stored in single precision. Heuristic.
 MANY = 20_000
 
 
 def in_single(piece: SlabPiece) -> SlabPiece:
-    """A large piece, such as that of an error, with seven digits: half of the memory."""
+    """Return a large piece in single precision, half of the memory; small and warped pieces stay as they are."""
     if isinstance(piece, FittedPiece):
         return piece
     space, c = piece
@@ -58,7 +58,7 @@ def in_single(piece: SlabPiece) -> SlabPiece:
 def field_of_slabs(
     pieces: Sequence[SlabPiece], ends: Sequence[float], ranges: tuple[tuple[float, float], ...]
 ) -> Field:
-    """The field of ``pieces`` of one kind between ``ends``; ``ranges`` of the whole problem."""
+    """Return the field of ``pieces`` of one kind between the times ``ends``; ``ranges``: those of the whole problem."""
     times = np.array(ends)
     warped = tuple(p for p in pieces if isinstance(p, FittedPiece))
     if warped:

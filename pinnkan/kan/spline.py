@@ -1,10 +1,10 @@
-"""B-splines of any degree on any knots: values, derivatives, and the exact passage to a richer basis.
+"""B-splines of any degree on any knots: values, derivatives, and exact prolongation to a richer basis.
 
-A :class:`Basis` holds extended knots ``t_0 <= ... <= t_{n+p}`` of n functions of degree p; function i lives on
-[t_i, t_{i+p+1}] and the splines on [a, b] = [t_p, t_n]. Whether the p outer knots at each end continue the spacing
-(the paper's choice, :meth:`Basis.extended`), repeat the end (:meth:`Basis.clamped`) or repeat the knots of the other
-end (:meth:`Basis.wrapped`) makes no difference to the formulas. Outside [a, b] the outermost polynomial piece is
-continued, so that refinement leaves a function unchanged everywhere.
+A :class:`Basis` has extended knots ``t_0 <= ... <= t_{n+p}`` of n functions of degree p. Function i is nonzero on
+[t_i, t_{i+p+1}]; the splines live on [a, b] = [t_p, t_n]. The p outer knots at each end continue the spacing
+(:meth:`Basis.extended`), repeat the end (:meth:`Basis.clamped`) or repeat the knots of the other end
+(:meth:`Basis.wrapped`). Outside [a, b] the outermost polynomial piece is continued, so that refinement leaves a
+function unchanged everywhere.
 
 Sources: de Boor, A Practical Guide to Splines (1978, revised 2001), chapters IX and X; Ramshaw, Blossoms are polar
 forms (1989).
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 Breaks = Sequence[float] | NDArray[np.float64] | torch.Tensor
 
-#: Gaps that differ by less than this share are equal: some hundred units of rounding.
+#: Relative difference below which gaps are equal: a few hundred units of rounding.
 SAME_GAP = 1e-13
 
 
@@ -37,7 +37,7 @@ class Basis:
 
     @classmethod
     def extended(cls, breaks: Breaks, degree: int, device: torch.device | str = "cpu") -> Basis:
-        """Strictly increasing knots, the first and the last spacing continued outside (arXiv:2603.04827)."""
+        """Return the basis with the first and the last spacing continued outside the breaks (arXiv:2603.04827)."""
         t = _as_breaks(breaks, device)
         steps = torch.arange(1, degree + 1, dtype=t.dtype, device=t.device)
         below = t[0] - steps.flip(0) * (t[1] - t[0])
@@ -45,13 +45,13 @@ class Basis:
 
     @classmethod
     def clamped(cls, breaks: Breaks, degree: int, device: torch.device | str = "cpu") -> Basis:
-        """End knots repeated degree + 1 times: only the first function is non-zero at a, only the last at b."""
+        """Return the basis with end knots of multiplicity degree + 1: one function is nonzero at each end."""
         t = _as_breaks(breaks, device)
         return cls(torch.cat([t[:1].expand(degree), t, t[-1:].expand(degree)]), degree)
 
     @classmethod
     def jointed(cls, breaks: Breaks, degree: int, joints: Breaks, smooth: Sequence[int]) -> Basis:
-        """Clamped; at each of the ``joints`` among the breaks derivatives up to one of ``smooth`` are continuous."""
+        """Return a clamped basis in which at each of ``joints`` derivatives up to one of ``smooth`` are continuous."""
         t, c = _as_breaks(breaks, "cpu"), torch.as_tensor(joints, dtype=torch.float64)
         again = c.repeat_interleave(degree - 1 - torch.tensor(smooth))
         more = torch.cat([t[:1].expand(degree), again, t[-1:].expand(degree)])
@@ -61,7 +61,7 @@ class Basis:
     def wrapped(
         cls, breaks: Breaks, degree: int, device: torch.device | str = "cpu", again: Sequence[float] = ()
     ) -> Basis:
-        """Periodic spacing, breaks of [a, b) repeated ``again``: a spline is when coefficients of its m knots are."""
+        """Return the basis on periodic knots, those in ``again`` repeated, for splines with periodic coefficients."""
         ends = _as_breaks(breaks, device)
         t = torch.cat([torch.cat([ends[:-1], ends.new_tensor(again)]).sort().values, ends[-1:]])
         m, period = len(t) - 1, t[-1] - t[0]
@@ -70,7 +70,7 @@ class Basis:
 
     @property
     def count(self) -> int:
-        """Number of functions, n."""
+        """The number of functions, n."""
         return len(self.knots) - self.degree - 1
 
     @property
@@ -81,7 +81,7 @@ class Basis:
 
     @property
     def intervals(self) -> int:
-        """Number of polynomial pieces on [a, b]."""
+        """The number of polynomial pieces on [a, b]."""
         return len(self.breaks) - 1
 
     @cached_property
@@ -91,21 +91,21 @@ class Basis:
 
     @cached_property
     def is_bernstein(self) -> bool:
-        """Whether it is clamped on a single interval: Bernstein's polynomials."""
+        """Whether the basis is clamped on a single interval: Bernstein polynomials."""
         p, t = self.degree, self.knots
         return self.count == p + 1 and bool(t[0] == t[p]) and bool(t[p + 1] == t[-1])
 
     def to(self, device: torch.device | str) -> Basis:
-        """The same basis on another device."""
+        """Return the same basis on another device."""
         return Basis(self.knots.to(device), self.degree)
 
     def span(self, x: torch.Tensor) -> torch.Tensor:
-        """The j with t_j <= x < t_{j+1}, of the outermost piece outside [a, b]; shape of ``x``."""
+        """Return the j with t_j <= x < t_{j+1}, that of the outermost piece outside [a, b]; shape of ``x``."""
         j = torch.searchsorted(self.knots, x.detach().contiguous(), right=True) - 1
         return j.clamp(self.degree, self.count - 1)
 
     def local(self, x: torch.Tensor, order: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-        """Derivatives 0..order of the degree + 1 functions that live at each x.
+        """Return derivatives 0..order of the degree + 1 functions that are nonzero at each x.
 
         Cox-de Boor (de Boor 1978, X(5)) up to degree p - k, then k times X(8):
         ``B_{i,q}' = q (B_{i,q-1}/(t_{i+q} - t_i) - B_{i+1,q-1}/(t_{i+q+1} - t_{i+1}))``. Within a non-empty span no
@@ -124,43 +124,42 @@ class Basis:
         return tables, j - p
 
     def beside(self, x: float, order: int, below: bool) -> tuple[torch.Tensor, torch.Tensor]:
-        """:meth:`local` at a point on either side of it, though it may be a knot; (order + 1, degree + 1), (1)."""
+        """Return one-sided derivatives at x, from below or above, as :meth:`local`: (order + 1, degree + 1) and (1)."""
         p, place = self.degree, torch.tensor([x], dtype=torch.float64)
         j = (torch.searchsorted(self.knots, place, right=not below) - 1).clamp(p, self.count - 1)
         t = self.knots[j + torch.arange(1 - p, p + 1).reshape(-1, 1)]
         return local_tables(place, t, p, order)[:, 0], j - p
 
     def dense(self, x: torch.Tensor, order: int = 0) -> torch.Tensor:
-        """Derivatives 0..order of all functions: (order + 1, *x.shape, count)."""
+        """Return derivatives 0..order of all functions: (order + 1, *x.shape, count)."""
         values, first = self.local(x, order)
         index = first.unsqueeze(-1) + torch.arange(self.degree + 1, device=x.device)
         out = values.new_zeros((*values.shape[:-1], self.count))
         return out.scatter(-1, index.expand(values.shape), values)
 
     def identity(self) -> torch.Tensor:
-        """Greville's knot averages (count): with these as coefficients the spline is x itself."""
+        """Return the Greville abscissae (count), the coefficients of the function x; for degree 0, midpoints."""
         p = self.degree
         if p == 0:
             return 0.5 * (self.knots[1:] + self.knots[:-1])
         return self.knots[1:-1].unfold(0, p, 1).mean(-1)
 
     def prolong(self, coefficients: torch.Tensor, fine: Basis) -> torch.Tensor:
-        """The same splines, (..., count), in a basis that contains this one: (..., fine.count)."""
+        """Return the same splines, (..., count), in a basis that contains this one: (..., fine.count)."""
         return coefficients @ prolongation(self, fine).T
 
     def halved(self) -> Basis:
-        """Extended knots with every interval of [a, b] halved."""
+        """Return the extended basis with every interval of [a, b] halved."""
         t = self.breaks
         middle = 0.5 * (t[1:] + t[:-1])
         return Basis.extended(torch.cat([t, middle]).sort().values, self.degree)
 
 
 def local_tables(x: torch.Tensor, t: torch.Tensor, p: int, order: int) -> torch.Tensor:
-    """Derivatives 0..order at x of the p + 1 functions of degree p with the 2 p knots t around it, t[p-1] <= x < t[p].
+    """Return derivatives 0..order at x of the p + 1 functions of degree p on the 2 p knots ``t`` around x.
 
-    ``t`` is (2 p, *x.shape). All functions of a degree are one array: a quarter of the time of one after the other.
-
-    Returns (order + 1, *x.shape, p + 1).
+    ``t`` is (2 p, *x.shape) with t[p-1] <= x < t[p]; all functions of a degree are one array, for speed. Returns (order
+    + 1, *x.shape, p + 1).
     """
     rows = [torch.ones_like(x).unsqueeze(0)]  # rows[q]: degree q, functions j-q..j, (q + 1, *x.shape)
     for q in range(1, p + 1):
@@ -175,10 +174,7 @@ def local_tables(x: torch.Tensor, t: torch.Tensor, p: int, order: int) -> torch.
 
 
 def _bernstein_tables(basis: Basis, x: torch.Tensor, order: int) -> torch.Tensor:
-    """:meth:`Basis.local` on a single interval: ``C(p,i) s^i (1-s)^(p-i)``, differences of lower degrees.
-
-    A table of degree 10 in a fifth of the time that the recurrence takes.
-    """
+    """Compute :meth:`Basis.local` on a single interval by ``C(p,i) s^i (1-s)^(p-i)``, fast for high degrees."""
     p, a = basis.degree, basis.knots[0]
     h = basis.knots[-1] - a
     s = ((x - a) / h).unsqueeze(-1)
@@ -190,17 +186,17 @@ def _bernstein_tables(basis: Basis, x: torch.Tensor, order: int) -> torch.Tensor
             continue
         binomials = torch.tensor([comb(p - k, m) for m in range(p - k + 1)], dtype=x.dtype, device=x.device)
         values = binomials * rising[..., : p - k + 1] * falling[..., : p - k + 1].flip(-1)
-        for _ in range(k):  # coefficients c give differences of c, function i the one before less its own
+        for _ in range(k):  # function i becomes function i - 1 minus function i
             values = torch.nn.functional.pad(values, (1, 0)) - torch.nn.functional.pad(values, (0, 1))
         tables.append(values * (factorial(p) / factorial(p - k)) / h**k)
     return torch.stack(tables)
 
 
 def _uniform_tables(basis: Basis, x: torch.Tensor, order: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """:meth:`Basis.local` for uniform knots: all pieces are the same polynomials of the place within the piece.
+    """Compute :meth:`Basis.local` for uniform knots, on which all pieces are the same polynomials of s = (x - t_j)/h.
 
-    With s = (x - t_j)/h the local functions are ``sum_m s^m M[m]``; M is their Taylor series at a knot, and one matrix
-    product gives all derivatives.
+    The local functions are ``sum_m s^m M[m]``; M is their Taylor series at a knot, and one matrix product gives all
+    derivatives.
     """
     p, h = basis.degree, float(basis.knots[basis.degree + 1] - basis.knots[basis.degree])
     t = basis.knots[1 : 1 + 2 * p]  # the first piece
@@ -220,17 +216,17 @@ def _uniform_tables(basis: Basis, x: torch.Tensor, order: int) -> tuple[torch.Te
 
 
 def uniform_breaks(a: float, b: float, intervals: int) -> torch.Tensor:
-    """``intervals + 1`` equidistant breaks."""
+    """Return ``intervals + 1`` equidistant breaks from a to b."""
     return torch.linspace(a, b, intervals + 1, dtype=torch.float64)
 
 
 def prolongation_rows(coarse: Basis, fine: Basis) -> tuple[torch.Tensor, torch.Tensor]:
-    """The same spline in a basis that contains it, sparse: ``c_fine[j] = sum_m weights[j,m] c_coarse[first[j]+m]``.
+    """Return the prolongation to a richer basis, sparse: ``c_fine[j] = sum_m weights[j,m] c_coarse[first[j]+m]``.
 
     The coefficient of function j is the blossom of any polynomial piece on its support at the knots
-    ``t_{j+1}, ..., t_{j+q}`` (Ramshaw 1989), here of the piece in the middle of it, which makes every choice of outer
-    knots exact. For a higher degree the blossom is the mean over all subsets of the arguments (degree elevation).
-    The fine space must contain the coarse one: knots inserted, or every multiplicity raised with the degree.
+    ``t_{j+1}, ..., t_{j+q}`` (Ramshaw 1989). The piece in the middle of the support makes every choice of outer knots
+    exact. For a higher degree the blossom is the mean over all subsets of the arguments (degree elevation). The fine
+    space must contain the coarse one: knots inserted, or every multiplicity raised with the degree.
 
     Returns first (fine.count), weights (fine.count, coarse.degree + 1).
     """
@@ -247,7 +243,7 @@ def prolongation_rows(coarse: Basis, fine: Basis) -> tuple[torch.Tensor, torch.T
 
 
 def prolongation(coarse: Basis, fine: Basis) -> torch.Tensor:
-    """The matrix (fine.count, coarse.count) of :func:`prolongation_rows`."""
+    """Return the dense matrix (fine.count, coarse.count) of :func:`prolongation_rows`."""
     first, weights = prolongation_rows(coarse, fine)
     index = first.unsqueeze(-1) + torch.arange(coarse.degree + 1, device=first.device)
     return weights.new_zeros((fine.count, coarse.count)).scatter(1, index, weights)
@@ -261,7 +257,7 @@ def _as_breaks(breaks: Breaks, device: torch.device | str) -> torch.Tensor:
 
 
 def _raise_degree(lower: torch.Tensor, x: torch.Tensor, t: torch.Tensor, p: int, q: int) -> torch.Tensor:
-    """Values of degree q, functions j-q..j, from those of degree q-1, functions j-q+1..j."""
+    """Return values of degree q, functions j-q..j, from those of degree q-1, functions j-q+1..j."""
     left, right = t[p - q : p], t[p : p + q]  # function i = j-q+1+m of degree q-1 lives on [t_i, t_{i+q}]
     share = lower / (right - left)
     none = torch.zeros_like(share[:1])
@@ -269,14 +265,14 @@ def _raise_degree(lower: torch.Tensor, x: torch.Tensor, t: torch.Tensor, p: int,
 
 
 def _differentiate(lower: torch.Tensor, t: torch.Tensor, p: int, q: int) -> torch.Tensor:
-    """Derivative k+1 in degree q from derivative k in degree q-1, same numbering as above."""
+    """Return derivative k+1 in degree q from derivative k in degree q-1, numbered as in :func:`_raise_degree`."""
     share = q * lower / (t[p : p + q] - t[p - q : p])
     none = torch.zeros_like(share[:1])
     return torch.cat([none, share]) - torch.cat([share, none])
 
 
 def _blossom(basis: Basis, j: torch.Tensor, arguments: list[torch.Tensor]) -> torch.Tensor:
-    """Weights (len(j), p + 1) of coefficients j-p..j in the blossom of piece j, by de Boor's triangle."""
+    """Return weights (len(j), p + 1) of coefficients j-p..j in the blossom of piece j, by de Boor's triangle."""
     p = basis.degree
     rows = torch.eye(p + 1, dtype=basis.knots.dtype, device=j.device).unsqueeze(1).expand(-1, len(j), -1)
     for r, u in enumerate(arguments, start=1):
@@ -288,5 +284,5 @@ def _blossom(basis: Basis, j: torch.Tensor, arguments: list[torch.Tensor]) -> to
 
 
 def are_equal(gaps: torch.Tensor) -> bool:
-    """Whether all of them are the same, up to rounding."""
+    """Whether all gaps are equal, up to rounding."""
     return bool(((gaps - gaps[0]).abs() <= SAME_GAP * gaps[0]).all())

@@ -1,4 +1,4 @@
-"""One-dimensional tables of a coordinate: points, weights, and the derivatives of the splines that live at them."""
+"""Tables of one coordinate: quadrature points, weights, and derivatives of the splines that are nonzero at them."""
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -8,7 +8,7 @@ import torch
 
 from pinnkan.kan.axis import Axis
 
-#: Some intervals of a coordinate: neighbours, or by their numbers.
+#: A selection of intervals of a coordinate: consecutive ones, or by index.
 Intervals = slice | torch.Tensor
 
 
@@ -16,9 +16,9 @@ Intervals = slice | torch.Tensor
 class Pairs:
     """Pairs of functions of one coordinate that share an interval.
 
-    ``row`` and ``column`` (pair): the two coefficients; ``place`` (interval * local pair): which pair each local one
-    adds to; ``local`` (2, local pair): functions of an interval; ``itself`` (pair): a function with itself, not with
-    its own copy across a periodic seam.
+    ``row`` and ``column`` (pair): the two coefficients; ``place`` (interval * local pair): the pair to which each local
+    pair adds; ``local`` (2, local pair): functions of an interval; ``itself`` (pair): whether it is a function with
+    itself, not with its copy across a periodic seam.
     """
 
     row: torch.Tensor
@@ -30,7 +30,7 @@ class Pairs:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """One coordinate of a patch: nodes and weights (interval, point), and what lives there.
+    """One coordinate of a patch: quadrature nodes and weights (interval, point), and the functions nonzero there.
 
     ``values``: (order, interval, point, function); ``index``: coefficient of each function, (interval, function);
     ``count``: number of coefficients.
@@ -43,34 +43,31 @@ class Table:
     count: int
 
     def part(self, intervals: Intervals) -> "Table":
-        """The same in some intervals."""
+        """Return the table of some intervals."""
         values, index = self.values[:, intervals], self.index[intervals]
         return Table(self.nodes[intervals], self.weights[intervals], values, index, self.count)
 
     def merged(self, size: int) -> "Table":
-        """The same with so many neighbouring intervals as one, on which the same functions live."""
+        """Return the table with every ``size`` consecutive intervals, on which the same functions live, as one."""
         nodes, weights = (t.reshape(-1, size * t.shape[1]) for t in (self.nodes, self.weights))
         values = self.values.reshape(len(self.values), *nodes.shape, -1)
         return Table(nodes, weights, values, self.index[::size].contiguous(), self.count)
 
     def alone(self) -> "tuple[Table, torch.Tensor]":
-        """The same with coefficients numbered that live here, and which these are."""
+        """Return the table with its coefficients renumbered without gaps, and the original number of each."""
         places, own = torch.unique(self.index, return_inverse=True)
         return Table(self.nodes, self.weights, self.values, own, len(places)), places
 
     @cached_property
     def shift(self) -> int | None:
-        """By how many coefficients each interval lies after the one before; None where that differs."""
+        """The number of coefficients from one interval to the next; None if it is not constant."""
         shift = int(self.index[1, 0] - self.index[0, 0]) if len(self.index) > 1 else 0
         first = self.index[0, 0] + shift * torch.arange(len(self.index), device=self.index.device)
         consecutive = first.unsqueeze(1) + torch.arange(self.index.shape[1], device=self.index.device)
         return shift if shift >= 0 and bool((self.index == consecutive).all()) else None
 
     def local(self, values: torch.Tensor) -> torch.Tensor:
-        """Those of (coefficient, rest) that live in each interval: (interval, function, rest), not copied if it can be.
-
-        A product with a copy takes five times as long.
-        """
+        """Gather ``values`` (coefficient, rest) by interval, (interval, function, rest): a view if it can be."""
         shape = (*self.index.shape, values.shape[1])
         if self.shift is None:
             return values.index_select(0, self.index.reshape(-1)).reshape(shape)
@@ -80,7 +77,7 @@ class Table:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all functions live at all points, as on a single interval."""
+        """Whether all functions are nonzero at all points, as on a single interval."""
         return self.index.shape == (1, self.count)
 
     @cached_property
@@ -91,15 +88,12 @@ class Table:
 
     @cached_property
     def half_pairs(self) -> Pairs:
-        """Pairs with the second function not before the first in an interval: half of a symmetric matrix."""
+        """Pairs whose second local function is not before the first: half of a symmetric matrix."""
         n = self.index.shape[1]
         return self._pairs(torch.triu_indices(n, n, device=self.index.device))
 
     def pairs_of(self, left: torch.Tensor, right: torch.Tensor) -> Pairs:
-        """Every function in the mask ``left`` with every one in ``right``, and a last pair of none for all others.
-
-        Whether they share an interval or not: places of a full matrix.
-        """
+        """Return pairs of each function in mask ``left`` with each in ``right``, and a last pair for all others."""
         k = torch.arange(self.index.shape[1], device=self.index.device)
         local = torch.cartesian_prod(k, k).T
         first, second = (torch.where(m, m.cumsum(0) - 1, -1)[self.index] for m in (left, right))
@@ -121,21 +115,21 @@ class Table:
 
 @lru_cache(maxsize=64)
 def gauss_table(axis: Axis, points: int, order: int, device: torch.device, parts: int = 1) -> Table:
-    """Gauss points in every interval of an axis, or in each of its ``parts``; derivatives up to ``order``."""
+    """Return the table of Gauss points in every interval of an axis, or in each of its ``parts``, up to ``order``."""
     nodes, weights = (torch.from_numpy(a) for a in axis.gauss(points, parts))
     return _table(axis, nodes, weights, order, device)
 
 
 @lru_cache(maxsize=64)
 def point_table(axis: Axis, x: float, order: int, device: torch.device) -> Table:
-    """A single point of an axis, weight one."""
+    """Return the table of a single point ``x`` of an axis, with weight one."""
     nodes = torch.full((1, 1), x, dtype=torch.float64)
     return _table(axis, nodes, torch.ones_like(nodes), order, device)
 
 
 @lru_cache(maxsize=64)
 def joint_table(axis: Axis, place: float, order: int, shift: int, device: torch.device) -> Table:
-    """The single point ``place`` seen from both sides: derivatives above, and from order ``shift`` on those below."""
+    """Return the table of the point ``place`` with both one-sided derivatives: above at 0.., below at ``shift``..."""
     sides = [axis.basis.beside(place, order, below) for below in (False, True)]
     index = np.unique(np.concatenate([first.numpy() + np.arange(axis.degree + 1) for _, first in sides]))
     values = torch.zeros((shift + order + 1, 1, 1, len(index)), dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""A field whose coordinates are those of another in another order, one of them turned round."""
+"""A field with its coordinates permuted and the last one reversed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from pinnkan.kan.field import Array, Field
 
 @dataclass(frozen=True, eq=False)
 class TurnedField(Field):
-    """A ``field`` whose coordinates are those of this one in an ``order``; it marches along the last.
+    """A ``field`` of permuted coordinates: its k-th one is coordinate ``order[k]`` here; it marches in its last.
 
-    ``total``: the last is that less the coordinate; None where it is the coordinate itself.
+    ``total``: that last coordinate is ``total`` minus the coordinate here; None if it is the coordinate itself.
     """
 
     field: Field
@@ -37,7 +37,7 @@ class TurnedField(Field):
         return knots if self.total is None or axis != self.order[-1] else (self.total - knots)[::-1]
 
     def _along(self, values: Array) -> Array:
-        """The last coordinate of the field, within its range."""
+        """Return the last coordinate of ``field``, clipped to its range."""
         if self.total is None:
             return values
         ends = self.field.breaks(len(self.order) - 1)

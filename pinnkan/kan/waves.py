@@ -1,11 +1,10 @@
-"""The splines of one coordinate as waves: orthonormal, sorted by roughness.
+"""Splines of one coordinate in the basis of generalised eigenvectors of stiffness and mass: waves.
 
     mean(w_i w_j) = delta_ij,    mean(w_i' w_j') = delta_ij lambda_i,    lambda_0 <= lambda_1 <= ..
 
-With both ends held at zero the first are near sines, with free ends near cosines, on any knots. Rows of a differential
+With ends fixed at zero the first are near sines, with free ends near cosines, on any knots. Rows of a differential
 operator are nearly orthogonal in them, so that scaled normal equations stay well conditioned where those of B-splines
-lose what the square of the largest eigenvalue costs: near a resonance all (measured: f21's mode, residual 1e-2 of
-size-one functions beside 1e4, was lost in B-splines and is found in waves).
+lose all digits, as near a resonance.
 """
 
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from pinnkan.kan.field import Array
 
 @dataclass(frozen=True, eq=False)
 class Waves:
-    """``transform`` (axis.count, wave): B-spline coefficients of each; ``dual``: from coefficients to waves."""
+    """``transform`` (axis.count, wave): B-spline coefficients of each wave; ``dual``: from these to waves."""
 
     axis: Axis
     transform: Array
@@ -28,7 +27,7 @@ class Waves:
 
     @classmethod
     def of(cls, axis: Axis, held: Sequence[bool] = (False, False)) -> "Waves":
-        """All splines of an axis that are zero at its ``held`` ends."""
+        """Return the waves of the splines of an axis that are zero at its ``held`` ends (lower, upper)."""
         free = np.ones(axis.count, dtype=bool)
         for end, fixed in enumerate(held):
             if fixed:
@@ -44,16 +43,16 @@ class Waves:
 
     @property
     def count(self) -> int:
-        """Number of waves."""
+        """The number of waves."""
         return self.transform.shape[1]
 
     def matrix(self, x: Array, order: int = 0) -> Array:
-        """Derivative of every wave at points x: (point, wave)."""
+        """Return a derivative of every wave at points x: (point, wave)."""
         return np.asarray(self.axis.matrix(x, order) @ self.transform)
 
 
 def _gram(axis: Axis, order: int) -> Array:
-    """Mean products of a derivative of all functions of an axis."""
+    """Return the mean products (count, count) of the ``order``-th derivatives of the functions of an axis."""
     nodes, weights = axis.gauss(axis.degree + 1)
     table = axis.matrix(nodes.ravel(), order)
     return np.asarray((table * (weights.ravel() / weights.sum())[:, None]).T @ table)

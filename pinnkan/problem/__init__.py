@@ -1,1 +1,1 @@
-"""The problem registry: from text to meaning. Nothing here imports torch."""
+"""Read problem files: from text to a Problem. Nothing here imports torch."""

@@ -1,4 +1,4 @@
-"""From the tree of a problem file to a Problem: every part read, every fault collected, then the checks of meaning."""
+"""Build a Problem from the tree of a problem file: read every section, collect all faults, check the meaning."""
 
 import re
 from collections.abc import Collection
@@ -28,12 +28,12 @@ from pinnkan.problem.statement import Equation, Point, Problem, SolverSettings
 
 
 def assemble(root: Mapping, report: Report) -> Problem:
-    """The problem that a file states; raises ProblemError with every fault of the file."""
+    """Return the problem that a file states. Raises ProblemError with every fault of the file."""
     found = schema.entries(root, schema.PROBLEM, report, "the problem")
     name, about = _name(found.get("name"), report), _about(found.get("about"), report)
     domain, scope, parameters = _scope(found, report)
     solver, output = (schema.settings(key, found.get(key), report) for key in ("solver", "output"))
-    if report.failed and names.are_unreadable(found):  # every name in the rest would be said to be unknown
+    if report.failed and names.are_unreadable(found):  # else every further name would be reported as unknown
         raise report.failure()
     space, unknowns = scope.space, scope.space.unknowns
     joining = scope if any(domain.box.periodic) else replace(scope, space=space.joining())
@@ -63,14 +63,11 @@ def assemble(root: Mapping, report: Report) -> Problem:
     return replace(found_apart, unbounded=without_norm(found_apart))
 
 
-@np.errstate(all="ignore")  # infinite values are looked for, and reported with their place
+@np.errstate(all="ignore")  # values that are not finite are reported with their place
 def _check_meaning(
     problem: Problem, domain: DomainSection, space: JetSpace, placed: list[Placed], spans: ProblemSpans, report: Report
 ) -> list[Point]:
-    """Report every fault and warning of meaning: first of what is given where, then of the values.
-
-    Returns the points at which conditions disagree.
-    """
+    """Check coverage, finite values, corners and ``exact``. Returns the points at which conditions disagree."""
     coverage.check(problem, domain, placed, spans, report)
     check_finite(problem, placed, spans, report)
     if report.failed:
@@ -82,7 +79,7 @@ def _check_meaning(
 
 
 def _scope(found: dict[str, Node], report: Report) -> tuple[DomainSection, Scope, dict[str, Span]]:
-    """The domain, the names that equations may use, and where each parameter stands."""
+    """Read the domain, the names that equations may use, and the span of each parameter in the file."""
     values, used, parameters = names.read_parameters(found.get("parameters"), report)
     domain = names.read_domain(found.get("domain"), values, used, report)
     unknowns = names.read_unknowns(found.get("unknowns"), domain.coordinates, report)
@@ -184,7 +181,7 @@ def _refuse_unavailable(found: dict[str, Node], solver: SolverSettings, report: 
 
 
 def _warn_idle(solver: SolverSettings, domain: DomainSection, section: Node | None, report: Report) -> None:
-    """Settings that have no effect on this problem."""
+    """Warn about solver settings that have no effect on this problem."""
     if not isinstance(section, Mapping):
         return
     if solver.hidden is not None and solver.family not in ("deep", "ridge"):
@@ -196,7 +193,7 @@ def _warn_idle(solver: SolverSettings, domain: DomainSection, section: Node | No
 
 
 def read_units(node: Node | None, known: Collection[str], scope: Scope, report: Report) -> dict[str, str]:
-    """The label of each name that has one; a vector has that of its unknowns where these agree."""
+    """Read the unit label of each name; a vector takes the label of its unknowns where these agree."""
     units: dict[str, str] = {}
     for name, (span, value) in section(node, report, "units").items():
         label = value.text if isinstance(value, Scalar) and type(value.value) in (str, int, float) else ""

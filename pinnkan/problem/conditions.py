@@ -1,4 +1,4 @@
-"""Conditions as the file states them, one per place."""
+"""Read the conditions of a problem file: one Condition for each place that the file names."""
 
 import math
 from dataclasses import dataclass, replace
@@ -18,12 +18,12 @@ from pinnkan.problem.report import Report
 from pinnkan.problem.source import Node, Scalar, Span
 from pinnkan.problem.statement import Condition, Equation, Side, Whole
 
-MAX_CONDITIONS = 100  # of one file; a choice
+MAX_CONDITIONS = 100  # in one file; heuristic
 
 
 @dataclass(frozen=True)
 class ProblemSpans:
-    """Spans of unknowns and equations in their order, of all conditions, of exact solutions and solver settings."""
+    """Spans in the file: of unknowns and equations in order, of `conditions`, by name of `exact` and `solver`."""
 
     unknowns: tuple[Span, ...]
     equations: tuple[Span, ...]
@@ -34,7 +34,7 @@ class ProblemSpans:
 
 @dataclass(frozen=True)
 class Placed:
-    """A condition with where its place and its equation stand in the file."""
+    """A ``condition``, and the spans in the file of its place (``where``) and of its ``equation``."""
 
     condition: Condition
     where: Span
@@ -42,20 +42,20 @@ class Placed:
 
     @property
     def side(self) -> Side:
-        """The side it holds on."""
+        """The side on which the condition holds. Raises TypeError for a point and for the whole domain."""
         if not isinstance(self.condition.place, Side):
             raise TypeError("a condition at a point or on all of the domain has no side")
         return self.condition.place
 
     @property
     def unknown(self) -> int:
-        """The first unknown in it."""
+        """The lowest index of an unknown in the condition; 0 for ``none``."""
         equation = self.condition.equation
         return min((jet.unknown for jet in equation.jets.values()), default=0) if equation is not None else 0
 
 
 def parse_equation(node: Node, scope: Scope, report: Report) -> Equation | None:
-    """``left = right`` as a residual; None if it has a fault."""
+    """Parse ``left = right`` as the residual left - right; report a fault and return None if that fails."""
     if not isinstance(node, Scalar) or not node.text.strip():
         hint = text_meant(node, report.text.content[node.span.start : node.span.end])
         report.error_at(node.span, "an equation must be a text: left = right", hint)
@@ -74,7 +74,7 @@ def parse_equation(node: Node, scope: Scope, report: Report) -> Equation | None:
         return None
     try:
         residual, interfaces = split(sides[0] - sides[1], scope.space)
-    except OperatorError as error:  # as everywhere else, where it is differentiated
+    except OperatorError as error:  # parsing without interfaces reports the fault at the derivative
         alone = replace(scope, space=scope.space.joining(False))
         if None not in (parse(node, alone, report, 0, at), parse(node, alone, report, at + 1)):
             report.error_at(node.part(0, len(node.text)), str(error), error.hint)
@@ -83,19 +83,19 @@ def parse_equation(node: Node, scope: Scope, report: Report) -> Equation | None:
 
 
 def residual_of(expression: sympy.Expr, node: Scalar, scope: Scope, report: Report) -> Equation:
-    """An expression that was read from ``node``, as the residual of an equation."""
+    """Return the equation whose residual is an expression read from ``node``, singularities removed if possible."""
     line, column = report.text.locate(node.part(0, 1).start)
     expression = continued(expression, scope.space.box)
     return Equation(expression, scope.space.jets_of(expression), " ".join(node.text.split()), line, column)
 
 
 def read_conditions(node: Node | None, domain: DomainSection, scope: Scope, report: Report) -> list[Placed]:
-    """Every condition of the file, one per place it names."""
+    """Read the conditions of the file: one Placed for each place that a condition names."""
     placed: list[Placed] = []
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return placed
     listed = schema.items(node, report, "'conditions'")
-    if isinstance(node, Scalar):  # no place can be read from it, and that it is no list is said
+    if isinstance(node, Scalar):  # schema.items has reported that it is no list
         return placed
     if len(listed) > MAX_CONDITIONS:
         report.error_at(listed[MAX_CONDITIONS].span, f"more than {MAX_CONDITIONS} conditions", "one per side is usual")
@@ -141,7 +141,7 @@ def _read_one(node: Node, at: Named, enforce: str, domain: DomainSection, scope:
 
 
 def _integral(node: Node, scope: Scope, domain: DomainSection, report: Report) -> Equation | None:
-    """``integral(p) = g(t)`` as an equation whose integral over space is to vanish: p - g/measure."""
+    """Parse ``integral(p) = g(t)`` as the equation whose residual p - g/measure has the integral 0 over space."""
     integrals: dict[sympy.Symbol, sympy.Expr] = {}
     equation = parse_equation(node, replace(scope, integrals=integrals), report)
     if equation is None:
@@ -165,13 +165,13 @@ def _integral(node: Node, scope: Scope, domain: DomainSection, report: Report) -
 
 
 def settled(domain: DomainSection, placed: list[Placed]) -> DomainSection:
-    """The domain, where time is marched only if nothing is given later: of ordinary equations initial values alone."""
+    """Return the domain, not marched in t if it is an ordinary equation with data elsewhere than at the start."""
     later = domain.is_ordinary and any(p.condition.place != Side(0, 0) for p in placed)
     return replace(domain, is_marched=False) if later else domain
 
 
 def dirichlet_value(equation: Equation | None) -> sympy.Expr | None:
-    """g where the condition reads u = g (times a number); None for any other kind."""
+    """The value g of a condition u = g (or a multiple of it); None for any other condition."""
     if equation is None or len(equation.jets) != 1:
         return None
     symbol, jet = next(iter(equation.jets.items()))
@@ -179,7 +179,7 @@ def dirichlet_value(equation: Equation | None) -> sympy.Expr | None:
 
 
 def prescribed_value(equation: Equation, symbol: sympy.Symbol) -> sympy.Expr | None:
-    """g where the equation reads c*symbol = c*g with a number c; None otherwise."""
+    """The value g of an equation c*symbol = c*g with a number c; None for any other equation."""
     factor = sympy.diff(equation.residual, symbol)
     if not factor.is_number or factor.is_zero:
         return None

@@ -1,19 +1,19 @@
-"""The names of coordinates: x, y, z, or x1 to x20 where there are more, and t; their sides, and how derivatives read.
+"""Names of coordinates (x, y, z, or x1 to x20, and t), of the sides of a box, and of derivatives.
 
-``u_x1x2`` is a subscript of coordinates, one per order; a coordinate ends where no digit follows, so that ``u_x11`` is
-the first derivative by x11.
+A subscript such as in ``u_x1x2`` names one coordinate per order. The name of a coordinate ends where no digit follows:
+``u_x11`` is the first derivative by x11.
 """
 
 import re
 from collections.abc import Iterable, Sequence
 
-#: Coordinates of space up to three; the highest number of those that are numbered (a choice); all names in order.
+#: Names of up to three coordinates of space; the most numbered coordinates (heuristic); all names in order.
 PLAIN = ("x", "y", "z")
 MOST = 20
 NUMBERED = tuple(f"x{i}" for i in range(1, MOST + 1))
 COORDINATES = (*PLAIN, *NUMBERED, "t")
 
-#: The word of the file for a side -> coordinate, and 0 for its lower, 1 for its upper end.
+#: Name of a side in the file -> its coordinate, and 0 for the lower or 1 for the upper end.
 SIDES = {
     "left": ("x", 0),
     "right": ("x", 1),
@@ -29,7 +29,7 @@ _NAME = re.compile(r"x[1-9][0-9]?|[xyzt]")
 
 
 def split(subscript: str) -> list[str] | None:
-    """``x1x2`` as its coordinates, known to the domain or not; None if it is no such chain."""
+    """Split a subscript such as ``x1x2`` into names of coordinates, in the domain or not; None if that fails."""
     names, at = [], 0
     while at < len(subscript):
         found = _NAME.match(subscript, at)
@@ -41,7 +41,7 @@ def split(subscript: str) -> list[str] | None:
 
 
 def order_of(subscript: str, coordinates: Sequence[str]) -> tuple[int, ...] | None:
-    """The multi-index of a non-empty subscript in the given coordinates; None if it is not made of them."""
+    """The multi-index of a subscript in the given coordinates; None if it is empty or names anything else."""
     names = split(subscript)
     if not names or not set(names) <= set(coordinates):
         return None
@@ -49,14 +49,14 @@ def order_of(subscript: str, coordinates: Sequence[str]) -> tuple[int, ...] | No
 
 
 def places_of(coordinates: Sequence[str]) -> list[str]:
-    """The places that a domain in these coordinates has."""
+    """The names of the places that a domain with these coordinates has."""
     sides = [name for name, (c, _) in SIDES.items() if c in coordinates]
     in_time = ["initial"] if "t" in coordinates else []
     return [*sides, *(["boundary"] if sides else []), *in_time, "domain"]
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names in a row for a message, the numbered ones shortened: ``x, y, z, x1 ... x20, t``."""
+    """Join names for a message; numbered ones in sequence are shortened: ``x, y, z, x1 ... x20, t``."""
     out: list[str] = []
     for name in names:
         last = out[-1].split(" ... ") if out else [""]
@@ -73,6 +73,6 @@ def _number(name: str) -> int | None:
 
 
 def gap(coordinates: Sequence[str]) -> str:
-    """The first numbered coordinate that is skipped, or ""."""
+    """The first numbered coordinate that is skipped, or "" if there is none."""
     wanted = [c for c in coordinates if c in NUMBERED]
     return next((n for n, c in zip(NUMBERED, wanted, strict=False) if n != c), "")

@@ -1,13 +1,14 @@
-"""Where conditions change along the boundary of a rectangle: there no solution is smooth but by chance.
+"""Corners: points on the boundary of a rectangle at which conditions change and the solution is not smooth.
 
-That is where two sides meet, unless both prescribe values of the same unknowns that agree, and whose slopes do not
-contradict an equation (as div u = 0, next to a lid that moves at 4 x (1 - x)); where values along one side contradict a
-slope that the other prescribes; where the equation is askew; and where a formula of a condition jumps or bends along
-its side. Else a slope at a right angle to a value of the same unknown, or to a slope, is no change: reflected, all is
-smooth. Weights of rows there made fast diagonalisation a thousand times too far off.
+The meeting point of two sides is a corner where prescribed values differ, where values and slopes contradict an
+equation or a condition (as div u = 0 next to a lid that moves at 4 x (1 - x)), where the equation is askew, or where
+conditions on several unknowns (as a traction) change. A point inside a side is a corner where a formula of a condition
+jumps or has a kink along the side. A normal derivative beside a value of the same unknown, or beside another normal
+derivative, makes no corner: by reflection the solution is smooth, and row weights there would spoil fast
+diagonalisation.
 
-Where values and slopes agree, curvatures may still contradict an equation: -lap u = 1 next to u = 0 on both sides, of
-which r^2 log r is left. That is no change of conditions, no knots are graded to it, but rows have weights of their own.
+Where values and slopes agree, curvatures may still contradict an equation: -lap u = 1 between two sides with u = 0
+leaves r^2 log r. Such points get row weights, but no graded knots.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,18 +25,18 @@ from pinnkan.problem.features.askew import is_askew
 from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side
 
-#: A value jumps if it differs by this share to either side of a place, that share of the side away from it.
+#: Share of its largest by which a value that jumps changes, between two points at this share of the side from a place.
 JUMP, BESIDE = 1e-6, 1e-9
-#: Slopes are taken over this share of a side; one that changes by less than BEND, of values over the side, is smooth.
+#: Step of slopes, as a share of the side; the change of slope, relative to the values over the side, below a kink.
 SLOPE, BEND = 1e-6, 1e-3
-#: Slopes at the end of a side are taken over twice this share of it; what they leave of an equation is more than
-#: rounding from that share of its largest term on.
+#: Half the step of slopes at an end of a side, as a share of it; the residual that is more than rounding, as a share of
+#: the largest term.
 INWARDS, CONTRADICT = 1e-4, 1e-5
-#: Curvatures there are taken over five times this share of it, to the fourth order: rounding leaves 1e-7 of them.
+#: A fifth of the step of curvatures there, as a share of the side; of fourth order, rounding is 1e-7.
 BENT = 3e-4
-#: Second derivatives from values at 0, 1, .. 5 steps.
+#: Stencil of the second derivative from values at 0, 1, .. 5 steps.
 CURVATURE = np.array([15 / 4, -77 / 6, 107 / 6, -13, 61 / 12, -5 / 6])
-#: A size along a side or of a source is the largest at so many places of each coordinate.
+#: Samples per coordinate from which the size of a formula along a side, or of a source, is taken.
 PLACES = 33
 
 
@@ -43,8 +44,8 @@ PLACES = 33
 class Corner:
     """A point of the boundary where conditions change.
 
-    ``jumps``: whether the value of an unknown does; ``held``: the unknowns whose values are prescribed on either side
-    of it; ``inside``: whether it lies inside of a side.
+    ``jumps``: whether the value of an unknown jumps there; ``held``: the unknowns with prescribed values on either side
+    of the point; ``inside``: whether it lies inside a side of the box.
     """
 
     position: tuple[float, ...]
@@ -55,19 +56,19 @@ class Corner:
 
 @dataclass(frozen=True)
 class _Held:
-    """What conditions prescribe at a place: the ``values`` of unknowns, and whether these are ``all`` that they do."""
+    """The unknowns with prescribed ``values`` at a place, and whether ``all`` conditions there are of this kind."""
 
     values: frozenset[int]
     all: bool
 
 
 def corners(problem: Problem) -> tuple[Corner, ...]:
-    """All of a steady problem in the plane; there are none in others. Kept with the problem."""
+    """Find all corners of a steady problem in the plane; other problems have none. Cached in the problem."""
     return _kept(problem, "corners", lambda: (*_between(problem), *_along(problem)))
 
 
 def bent_corners(problem: Problem) -> tuple[Corner, ...]:
-    """Those of a steady problem in the plane at which only curvatures of the values contradict an equation."""
+    """Find the points, not in :func:`corners`, where curvatures of prescribed values contradict an equation."""
     changed = {c.position for c in corners(problem)}
     return _kept(problem, "bent corners", lambda: tuple(c for c in _bent(problem) if c.position not in changed))
 
@@ -83,10 +84,7 @@ def _kept(problem: Problem, name: str, find: Callable[[], tuple[Corner, ...]]) -
 
 
 def without_norm(problem: Problem) -> frozenset[int]:
-    """Unknowns without a finite L2 norm: where values jump one of k orders less is of size r^-k.
-
-    So is the pressure of a flow next to a lid that moves along standing walls.
-    """
+    """Unknowns without finite L2 norm: next to a jump of values one k orders below the highest grows as r^-k."""
     weights = offsets(problem) if any(c.jumps for c in corners(problem)) else None
     if weights is None:
         return frozenset()
@@ -94,7 +92,7 @@ def without_norm(problem: Problem) -> frozenset[int]:
 
 
 def _between(problem: Problem) -> Iterator[Corner]:
-    """Those between two sides."""
+    """Find the corners at which two sides meet."""
     jumps = {p.position for p in problem.disagreements}
     for position, sides in meetings(problem):
         one, other = (_held(problem, side, position[1 - side.axis]) for side in sides)
@@ -109,7 +107,7 @@ def _between(problem: Problem) -> Iterator[Corner]:
 
 
 def _bent(problem: Problem) -> Iterator[Corner]:
-    """Those between two sides at which values, slopes and curvatures contradict an equation."""
+    """Find the points at which two sides meet and values, slopes and curvatures contradict an equation."""
     for position, sides in meetings(problem):
         known = _known(problem, sides, position)
         for side in sides:
@@ -122,7 +120,7 @@ def _bent(problem: Problem) -> Iterator[Corner]:
 
 
 def meetings(problem: Problem) -> Iterator[tuple[tuple[float, ...], list[Side]]]:
-    """Where two sides with conditions meet, and these."""
+    """Yield the corners of the box of which both sides have conditions: the position and the two sides."""
     for ends in product((0, 1), repeat=2):
         position = tuple(r[end] for r, end in zip(problem.box.ranges, ends, strict=True))
         sides = [Side(axis, end) for axis, end in enumerate(ends)]
@@ -131,7 +129,7 @@ def meetings(problem: Problem) -> Iterator[tuple[tuple[float, ...], list[Side]]]
 
 
 def _values(problem: Problem, side: Side) -> Iterator[tuple[int, sympy.Expr]]:
-    """The unknowns whose values are prescribed on a side, with these."""
+    """Yield each unknown whose value is prescribed on a side, and the formula of that value."""
     for equation in equations_on(problem, side):
         value = dirichlet_value(equation)
         if value is not None:
@@ -140,7 +138,7 @@ def _values(problem: Problem, side: Side) -> Iterator[tuple[int, sympy.Expr]]:
 
 
 def _known(problem: Problem, sides: Sequence[Side], position: Sequence[float]) -> dict[Jet, tuple[float, float]]:
-    """Values that two sides prescribe where they meet, and their slopes along these, with sizes."""
+    """Values, and slopes along the sides, that two sides prescribe where they meet: (value, size) by jet."""
     known: dict[Jet, tuple[float, float]] = {}
     for side in sides:
         slope = tuple(int(axis != side.axis) for axis in range(2))
@@ -153,7 +151,7 @@ def _known(problem: Problem, sides: Sequence[Side], position: Sequence[float]) -
 def _contradict(
     problem: Problem, known: Mapping[Jet, tuple[float, float]], position: Sequence[float], equations: Iterable[Equation]
 ) -> bool:
-    """Whether the derivatives that are known at a place leave something of an equation or condition there."""
+    """Whether some equation, all of whose jets are known at a place, is violated there."""
     return any(
         _is_left(problem, e, known, position) for e in equations if e.jets and set(e.jets.values()) <= set(known)
     )
@@ -162,7 +160,7 @@ def _contradict(
 def _at_end(
     problem: Problem, value: sympy.Expr, side: Side, end: float
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """A formula and its slope at an end of a side, by a parabola there, each with its size along the side."""
+    """The value and the slope of a formula at an end of a side (from a parabola), each with its size on the side."""
     low, high = problem.box.ranges[1 - side.axis]
     step = INWARDS * (high - low) * (1.0 if end == low else -1.0)
     at, near, far, *all_along = _on(
@@ -173,7 +171,7 @@ def _at_end(
 
 
 def _curvature(problem: Problem, value: sympy.Expr, side: Side, end: float) -> tuple[float, float]:
-    """The second derivative of a formula at an end of a side, and its size along the side."""
+    """The second derivative of a formula along a side at its end, and its size along the side."""
     low, high = problem.box.ranges[1 - side.axis]
     step = BENT * (high - low) * (1.0 if end == low else -1.0)
     middles = np.linspace(low, high, PLACES)[1:-1]
@@ -187,7 +185,7 @@ def _curvature(problem: Problem, value: sympy.Expr, side: Side, end: float) -> t
 def _is_left(
     problem: Problem, equation: Equation, known: Mapping[Jet, tuple[float, float]], position: Sequence[float]
 ) -> bool:
-    """Whether something is left of an equation of whose derivatives value and size are known at a place."""
+    """Whether an equation is violated by known derivatives, (value, size) by jet, at a place."""
     values, sizes = zip(*(known[jet] for jet in equation.jets.values()), strict=True)
     slopes = [sympy.diff(equation.residual, symbol) for symbol in equation.jets]
     tape = Tape([equation.residual, *slopes], [*problem.coordinates, *equation.jets])
@@ -197,7 +195,7 @@ def _is_left(
 
 
 def _source(problem: Problem, equation: Equation) -> float:
-    """The largest value of an equation without unknowns: at an end of sin(pi x) nothing but rounding is left."""
+    """The largest absolute residual for zero unknowns: the scale against which a residual counts as rounding."""
     at = [low + (high - low) * (np.arange(PLACES) + 0.5) / PLACES for low, high in problem.box.ranges]
     points = [x.ravel() for x in np.meshgrid(*at)]
     tape = Tape([equation.residual], [*problem.coordinates, *equation.jets])
@@ -208,7 +206,7 @@ def _source(problem: Problem, equation: Equation) -> float:
 
 
 def _along(problem: Problem) -> Iterator[Corner]:
-    """Those inside of a side."""
+    """Find the corners inside the sides."""
     for side in (Side(axis, end) for axis in range(2) for end in (0, 1)):
         at = problem.box.ranges[side.axis][side.end]
         low, high = problem.box.ranges[1 - side.axis]
@@ -223,10 +221,7 @@ def _along(problem: Problem) -> Iterator[Corner]:
 
 
 def _breaks(problem: Problem, equation: Equation, side: Side, place: float) -> bool:
-    """Whether a condition, or its slope along the side, is another one to either side of a place: max(0, x)**3 is not.
-
-    With derivatives of the unknowns held at some values.
-    """
+    """Whether a condition, with random values for its jets, or its slope along the side jumps at a place."""
     drawn = np.random.default_rng(0).uniform(0.5, 1.5, len(equation.jets))
     held = equation.residual.subs(dict(zip(equation.jets, map(float, drawn), strict=True)))
     low, high = problem.box.ranges[1 - side.axis]
@@ -240,7 +235,7 @@ def _breaks(problem: Problem, equation: Equation, side: Side, place: float) -> b
 
 
 def _jumps(problem: Problem, condition: Condition, side: Side, beside: list[float]) -> bool:
-    """Whether the value that a condition prescribes is another one to either side of a place."""
+    """Whether the value that a condition prescribes jumps at a place between two points ``beside`` it."""
     value = dirichlet_value(condition.equation)
     if value is None:
         return False
@@ -250,7 +245,7 @@ def _jumps(problem: Problem, condition: Condition, side: Side, beside: list[floa
 
 
 def _on(problem: Problem, formula: sympy.Expr, side: Side, line: np.ndarray) -> np.ndarray:
-    """The values of a formula of the coordinates at places along a side."""
+    """Evaluate a formula of the coordinates at points along a side: (point,)."""
     held = np.full_like(line, problem.box.ranges[side.axis][side.end])
     points = [line, held] if side.axis else [held, line]
     found = Tape([formula], list(problem.coordinates))(points)[0]
@@ -266,7 +261,7 @@ def equations_on(problem: Problem, side: Side) -> list[Equation]:
 
 
 def _held(problem: Problem, side: Side, place: float) -> _Held:
-    """What the conditions on a side prescribe at a place along it."""
+    """The unknowns whose values the conditions on a side prescribe at a place along it."""
     values, equations = set(), equations_on(problem, side)
     for equation in equations:
         slopes = {symbol: sympy.diff(equation.residual, symbol) for symbol in equation.jets}
@@ -277,6 +272,6 @@ def _held(problem: Problem, side: Side, place: float) -> _Held:
 
 
 def _vanishes(problem: Problem, slope: sympy.Expr, side: Side, place: float) -> bool:
-    """Whether a factor of the coordinates is zero at a place along a side; one of the unknowns is taken not to be."""
+    """Whether a factor is zero at a place along a side; one that depends on unknowns is taken not to be."""
     known = slope.free_symbols <= set(problem.coordinates)
     return bool(known and _on(problem, slope, side, np.array([place]))[0] == 0.0)

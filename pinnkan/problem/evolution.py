@@ -1,9 +1,8 @@
-"""Problems without t that evolve along a coordinate of space: all that is given along it is given at one of its ends.
+"""Steady problems that are marched along a coordinate of space, as if that were time.
 
-Such a problem is one in time by another name, and is solved as one: slabs march along the coordinate, and all that is
-asked of equations in time (growth of what does not count yet, waves of the data, whether they are well-posed) is asked
-of it. As steady ones the heat equation backwards, u_x = -u_yy from the left, and u_xx = -100 (1 + 0.4 cos(20 x)) u
-from 1e-7 converged a hundred tolerances off, and 0.02 u_x = x u from x = -1 was refused as undetermined.
+This is done where all conditions along the coordinate are given at one of its ends. Slabs then march along it, and the
+checks of equations in time (error growth, ill-posedness) apply. Solved as a steady problem, the ill-posed u_x = -u_yy
+from the left would converge to a wrong solution.
 """
 
 from collections import Counter
@@ -18,10 +17,10 @@ from pinnkan.problem.checks.values import evaluate
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Condition, Equation, Jet, Point, Problem
 
-#: Coordinates, at most, of what is solved in slabs.
+#: The most coordinates of a problem that is marched.
 MOST_COORDINATES = 4
-#: Places along a coordinate, and points at each, at which it is asked whether a weight is below LOST of its largest:
-#: what loses its highest derivative on the way, as x u_x = 0.6 u + x does at x = 0, has no start there.
+#: Positions along a coordinate, points at each position, and the share of its largest value below which the factor of
+#: a highest derivative vanishes (as that of x u_x = 0.6 u + x at x = 0): heuristic.
 ALONG, BESIDE, LOST = 201, 16, 1e-3
 
 
@@ -35,17 +34,17 @@ class Evolution:
 
     @property
     def order(self) -> tuple[int, ...]:
-        """The coordinates, that of the march last."""
+        """The coordinates in the order of the rewritten problem: that of the march last."""
         return (*(i for i in range(self.problem.dimension) if i != self.axis), self.axis)
 
     @property
     def total(self) -> float | None:
-        """The sum of the ends of the coordinate, where the march runs down it; it is that less the coordinate then."""
+        """The sum of the ends of the coordinate if the march runs down it (to sum - x), else None."""
         return float(sum(self.problem.box.ranges[self.axis])) if self.end else None
 
     @cached_property
     def turned(self) -> Problem:
-        """The problem with the coordinate in the place of time; it has no quantities."""
+        """The rewritten problem: the coordinate of the march takes the place of time. It has no quantities."""
         problem, order, box = self.problem, self.order, self.problem.box
         coordinates = tuple(self._onward if i == self.axis else problem.coordinates[i] for i in order)
         ranges = tuple(box.ranges[i] for i in order), tuple(box.periodic[i] for i in order)
@@ -60,14 +59,14 @@ class Evolution:
 
     @property
     def _onward(self) -> sympy.Symbol:
-        """The symbol of the march: that of the coordinate, or what that is less than the sum of its ends."""
+        """The symbol of the march: the coordinate x, or the symbol that stands for total - x."""
         x = self.problem.coordinates[self.axis]
         words = f"{self.total:g} - {x.name}" if self.total else f"-{x.name}"
         return x if self.total is None else sympy.Symbol(words, real=True)
 
     @property
     def _back(self) -> dict[sympy.Symbol, sympy.Expr]:
-        """The coordinate by the symbol of the march."""
+        """The substitution of the coordinate by the symbol of the march; empty where these are the same."""
         x, total = self.problem.coordinates[self.axis], sum(map(sympy.Rational, self.problem.box.ranges[self.axis]))
         return {} if self.total is None else {x: total - self._onward}
 
@@ -85,7 +84,7 @@ class Evolution:
         )
 
     def _is_kept(self, condition: Condition) -> bool:
-        """Whether it is more than that a side of the coordinate has none, which the end of time does not say."""
+        """Whether a condition is kept: all but ``none`` on the sides of the coordinate of the march."""
         side = condition.place
         return condition.equation is not None or (isinstance(side, Side) and side.axis != self.axis)
 
@@ -97,10 +96,10 @@ class Evolution:
 
 
 def evolution(problem: Problem) -> Evolution | None:
-    """How a problem evolves along the first coordinate of space along which it does; None where it does not.
+    """Find the first coordinate of space along which a steady problem evolves; None if there is none.
 
-    At one end of it there are as many conditions as the unknowns have derivatives by it, at the other none, and the
-    equations go on there, see :func:`_goes_on`.
+    One end must have as many conditions as the sum of the orders of the unknowns along the coordinate, the other none.
+    The equations must determine the highest derivatives along it, with factors that do not vanish.
     """
     plain = isinstance(problem.domain, Box) and not problem.interfaces
     sides = all(isinstance(c.place, Side) for c in problem.conditions if c.equation is not None)
@@ -117,22 +116,19 @@ def evolution(problem: Problem) -> Evolution | None:
 
 
 def in_time(problem: Problem) -> Problem:
-    """The problem, or what evolves in its place along its last coordinate."""
+    """Return the problem itself, or its rewriting as a problem in time where it evolves along a coordinate."""
     found = evolution(problem)
     return problem if found is None else found.turned
 
 
 def _orders(problem: Problem, axis: int) -> list[int]:
-    """Of the highest derivative by a coordinate of every unknown."""
+    """The order along a coordinate of the highest derivative of each unknown."""
     jets = [jet for e in problem.equations for jet in e.jets.values()]
     return [max((j.order[axis] for j in jets if j.unknown == i), default=0) for i in range(len(problem.unknowns))]
 
 
 def _goes_on(problem: Problem, axis: int) -> bool:
-    """Whether equations are linear in the highest derivatives by a coordinate, with weights that nowhere vanish on it.
-
-    Weights that depend on the solution are taken not to vanish, as in time.
-    """
+    """Whether equations are linear in the highest derivatives along a coordinate, with factors that nowhere vanish."""
     orders = _orders(problem, axis)
     for equation in problem.equations:
         tops = [s for s, j in equation.jets.items() if j.order[axis] == orders[j.unknown] > 0]
@@ -146,7 +142,7 @@ def _goes_on(problem: Problem, axis: int) -> bool:
 
 
 def _vanish(problem: Problem, axis: int, weights: list[sympy.Expr]) -> bool:
-    """Whether formulas are all small somewhere along a coordinate, or of another sign than elsewhere."""
+    """Whether formulas are all small at a position along a coordinate, or all change their sign between two."""
     low, high = np.array(problem.box.ranges).T
     units = np.broadcast_to(kronecker(BESIDE, len(low)), (ALONG, BESIDE, len(low))).copy()
     units[..., axis] = np.linspace(0.0, 1.0, ALONG)[:, None]

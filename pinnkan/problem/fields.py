@@ -7,10 +7,7 @@ from pinnkan.problem.statement import Jet, Problem
 
 
 def jet_of(name: str, problem: Problem) -> Jet:
-    """What a name such as ``u`` or ``u_xt`` stands for.
-
-    Raises UsageError: it is no unknown of the problem and no derivative of one.
-    """
+    """The unknown or derivative that a name such as ``u`` or ``u_xt`` stands for. Raises UsageError: it is none."""
     coordinates = [c.name for c in problem.coordinates]
     for index in sorted(range(len(problem.unknowns)), key=lambda i: -len(problem.unknowns[i])):
         unknown = problem.unknowns[index]

@@ -1,4 +1,4 @@
-"""The coefficients of an equation simple enough for a bound of its error, read from its symbols, never from a name."""
+"""Read the coefficients of an equation that is simple enough for a bound of its error from its residual."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,11 @@ from pinnkan.problem.statement import Problem
 
 @dataclass(frozen=True)
 class Form:
-    """The coefficients of an equation of the form above, by coordinate; ``slope`` is g_u, ``flux`` f' or None."""
+    """Coefficients of [u_t] - sum a_i u_ii + sum b_i u_i + g(x, u) = 0, or of [u_t] - a u_xx + f(u)_x + g(x) = 0.
+
+    ``diffusion``: the a_i > 0; ``convection``: the b_i; ``slope``: dg/du; ``flux``: f'(u) or None; ``scale``: the
+    factor of this form in the residual of the file.
+    """
 
     diffusion: tuple[float, ...]
     convection: tuple[float, ...]
@@ -20,7 +24,7 @@ class Form:
 
 
 def form_of(problem: Problem) -> Form | None:
-    """The coefficients of the only equation, or None when it is of another form."""
+    """Return the coefficients of the equation; None for several equations or unknowns, or another form."""
     if len(problem.equations) != 1 or len(problem.unknowns) != 1:
         return None
     equation, d = problem.equations[0], problem.dimension
@@ -48,8 +52,8 @@ def form_of(problem: Problem) -> Form | None:
         return None
     rest = equation.residual.subs({s: 0 for o, s in jets.items() if any(o)}) / scale
     slope = sympy.expand(sympy.diff(rest, u))
-    if not rest.is_polynomial(u) and u in sympy.expand(rest - slope).free_symbols:  # exp(u) is its own slope
-        return None  # a jump or a bend is in no slope
+    if not rest.is_polynomial(u) and u in sympy.expand(rest - slope).free_symbols:  # besides polynomials only c*exp(u)
+        return None  # the derivative of other formulas may miss a jump or kink
     flux = None
     if not all(b.is_number for b in convection):
         if len(space) != 1 or convection[0].free_symbols - {u} or not slope.is_zero:
@@ -63,7 +67,7 @@ def _unit(dimension: int, axis: int, order: int) -> tuple[int, ...]:
 
 
 def range_of_slope(problem: Problem, slope: sympy.Expr) -> tuple[float, float] | None:
-    """Least and largest g_u over all values of u; None where they are not known: only numbers and polynomials in u."""
+    """The infimum and supremum of dg/du over all u; None unless it is a number, polynomial in u or c exp(u), c > 0."""
     if slope.is_number:
         return float(slope), float(slope)
     if slope.free_symbols & set(problem.coordinates) or len(slope.free_symbols) != 1:
@@ -75,7 +79,7 @@ def range_of_slope(problem: Problem, slope: sympy.Expr) -> tuple[float, float] |
     if not slope.is_polynomial(u):
         return None
     polynomial = np.array([float(c) for c in sympy.Poly(slope, u).all_coeffs()])
-    if len(polynomial) % 2 == 0:  # an odd degree takes every value
+    if len(polynomial) % 2 == 0:  # of odd degree: takes every value
         return -np.inf, np.inf
     turns = np.roots(np.polyder(polynomial))
     values = np.polyval(polynomial, turns[np.abs(turns.imag) < 1e-9 * (1 + np.abs(turns))].real)

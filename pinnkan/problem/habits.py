@@ -1,4 +1,4 @@
-"""What other programs, YAML and paper call things that have a name of their own here: hints, never meanings."""
+"""Hints for keys, places and notation of other programs, of YAML and of paper: they go into messages only."""
 
 import re
 import unicodedata
@@ -9,7 +9,7 @@ from pinnkan.problem.source import Sequence as Listed
 
 _NO_CHOICE = "no choice: it stops at the tolerance, `max_time` limits it; leave the key out"
 _BY_EQUATION = "the equation says it, as u = 0 or dn(u) = 0; leave the key out"
-#: Section as messages call it -> key of another program -> what to do.
+#: Section as named in messages -> key of another program -> hint.
 _KEYS = {
     "the problem": {
         **dict.fromkeys(("variables", "fields", "variable", "outputs", "dependent"), "write unknowns"),
@@ -46,17 +46,17 @@ _KEYS = {
     },
     "a quantity": {**dict.fromkeys(("mean", "average"), "write integral: u divided by the size of the domain")},
 }
-#: Places as they are called elsewhere -> here.
+#: Place in other programs -> place here.
 _PLACES = {
     **dict.fromkeys(("walls", "wall", "all", "edges", "sides", "everywhere", "border", "outer", "ends"), "boundary"),
     **dict.fromkeys(("start", "begin", "beginning", "t0", "ic"), "initial"),
     **dict.fromkeys(("interior", "inside", "volume", "omega", "whole"), "domain"),
     **{"west": "left", "east": "right", "south": "bottom", "north": "top", "lower": "bottom", "upper": "top"},
 }
-#: Names of the end of time, at which nothing is held, and what to write of what is known there.
+#: Words for the end of time, where no condition is allowed, and the hint for them.
 _LATE = "final", "end", "terminal", "last", "expiry", "maturity", "t_end", "tend"
 _BACKWARDS = "nothing is held at the end of t: let time run backwards, T - t for t and -u_t for u_t, and write initial"
-#: Words in the place of a condition's equation -> what is written here.
+#: Word written instead of the equation of a condition -> hint.
 _EQUATIONS = {
     "periodic": "write `periodic: [x]` under `domain`, and no condition there",
     **dict.fromkeys(("dirichlet", "noslip", "no-slip", "fixed", "zero"), "write the value: u = 0"),
@@ -69,7 +69,7 @@ _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 
 
 def key_meant(word: str, section: str) -> str:
-    """A hint for a key that a section does not have, or ""."""
+    """A hint for a key that a section does not have; "" if there is none."""
     if any(c.isspace() and c != " " for c in word):
         return "a blank that is no plain one (U+00A0?) stands in it: delete it"
     table = _KEYS.get("a quantity" if section.startswith("the quantity") else section, {})
@@ -77,7 +77,7 @@ def key_meant(word: str, section: str) -> str:
 
 
 def place_meant(name: str, places: Sequence[str]) -> str:
-    """A hint for a place that there is none of: called otherwise, or several without their brackets; else ""."""
+    """A hint for an unknown place: another word for one, or several without brackets; "" if there is none."""
     if name.lower() in _LATE and "initial" in places:
         return _BACKWARDS
     words = [_PLACES.get(word.lower(), word.lower()) for word in re.findall(r"[A-Za-z]\w*", name) if word != "and"]
@@ -87,19 +87,19 @@ def place_meant(name: str, places: Sequence[str]) -> str:
 
 
 def equation_meant(text: str) -> str:
-    """A hint for a condition's equation without a sign of equality, or ""."""
+    """A hint for the equation of a condition that has no "=" sign; "" if there is none."""
     if re.fullmatch(_NUMBER, text):
         return f"write left = right, as u = {text}"
     return _EQUATIONS.get(text.lower(), "")
 
 
 def truth_meant(text: str) -> str:
-    """``write true`` for what YAML or another language calls so, or ""."""
+    """The hint ``write true`` or ``write false`` for a word that means it elsewhere; "" for other words."""
     return "write true" if text.lower() in _TRUE else "write false" if text.lower() in _FALSE else ""
 
 
 def number_meant(node: Node) -> str:
-    """A hint for a number in quotes, with a unit or in percent; else ""."""
+    """A hint for a number in quotes, with a unit or in percent; "" for anything else."""
     if not isinstance(node, Scalar):
         return ""
     found = re.fullmatch(rf"({_NUMBER})\s*(.*)", node.text.strip())
@@ -111,7 +111,7 @@ def number_meant(node: Node) -> str:
 
 
 def mapping_meant(node: Node, example: str) -> str:
-    """How lines of ``name: value`` are written, where something else stands."""
+    """A hint how lines ``name: value`` are written, for a node that is not a mapping."""
     if isinstance(node, Listed) and any(isinstance(item, Mapping) for item in node.items):
         return "leave the `- ` before the names out"
     if isinstance(node, Scalar) and re.match(r"\w+\s*=", node.text):
@@ -122,14 +122,14 @@ def mapping_meant(node: Node, example: str) -> str:
 
 
 def list_meant(node: Node) -> str:
-    """How a list is written, where something else stands."""
+    """A hint how a list is written, for a node that is not a list."""
     if isinstance(node, Scalar) and re.match(r"-\S", node.raw):
         return "a blank follows the `-` of each line"
     return "write [ ] around it, or one `- ` line each"
 
 
 def text_meant(node: Node, raw: str) -> str:
-    """How an equation is written, where a mapping or list stands; ``raw``: how that begins in the file."""
+    """A hint how an equation is written, for a node that is not a text; ``raw``: its characters in the file."""
     if isinstance(node, Listed):
         return "one equation each, without [ ]" if raw.startswith("[") else "a leading `- - ` needs quotes"
     if isinstance(node, Mapping) and len(node.keys) == 1 and all("=" not in key for key in node.keys):
@@ -140,7 +140,7 @@ def text_meant(node: Node, raw: str) -> str:
 _PEAK = "exp(-(x/w)**2)/(w*sqrt(pi))"
 PARTS = "two unknowns, the real and the imaginary part"
 _STRONG = "equations hold at every point, in no weak form: -div(k*grad(u)) = f"
-#: What other programs call it, in capitals or not -> what is written here.
+#: Name in other programs, in any case of letters -> what to write here.
 _SAME = {
     **dict.fromkeys(("laplacian", "laplace", "nabla2", "del2", "Delta"), "lap(u)"),
     **dict.fromkeys(("delta",), f"lap(u), or for a point source {_PEAK}"),
@@ -183,7 +183,7 @@ _SAME = {
     **dict.fromkeys(("minimum", "fmin"), "min"),
 }
 _TYPED = "it as in Python: a/b, x**2, sin(x), u_xx, lap(u)"
-#: Signs of paper -> what is written here.
+#: Character used on paper -> what to write here.
 _SIGNS = {"Δ": "lap(u)", "∆": "lap(u)", "∇": "grad(u), div(k*grad(u)) or lap(u)", "∂": "u_x or dx(u)", "√": "sqrt(...)",
           "∞": "a number", "≤": "a single =", "≥": "a single =", "′": "u_x or dx(u)", "∫": "integral(...)",
           "π": "pi", "²": "**2", "³": "**3",
@@ -192,21 +192,21 @@ _SIGNS = {"Δ": "lap(u)", "∆": "lap(u)", "∇": "grad(u), div(k*grad(u)) or la
           "&": "a product of heaviside(...) where both hold", "@": "*", "!": "the product out",
           **dict.fromkeys("“”‘’„«»", "plain quotes, or none")}  # fmt: skip
 
-#: Greek letters whose name in Unicode is not what one writes, or has a meaning in Python.
+#: Last word of the Unicode name of a Greek letter, where that is no usual name or a Python keyword -> name to write.
 _LETTERS = {"lamda": "lam", "lambda": "lam", "symbol": "theta"}
 
-
+#: Names of all Greek letters.
 GREEK = {unicodedata.name(chr(code)).split()[-1].lower() for code in range(0x3B1, 0x3CA)} | {*_LETTERS, "lam"}
 
 
 def habit_of(word: str) -> str:
-    """A hint where a name is what something else is called elsewhere, in capitals or not; or an empty text."""
+    """A hint for a function or operator of another program, in any case of letters; "" if there is none."""
     meant = _SAME.get(word) or _SAME.get(word.lower())
     return f"write {meant}" if meant else ""
 
 
 def operator_of(name: str, coordinates: Sequence[str]) -> str:
-    """A hint for a derivative as other programs call one: ``dxx``, ``d2x``, ``ddx``, ``d2_dx2``, ``Dx``; else ""."""
+    """A hint for a derivative operator of another program: ``dxx``, ``d2x``, ``ddx``, ``d2_dx2``, ``Dx``; else ""."""
     found = re.fullmatch(r"(?:d(\d?)_?)?(?:[dD]|partial|diff)?(\d?)_?([a-z]+)(\d?)", name)
     letters = list(found[3]) if found else []
     if found is None or name == found[3] or not set(letters) <= set(coordinates):
@@ -217,7 +217,7 @@ def operator_of(name: str, coordinates: Sequence[str]) -> str:
 
 
 def shorthand_of(name: str, unknowns: Sequence[str], coordinates: Sequence[str]) -> str:
-    """A hint for a derivative as on paper: ``du``, ``d2u`` of a quotient, ``dudx``, ``dudn``, ``u_n``; else ""."""
+    """A hint for a derivative of an unknown as on paper: ``du``, ``d2u``, ``dudx``, ``dudn``, ``u_n``; else ""."""
     if name.endswith("_n") and name[:-2] in unknowns:
         return f"write dn({name[:-2]}) on a side"
     found = re.fullmatch(r"d(\d?)([A-Za-z][A-Za-z0-9]*?)(?:d(n|[A-Za-z]\d*))?", name)
@@ -232,13 +232,13 @@ def shorthand_of(name: str, unknowns: Sequence[str], coordinates: Sequence[str])
 
 
 def letters_of(word: str) -> str:
-    """A name with letters from a to z for one that cannot be a name: ``nu`` for the Greek letter; else ""."""
+    """A hint of a name in letters a to z for a word that cannot be a name, such as a Greek letter; else ""."""
     hint = f"write {_LETTERS[word]}" if word in _LETTERS else sign_of(word) if len(word) == 1 else ""
     return hint if hint != "write pi" else ""
 
 
 def sign_of(sign: str) -> str:
-    """A hint for a character that no expression holds: a Greek letter by its name, a sign by its word, or ""."""
+    """A hint for a character that no expression contains, such as a Greek letter or a sign of paper; else ""."""
     if sign in _SIGNS:
         return f"write {_SIGNS[sign]}"
     name = unicodedata.name(sign[:1], "")

@@ -1,4 +1,4 @@
-"""A problem stated in Python: written as the text of a problem file, and read as one, with the same checks."""
+"""Problems stated in Python: written as the text of a problem file, and read with the same checks."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.resolved import quoted
 from pinnkan.problem.statement import Problem
 
-#: What messages call such a problem; their lines are those of the text that was written.
+#: The path in messages about such a problem; line numbers are those of the text made from it.
 PLACE = "<problem in Python>"
 
 Ends = Sequence[float | str]
@@ -23,17 +23,17 @@ def problem_of(
     name: str = "problem",
     **sections: Any,
 ) -> Problem:
-    """The problem that is stated by its parts, as a problem file would state it.
+    """Return the problem with these parts, as a problem file would state it.
 
-    ``domain``: coordinate -> (lower, upper end), and ``periodic`` -> coordinates. ``conditions``: (where, equation),
-    ``where`` a place or a list of places, a point as ``{"point": [0, 0]}``; or the keys of a file, as ``{"where":
-    "left", "equation": "u = 0", "enforce": "penalty"}``. ``sections`` are the other keys of a file, None where there is
-    none: ``parameters``, ``functions``, ``vectors``, ``units``, ``quantities``, ``exact``, ``solver``, ``output``,
-    ``about``.
+    ``domain``: coordinate -> (lower, upper end), and ``periodic`` -> coordinates. ``conditions``: pairs (where,
+    equation), ``where`` a place or a list of places, a point as ``{"point": [0, 0]}``; or mappings with the keys of a
+    file, as ``{"where": "left", "equation": "u = 0", "enforce": "penalty"}``. ``sections``: the other keys of a file
+    (None: left out): ``parameters``, ``functions``, ``vectors``, ``units``, ``quantities``, ``exact``, ``solver``,
+    ``output``, ``about``.
 
     Raises:
-        UsageError: what is not of the kind that is wanted: conditions that are no pairs, a formula that is no text.
-        ProblemError: with every fault; its places are those in the text that it carries as ``source``.
+        UsageError: an argument of the wrong kind: a condition that is no pair, a formula that is no text.
+        ProblemError: with every fault; its lines and columns are those of the text that it carries as ``source``.
 
     Examples:
         >>> problem = problem_of(domain={"x": (0, 1)}, unknowns=["u"], equations=["-u_xx = 1"],
@@ -51,16 +51,12 @@ def problem_of(
     return parse_problem(text, PLACE)
 
 
-#: What an error about the arguments calls it.
+#: The name in error messages about its arguments.
 problem_of.__name__ = problem_of.__qualname__ = "Problem"
 
 
 def _conditions(conditions: Any) -> list[Mapping[str, Any]]:
-    """Each condition by its keys.
-
-    Raises:
-        UsageError: one is neither a pair nor has keys.
-    """
+    """Return each condition as a mapping. Raises UsageError: one is neither a pair nor a mapping."""
     wanted = 'pairs are wanted, as conditions=[("boundary", "u = 0")]'
     if isinstance(conditions, str | Mapping) or not isinstance(conditions, Iterable):
         raise UsageError(f"conditions: {_shown(conditions)} is no list; {wanted}")
@@ -79,11 +75,7 @@ def _shown(value: Any) -> str:
 
 
 def _plain(value: Any, key: str) -> Any:
-    """Numbers, texts, lists and mappings alone: arrays are lists.
-
-    Raises:
-        UsageError: something else, as a function, or nothing at all inside of a section.
-    """
+    """Convert arrays to lists, also inside lists and mappings. Raises UsageError: a value YAML cannot hold."""
     value = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(value, Mapping):
         return {str(name): _plain(item, f"{key}: {name}") for name, item in value.items()}
@@ -95,7 +87,7 @@ def _plain(value: Any, key: str) -> Any:
 
 
 def _written(value: Any, depth: int) -> str:
-    """A value after its key: lists and mappings of texts in lines of their own, so that a fault has its line."""
+    """A value as the YAML after its key; items of top-level lists and mappings get lines of their own, for messages."""
     indent = "\n" + "  " * depth
     if isinstance(value, Mapping) and depth == 1:
         return "".join(f"{indent}{key}:{_written(item, depth + 1)}" for key, item in value.items())

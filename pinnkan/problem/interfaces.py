@@ -1,17 +1,14 @@
-"""What an equation says on a plane across which its coefficients jump: the flux through it is continuous.
+"""Interface conditions on planes across which coefficients jump: the flux through such a plane is continuous.
 
-The left side less the right side of an equation is a distribution; where a flux k u_x jumps, its derivative holds
-[k u_x] delta(x - c), and every u_xx that is written holds [u_x] delta(x - c), since u is continuous and its slope need
-not be. All that is multiplied by delta must vanish together:
+The residual of an equation is a distribution. Where a flux F jumps, its derivative holds [F] delta(x - c). Every u_xx
+holds [u_x] delta(x - c), since u is continuous and its slope need not be. The factor of delta must vanish:
 
     [F] + a [u_x] = 0,    a = dR/du_xx - dF/du_x  on either side,
 
-with the residual R almost everywhere and F what was differentiated. Nothing of the form of the equation is recognised:
-a must be the same on both sides (else a jump multiplies a delta function), F holds the unknown, and the equation is of
-second order. What the slope above has for weight must be the same multiple of that below all along the plane: where it
-changes is a corner of materials, near which u - u(0) is as r^s with s < 1 (Kellogg 1975). Second derivatives then have
-no square integral, so that least squares converge, with a small correction, to another function: a square with k = 1.1
-in one with k = 1 ended at an error of 1e-2.
+with the residual R almost everywhere and the differentiated expression F. Conditions: a is the same on both sides (else
+a jump multiplies a delta function), F holds the unknown, and the equation is of second order. The ratio of the factors
+of the slopes above and below must be constant along the plane: where it changes, u - u(0) behaves as r^s with s < 1
+(Kellogg 1975), second derivatives are not square integrable, and least squares converge to another function.
 """
 
 from collections.abc import Mapping
@@ -24,15 +21,12 @@ from pinnkan.problem.expressions.jumps import SWITCHES
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.statement import Interface, Jet
 
-#: Highest derivative across a plane, and of those that may jump there.
+#: The order across a plane of an equation that may have an interface condition there.
 ORDER = 2
 
 
 def split(residual: sympy.Expr, space: JetSpace) -> tuple[sympy.Expr, tuple[Interface, ...]]:
-    """The residual almost everywhere, and what holds on each plane on which something differentiated jumps.
-
-    Raises JumpError: the jump cannot be solved for.
-    """
+    """The residual almost everywhere, and the condition on each plane where a flux jumps; may raise JumpError."""
     deltas = space.deltas_of(residual)
     smooth = residual.xreplace(dict.fromkeys(deltas, sympy.S.Zero))
     return smooth, tuple(_interface(residual, smooth, delta, space) for delta in deltas)
@@ -61,7 +55,7 @@ def _interface(residual: sympy.Expr, smooth: sympy.Expr, delta: sympy.Symbol, sp
 def _plain(
     flux: sympy.Expr, weight: sympy.Expr, slope: sympy.Symbol, delta: sympy.Symbol, space: JetSpace
 ) -> sympy.Expr:
-    """a [u_x] for the ``weight`` of u_xx, which the flux alone leaves over."""
+    """The term a [u_x] of the interface condition; ``weight`` is the factor of u_xx. Raises JumpError: a jumps."""
     axis, place, refused = space.deltas[delta]
     x, beneath = space.symbols[axis], space.beneath(slope)
     sides = [beside(weight, space.box, x, place, way) for way in (1, -1)]
@@ -76,7 +70,7 @@ def _plain(
 
 
 def _has_corner(flux: sympy.Expr, slope: sympy.Symbol, axis: int, space: JetSpace) -> bool:
-    """Whether the ratio of the weights of a slope on the two sides jumps along the plane, or may."""
+    """Whether the ratio of the factors of a slope above and below the plane jumps, or may jump, along it."""
     beneath = space.beneath(slope)
     back = {s: space.above(s) for s in space.beneath_of(flux)}
     ratio = sympy.diff(flux, slope) / sympy.diff(flux, beneath).xreplace(back)

@@ -1,9 +1,9 @@
-"""Reflections of a box that leave a problem as it is, and the half of it that is left to solve.
+"""Reflections of a box that leave a problem invariant, and the problem on the remaining half.
 
-With u_j(R x) = s_j u_j(x), R x_i = low_i + high_i - x_i and s_j = 1 or -1, an equation is to become itself or its
-negative, and a condition that of the opposite side. Whether it does is asked of the formulas, exactly: what is left of
-the difference is zero or there is no reflection. Functions of that symmetry are those on one half whose even (s = -1)
-or odd (s = 1) derivatives across the middle vanish, below the order of the equations.
+With u_j(R x) = s_j u_j(x), R x_i = low_i + high_i - x_i and s_j = 1 or -1, an equation must become itself or its
+negative, and a condition that of the opposite side. This is decided exactly, from the formulas. On one half the
+symmetric functions are those whose even (s = -1) or odd (s = 1) derivatives across the middle, below the order of the
+equations, vanish there.
 """
 
 from collections.abc import Iterator
@@ -15,21 +15,21 @@ import sympy
 from pinnkan.domain.box import Box, Side
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem
 
-#: Unknowns up to which all signs are tried.
+#: The most unknowns for which all signs are tried.
 MOST_UNKNOWNS = 4
-#: What the place of a condition in the middle is called; none of a file is.
+#: The name of the place of a condition in the middle; no place of a file has it.
 MIDDLE = "middle"
 
 
 @dataclass(frozen=True)
 class Mirror:
-    """The reflection of coordinate ``axis`` about its middle; ``signs``: what each unknown is multiplied by."""
+    """The reflection of coordinate ``axis`` about its middle; ``signs``: the factor of each unknown."""
 
     axis: int
     signs: tuple[int, ...]
 
     def words(self, problem: Problem) -> str:
-        """``u(1 - x) = -u(x)``, for each unknown."""
+        """The symmetry of each unknown in words: ``u(1 - x) = -u(x)``."""
         name, total = problem.coordinates[self.axis].name, sum(problem.box.ranges[self.axis])
         there = f"{total:g} - {name}" if total else f"-{name}"
         pairs = zip(problem.unknowns, self.signs, strict=True)
@@ -37,7 +37,7 @@ class Mirror:
 
 
 def mirrors(problem: Problem) -> Iterator[Mirror]:
-    """Every reflection of one coordinate of space that leaves the problem as it is."""
+    """Yield every reflection of one coordinate of space that leaves the problem invariant."""
     whole = all(isinstance(c.place, Side) and c.equation is not None for c in problem.conditions)
     plain = isinstance(problem.domain, Box) and not problem.interfaces
     if not (whole and plain and len(problem.unknowns) <= MOST_UNKNOWNS):
@@ -50,7 +50,7 @@ def mirrors(problem: Problem) -> Iterator[Mirror]:
 
 
 def half_of(problem: Problem, mirror: Mirror) -> Problem:
-    """The lower half of the box, with conditions in its middle that functions of the symmetry fulfil."""
+    """Return the problem on the lower half of the box, with conditions of the symmetry in the middle."""
     axis, (low, high) = mirror.axis, problem.box.ranges[mirror.axis]
     middle = 0.5 * (low + high)
     ranges = (*problem.box.ranges[:axis], (low, middle), *problem.box.ranges[axis + 1 :])
@@ -92,7 +92,7 @@ def _keeps(problem: Problem, mirror: Mirror) -> bool:
 
 
 def _seen(problem: Problem, equation: Equation, mirror: Mirror) -> tuple[sympy.Expr, sympy.Expr]:
-    """A residual in symbols of their own, as it is and as the reflection makes it."""
+    """The residual in symbols that depend on the jet only, and the residual after the reflection."""
     x, total = problem.coordinates[mirror.axis], sum(map(sympy.Rational, problem.box.ranges[mirror.axis]))
     own = {s: _symbol(jet) for s, jet in equation.jets.items()}
     turned = {

@@ -1,4 +1,4 @@
-"""The names of a problem and what they stand for: parameters, coordinates with their ranges, unknowns, functions."""
+"""Read the names of a problem and their meaning: parameters, coordinates with ranges, unknowns, functions, vectors."""
 
 import math
 import re
@@ -17,9 +17,9 @@ from pinnkan.problem.habits import letters_of, mapping_meant
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 
-#: Arrays of every result file.
+#: Names of arrays in every result file.
 _OUTPUT = re.compile(r"(error|error_estimate|residual_\d+)\Z", re.ASCII)
-#: Unknowns of a file; a choice: the coupling of all with all grows with their square.
+#: The most unknowns of a file: the cost of their coupling grows with the square. Heuristic.
 MAX_UNKNOWNS = 30
 _OTHER_SHAPES = ("disk", "ball", "polygon", "mesh", "union", "intersection", "difference")
 
@@ -28,8 +28,7 @@ _OTHER_SHAPES = ("disk", "ball", "polygon", "mesh", "union", "intersection", "di
 class DomainSection:
     """The ``domain:`` section: the coordinates present, in the order x, y, z (or x1, x2, ..), t, and their box.
 
-    ``is_marched``: whether time goes on from its initial data, as it does unless t is alone and something is given
-    later.
+    ``is_marched``: whether t is solved in slabs from initial data; not if t is alone and something is given later.
     """
 
     coordinates: tuple[str, ...]
@@ -38,7 +37,7 @@ class DomainSection:
 
     @property
     def time_axis(self) -> int | None:
-        """The axis of t, always the last, where time is marched, or None."""
+        """The axis of t (the last) if time is marched, else None."""
         return len(self.coordinates) - 1 if self.is_marched and self.coordinates[-1:] == ("t",) else None
 
     @property
@@ -48,12 +47,12 @@ class DomainSection:
 
     @property
     def placing(self) -> tuple[int, ...]:
-        """The axes that a point is written in: those of space, or t where it is alone."""
+        """The axes in which points are given: those of space, or t where it is alone."""
         return (0,) if self.is_ordinary else tuple(i for i, c in enumerate(self.coordinates) if c != "t")
 
 
 def read_domain(node: Node | None, parameters: dict[str, sympy.Expr], used: set[str], report: Report) -> DomainSection:
-    """The domain; where it has faults, a stand-in with the coordinates that could be read."""
+    """Read the domain; with faults, a stand-in that has the coordinates that could be read."""
     if node is None:
         return DomainSection(("x",), Box(((0.0, 1.0),), (False,)))
     found = schema.entries(node, schema.DOMAIN, report, "the domain")
@@ -73,7 +72,7 @@ def read_domain(node: Node | None, parameters: dict[str, sympy.Expr], used: set[
 
 
 def _check_coordinates(node: Node, coordinates: tuple[str, ...], report: Report) -> None:
-    """Some coordinate; the numbered ones without gaps, and not beside x, y, z."""
+    """Report a missing coordinate, a gap in numbered coordinates, and numbered ones beside x, y, z."""
     numbered, plain = ([c for c in coordinates if c in names] for names in (NUMBERED, PLAIN))
     missing = gap(coordinates)
     if not coordinates and not report.failed:
@@ -100,7 +99,7 @@ def _periodic(node: Node, coordinates: tuple[str, ...], report: Report) -> list[
 
 
 def _box(node: Node, report: Report) -> dict[str, Node]:
-    """The ranges that ``shape: {interval | rectangle | box: {x: ..}}`` means."""
+    """Read the ranges of ``shape: {interval | rectangle | box: {x: ..}}``."""
     kinds = list(node.values.items()) if isinstance(node, Mapping) else []
     kind, body = kinds[0] if len(kinds) == 1 else ("", node)
     if kind in _OTHER_SHAPES:
@@ -132,7 +131,7 @@ def _range(name: str, node: Node, scope: Scope, report: Report) -> tuple[float, 
 
 
 def constant(node: Node, scope: Scope, report: Report) -> float | None:
-    """A number or constant expression as a float; None if it has a fault."""
+    """Read a number or constant expression as a float; None if it has a fault."""
     if not isinstance(node, Scalar) or node.value is None:
         hint = "several values: `pinnkan sweep FILE --set NAME=..`" if isinstance(node, Sequence) else ""
         report.error_at(node.span, "a number is missing here", hint)
@@ -142,7 +141,7 @@ def constant(node: Node, scope: Scope, report: Report) -> float | None:
 
 
 def read_parameters(node: Node | None, report: Report) -> tuple[dict[str, sympy.Expr], set[str], dict[str, Span]]:
-    """Parameters as numbers, the names that their own definitions use, and where each stands."""
+    """Read the parameters: their values, the names used in their definitions, and their spans."""
     values: dict[str, sympy.Expr] = {}
     used: set[str] = set()
     named = section(node, report, "parameters")
@@ -160,7 +159,7 @@ def read_parameters(node: Node | None, report: Report) -> tuple[dict[str, sympy.
 
 
 def read_functions(node: Node | None, scope: Scope, report: Report) -> dict[str, Span]:
-    """Add the named functions to ``scope.values``; returns where each stands."""
+    """Add the named functions to ``scope.values``; return their spans."""
     named = section(node, report, "functions")
     values = dict(scope.values)
     for name, (span, value) in named.items():
@@ -179,20 +178,20 @@ def read_functions(node: Node | None, scope: Scope, report: Report) -> dict[str,
 
 
 def are_unreadable(found: dict[str, Node]) -> bool:
-    """Whether coordinates, parameters, functions or unknowns are not known at all, a section being no section."""
+    """Whether a faulty section hides all names of coordinates, parameters, functions or unknowns."""
     domain, unknowns = found.get("domain"), found.get("unknowns")
     if not isinstance(domain, Mapping) or unknowns is None or (isinstance(unknowns, Scalar) and not unknowns.text):
         return True
     known = {key.name for key in schema.DOMAIN}
     strange = [v for name, v in domain.values.items() if name not in known]
-    if any(isinstance(v, Sequence) and len(v.items) == 2 for v in strange):  # the range of what is no coordinate
+    if any(isinstance(v, Sequence) and len(v.items) == 2 for v in strange):  # a range, but of no coordinate
         return True
     sections = [found[name] for name in ("parameters", "functions") if name in found]
     return any(not isinstance(s, Mapping) and not (isinstance(s, Scalar) and s.value is None) for s in sections)
 
 
 def section(node: Node | None, report: Report, what: str) -> dict[str, tuple[Span, Node]]:
-    """The entries of a section of names, each with where its name stands."""
+    """The entries of a section of names: by name its span and its value."""
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return {}
     if not isinstance(node, Mapping):
@@ -202,7 +201,7 @@ def section(node: Node | None, report: Report, what: str) -> dict[str, tuple[Spa
 
 
 def check_name(name: str, span: Span, report: Report, what: str) -> None:
-    """Refuse what is no name, or has a meaning everywhere."""
+    """Report a word that is no valid name, or that has a meaning in every problem."""
     if not re.fullmatch(schema.WORD, name) or "__" in name or iskeyword(name):
         word = "a reserved word" if iskeyword(name) else "not a name"
         hint = letters_of(name) or "letters, digits and _, a letter first"
@@ -212,25 +211,25 @@ def check_name(name: str, span: Span, report: Report, what: str) -> None:
 
 
 def _check_output(name: str, span: Span, report: Report) -> None:
-    """Refuse an unknown or vector whose array would have the name of another one in the files of a result."""
+    """Report an unknown or vector with the name of another array in result files."""
     if _OUTPUT.match(name):
         report.error_at(span, f"'{name}' is the name of another array in the results", "choose another name")
 
 
 def meanings(coordinates: tuple[str, ...]) -> set[str]:
-    """Names that mean something in a domain with these coordinates only: numbered ones, derivatives, the normal."""
+    """The names that only domains with these coordinates reserve: coordinates, derivatives, normals."""
     space = [c for c in coordinates if c != "t"]
     return {*coordinates, *(f"d{c}" for c in coordinates), *(f"n_{c}" for c in space)} - RESERVED
 
 
 def read_unknowns(node: Node | None, coordinates: tuple[str, ...], report: Report) -> tuple[str, ...]:
-    """The names of the unknowns."""
+    """Read the names of the unknowns."""
     names: list[str] = []
     for item in schema.items(node, report, "'unknowns'") if node is not None else []:
         if not isinstance(item, Scalar) or isinstance(item.value, bool | None):
             report.error_at(item.span, "an unknown must be a name")
             continue
-        if not (item.text in PLAIN and coordinates == ("t",)):  # where time is alone, x is what moves
+        if not (item.text in PLAIN and coordinates == ("t",)):  # where t is the only coordinate, x may be an unknown
             check_name(item.text, item.span, report, "unknown")
         if item.text in meanings(coordinates):
             report.error_at(item.span, f"'{item.text}' already has a meaning in this domain", "choose another name")
@@ -249,7 +248,7 @@ def read_unknowns(node: Node | None, coordinates: tuple[str, ...], report: Repor
 def read_vectors(
     node: Node | None, unknowns: tuple[str, ...], report: Report
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Span]]:
-    """Each vector with its unknowns, and where its name stands; an unknown belongs to one vector at most."""
+    """Read the unknowns and the span of each vector; an unknown belongs to at most one vector."""
     vectors: dict[str, tuple[str, ...]] = {}
     owner: dict[str, str] = {}
     named = section(node, report, "vectors")
@@ -277,7 +276,7 @@ def read_vectors(
 def check_ambiguous(
     named: dict[str, Span], unknowns: tuple[str, ...], coordinates: tuple[str, ...], report: Report
 ) -> None:
-    """Refuse a parameter, function or vector that is also a coordinate or unknown, or reads as a derivative of one."""
+    """Report a parameter, function or vector whose name is that of a coordinate, unknown or derivative."""
     taken = meanings(coordinates)
     for name, span in named.items():
         base, _, letters = name.rpartition("_")

@@ -1,4 +1,4 @@
-"""The places that a file names: sides of the box, points, all of the domain."""
+"""Read the places that a file names: sides of the box, points, the whole domain."""
 
 import re
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Place, Point, Side, Whole
 
-#: Told about a fault: the message and the hint.
+#: Reports a fault: message and hint.
 _Fail = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
 class Named:
-    """A place, its name for people, and where it stands in the file."""
+    """A place, its name in messages, and its span in the file."""
 
     place: Place
     name: str
@@ -28,7 +28,7 @@ class Named:
 
 
 def side_name(side: Side, domain: DomainSection) -> str:
-    """The word of the file for a side: left, right, ..., x1_low, ..., initial; the end of time is ``t = 20``."""
+    """The name of a side in the file: left, right, .., x1_low, .., initial; the end of time is ``t = 20``."""
     coordinate = domain.coordinates[side.axis]
     if coordinate == "t":
         return "initial" if side.end == 0 else f"t = {domain.box.ranges[side.axis][1]:g}"
@@ -36,7 +36,7 @@ def side_name(side: Side, domain: DomainSection) -> str:
 
 
 def place_name(place: Place, domain: DomainSection) -> str:
-    """The word for a side, ``domain``, or the coordinates of a point: ``x = 0, y = 0.5``."""
+    """The name of a side, ``domain``, or the coordinates of a point: ``x = 0, y = 0.5``."""
     if isinstance(place, Side):
         return side_name(place, domain)
     if isinstance(place, Whole):
@@ -46,13 +46,13 @@ def place_name(place: Place, domain: DomainSection) -> str:
 
 
 def sides_of(domain: DomainSection) -> list[Side]:
-    """The sides of the space domain that need a condition: those of axes that do not wrap around."""
+    """The sides in space of the coordinates that are not periodic: those that need a condition."""
     axes = [i for i, c in enumerate(domain.coordinates) if c != "t" and not domain.box.periodic[i]]
     return [Side(axis, end) for axis in axes for end in (0, 1)]
 
 
 def scope_at(place: Place, scope: Scope, domain: DomainSection, where: str) -> Scope:
-    """The names that an expression may use at a place: on a side of space the outward normal too."""
+    """The names that an expression may use at a place; on a side in space also the outward normal."""
     if not isinstance(place, Side):
         return replace(scope, where=where)
     space: JetSpace = scope.space.on(place.axis, place.end)
@@ -62,7 +62,7 @@ def scope_at(place: Place, scope: Scope, domain: DomainSection, where: str) -> S
 
 
 def read_places(node: Node, domain: DomainSection, scope: Scope, report: Report) -> list[Named]:
-    """The places that ``where`` or ``over`` name, each once."""
+    """Read the places of ``where`` or ``over``, each once."""
     found: list[Named] = []
     for item in node.items if isinstance(node, Sequence) else [node]:
         for place in _places(item, domain, scope, report):
@@ -92,7 +92,7 @@ def _places(node: Node, domain: DomainSection, scope: Scope, report: Report) -> 
 
 
 def read_point(node: Node, domain: DomainSection, scope: Scope, report: Report) -> Point | Side | None:
-    """The point with these coordinates of space (or this t, where t is alone); on a line an end is the side there."""
+    """Read a point in space (in t, where t is alone); in one coordinate, an end of its range becomes a side."""
     axes = domain.placing
     names = [domain.coordinates[axis] for axis in axes]
     if not isinstance(node, Sequence) or len(node.items) != len(axes):
@@ -119,7 +119,7 @@ def read_point(node: Node, domain: DomainSection, scope: Scope, report: Report) 
 
 
 def _equation_of(name: str, domain: DomainSection) -> str:
-    """A hint where a side is written as an equation, ``t = 0`` or ``x = 1``; else ""."""
+    """A hint for a side written as an equation, ``t = 0`` or ``x = 1``; else ""."""
     coordinate, _, value = (part.strip() for part in name.partition("="))
     if coordinate not in domain.coordinates or not re.fullmatch(r"[-+.\deE]+", value):
         return ""
@@ -129,7 +129,7 @@ def _equation_of(name: str, domain: DomainSection) -> str:
 
 
 def _named(name: str, domain: DomainSection, fail: _Fail) -> list[Place]:
-    """What one word means; nothing, and a fault, where it means nothing here."""
+    """The places that a word names; with an unknown word call ``fail`` and return none."""
     if name == "domain":
         return [Whole()]
     if name == "boundary":

@@ -1,4 +1,4 @@
-"""What is read off a solution: integrals over the domain or over sides, values at points, extrema."""
+"""Read the quantities of a solution: integrals over the domain or sides, values at points, extrema."""
 
 from pinnkan.problem import schema
 from pinnkan.problem.conditions import residual_of
@@ -10,12 +10,12 @@ from pinnkan.problem.report import Report
 from pinnkan.problem.source import Mapping, Node, Scalar
 from pinnkan.problem.statement import Equation, Place, Quantity, Side, Whole
 
-#: Quantities of one file; a choice.
+#: The most quantities of one file; heuristic.
 MAX_QUANTITIES = 100
 
 
 def read_quantities(node: Node | None, domain: DomainSection, scope: Scope, report: Report) -> dict[str, Quantity]:
-    """Each quantity under its name."""
+    """Read the quantities by name."""
     quantities: dict[str, Quantity] = {}
     for name, (span, value) in list(section(node, report, "quantities").items())[:MAX_QUANTITIES]:
         check_name(name, span, report, "quantity")
@@ -60,7 +60,7 @@ def _read(name: str, node: Mapping, domain: DomainSection, scope: Scope, report:
 def _places(
     kind: str, found: dict[str, Node], node: Mapping, domain: DomainSection, scope: Scope, report: Report
 ) -> list[Place]:
-    """Where it is read off; nothing, and a fault, where that is not said."""
+    """The places of a quantity; none, with a fault, if they are not given as its kind requires."""
     if kind == "value":
         if "at" not in found:
             names = ", ".join(domain.coordinates[axis] for axis in domain.placing)
@@ -90,7 +90,7 @@ def _is_end(node: Node, domain: DomainSection, report: Report) -> bool:
 
 
 def _expression(node: Node, scope: Scope, report: Report) -> Equation | None:
-    """An expression as a residual; None if it has a fault."""
+    """Parse an expression as a residual; None if it has a fault."""
     if not isinstance(node, Scalar) or not node.text.strip():
         report.error_at(node.span, "an expression is missing here")
         return None

@@ -15,7 +15,7 @@ from pinnkan.problem.schema import SMALLEST_TOLERANCE
 from pinnkan.problem.source import MAX_BYTES, Mapping, Scalar, read
 from pinnkan.problem.statement import Problem
 
-#: What messages call a problem that is no file.
+#: The path in messages about a problem that is no file.
 TEXT = "<text>"
 
 
@@ -32,11 +32,7 @@ def shipped() -> dict[str, Path]:
 
 
 def find(path_or_name: str) -> Path:
-    """The file that a path or the name of a shipped problem means.
-
-    Raises:
-        UsageError: there is none.
-    """
+    """The file that a path or the name of a shipped problem means. Raises UsageError: there is none."""
     path = Path(path_or_name)
     try:
         if path.is_file():
@@ -61,7 +57,7 @@ def load_problem(
     of the file.
 
     Raises:
-        UsageError: there is no such file, or it cannot be read; a tolerance that cannot be.
+        UsageError: there is no such file, it cannot be read, or the tolerance is out of range.
         ProblemError: the file is invalid, or has no such parameter; carries every fault.
     """
     if not isinstance(path_or_name, str | PathLike):
@@ -83,11 +79,7 @@ def load_problem(
 
 
 def with_tolerance(problem: Problem, tolerance: float) -> Problem:
-    """The problem with another tolerance.
-
-    Raises:
-        UsageError: it is not one.
-    """
+    """The problem with another tolerance. Raises UsageError: it is no number, or out of range."""
     if not isinstance(tolerance, int | float | Real):
         raise UsageError(f"tolerance {tolerance!r}: a number is wanted, as 1e-6")
     if not SMALLEST_TOLERANCE <= tolerance < 1.0:
@@ -96,11 +88,7 @@ def with_tolerance(problem: Problem, tolerance: float) -> Problem:
 
 
 def parse_problem(text: str | bytes, path: str, set: Given[str, float | str] | None = None) -> Problem:
-    """The problem that a text states, with other values for the parameters in ``set``; ``path`` names it in messages.
-
-    Raises:
-        ProblemError: the text is invalid; carries every fault.
-    """
+    """Parse a text, with values ``set`` for parameters; messages call it ``path``. Raises ProblemError: a fault."""
     given = {name: str(value) for name, value in (set or {}).items()}
     root, report = read(text, path)
     if given:
@@ -109,18 +97,14 @@ def parse_problem(text: str | bytes, path: str, set: Given[str, float | str] | N
 
 
 def about(path: Path) -> str:
-    """The ``about`` line of a problem file, without reading its meaning."""
+    """The ``about`` line of a problem file; the rest is not checked."""
     root, _ = read(path.read_bytes(), str(path))
     node = root.values.get("about")
     return node.text if isinstance(node, Scalar) else ""
 
 
 def with_values(root: Mapping, report: Report, values: Given[str, str]) -> str:
-    """The text where each of the parameters has the value given: what is read, resolved and resumed from then on.
-
-    Raises:
-        ProblemError: a name that is no parameter of the file, at the place where parameters stand.
-    """
+    """The text with the given values of parameters. Raises ProblemError: no such parameter, or no single value."""
     node = root.values.get("parameters")
     known = node.values if isinstance(node, Mapping) else {}
     place = root.keys.get("parameters", root.span)

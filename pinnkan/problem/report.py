@@ -1,4 +1,4 @@
-"""Collect every fault of a file, then show them the way a compiler does."""
+"""Collect every fault of a file, and show them as a compiler does."""
 
 import difflib
 import re
@@ -10,23 +10,23 @@ from functools import cached_property
 
 from pinnkan.errors import Fault, ProblemError
 
-MAX_FAULTS = 50  # of one file, after which reading stops; a choice
-MAX_EXPRESSIONS = 10_000  # characters of all expressions, once per place they are read for; half a second at worst
+MAX_FAULTS = 50  # in one file, after which reading stops; heuristic
+MAX_EXPRESSIONS = 10_000  # characters of all expressions, counted once per place; takes at most 0.5 s
 _WIDTH = 120  # characters of a source line that are shown
-# The characters at which PyYAML counts a new line, so that its places and ours agree.
+# Line breaks as PyYAML counts them, so that positions agree.
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True)
 class Span:
-    """Characters ``start`` up to, not including, ``end`` of the text."""
+    """Characters of the text from ``start`` up to, not including, ``end``."""
 
     start: int
     end: int
 
 
 class Text:
-    """The text of a file with its lines: turns an index into line and column, both counted from 1."""
+    """The text of a file; converts an index to a line and a column, both counted from 1."""
 
     def __init__(self, content: str, path: str) -> None:
         self.content = content
@@ -44,7 +44,7 @@ class Text:
 
 
 class Report:
-    """Faults and warnings of one file. They are collected; only a file with very many is given up at once."""
+    """Faults and warnings of one file. Reading goes on after a fault, up to MAX_FAULTS of them."""
 
     def __init__(self, text: Text) -> None:
         self.text = text
@@ -65,7 +65,7 @@ class Report:
             raise self.failure()
 
     def spend(self, span: Span, characters: int) -> None:
-        """Count an expression of that many characters. Raises ProblemError: all expressions together are too long."""
+        """Count the characters of an expression. Raises ProblemError: together they exceed MAX_EXPRESSIONS."""
         self._read += characters
         if self._read > MAX_EXPRESSIONS:
             message = f"all expressions together are longer than {MAX_EXPRESSIONS:,} characters"
@@ -82,7 +82,7 @@ class Report:
 
     @property
     def failed(self) -> bool:
-        """Whether a fault that is not a warning was found."""
+        """Whether there is a fault that is not a warning."""
         return any(f.severity == "error" for f in self._faults)
 
     @property
@@ -100,7 +100,7 @@ class Report:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint that names the registered word nearest to ``word``, or an empty text."""
+    """A hint naming the known word nearest to ``word``; "" if none is near."""
     names = list(known)
     near = [name for name in names if name.lower() == word.lower()]
     near = near or difflib.get_close_matches(word[:80], names, n=1, cutoff=0.6)
@@ -108,17 +108,17 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def visible(text: str) -> str:
-    """The text with every character that a terminal would obey written as an escape."""
+    """The text with every control or unprintable character written as an escape."""
     return "".join(c if c.isprintable() else " " if c == "\t" else ascii(c)[1:-1] for c in text)
 
 
 def _columns(text: str) -> int:
-    """How many columns of a terminal a visible text takes: wide characters two, combining ones none."""
+    """The number of terminal columns of a text: two for wide characters, none for combining ones."""
     return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
 
 
 def render(error: ProblemError) -> str:
-    """The faults as a compiler prints them: place and reason, the source line, carets and a hint; then the count."""
+    """The faults as a compiler prints them: place and reason, source line, carets and hint; then their count."""
     lines = _BREAK.split(error.source)
     blocks = [_block(f, error.path, lines) for f in error.faults]
     count = sum(f.severity == "error" for f in error.faults)

@@ -1,4 +1,4 @@
-"""The problem file again with every default written out: itself a problem file that means the same."""
+"""The problem file with all defaults written out: itself a problem file with the same meaning."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _PLAIN = re.compile(r"(?!(null|true|false)\Z)-?[A-Za-z0-9(][A-Za-z0-9 _+*/().=-]
 
 
 def resolved_text(problem: Problem) -> str:
-    """YAML with the ranges as numbers, `enforce`, and all settings of `solver` and `output`; texts stay as written."""
+    """Return YAML with the ranges as numbers, `enforce`, and all settings; texts stay as written."""
     root, _ = read(problem.source, problem.path)
     found = root.values
     lines = [f"name: {problem.name}"]
@@ -38,7 +38,7 @@ def resolved_text(problem: Problem) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text as a YAML scalar: plain where that is safe, else in double quotes with every odd character escaped."""
+    """A text as a YAML scalar: plain where that is safe, else in double quotes with unprintable characters escaped."""
     text = " ".join(text.split())
     if _PLAIN.match(text):
         return text

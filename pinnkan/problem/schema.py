@@ -1,6 +1,6 @@
-"""The shape of a problem file: which keys there are, what each may hold, its default; and the JSON schema of it.
+"""The keys of a problem file, with allowed values and defaults, and the JSON schema made from them.
 
-One table serves the reader, the messages, the resolved file and the editors.
+The same tables serve the reader, the messages, the resolved file and editors.
 """
 
 import math
@@ -17,26 +17,26 @@ from pinnkan.problem.statement import OutputSettings, SolverSettings
 
 NAME = "^[a-z0-9][a-z0-9_-]{0,59}$"
 WORD = "^[A-Za-z][A-Za-z0-9_]{0,39}$"
-#: One or more names in a line, as people write a list without its brackets.
+#: Names in one line: a list without its brackets.
 _WORDS = re.compile(r"\w+([\s,;]+\w+)*")
-LONGEST_UNIT = 40  # characters of a label; a choice
-SMALLEST_TOLERANCE = 1e-13  # a relative L2 error below this is not resolved by float64 arithmetic
+LONGEST_UNIT = 40  # characters of a label; heuristic
+SMALLEST_TOLERANCE = 1e-13  # float64 does not resolve a smaller relative L2 error
 
-#: A section that may be left empty, its keys being names.
+#: A section with names as keys, which may be empty.
 _SECTION = {"type": ["object", "null"], "propertyNames": {"pattern": WORD}}
 _EXPRESSION = {"type": ["number", "string"], "pattern": r"\S"}
 _NAMED = {**_SECTION, "additionalProperties": _EXPRESSION}
 _TEXTS = {"type": "array", "items": {"type": "string", "pattern": r"\S"}, "minItems": 1}
 _NAMES = {"type": "array", "items": {"type": "string", "pattern": WORD}, "minItems": 1, "uniqueItems": True}
 _REFUSED: dict[str, Any] = {"not": {}}
-#: Shapes that are boxes, with their coordinates.
+#: Shape -> its coordinates, of shapes that are boxes.
 BOXES = {"interval": "x", "rectangle": "xy", "box": "xyz"}
 _RANGE = {"type": "array", "items": _EXPRESSION, "minItems": 2, "maxItems": 2}
 
 
 @dataclass(frozen=True)
 class Key:
-    """A key of a mapping: its JSON schema, one sentence for editors, and whether a file must have it."""
+    """A key of a mapping: its JSON schema, one sentence for editors, and whether it is required."""
 
     name: str
     schema: dict[str, Any]
@@ -85,7 +85,7 @@ QUANTITY = (
     Key("at", _AT, "the point of a value"),
     Key("time", {"enum": ["end"]}, "the last time only, instead of a curve over time"),
 )
-#: One expression, with what belongs to it.
+#: A quantity has exactly one kind, and only the keys of that kind.
 _ONE_KIND = {
     "oneOf": [{"required": [kind]} for kind in KINDS],
     "dependentRequired": {"over": ["integral"], "at": ["value"], "value": ["at"]},
@@ -138,7 +138,7 @@ _OWNERS = {key.name: section for section, keys in _SECTIONS.items() for key in k
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON schema of a problem file, from which editors complete and underline."""
+    """The JSON schema of a problem file, with which editors complete and check."""
     root = _object(PROBLEM)
     for name, keys in _SECTIONS.items():
         root["properties"][name] = {**_object(keys, name), "description": root["properties"][name]["description"]}
@@ -169,7 +169,7 @@ def _object(keys: Iterable[Key], section: str = "") -> dict[str, Any]:
 
 
 def entries(node: Node, keys: tuple[Key, ...], report: Report, what: str) -> dict[str, Node]:
-    """The values of a mapping by key; unknown and missing keys are faults."""
+    """The values of a mapping by key; unknown and missing keys are reported."""
     if not isinstance(node, Mapping):
         example = next((e for name, e in _EXAMPLES.items() if name in what), "key: value")
         report.error_at(node.span, f"{what} must be lines of `key: value`", mapping_meant(node, example))
@@ -190,7 +190,7 @@ def entries(node: Node, keys: tuple[Key, ...], report: Report, what: str) -> dic
 
 
 def items(node: Node, report: Report, what: str) -> list[Node]:
-    """The items of a list; anything else is a fault, after which it is read as the items that it stands for."""
+    """The items of a list; anything else is reported and read as the items that it probably means."""
     if isinstance(node, Sequence):
         return node.items
     report.error_at(node.span, f"{what} must be a list", list_meant(node))
@@ -203,7 +203,7 @@ def items(node: Node, report: Report, what: str) -> list[Node]:
 
 
 def settings(name: str, node: Node | None, report: Report) -> Any:
-    """The SolverSettings or OutputSettings that a ``solver`` or ``output`` section means."""
+    """Read a ``solver`` or ``output`` section as SolverSettings or OutputSettings."""
     defaults = _DEFAULTS[name]
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return defaults

@@ -1,6 +1,6 @@
-"""YAML text to plain nodes; every value knows its place, and no input can cost more than a moment.
+"""Parse YAML to a tree of nodes with their positions in the file, at a bounded cost for any input.
 
-PyYAML's safe loader scans and parses; the tree is composed here from its events, because its own composer recurses,
+PyYAML's safe loader scans and parses. The tree is composed here from its events, because PyYAML's composer recurses,
 resolves tags, follows aliases, lets a later key win over an earlier one and reads ``1e-6`` as a string.
 """
 
@@ -17,7 +17,7 @@ MAX_BYTES = 1_000_000
 MAX_NODES = 20_000
 MAX_DEPTH = 20
 MAX_LINES = 20_000
-MAX_LINE = 5_000  # a choice: PyYAML is slow on long lines, and nobody writes them
+MAX_LINE = 5_000  # heuristic: PyYAML is slow on long lines
 
 Value = None | bool | int | float | str
 
@@ -25,14 +25,13 @@ _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\Z", re.ASCII)
 _WORDS: dict[str, Value] = {"": None, "~": None, "null": None, "true": True, "false": False}
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff")
 _LONG_LINE = re.compile(f"[^\n]{{{MAX_LINE}}}")
-# What PyYAML raises on purpose, and what it lets slip through: chr() of an escape beyond Unicode, int() of a
-# version number of thousands of digits.
+# What PyYAML raises, including errors of chr() for an escape beyond Unicode and of int() for a long version number.
 _YAML_ERRORS = (yaml.YAMLError, ValueError, OverflowError, IndexError)
 
 
 @dataclass(frozen=True)
 class Scalar:
-    """One value: ``text`` as YAML understands it, ``raw`` as it stands in the file from ``span.start`` on."""
+    """One value: ``text`` as YAML understands it, ``raw`` as written in the file from ``span.start`` on."""
 
     span: Span
     text: str
@@ -41,7 +40,7 @@ class Scalar:
 
     @property
     def value(self) -> Value:
-        """A number, boolean or None where the plain text reads as one, else the text itself."""
+        """The number, boolean or None that unquoted text denotes, else the text itself."""
         if self.style is not None:
             return self.text
         if self.text in _WORDS:
@@ -52,7 +51,7 @@ class Scalar:
 
     @cached_property
     def _places(self) -> list[int]:
-        """For each character of ``text`` its index in ``raw``: undoes quotes, escapes, folding and indentation."""
+        """The index in ``raw`` of each character of ``text``; reverses quotes, escapes, folding and indentation."""
         raw, style, places = self.raw, self.style, []
         p = raw.find("\n") + 1 if style in ("|", ">") else 1 if style else 0
         for c in self.text:
@@ -66,7 +65,7 @@ class Scalar:
         return places
 
     def part(self, start: int, end: int) -> Span:
-        """Where characters ``start`` to ``end`` of ``text`` stand in the file; past the end, the end."""
+        """The span in the file of the characters ``start`` to ``end`` of ``text``; past its end, the end."""
         if not self.text:
             return self.span
         places = [self.span.start + p for p in self._places]
@@ -86,7 +85,7 @@ class Sequence:
 
 @dataclass(frozen=True)
 class Mapping:
-    """Nodes by key; ``keys`` holds where each key stands."""
+    """Nodes by key; ``keys`` holds the span of each key."""
 
     span: Span
     values: "dict[str, Node]" = field(default_factory=dict)
@@ -97,7 +96,7 @@ Node = Scalar | Sequence | Mapping
 
 
 def _escapes(raw: str, p: int, style: str | None) -> bool:
-    """Whether an escape of one character starts at ``p``, not one that joins two lines."""
+    """Whether an escape sequence starts at ``p``, other than a backslash that joins two lines."""
     return style == '"' and raw[p : p + 1] == "\\" and raw[p + 1 : p + 2] not in ("", "\n", "\r")
 
 
@@ -109,10 +108,7 @@ def _skip_folding(raw: str, p: int, style: str | None) -> int:
 
 
 def decode(data: bytes | str, path: str) -> tuple[Text, Report]:
-    """The text and a report to collect faults in; bytes that are no text of reasonable size are faults at once.
-
-    Raises ProblemError: too large, not UTF-8, or holding characters that no text file holds.
-    """
+    """Decode a file, and make its report. Raises ProblemError: too long, not UTF-8, or with control characters."""
     if len(data) > MAX_BYTES:
         raise _refusal(Text("", path), 0, f"the file is larger than {MAX_BYTES:,} bytes", "is it a problem file?")
     try:
@@ -140,10 +136,7 @@ def _refusal(text: Text, index: int, message: str, hint: str) -> ProblemError:
 
 
 def read(data: bytes | str, path: str) -> tuple[Mapping, Report]:
-    """The tree of a problem file, and the report that holds the faults found so far.
-
-    Raises ProblemError: the text is not YAML, exceeds a limit, or is not a mapping.
-    """
+    """Parse a file to a tree and a report of faults so far. Raises ProblemError: no YAML, no mapping, too large."""
     text, report = decode(data, path)
     loader = yaml.SafeLoader(text.content)
     composer = _Composer(report)
@@ -162,7 +155,7 @@ def read(data: bytes | str, path: str) -> tuple[Mapping, Report]:
 
 
 def _explain(error: Exception, loader: yaml.SafeLoader, report: Report) -> None:
-    """Turn an exception of PyYAML into a fault; a limit of our own is already one."""
+    """Report an exception of PyYAML as a fault; one of :class:`_LimitError` is reported already."""
     if isinstance(error, _LimitError):
         return
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
@@ -194,22 +187,22 @@ def _explain(error: Exception, loader: yaml.SafeLoader, report: Report) -> None:
 
 
 class _LimitError(yaml.YAMLError):
-    """A limit of ours is exceeded; the fault is reported already, reading stops."""
+    """Stops reading because a limit of this module is exceeded; the fault is reported already."""
 
 
 class _Composer:
-    """Builds the tree event by event on a stack of its own, so that depth is counted, not suffered."""
+    """Builds the tree event by event on an explicit stack, so that the depth is limited."""
 
     def __init__(self, report: Report) -> None:
         self.report = report
         self.root: Node | None = None
         self._stack: list[Sequence | Mapping] = []
-        self._keys: list[Scalar | None] = []  # for each open mapping, the key that waits for its value
+        self._keys: list[Scalar | None] = []  # of each open mapping the key without a value yet
         self._nodes = 0
         self._documents = 0
 
     def take(self, event: yaml.Event) -> None:
-        """Add one event to the tree; refuse what a problem file never needs."""
+        """Add one event to the tree; report anchors, aliases, tags and further documents."""
         span = _span(event)
         if isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
@@ -241,7 +234,7 @@ class _Composer:
             self._stop(node.span, f"nested more than {MAX_DEPTH} deep", "a problem file nests a few levels")
 
     def _place(self, node: Node) -> None:
-        """Put a finished or opened node where it belongs: root, item, key or value."""
+        """Insert a node as the root, or as an item, key or value of the innermost open node."""
         if not self._stack:
             self.root = node
             return
@@ -268,7 +261,7 @@ class _Composer:
             self._stop(node.span, "a key must be a word", "a text that starts with [ or { needs quotes")
 
     def _whole(self, before: Node, piece: Node) -> Scalar | None:
-        """A value that a comma has cut within parentheses, with a piece behind it; None for values apart."""
+        """Join a value that a comma cut inside parentheses with the next piece; None for separate values."""
         if not isinstance(before, Scalar) or not isinstance(piece, Scalar) or before.style or piece.style:
             return None
         text, span = self.report.text.content, Span(before.span.start, piece.span.end)

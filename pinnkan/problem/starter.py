@@ -1,4 +1,4 @@
-"""The commented files that ``pinnkan new`` writes: a starter per kind of problem, or a copy of a shipped one."""
+"""The files that ``pinnkan new`` writes: a commented starter for a kind of problem, or a copy of a shipped one."""
 
 import re
 from pathlib import Path
@@ -80,17 +80,14 @@ quantities:            # what is read off the solution, each with its error
 solver:
   tolerance: 1e-4      # the relative L2 error to reach, of the worst unknown; all else is chosen by pinnkan
 """
-#: Kind of problem -> its starter; the first one is written where nothing is asked for.
+#: Kind of problem -> its starter; the first one is the default.
 KINDS = {"heat": _HEAT, "ode": _ODE, "system": _SYSTEM}
-#: What editors that know YAML read from the first line of a file.
+#: Begin of the first line of a file, which tells editors the schema.
 SCHEMA_LINE = "# yaml-language-server: $schema="
 
 
 def starter(name: str, like: str | None = None) -> str:
-    """A complete problem of that name: a commented starter of a kind, or a copy of a shipped problem.
-
-    Raises UsageError: there is no such kind and no such problem.
-    """
+    """A commented starter of a kind, or a copy of a problem, with that name. Raises UsageError: ``like`` is neither."""
     text = KINDS[next(iter(KINDS))] if like is None else KINDS.get(like)
     if text is None:
         known = [*KINDS, *shipped()]
@@ -98,6 +95,6 @@ def starter(name: str, like: str | None = None) -> str:
             hint = did_you_mean(str(like), known) or f"kinds: {', '.join(KINDS)}; `pinnkan list` names the problems"
             raise UsageError(f"no kind and no problem is named '{str(like)[:200]}'; {hint}")
         lines = find(str(like)).read_text(encoding="utf-8").splitlines()
-        kept = [x for x in lines if not x.startswith((SCHEMA_LINE, "# Expected:"))]  # figures are those of the original
+        kept = [x for x in lines if not x.startswith((SCHEMA_LINE, "# Expected:"))]  # not valid for the copy
         text = re.sub(r"^name:.*$", "name: NAME", "\n".join(kept) + "\n", count=1, flags=re.MULTILINE)
     return f"{SCHEMA_LINE}{shipped_folder() / 'schema.json'}\n" + text.replace("NAME", name)

@@ -1,8 +1,7 @@
-"""What is to be solved: the meaning of a problem file, free of text, torch and method.
+"""The problem to be solved: the meaning of a problem file, without text, torch or method.
 
-Every derivative of an unknown is a plain sympy symbol; :class:`Jet` says which unknown and which multi-index it
-stands for. Parameters and named functions are already substituted, so that an expression holds numbers,
-coordinates and jets only.
+Every derivative of an unknown is a plain sympy symbol; :class:`Jet` gives its unknown and multi-index. Parameters and
+named functions are substituted: an expression holds numbers, coordinates and jets only.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,9 +31,9 @@ class Jet:
 
 @dataclass(frozen=True)
 class Interface:
-    """What holds where coordinate ``axis`` is at ``place``: ``residual`` of the solution on both sides is to vanish.
+    """A condition on the plane where coordinate ``axis`` is ``place``: ``residual`` of both one-sided values is zero.
 
-    ``above``, ``below``: the meaning of its symbols on the side of larger and of smaller values of the coordinate.
+    ``above``, ``below``: the jets of its symbols on the side of larger and of smaller values of the coordinate.
     """
 
     axis: int
@@ -46,9 +45,9 @@ class Interface:
 
 @dataclass(frozen=True)
 class Equation:
-    """``residual = left - right``; ``jets`` maps every symbol in it that is not a coordinate to its meaning.
+    """``residual = left - right``; ``jets`` maps every symbol in it that is not a coordinate to its jet.
 
-    It holds almost everywhere; ``interfaces``: what holds where the slope of the solution may jump.
+    It holds almost everywhere; ``interfaces``: the conditions on planes where the slope of the solution may jump.
     """
 
     residual: sympy.Expr
@@ -67,21 +66,21 @@ class Equation:
 
 @dataclass(frozen=True)
 class Point:
-    """A single point of the closed domain; None stands for every value of a coordinate (of t)."""
+    """A point of the closed domain; a coordinate that is None (t) takes every value."""
 
     position: tuple[float | None, ...]
 
 
 @dataclass(frozen=True)
 class Whole:
-    """All of the domain: the place of an integral, over space at every time."""
+    """The whole domain: the place of an integral, over space at every time."""
 
 
 Place: TypeAlias = Side | Point | Whole
 
 
 def position_of(place: Point | Whole) -> tuple[float, ...]:
-    """The point that a place is, for networks whose rows stand at points. Raises SolverError: it is no single point."""
+    """The coordinates of a place that is a single point. Raises SolverError: it is none."""
     if isinstance(place, Point) and None not in place.position:
         return tuple(x for x in place.position if x is not None)
     raise SolverError("this network cannot hold an integral, or a value at a point through time; try network: product")
@@ -91,9 +90,9 @@ def position_of(place: Point | Whole) -> tuple[float, ...]:
 class Condition:
     """One equation at one place. A condition of the file that names several sides becomes several of these.
 
-    ``dn`` is already replaced by the signed derivative of that side. On the whole domain the integral of the residual
-    is to vanish. ``equation`` is None for a side that has none (``equation: none``). ``enforce`` is ``auto``, ``exact``
-    or ``penalty``. ``name`` is the place as written.
+    ``dn`` is replaced by the signed derivative of the side. On the whole domain the integral of the residual must
+    vanish. ``equation`` is None for a side without one (``equation: none``). ``enforce`` is ``auto``, ``exact`` or
+    ``penalty``. ``name`` is the place as written.
     """
 
     place: Place
@@ -104,10 +103,10 @@ class Condition:
 
 @dataclass(frozen=True)
 class Quantity:
-    """What is read off the solution: the ``kind`` of ``integral``, ``value``, ``max`` or ``min``.
+    """A number, or a curve over time, of the solution: ``kind`` is ``integral``, ``value``, ``max`` or ``min``.
 
-    ``parts``: where, and the expression there (as a residual); several for an integral over several sides, which is
-    their sum. ``at_end``: of a time-dependent problem the last time only, else a curve over time.
+    ``parts``: each place with the expression (as a residual) there; an integral is the sum over them. ``at_end``: of a
+    time-dependent problem the value at the last time only, else a curve over time.
     """
 
     kind: str
@@ -132,13 +131,13 @@ class SolverSettings:
 
     @property
     def family(self) -> str:
-        """The network with ``auto`` resolved as far as the method decides: Adam and L-BFGS train a deep one."""
+        """The network; ``auto`` with the method Adam or L-BFGS means a deep one."""
         return "deep" if self.network == "auto" and self.method in ("adam", "lbfgs") else self.network
 
 
 @dataclass(frozen=True)
 class OutputSettings:
-    """The ``output:`` section: samples per axis, number of frames (None: pinnkan chooses), and what is written."""
+    """The ``output:`` section: samples per axis, number of frames (None: pinnkan chooses), files to write."""
 
     resolution: int | None = None
     times: int | None = None
@@ -155,12 +154,12 @@ def _counted(count: int, what: str) -> str:
 class Problem:
     """A partial differential equation on a domain with its conditions.
 
-    ``coordinates`` are symbols in the order x, y, z, t (those present), ``domain`` a set of their values; ``time_axis``
-    is the index of t, always the last, or None where nothing is marched (an ordinary equation with conditions at
-    several times is steady in t). ``vectors`` groups unknowns into vectors, ``units`` has labels for people.
-    ``disagreements`` are points, one per pair of sides that meet, where these prescribe different values;
-    ``unbounded``: the unknowns that have no finite L2 norm for that. ``given``: the parameters that have other values
-    than in the file; ``source`` is the text with these values.
+    ``coordinates`` are symbols in the order x, y, z, t (those present), ``domain`` is the set of their values.
+    ``time_axis`` is the index of t, always the last, or None if no time is marched (an ordinary equation with
+    conditions at several times is steady in t). ``vectors`` groups unknowns into vectors, ``units`` has their labels.
+    ``disagreements``: one point for each pair of sides that meet and prescribe different values there; ``unbounded``:
+    the unknowns that therefore have no finite L2 norm. ``given``: the parameters with other values than in the file;
+    ``source`` is the text with these values.
     """
 
     name: str
@@ -190,12 +189,12 @@ class Problem:
         return f"<Problem {self.name}: {unknowns}({coordinates}); {', '.join(counts)}>"
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the text of the file."""
+        """The text of the file, for notebooks."""
         return f"<pre>{escape(self.source or repr(self))}</pre>"
 
     @property
     def box(self) -> Box:
-        """What holds the domain: where splines live."""
+        """The box that contains the domain, on which splines are defined."""
         return self.domain.box
 
     @property
@@ -205,33 +204,33 @@ class Problem:
 
     @property
     def orders_in_time(self) -> tuple[int, ...]:
-        """Of the highest derivative in time of every unknown."""
+        """The order of the highest derivative by the last coordinate, for each unknown."""
         jets = [jet for equation in self.equations for jet in equation.jets.values()]
         return tuple(max((j.order[-1] for j in jets if j.unknown == i), default=0) for i in range(len(self.unknowns)))
 
     def is_highest(self, jet: Jet) -> bool:
-        """Whether a jet is the highest derivative of its unknown along the last coordinate, and none along others."""
+        """Whether a jet is the highest derivative of its unknown by the last coordinate, and by no other."""
         return jet.order[-1] == self.orders_in_time[jet.unknown] == jet.total
 
     def labelled(self, name: str, words: str = "") -> str:
-        """``x (m)``: the name, or the ``words`` for it, with its unit where the file gives one."""
+        """``x (m)``: the name, or the ``words`` for it, with the unit if the file gives one."""
         unit = self.units.get(name)
         return (words or name) if unit is None else f"{words or name} ({unit})"
 
     def when(self, time: float, digits: int = 3) -> str:
-        """``t = 0.5 s``: a time, or where the march is, to so many digits, with its unit where the file gives one."""
+        """``t = 0.5 s``: a value of the last coordinate with so many digits, with its unit if there is one."""
         name = self.coordinates[-1].name
         unit = self.units.get(name)
         return f"{name} = {time:.{digits}g}{'' if unit is None else f' {unit}'}"
 
     def at(self, point: Iterable[float | None], digits: int = 4) -> str:
-        """``x = 0.5, t = 0``: a point in words, to so many digits, without the coordinates that are left open."""
+        """``x = 0.5, t = 0``: a point in words with so many digits, without coordinates that are None."""
         known = ((c.name, x) for c, x in zip(self.coordinates, point, strict=True) if x is not None)
         return ", ".join(f"{name} = {x:.{digits}g}" for name, x in known)
 
     @property
     def interfaces(self) -> tuple[Interface, ...]:
-        """Of all equations."""
+        """The interface conditions of all equations."""
         return tuple(i for e in self.equations for i in e.interfaces)
 
     @property

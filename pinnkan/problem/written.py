@@ -1,4 +1,4 @@
-"""A problem in words: what ``pinnkan check`` shows."""
+"""Describe a problem in words, as ``pinnkan check`` prints it."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -15,7 +15,7 @@ _ORDERS = ("zeroth", "first", "second", "third", "fourth")
 
 
 def describe(problem: Problem) -> str:
-    """The equations as understood, the conditions side by side, the settings; one aligned line each."""
+    """Return the equations as understood, the conditions by place and the settings, one aligned line each."""
     coordinates = ", ".join(c.name for c in problem.coordinates)
     rows = [("name", problem.name)]
     rows += [("unknown", f"{name}({coordinates})") for name in problem.unknowns]
@@ -40,7 +40,7 @@ def in_order(problem: Problem) -> list[Condition]:
 
 
 def quantity_words(problem: Problem, quantity: Quantity) -> str:
-    """``integral of p*n_x over left, right``, ``value of u at x = 0.5``, ``max of u over time``."""
+    """A quantity in words: ``integral of p*n_x over left, right``, ``max of u, over time``."""
     (place, equation), *others = quantity.parts
     where = ""
     if isinstance(place, Point):
@@ -56,7 +56,7 @@ def quantity_words(problem: Problem, quantity: Quantity) -> str:
 
 
 def _sides(problem: Problem, places: Sequence[Place]) -> str:
-    """``left, right``, or ``boundary`` for all of them."""
+    """The names of sides: ``left, right``, or ``boundary`` for all of them."""
     names = {(problem.coordinates.index(sympy.Symbol(c)), end): name for name, (c, end) in SIDES.items() if
              sympy.Symbol(c) in problem.coordinates}  # fmt: skip
     every = {key for key in names if not problem.box.periodic[key[0]]}
@@ -96,7 +96,7 @@ def _settings(section: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A setting as the file writes it; None is ``auto``."""
+    """A setting as in a file; None is ``auto``."""
     if value is None:
         return "auto"
     if isinstance(value, bool):

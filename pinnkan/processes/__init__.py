@@ -1,1 +1,1 @@
-"""Many processes at one solve: one leads and decides, the others compute their share of what it asks for."""
+"""Several processes for one solve: the leader decides, the others compute their parts of what it requests."""

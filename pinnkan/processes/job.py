@@ -1,4 +1,4 @@
-"""Which process of a job this one is, as ``torchrun`` says in the environment; no torch."""
+"""The rank of this process in a job, from the environment variables of ``torchrun``; without torch."""
 
 import os
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Job:
-    """``count`` processes; ``rank`` of this one, that of the leader is zero; ``local``: its number on its machine."""
+    """A job of ``count`` processes; ``rank`` of this one (0 leads), and ``local``, its rank on its machine."""
 
     rank: int = 0
     count: int = 1
@@ -14,12 +14,12 @@ class Job:
 
     @property
     def leads(self) -> bool:
-        """Whether this process decides, writes and speaks."""
+        """Whether this process is the leader, which decides and writes all output."""
         return self.rank == 0
 
 
 def this_job() -> Job:
-    """The job that this process belongs to; of one process where nothing says otherwise."""
+    """The job of this process; one of a single process where the environment names none."""
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
     try:
         return Job(*(int(os.environ[name]) for name in names))

@@ -1,8 +1,7 @@
-"""What lives in parts, one with each process of a job, and is asked by the leader.
+"""Objects with a part in each process of a job, created and called by the leader.
 
-One process runs the solve and takes every decision; what it wants computed in parts it makes there and calls there. So
-nothing that is decided by a number can come out differently in two processes, whatever their machines, clocks or
-memory. Parts are added up in the order of the ranks, whichever answers first.
+One process runs the solve and takes every decision, so no decision can differ between processes. Results are returned
+in the order of the ranks, whichever process answers first.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from typing import Any
 
 from pinnkan.processes.wire import Traffic, Wire
 
-#: By name, what can be made with a process.
+#: The functions that create parts, by name.
 Makers = Mapping[str, Callable[..., Any]]
 
 
 class Team:
-    """The processes of a job as the leader sees them: ``count``; ``calls``: how often all were asked."""
+    """The processes of a job as seen by the leader; ``count`` of them, and ``calls``, the number of joint calls."""
 
     def __init__(self, wire: Wire, makers: Makers) -> None:
         self._wire, self._makers, self.count, self.calls = wire, makers, wire.job.count, 0
@@ -28,11 +27,14 @@ class Team:
 
     @property
     def traffic(self) -> Traffic:
-        """Of the leader, the time that it waited for others included."""
+        """The messages of the leader, with the time that it waited for others."""
         return self._wire.traffic
 
     def share(self, maker: str, arguments: Sequence[tuple[Any, ...]], of: Sequence[Shared] = ()) -> Shared:
-        """What a maker makes of its arguments and the parts there ``of`` others, in each of the first processes."""
+        """Create an object with a part in each of the first ``len(arguments)`` processes.
+
+        A part is what the maker returns for the ``arguments`` of its rank and the local parts of the objects ``of``.
+        """
         number = next(self._numbers)
         self._everyone(("make", number, maker, [s.number for s in of]), arguments)
         own = self._makers[maker](*arguments[0], *(s.own for s in of))
@@ -40,14 +42,14 @@ class Team:
         return self._kept(number, own, len(arguments))
 
     def call(self, shared: Shared, name: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """What the method ``name`` of each part makes of its arguments, in the order of the ranks."""
+        """The results of the method ``name`` of each part with the arguments of its rank, in the order of the ranks."""
         self.calls += 1
         self._everyone(("call", shared.number, name, None), arguments)
         own = getattr(shared.own, name)(*arguments[0])
         return [own, *self._answers(shared.count)]
 
     def keep(self, shared: Shared, name: str, arguments: Sequence[tuple[Any, ...]]) -> Shared:
-        """The same, kept where it is made."""
+        """As :meth:`call`, with each result kept in its process as the part of a new object."""
         self.calls += 1
         number = next(self._numbers)
         self._everyone(("call", shared.number, name, number), arguments)
@@ -56,13 +58,13 @@ class Team:
         return self._kept(number, own, shared.count)
 
     def _kept(self, number: int, own: Any, count: int) -> Shared:
-        """What the first processes keep under a number, until nobody holds this any more."""
+        """The object of a number; once it is garbage, its parts are deleted with the next order."""
         shared = Shared(self, number, own, count)
         weakref.finalize(shared, self._forgotten.append, number)
         return shared
 
     def _everyone(self, order: tuple[Any, ...], arguments: Sequence[tuple[Any, ...]]) -> None:
-        """Send an order to the others, each with its own arguments."""
+        """Send an order to the other processes, each with its own arguments."""
         forgotten = tuple(self._forgotten)
         del self._forgotten[: len(forgotten)]
         for rank in range(1, self.count):
@@ -71,10 +73,7 @@ class Team:
                 self._wire.send((forgotten, own), rank)
 
     def _answers(self, count: int) -> list[Any]:
-        """What the others of the first ``count`` processes answer.
-
-        Raises RuntimeError: what one of them has raised, in words.
-        """
+        """The answers of the other processes below rank ``count``. Raises RuntimeError: one of them failed."""
         found = [self._wire.receive(rank) for rank in range(1, count)]
         for rank, (_, error) in enumerate(found, 1):
             if error is not None:
@@ -82,14 +81,14 @@ class Team:
         return [value for value, _ in found]
 
     def dismiss(self) -> None:
-        """The others may end."""
+        """Tell the other processes to end."""
         for rank in range(1, self.count):
             self._wire.send(((), ("end",)), rank)
         self._wire.close()
 
 
 class Shared:
-    """Something of which the first ``count`` processes have a part, the leader its ``own``; they go when this goes."""
+    """An object with a part in each of the first ``count`` processes; ``own`` is that of the leader."""
 
     def __init__(self, team: Team, number: int, own: Any, count: int) -> None:
         self.team, self.number, self.own, self.count = team, number, own, count
@@ -107,16 +106,13 @@ _team: Team | None = None
 
 
 def team() -> Team | None:
-    """That of the job this process leads; None where it is alone."""
+    """The team of the job that this process leads; None if there is none."""
     return _team
 
 
 @contextmanager
 def leading(wire: Wire, makers: Makers) -> Iterator[Team]:
-    """Within the block there is a team; whoever leaves it in order dismisses the others.
-
-    Others lose their connection where the leader fails, perhaps in the middle of a message, and end as well.
-    """
+    """Context with a team, which is dismissed at a regular end; otherwise the others lose their connection and end."""
     global _team
     _team = found = Team(wire, makers)
     try:
@@ -127,7 +123,7 @@ def leading(wire: Wire, makers: Makers) -> Iterator[Team]:
 
 
 def serve(wire: Wire, makers: Makers) -> None:
-    """Do what the leader asks for until it dismisses this process. Raises LostProcessError: the leader has ended."""
+    """Execute the orders of the leader until it dismisses this process. Raises LostProcessError: it has ended."""
     kept: dict[int, Any] = {}
     while True:
         forgotten, (verb, *order) = wire.receive(0)
@@ -140,7 +136,7 @@ def serve(wire: Wire, makers: Makers) -> None:
 
 
 def _answer(kept: dict[int, Any], makers: Makers, verb: str, number: int, *order: Any) -> tuple[Any, str | None]:
-    """The value of a call, and what was raised instead, in words: the leader decides what becomes of it."""
+    """The value of a call and None, or None and the exception as text."""
     try:
         if verb == "make":
             maker, of, given = order

@@ -1,4 +1,4 @@
-"""Messages from one process to another: plain data as JSON, and the tensors in it as they are. No code travels."""
+"""Messages between processes: plain data as JSON, tensors as binary data; no code."""
 
 import json
 import time
@@ -13,10 +13,9 @@ import torch
 from pinnkan.errors import ResourceError
 from pinnkan.processes.job import Job
 
-#: How long a process waits for the next message: the leader may compute alone for hours. One that dies ends the job at
-#: once, for its connections close.
+#: Longest wait for a message: the leader may compute alone for hours, and the end of a process is noticed at once.
 PATIENCE = timedelta(days=30)
-#: Types of tensors that travel.
+#: Types of tensors that can be sent.
 TYPES = {str(kind): kind for kind in (torch.float64, torch.int64)}
 
 
@@ -26,7 +25,7 @@ class LostProcessError(ResourceError):
 
 @dataclass
 class Traffic:
-    """What a process has sent and received: ``messages``, ``bytes``, and ``seconds`` until they were through."""
+    """The messages and bytes that a process has sent and received, and the seconds that took."""
 
     messages: int = 0
     bytes: int = 0
@@ -34,7 +33,7 @@ class Traffic:
 
 
 class Wire:
-    """The connections of one process of a ``job``; tensors arrive on ``device`` where they left from one like it."""
+    """The connections of one process of a ``job``; a tensor arrives on ``device`` if it left a device of that type."""
 
     def __init__(self, job: Job, device: torch.device) -> None:
         import torch.distributed as distributed
@@ -45,7 +44,7 @@ class Wire:
         self._distributed = distributed
 
     def send(self, message: object, to: int) -> None:
-        """Raises LostProcessError where that process is gone."""
+        """Send a message to a process. Raises LostProcessError: it has ended."""
         text, tensors = packed(message)
         head = torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
         with self._counted(to):
@@ -54,7 +53,7 @@ class Wire:
                 self._count(tensor)
 
     def receive(self, source: int) -> Any:
-        """Raises LostProcessError where that process is gone."""
+        """The next message of a process. Raises LostProcessError: it has ended."""
         with self._counted(source):
             length = self._received(torch.empty(1, dtype=torch.int64), source)
             head = self._received(torch.empty(int(length), dtype=torch.uint8), source)
@@ -80,18 +79,18 @@ class Wire:
         began = time.perf_counter()
         try:
             yield
-        except RuntimeError as error:  # what torch.distributed raises for all of its failures
+        except RuntimeError as error:  # torch.distributed raises it for all failures
             raise LostProcessError(f"process {other} of {self.job.count} has ended, or cannot be reached") from error
         finally:
             self.traffic.seconds += time.perf_counter() - began
 
     def close(self) -> None:
-        """Leave the job in order."""
+        """Leave the process group."""
         self._distributed.destroy_process_group()
 
 
 def packed(message: object) -> tuple[str, list[torch.Tensor]]:
-    """Numbers, texts, None, tensors and sequences of them, as JSON, and the tensors that it names."""
+    """The JSON text of numbers, texts, None, tensors and sequences of them, and the tensors that it refers to."""
     tensors: list[torch.Tensor] = []
 
     def plain(value: object) -> object:
@@ -106,7 +105,7 @@ def packed(message: object) -> tuple[str, list[torch.Tensor]]:
 
 
 def unpacked(content: Any, tensors: list[torch.Tensor]) -> Any:
-    """The message that was :func:`packed`, sequences as lists."""
+    """The message of :func:`packed`, with sequences as lists."""
     if isinstance(content, list):
         return [unpacked(v, tensors) for v in content]
     return tensors[content["tensor"]] if isinstance(content, dict) else content

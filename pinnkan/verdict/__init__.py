@@ -1,1 +1,1 @@
-"""Records of a run in, a verdict with its reason and its remedy out; pure."""
+"""The verdict on a run with its reason and its remedy, from the records of the run."""

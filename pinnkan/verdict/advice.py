@@ -1,4 +1,4 @@
-"""What to try after a verdict that is not ``converged``: computed from the records of the run, and from them alone."""
+"""What to change after a verdict that is not ``converged``, computed from the records of the run."""
 
 import itertools
 import math
@@ -6,29 +6,28 @@ from collections.abc import Callable, Sequence
 
 from pinnkan.verdict.records import Level, Reason
 
-#: More levels than this are not promised: each costs several times the one before.
+#: Most additional levels that are suggested; each costs several times the one before.
 FARTHEST = 10
-#: An error as large as this share of the solution is no tolerance to ask for.
+#: Largest tolerance that is suggested, as a share of the solution (heuristic).
 LOOSEST = 0.3
-#: Intervals that a file may name (``pinnkan.problem.schema``).
+#: Most intervals that a file may name (``pinnkan.problem.schema``).
 MOST_KNOTS = 10_000
-#: So many slabs in a row, each at most SHRUNK of the one before, shrink towards a time.
+#: SHRINKING slabs in a row, each at most SHRUNK of the one before, shrink towards a time.
 SHRINKING, SHRUNK = 6, 0.95
 
-#: Where an error is as large as the solution a larger tolerance would not help.
+#: For an error as large as the solution, where a larger tolerance would not help.
 UNSURE = (
     "; check that a solution exists and is the only one (what nothing holds in its place needs a value there), or "
     "start from a milder parameter"
 )
-#: Where a nonlinear steady problem is not solved. Measured on three that end with a wrong front or layer: marched to
-#: rest, an eikonal equation to 1e-6 in 11 s, a layer of Allen-Cahn's and a shock of Burgers' to 3e-4 in 1 s.
+#: For a nonlinear steady problem that is not solved. With steps in time to rest an eikonal equation took 11 s to 1e-6.
 MARCH = (
     "Let it come to rest in time: add `t: [0, T]` to `domain`, `u_t` to the equation, with the sign that makes its "
     "highest derivative smooth, and initial data that meet the conditions. Or start from a milder parameter; check "
     "that a solution exists."
 )
 
-#: What is said of time, of what evolves along a coordinate of space.
+#: Phrases about time, and those about another coordinate of evolution.
 ALONG = (
     ("Time t", "t"), ("t = ", "{0} = "), ("a shorter time", "a shorter range of {0}"), ("time run", "problem run"),
     ("times before that", "less of {0}"), ("Ask for times", "Ask for {0}"), ("in time", "along {0}"),
@@ -36,19 +35,19 @@ ALONG = (
 
 
 def along(name: str, text: str) -> str:
-    """A ``text`` of time said of a coordinate by its ``name``, be that t."""
+    """A ``text`` about time, rewritten for the coordinate ``name`` along which the problem evolves."""
     for words, others in ALONG if name != "t" else ():
         text = text.replace(words, others.format(name))
     return text
 
 
 def remedy(reason: Reason, levels: Sequence[Level], tolerance: float, end: float | None = None) -> str:
-    """One or two sentences that end with what to change; ``end`` is the end of time, when there is time."""
+    """One or two sentences of advice; ``end`` is the end of time, None for a steady problem."""
     return _REMEDIES[reason](levels, tolerance, end)
 
 
 def _more(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
-    """The decay of the estimate carried on: how many more levels, and how long they take."""
+    """Extrapolate the decay of the estimate: how many more levels are needed, and how long they take."""
     if not levels:
         return "Not one level, or slab of time, has ended: allow several times the seconds, or more of what is limited."
     if levels[-1].time is not None:
@@ -80,7 +79,7 @@ def _more(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
 
 
 def _looser(levels: Sequence[Level]) -> str:
-    """What else to ask for where the error falls too slowly: a tolerance, if it would say anything of the solution."""
+    """The clause that suggests a larger tolerance, or doubts the solution where the estimate is too large for one."""
     if not levels or not levels[-1].is_resolved:
         return ""
     estimate = levels[-1].estimate
@@ -88,12 +87,12 @@ def _looser(levels: Sequence[Level]) -> str:
 
 
 def _stays(levels: Sequence[Level]) -> bool:
-    """Whether all levels of a steady solve, three at least, have left a residual as large as the data."""
+    """Whether all levels of a steady solve, three at least, are unresolved."""
     return len(levels) > 2 and all(x.time is None and not x.is_resolved for x in levels)
 
 
 def _shrinking(levels: Sequence[Level]) -> float | None:
-    """The time towards which the last slabs shrink, like a geometric series; None where they do not."""
+    """The limit of the last slabs, extrapolated as a geometric series; None where they do not shrink steadily."""
     lengths = [x.time[1] - x.time[0] for x in levels if x.time is not None][-SHRINKING:]
     ratios = [b / a for a, b in itertools.pairwise(lengths)]
     if len(lengths) < SHRINKING or max(ratios) > SHRUNK:
@@ -104,7 +103,7 @@ def _shrinking(levels: Sequence[Level]) -> float | None:
 
 
 def _larger(levels: Sequence[Level]) -> str:
-    """For slabs: what the estimate says can be had."""
+    """For slabs: suggest a tolerance that the estimate can meet, a shorter time or more passes."""
     estimate = levels[-1].estimate
     middle = levels[len(levels) // 2].estimate
     grew = ""
@@ -117,7 +116,7 @@ def _larger(levels: Sequence[Level]) -> str:
 
 
 def _time(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
-    """At the pace of the run, how much time it would have taken."""
+    """The time limit that the run needs at its latest pace."""
     if len(levels) == 1 and levels[-1].time is None:
         return "Raise `max_time`: one level does not tell how the error falls."
     if not levels or levels[-1].time is None:
@@ -146,7 +145,7 @@ def _time(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
 
 
 def _stalled(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
-    """Whether the residual moves at all under refinement says which of two causes is likely."""
+    """Advice by whether the steps iterated and whether the residual falls under refinement."""
     if any(level.iterations > 1 and level.time is None for level in levels):
         return MARCH
     if len(levels) > 1 and levels[-1].time is None and levels[-1].loss > 0.5 * levels[-2].loss > 0.0:
@@ -222,7 +221,7 @@ def _rounding(levels: Sequence[Level], tolerance: float, end: float | None) -> s
     known = [x.estimate for x in levels if math.isfinite(x.estimate) and x.estimate > 0.0]
     if not known or known[-1] > 0.1:
         return "Move away from a parameter that makes the problem nearly singular, or rescale terms of unlike sizes."
-    least = known[-1] if levels[-1].time else min(known)  # what a level has reached is accepted, a slab goes on
+    least = known[-1] if levels[-1].time else min(known)  # the best of all levels counts, but the last of all slabs
     return f"Ask for a `tolerance` of {_up(2.0 * max(least, tolerance))}."
 
 
@@ -264,7 +263,7 @@ _REMEDIES: dict[Reason, Callable[[Sequence[Level], float, float | None], str]] =
 
 
 def _factor(levels: Sequence[Level]) -> float | None:
-    """How many times the estimate falls per level, by the last two; None where it does not."""
+    """The ratio of the last two estimates of a steady solve; None where they do not fall."""
     steady = [x.estimate for x in levels if x.time is None]
     if len(steady) < 2 or not 0.0 < steady[-1] < 0.98 * steady[-2] < math.inf:
         return None
@@ -276,19 +275,19 @@ def _times(factor: float) -> str:
 
 
 def _twice(levels: Sequence[Level]) -> int:
-    """Twice the intervals of a coordinate at the end of the run, as many as a file may name; eight where none was."""
+    """Twice the intervals of the last level, at most MOST_KNOTS; 8 where there is no level."""
     return min(2 * max(*levels[-1].intervals, 4), MOST_KNOTS) if levels else 8
 
 
 def _duration(seconds: float) -> str:
-    """``40 s``, ``4 min``, ``3 h``."""
+    """A duration as ``40 s``, ``4 min`` or ``3 h``."""
     if seconds < 100.0:
         return f"{max(1.0, seconds):.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200.0 else f"{seconds / 3600:.0f} h"
 
 
 def _up(value: float, least: float = 0.0) -> str:
-    """The next larger number with one digit, and not less than ``least``."""
+    """The value rounded up to one digit, and not less than ``least``."""
     if not 0.0 < value < math.inf:
         return f"{least:g}"
     power = 10.0 ** math.floor(math.log10(value))
@@ -296,5 +295,5 @@ def _up(value: float, least: float = 0.0) -> str:
 
 
 def _down(value: float) -> str:
-    """A little before a time: nine tenths, two digits."""
+    """Nine tenths of the value, with two digits."""
     return f"{0.9 * value:.2g}"

@@ -1,4 +1,4 @@
-"""What a run records of itself, one record per level or slab, one per step; and what is proven, or why nothing is."""
+"""The records of a run: one per level or slab and one per step; the values of quantities; the certificate."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a solve ended: empty when it converged."""
+    """Why a solve ended; empty when it converged."""
 
     CONVERGED = ""
     MAX_LEVELS = "max_levels"
@@ -25,7 +25,7 @@ class Reason(StrEnum):
 
 
 class Evidence(StrEnum):
-    """What an estimate rests on, in words."""
+    """The basis of an error estimate, in words."""
 
     CORRECTION = "correction in the refined space"
     FALL = "last correction, times the fall of the residual off the training points that it has brought"
@@ -47,14 +47,14 @@ class Level:
     """One level of a steady solve, or one accepted slab of a time-dependent one.
 
     ``intervals``: knot intervals per coordinate; ``loss``: mean squared residual on the training points; ``heldout``:
-    the same on points never trained on; ``estimate``: estimated relative L2 error of the solution so far (worst
-    unknown or vector); ``true_error``: the same against ``exact``, or None; ``estimates`` and ``true_errors``: both for
-    each of several unknowns and vectors, in the order of their first unknowns, empty where not known; ``time``: the
-    slab (start, end), or None when steady; ``seconds``: elapsed since the start of the solve. ``is_resolved``: whether
-    the residual is well below that of the data alone, without which an estimate is worth nothing; ``is_settled``:
-    whether a small correction means a small error, as far as the stability constant was asked; ``unseen``: a feature
-    between its points that was left in, in words; ``note``: what else people should know; ``corrected``: the mean
-    squared residual where a correction of more points looks, which the estimate knows of; 0 where there is none;
+    the same on held-out points; ``estimate``: estimated relative L2 error of the solution so far (worst unknown or
+    vector); ``true_error``: the same against ``exact``, or None; ``estimates`` and ``true_errors``: both for each of
+    several unknowns and vectors, in the order of their first unknowns, empty where not known; ``time``: the slab
+    (start, end), or None when steady; ``seconds``: elapsed since the start of the solve. ``is_resolved``: whether the
+    residual is well below that of the data alone, else the estimate is not reliable; ``is_settled``: whether the
+    stability constant, as far as it was computed, says that a small correction means a small error; ``unseen``: a
+    feature between the points that was left in, in words; ``note``: other remarks; ``corrected``: the mean squared
+    residual at the points of a correction with more points, which the estimate covers; 0 where there is none;
     ``answers``: the checks that were asked, by name, each with what it found, "" for nothing.
     """
 
@@ -82,7 +82,7 @@ class Level:
 
     @property
     def remarks(self) -> str:
-        """All that people should know of it beside its numbers, "" where that is nothing."""
+        """All remarks on the level, "" if there are none."""
         unresolved = "" if self.is_resolved else "not resolved yet"
         fallen = "judged by the fall of the residual" if self.evidence == Evidence.FALL else ""
         return "; ".join(said for said in (self.note, unresolved, fallen, self.unseen) if said)
@@ -90,9 +90,9 @@ class Level:
 
 @dataclass(frozen=True)
 class Iteration:
-    """One step: loss after it, relative size of the step, damping, seconds.
+    """One step: loss after it (Adam, L-BFGS: before it), relative size, damping, seconds, and the learning ``rate``.
 
-    Of Adam or L-BFGS: the loss before it and its learning rate, which is 0 for Gauss-Newton and Levenberg-Marquardt.
+    The rate is 0 for Gauss-Newton and Levenberg-Marquardt.
     """
 
     level: int
@@ -106,10 +106,10 @@ class Iteration:
 
 @dataclass(frozen=True)
 class Reading:
-    """Values and errors (time,) of a quantity; ``times`` None and a single value where it is no curve over time.
+    """Values and errors (time,) of a quantity; a single value and ``times`` None where it is no curve over time.
 
-    ``errors`` are None where the method has no error function; ``note``: why there is no finite value or error, or
-    what else people should know.
+    ``errors`` are None where the method has no error function; ``note``: why a value or error is not finite, or
+    remarks.
     """
 
     values: tuple[float, ...]
@@ -119,24 +119,24 @@ class Reading:
 
 
 def rounded_up(x: float) -> str:
-    """With two digits, not below the number."""
+    """The number with two digits, rounded up."""
     near = float(f"{x:.1e}")
     return f"{near if near >= x else near + 10.0 ** (math.floor(math.log10(x)) - 1):.2g}"
 
 
 def rounded_down(x: float) -> str:
-    """With two digits, not above the number."""
+    """The number with two digits, rounded down."""
     near = float(f"{x:.1e}")
     return f"{near if near <= x else near - 10.0 ** (math.floor(math.log10(x)) - 1):.2g}"
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """A solution u exists near the computed function u_h, or the ``refusal`` says why that is not proven.
+    """A proof that a solution u exists near the computed function u_h, or in ``refusal`` why there is none.
 
-    ``largest``: of |u - u_h|; ``mean_square``: of its L2 norm; ``relative``: of that over the L2 norm of u (infinite
-    where that is not known to be larger); ``alone``: every solution nearer than this to u_h everywhere is u; ``words``:
-    by which constants.
+    ``largest``: bound of |u - u_h|; ``mean_square``: of its L2 norm; ``relative``: of that over the L2 norm of u
+    (infinite where that may be zero); ``alone``: the distance, everywhere, within which u is the only solution;
+    ``words``: the constants of the proof.
     """
 
     largest: float = math.inf
@@ -148,7 +148,7 @@ class Certificate:
 
     @property
     def sentence(self) -> str:
-        """For people."""
+        """The certificate as a sentence."""
         if self.refusal:
             return f"Not certified: {self.refusal}."
         nearest = f"no other one is nearer than {rounded_down(self.alone)} everywhere"

@@ -1,4 +1,4 @@
-"""The verdict on a run, drawn from its records alone."""
+"""The verdict on a run, computed from its records alone."""
 
 import math
 from collections.abc import Sequence
@@ -12,10 +12,9 @@ from pinnkan.verdict.records import Evidence, Level, Reason
 class Verdict:
     """Whether the tolerance is reached, on what evidence, and what to try if not.
 
-    ``reason`` is one of the names below or "" when converged; ``evidence`` names the estimate used; ``sentence``
-    says all of it in words; ``remedy`` is what to try, computed from the run. ``bound`` is a proven bound of the
-    relative error, with its norm and its reason in ``bound_sentence``, for the equations that have one; ``beside``:
-    what else people should know of what has converged, also part of the sentence.
+    ``reason`` is "" when converged; ``evidence`` names the estimate; ``sentence`` is the verdict in words; ``remedy``
+    is advice computed from the run. ``bound`` is a proven bound of the relative error, if there is one, and
+    ``bound_sentence`` explains it and its norm. ``beside``: remarks on a converged run, also in the sentence.
     """
 
     converged: bool
@@ -30,14 +29,14 @@ class Verdict:
     beside: str = ""
 
 
-#: Held-out and training residual (root mean squares) may differ by this factor (method.md, section 5).
+#: Largest ratio of held-out to training residual, both root mean squares (method.md, section 5).
 HELDOUT_RATIO = 3.0
 
-#: `converged` with a true error above this many tolerances is contradicted by the `exact` of the file.
+#: A converged run with a true error above this many tolerances is contradicted by the `exact` of the file.
 CONTRADICTION = 2.0
 
-#: An estimate below CLAIM is not believed where the squared residual has not fallen below FALLEN of what it was: of a
-#: cantilever clamped along its wall 2e-2 was estimated at an error of 0.8, of a layer that conducts a millionth 3e-3.
+#: An estimate below CLAIM is rejected where the squared residual has not fallen below FALLEN times its largest value:
+#: such runs have estimated 2e-2 at an error of 0.8.
 CLAIM, FALLEN = 0.1, 0.5
 
 _SENTENCES = {
@@ -62,9 +61,9 @@ def judge(
 ) -> Verdict:
     """The verdict on a run: converged only if estimate, held-out residual and the end of the iteration all agree.
 
-    Pure: it sees the records of the levels, the tolerance, the reason with which the solver ended (``CONVERGED`` when
-    it thinks it is done) with its ``detail``, and the ``end`` of time, if any. What is not determined, or not
-    resolved, has no known error: its estimate is infinite.
+    Input are the records of the levels, the tolerance, the ``reason`` for which the solver ended (``CONVERGED`` if it
+    reports success) with its ``detail``, and the ``end`` of time, if any. The estimate is infinite where the solution
+    is not determined or not resolved.
     """
     if not levels:
         return _refusal(levels, tolerance, reason or Reason.DIVERGED, detail, math.inf, end)
@@ -94,7 +93,7 @@ def _evidence(last: Level) -> str:
 
 
 def _found(levels: Sequence[Level], tolerance: float) -> tuple[Reason, str]:
-    """The reason that the records give, where the solver gave none; and its detail."""
+    """The reason that the records give where the solver gave none, and its detail."""
     last = levels[-1]
     if last.estimate > tolerance:
         return (Reason.STALLED, "the residual no longer falls") if _stands(levels) else (Reason.MAX_LEVELS, "")
@@ -109,7 +108,7 @@ def _found(levels: Sequence[Level], tolerance: float) -> tuple[Reason, str]:
 
 
 def _stands(levels: Sequence[Level]) -> bool:
-    """Whether neither loss nor estimate has moved by a tenth over three levels of a steady solve."""
+    """Whether loss and estimate have varied by less than a tenth over the last three levels of a steady solve."""
     seen = [x for x in levels if x.time is None][-3:]
     if len(seen) < 3:
         return False
@@ -117,23 +116,23 @@ def _stands(levels: Sequence[Level]) -> bool:
 
 
 def _has_never_fallen(levels: Sequence[Level]) -> bool:
-    """Whether the last of several levels has left as much of the residual as all before it, of a steady solve."""
+    """Whether the loss of the last of three or more steady levels is at least FALLEN times the largest."""
     seen = [x.loss for x in levels if x.time is None]
     return len(seen) > 2 and seen[-1] >= FALLEN * max(seen) > 0.0
 
 
 def is_undersampled(levels: Sequence[Level], tolerance: float) -> bool:
-    """Whether the held-out residual is out of proportion where the estimate has no large margin, or no larger one.
+    """Whether the held-out residual exceeds HELDOUT_RATIO times the training residual.
 
-    What corrections of slabs have seen is none: next to the bend of a diode a slab has next to nothing left at its own
-    points, and a hundred times as much beside them.
+    False where the estimate is far enough below the tolerance, or covers the held-out residual itself. Residuals that a
+    correction of a slab covers (``corrected``) count as training residual.
     """
     judged = levels if levels[-1].time is not None else levels[-1:]
     heldout = sum(x.heldout for x in judged)
     loss = sum(max(x.loss, x.corrected) for x in judged)
     if levels[-1].evidence in (Evidence.BLOCKS, Evidence.PRODUCTS, Evidence.COMPARISON):
-        return False  # residuals off the points are part of it, or unnecessary
-    margin = min(1e-2, max(1e-6, (loss / heldout) ** 0.5)) if heldout > 0.0 else 1.0  # a loss of zero is rounded
+        return False  # the estimate includes the held-out residual or does not need it
+    margin = min(1e-2, max(1e-6, (loss / heldout) ** 0.5)) if heldout > 0.0 else 1.0  # 1e-6: a loss of zero is rounding
     return heldout > HELDOUT_RATIO**2 * loss and levels[-1].estimate > margin * tolerance
 
 

@@ -1,1 +1,1 @@
-"""Blocks in coordinates of their own."""
+"""Splines in rotated and curved coordinates."""

@@ -1,15 +1,15 @@
-"""Inner layers as coordinates: a rotation and a warp in which an oblique, curved or moving front is straight.
+"""Coordinates rotated by an angle and shifted by a spline, in which an oblique, curved or moving front is straight.
 
 With n = (cos a, sin a), m = (-sin a, cos a) and a spline c of r (and of time),
 
     r = m . x,    s = n . x - c(r, t),    t = t,
 
-so that a front along n . x = c(m . x, t) is the line s = 0, whatever its direction and speed. The inverse is explicit,
-n . x = s + c(r, t). Derivatives follow from D_xi = D_s at fixed r and t, and the commuting operators
+so that a front along n . x = c(m . x, t) is the line s = 0. Derivatives follow from D_xi = D_s at fixed r and t, and
+the commuting operators
 
     D_r|xi = D_r - c_r D_s,    D_t|xi = D_t - c_t D_s,
 
-whose powers are worked out once per order, as polynomials in the derivatives of c.
+whose powers are computed once per order, as polynomials in the derivatives of c.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,9 +24,9 @@ from pinnkan.kan.field import Array, Field, by_slab, on_grid, slab_of
 from pinnkan.kan.product import Space, joined
 
 Index = tuple[int, ...]
-#: Powers of derivatives of c, one index (r[, t]) each, sorted.
+#: A product of derivatives of c: the sorted multi-indices (r[, t]) of its factors.
 Monomial = tuple[Index, ...]
-#: Sampling intervals per coordinate, least and most: a front askew to the axes needs fine samples along both.
+#: The least and most sampling intervals per coordinate: an oblique front needs fine samples along both. Heuristic.
 COARSEST, FINEST = 16, 150
 
 
@@ -34,8 +34,8 @@ COARSEST, FINEST = 16, 150
 class Coordinates:
     """The map from (x, y[, t]) to (s, r[, t]).
 
-    ``angle`` is that of n with the x-axis; ``warp`` the spline space of c on (r) or (r, t), ``bend`` its coefficients
-    (r, [t,] 1).
+    ``angle``: the angle of n with the x-axis; ``warp``: the spline space of c on (r) or (r, t); ``bend``: its
+    coefficients (r, [t,] 1).
     """
 
     angle: float
@@ -44,45 +44,45 @@ class Coordinates:
 
     @property
     def normal(self) -> Array:
-        """n, the direction across the front."""
+        """n, the unit vector across the front."""
         return np.array([np.cos(self.angle), np.sin(self.angle)])
 
     @property
     def tangent(self) -> Array:
-        """m, the direction along it."""
+        """m, the unit vector along the front."""
         return np.array([-np.sin(self.angle), np.cos(self.angle)])
 
     @property
     def parameters(self) -> int:
-        """Trained numbers: the angle and the coefficients of c."""
+        """The number of trained parameters: the angle and the coefficients of c."""
         return 1 + self.bend.size
 
     def __str__(self) -> str:
-        """The rotation in words, and what bends it."""
+        """Return the angle of the front and the size of the spline c in words."""
         degrees = np.degrees(self.angle) - 90.0
         text = f"front at {degrees:.3f} degrees"
         return text if self.is_straight else f"{text}, bent by a spline of {self.bend.size} coefficients"
 
     def shift(self, along: Array, orders: Sequence[Index]) -> Array:
-        """Derivatives of c at points (point, (r[, t])): (point, order)."""
+        """Return derivatives of c at points (point, (r[, t])): (point, order)."""
         return self.warp.evaluate(self.bend, along, orders)[:, 0]
 
     def forward(self, points: Array) -> Array:
-        """(x, y[, t]) to (s, r[, t]); both (point, coordinate)."""
+        """Map (x, y[, t]) to (s, r[, t]); both (point, coordinate)."""
         out = np.array(points, dtype=np.float64)
         out[:, 1] = points[:, :2] @ self.tangent
         out[:, 0] = points[:, :2] @ self.normal - self.shift(out[:, 1:], [(0,) * (out.shape[1] - 1)])[:, 0]
         return out
 
     def inverse(self, points: Array) -> Array:
-        """(s, r[, t]) to (x, y[, t]); both (point, coordinate)."""
+        """Map (s, r[, t]) to (x, y[, t]); both (point, coordinate)."""
         out = np.array(points, dtype=np.float64)
         across = points[:, 0] + self.shift(points[:, 1:], [(0,) * (points.shape[1] - 1)])[:, 0]
         out[:, :2] = across[:, None] * self.normal + points[:, 1:2] * self.tangent
         return out
 
     def inverse_grid(self, axes: Sequence[Array]) -> Array:
-        """:meth:`inverse` on a product of axes of (s, r[, t]): (s, r[, t], coordinate)."""
+        """Apply :meth:`inverse` to the tensor grid of axes of (s, r[, t]); returns (s, r[, t], coordinate)."""
         along = np.meshgrid(*axes[1:], indexing="ij")
         c = self.shift(np.stack([a.ravel() for a in along], -1), [(0,) * len(along)]).reshape(along[0].shape)
         across = axes[0].reshape(-1, *(1,) * len(along)) + c
@@ -93,10 +93,9 @@ class Coordinates:
         return out
 
     def transfer(self, along: Array, orders: Sequence[Index]) -> tuple[list[Index], dict[tuple[int, int], Array]]:
-        """The chain rule at points (point, (r[, t])), whatever s: D^alpha_x f = sum_beta T[alpha, beta] D^beta f.
+        """Return the chain rule at points (point, (r[, t])), for any s: D^alpha_x f = sum_beta T[alpha, beta] D^beta f.
 
-        Returns:
-            the multi-indices beta in (s, r[, t]), and the T (point) that are not zero, by numbers of alpha and beta.
+        Returns the multi-indices beta in (s, r[, t]), and the nonzero T (point), by the positions of alpha and beta.
         """
         terms = [self._expanded(tuple(order)) for order in orders]
         betas = sorted({beta for term in terms for beta, _ in term})
@@ -113,7 +112,7 @@ class Coordinates:
         return betas, out
 
     def _expanded(self, alpha: Index) -> list[tuple[Index, dict[Monomial, float]]]:
-        """D^alpha_x as derivatives in the new coordinates: D_x = n_x D_xi - n_y D_r, D_y = n_y D_xi + n_x D_r."""
+        """Return D^alpha_x as derivatives in (s, r[, t]): D_x = n_x D_xi - n_y D_r, D_y = n_y D_xi + n_x D_r."""
         (nx, ny), (mx, my) = self.normal, self.tangent
         i, j, rest = alpha[0], alpha[1], alpha[2:]
         total: dict[Index, dict[Monomial, float]] = {}
@@ -127,7 +126,7 @@ class Coordinates:
         return list(total.items())
 
     def box(self, ranges: Sequence[tuple[float, float]], samples: int = 65) -> tuple[tuple[float, float], ...]:
-        """Ranges of (s, r[, t]) that cover the box ``ranges`` of (x, y[, t]), found on its sides."""
+        """Return ranges of (s, r[, t]) that cover the box ``ranges`` of (x, y[, t]), from samples of its sides."""
         along = [np.linspace(0.0, 1.0, samples if i < 2 else 9) for i in range(len(ranges))]
         grids = np.stack([g.ravel() for g in np.meshgrid(*along, indexing="ij")], -1)
         sides = grids[((grids[:, :2] == 0.0) | (grids[:, :2] == 1.0)).any(1)]
@@ -145,13 +144,13 @@ class Coordinates:
         return all(a.degree == 1 and a.intervals == 1 for a in self.warp.axes)
 
     def moved(self, warp: Space, bend: Array) -> "Coordinates":
-        """The same rotation with another warp."""
+        """Return the same rotation with another spline c."""
         return replace(self, warp=warp, bend=bend)
 
 
 @lru_cache(maxsize=256)
 def moving(orders: Index) -> dict[Index, dict[Monomial, float]]:
-    """Powers of D_r|xi (and D_t|xi) applied to f: beta in (s, r[, t]) -> polynomial in the derivatives of c."""
+    """Expand powers of D_r|xi (and D_t|xi): beta in (s, r[, t]) -> polynomial in the derivatives of c."""
     size = len(orders)
     total: dict[Index, dict[Monomial, float]] = {(0,) * (size + 1): {(): 1.0}}
     for axis, count in enumerate(orders):
@@ -173,7 +172,7 @@ def _differentiated(
 
     for beta, monomials in operator.items():
         for monomial, weight in monomials.items():
-            for i, index in enumerate(monomial):  # the product rule on the factors
+            for i, index in enumerate(monomial):  # product rule for the factors
                 raised = tuple(a + b for a, b in zip(index, unit, strict=True))
                 add(beta, (*monomial[:i], raised, *monomial[i + 1 :]), weight)
             add(tuple(b + (k == axis + 1) for k, b in enumerate(beta)), monomial, weight)
@@ -182,7 +181,7 @@ def _differentiated(
 
 
 def rotated(angle: float, ranges: Sequence[tuple[float, float]], offset: float = 0.0) -> Coordinates:
-    """A rotation about ``angle`` of the box ``ranges``: c constant, the front at n . x = ``offset``."""
+    """Return a rotation by ``angle`` for the box ``ranges``: c is constant, the front lies at n . x = ``offset``."""
     plain = Coordinates(angle, Space((Axis(np.array([-1.0, 1.0]), 1),)), np.zeros((2, 1)))
     corners = np.array([[x, y] for x in ranges[0] for y in ranges[1]])
     r = corners @ plain.tangent
@@ -193,7 +192,7 @@ def rotated(angle: float, ranges: Sequence[tuple[float, float]], offset: float =
 
 @dataclass(frozen=True, eq=False)
 class FittedPiece:
-    """A sum of spline functions, ``terms``, on nested axes of the same inner coordinates."""
+    """A sum of spline functions, ``terms``, on nested axes of the same warped coordinates."""
 
     coordinates: Coordinates
     terms: tuple[tuple[Space, Array], ...]
@@ -203,7 +202,7 @@ class FittedPiece:
         return joined(self.terms)
 
     def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
-        """Derivatives in (x, y[, t]): (point, unknown, order)."""
+        """Return derivatives in (x, y[, t]): (point, unknown, order)."""
         inner = self.coordinates.forward(points)
         betas, transfer = self.coordinates.transfer(inner[:, 1:], orders)
         space, coefficients = self._joined
@@ -214,24 +213,24 @@ class FittedPiece:
         return total
 
     def values(self, points: Array) -> Array:
-        """Values at points (x, y[, t]): (point, unknown)."""
+        """Return values at points (x, y[, t]): (point, unknown)."""
         return self(points, [(0,) * points.shape[1]])[..., 0]
 
     def at(self, time: float) -> Callable[[Array], Array]:
-        """Values at one time: points (x, y) to (point, unknown)."""
+        """Return the function at one time, from points (x, y) to values (point, unknown)."""
         return lambda points: self.values(np.column_stack([points, np.full(len(points), time)]))
 
 
 @dataclass(frozen=True, eq=False)
 class FittedField(Field):
-    """Functions of inner coordinates, on the box ``ranges`` of (x, y[, t]); ``ends`` of slabs, or None."""
+    """Functions of warped coordinates, on the box ``ranges`` of (x, y[, t]); ``ends`` of slabs, or None."""
 
     pieces: tuple[FittedPiece, ...]
     ranges: tuple[tuple[float, float], ...]
     ends: Array | None = None
 
     def piece(self, time: float) -> FittedPiece:
-        """The piece whose slab ends at or after ``time``."""
+        """Return the piece whose slab ends at or after ``time``."""
         return self.pieces[0 if self.ends is None else int(slab_of(self.ends, np.array([time]))[0])]
 
     def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
@@ -241,7 +240,7 @@ class FittedField(Field):
         return on_grid(self, axes, orders)
 
     def breaks(self, axis: int, time: float | None = None) -> Array:
-        """Equal steps as fine as the narrowest interval across the front appears along this axis, within limits."""
+        """Return equal steps, within limits, as fine along the axis as the narrowest interval across the front."""
         low, high = self.ranges[axis]
         if axis == 2:
             return np.array([low, high]) if self.ends is None else self.ends
@@ -250,7 +249,7 @@ class FittedField(Field):
         return np.linspace(low, high, int(np.clip((high - low) * max(steps), COARSEST, FINEST)) + 1)
 
     def knot_lines(self, time: float | None = None, samples: int = 65) -> list[Array]:
-        """Lines of constant s and of constant r at the knots: (sample, (x, y)) each."""
+        """Return the lines of constant s and of constant r at the knots: (sample, (x, y)) each."""
         piece = self.pieces[0] if time is None else self.piece(time)
         s, r = (a.breaks for a in piece.terms[0][0].axes[:2])
         lines = []
@@ -262,6 +261,6 @@ class FittedField(Field):
         return lines
 
     def intervals(self, time: float | None = None) -> tuple[int, ...]:
-        """Knot intervals across and along the front."""
+        """Return the numbers of knot intervals across and along the front."""
         piece = self.pieces[0] if time is None else self.piece(time)
         return tuple(a.intervals for a in piece.terms[0][0].axes[:2])

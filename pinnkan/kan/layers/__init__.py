@@ -1,1 +1,1 @@
-"""Networks of trained layers: edges that are splines, nodes that add, jets forward and adjoints backward."""
+"""Networks of trained layers: spline edges, summing nodes, jets forward and adjoints backward."""

@@ -1,4 +1,4 @@
-"""A solved deep network, one per time slab, as the field that the rest of the program sees."""
+"""A deep network, one per time slab, as a :class:`pinnkan.kan.field.Field`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from pinnkan.kan.layers.network import Network
 
 @dataclass(frozen=True)
 class Inputs:
-    """Coordinates as the network sees them: scaled to [-1, 1], a periodic one as cosine and sine of its angle."""
+    """The map from coordinates to network inputs: scaled to [-1, 1], a periodic one to cosine and sine of its angle."""
 
     ranges: tuple[tuple[float, float], ...]
     periodic: tuple[bool, ...]
 
     @property
     def width(self) -> int:
-        """Number of inputs of the network."""
+        """The number of inputs of the network."""
         return len(self.ranges) + sum(self.periodic)
 
     def jets(self, jets: JetSet, points: torch.Tensor) -> torch.Tensor:
-        """Exact jets (alpha, point, input) at ``points`` (point, coordinate)."""
+        """Return exact jets (alpha, point, input) at ``points`` (point, coordinate)."""
         columns = []
         for axis, ((a, b), wrapped) in enumerate(zip(self.ranges, self.periodic, strict=True)):
             x = points[:, axis]
@@ -47,26 +47,26 @@ def _scaled(x: torch.Tensor, a: float, b: float, n: int) -> torch.Tensor:
 
 
 def _wave(x: torch.Tensor, a: float, b: float, n: int, shift: float) -> torch.Tensor:
-    """n-th derivative of cos(theta + shift pi): the phase grows by pi/2 with each."""
+    """Return the n-th derivative of cos(theta + shift pi), with theta the angle of x: the phase grows by pi/2 each."""
     rate, phase = 2.0 * pi / (b - a), (n / 2.0 + shift) * pi
     theta = rate * (x - a)
     return rate**n * (torch.cos(theta) * cos(phase) - torch.sin(theta) * sin(phase))
 
 
-#: Points evaluated at once: keeps the jets of all layers within some tens of megabytes.
+#: The most points evaluated at once: the jets of all layers take some tens of megabytes.
 CHUNK = 4096
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A network on one slab (the whole box when steady) and, per coordinate, the cells of its training points."""
+    """A network on one slab (the whole box if steady); ``cells``: per coordinate, cell ends of its training points."""
 
     inputs: Inputs
     network: Network
     cells: tuple[Array, ...]
 
     def jets(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
-        """(point, unknown, order)."""
+        """Return derivatives (point, unknown, order)."""
         jets = JetSet(orders)
         pick = [jets.position[tuple(order)] for order in orders]
         device = self.network.device
@@ -80,14 +80,14 @@ class Piece:
 
 @dataclass(frozen=True)
 class DeepField(Field):
-    """Deep networks, one per slab; ``time_axis`` is None when there is one and no time."""
+    """Deep networks, one per slab; ``time_axis`` is None for a single one of a steady problem."""
 
     pieces: tuple[Piece, ...]
     time_axis: int | None
 
     @property
     def ends(self) -> Array | None:
-        """Ends of the time slabs, both ends of the whole included."""
+        """The ends of the time slabs, both ends of the whole range included; None for a steady problem."""
         if self.time_axis is None:
             return None
         ends = [p.inputs.ranges[self.time_axis] for p in self.pieces]
@@ -95,16 +95,16 @@ class DeepField(Field):
 
     @property
     def parameters(self) -> int:
-        """Coefficients of all pieces."""
+        """The number of coefficients of all pieces."""
         return sum(p.network.parameters for p in self.pieces)
 
     def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
-        """Derivatives (point, unknown, order); at a common end, those of the earlier slab."""
+        """Return derivatives (point, unknown, order); at a common end, those of the earlier slab."""
         return by_slab(self.ends, points, orders, lambda k, there: self.pieces[k].jets(there, orders))
 
     def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
         return on_grid(self, axes, orders)
 
     def breaks(self, axis: int, time: float | None = None) -> Array:
-        """Cells of the training points, which follow the fronts as the uniform knots of a deep network do not."""
+        """Return the cells of the training points, which follow fronts, unlike the uniform knots of a deep network."""
         return breaks_of(self.ends, [p.cells for p in self.pieces], axis, time)

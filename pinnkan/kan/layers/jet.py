@@ -1,7 +1,7 @@
-"""Which derivatives every unit carries, and how they pass through products and compositions.
+"""Jets: sets of derivatives, and their rules for products and compositions.
 
-A jet holds D^alpha f for all alpha of a downward-closed set of multi-indices, along its first axis. The tables are
-worked out once per set from two recurrences:
+A jet holds D^alpha f for all alpha of a downward-closed set of multi-indices, along its first axis. Tables per set
+follow from two recurrences:
 
 * Leibniz: ``D^alpha(f g) = sum_{beta <= alpha} C(alpha, beta) D^beta f D^{alpha-beta} g``.
 * Faa di Bruno: ``D^alpha(b(z)) = sum_k b^(k)(z) B_{alpha,k}(z)`` with the partial Bell polynomials
@@ -17,14 +17,14 @@ from math import comb, prod
 import torch
 
 Index = tuple[int, ...]
-#: One array per alpha, as long as no operation needs them in one.
+#: One array per alpha, stacked only where an operation needs one array.
 Jets = Sequence[torch.Tensor]
 #: Partial Bell polynomials B_{alpha,k} as ``[alpha][k]``, None where zero.
 Bell = list[list[torch.Tensor | None]]
 
 
 class JetSet:
-    """A downward-closed set of multi-indices in a fixed order, lower total orders first; the first is zero."""
+    """A downward-closed set of multi-indices, sorted by total order; the first is zero."""
 
     def __init__(self, indices: Iterable[Index]) -> None:
         closed = {below for index in indices for below in product(*(range(n + 1) for n in index))}
@@ -40,7 +40,7 @@ class JetSet:
 
     @cached_property
     def leibniz(self) -> tuple[tuple[int, int, int, float], ...]:
-        """Terms (alpha, beta, alpha - beta, C(alpha, beta)) of the product rule, as positions."""
+        """The terms (alpha, beta, alpha - beta, C(alpha, beta)) of the product rule, as positions."""
         terms = []
         for a, alpha in enumerate(self.indices):
             for b, beta in enumerate(self.indices):
@@ -66,7 +66,7 @@ class JetSet:
         return tuple(table)
 
     def bell_polynomials(self, z: torch.Tensor | Jets) -> Bell:
-        """B_{alpha,k} of the jet ``z`` (alpha, ...), as ``[alpha][k]`` for k = 0..|alpha|; None where it is zero."""
+        """Return B_{alpha,k} of the jet ``z`` (alpha, ...) as ``[alpha][k]``, k = 0..|alpha|; None where zero."""
         rows: Bell = [[z[0].new_ones(()).expand(z[0].shape)]]
         for alpha, terms in enumerate(self.bell[1:], start=1):
             row: list[torch.Tensor | None] = [None] * (sum(self.indices[alpha]) + 1)
@@ -81,13 +81,13 @@ class JetSet:
         return rows
 
     def compose(self, bell: Bell, outer: torch.Tensor | Jets) -> torch.Tensor:
-        """:meth:`composed` in one array (alpha, ...)."""
+        """Return :meth:`composed` as one array (alpha, ...)."""
         return torch.stack(self.composed(bell, outer))
 
     def composed(self, bell: Bell, outer: torch.Tensor | Jets) -> list[torch.Tensor]:
-        """The jet of b(z) from the Bell polynomials of z and ``outer[k] = b^(k)(z)``, k = 0..order.
+        """Return the jet of b(z) from the Bell polynomials of z and ``outer[k] = b^(k)(z)``, k = 0..order.
 
-        ``outer`` may have trailing axes that z lacks (one per function b), and end before zeros.
+        ``outer`` may have trailing axes that z lacks (one per function b), and may omit trailing zeros.
         """
         extra = outer[0].ndim - bell[0][0].ndim if bell[0][0] is not None else 0
         out = [outer[0]]
@@ -101,7 +101,7 @@ class JetSet:
         return out
 
     def multiplied_adjoint(self, g: torch.Tensor | Jets, adjoint: torch.Tensor | Jets) -> list[torch.Tensor]:
-        """The transpose of ``f -> f g`` (Leibniz) applied to ``adjoint`` (alpha, ...), g broadcast against it."""
+        """Apply the transpose of ``f -> f g`` (Leibniz) to ``adjoint`` (alpha, ...); g is broadcast against it."""
         parts: list[torch.Tensor | None] = [None] * len(self)
         for alpha, beta, rest, weight in self.leibniz:
             known = parts[beta]

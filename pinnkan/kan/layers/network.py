@@ -1,10 +1,10 @@
-"""A network of layers: jets forward, Jacobian rows or a gradient backward; and networks to start from.
+"""Networks of layers: jets forward, Jacobian rows or a gradient backward; and initial networks.
 
 Kolmogorov-Arnold networks, the ridge network of the regression and Burgers counts of arXiv:2603.04827 (a linear map,
 then splines) and plain perceptrons are of this form.
 
 Axes here: (derivative alpha, point, unit); inside the layers points come last (:mod:`pinnkan.kan.layers.pointwise`).
-Coefficients (out, in, function). Axes between alpha and point are independent runs (seeds).
+Coefficients are (out, in, function). Axes between alpha and point are independent runs (seeds).
 """
 
 from collections.abc import Sequence
@@ -21,54 +21,54 @@ from pinnkan.kan.spline import Basis, uniform_breaks
 
 @dataclass(frozen=True)
 class Network:
-    """Layers in a row."""
+    """A sequence of layers."""
 
     layers: tuple[Layer, ...]
 
     @property
     def parameters(self) -> int:
-        """Trained coefficients of one run."""
+        """The number of trained coefficients of one run."""
         return sum(layer.size for layer in self.layers)
 
     @property
     def intervals(self) -> int:
-        """Knot intervals of an edge; 1 without splines."""
+        """The number of knot intervals of an edge; 1 without splines."""
         return next((layer.intervals for layer in self.layers if layer.intervals), 1)
 
     @property
     def outputs(self) -> int:
-        """Number of unknowns."""
+        """The number of unknowns."""
         return next(layer.outputs for layer in reversed(self.layers) if layer.outputs)
 
     @property
     def splines(self) -> tuple[Spline, ...]:
-        """The layers of edges."""
+        """The spline layers."""
         return tuple(layer for layer in self.layers if isinstance(layer, Spline))
 
     @property
     def device(self) -> torch.device:
-        """Where the coefficients are."""
+        """The device of the coefficients."""
         return self.layers[-1].flat().device
 
     def flat(self) -> torch.Tensor:
-        """All trained coefficients (..., coefficient), layer by layer."""
+        """Return all trained coefficients (..., coefficient), layer by layer."""
         return torch.cat([layer.flat() for layer in self.layers if layer.size], -1)
 
     def with_flat(self, vector: torch.Tensor) -> "Network":
-        """The same network with other coefficients; leading axes of ``vector`` are independent runs."""
+        """Return the network with other coefficients; leading axes of ``vector`` are independent runs."""
         parts = torch.split(vector, [layer.size for layer in self.layers], -1)
         return Network(tuple(layer.with_flat(p) for layer, p in zip(self.layers, parts, strict=True)))
 
     def halved(self) -> "Network":
-        """Every knot interval halved; the same function, exactly."""
+        """Return the same function with every knot interval halved."""
         return Network(tuple(layer.halved() for layer in self.layers))
 
     def to(self, device: torch.device | str) -> "Network":
-        """The same network on another device."""
+        """Return the same network on another device."""
         return Network(tuple(layer.to(device) for layer in self.layers))
 
     def forward(self, jets: JetSet, inputs: torch.Tensor) -> tuple[torch.Tensor, list[LayerTrace]]:
-        """Jets (alpha, ..., point, unknown) of the outputs from those of the inputs (alpha, point, in), and traces."""
+        """Return output jets (alpha, ..., point, unknown) of input jets (alpha, point, in), and all traces."""
         runs = self.layers[-1].flat().ndim - 1
         x, traces = inputs.mT.contiguous(), list[LayerTrace]()
         z: Jets = x.reshape(x.shape[0], *(1,) * runs, *x.shape[1:]).unbind(0)
@@ -78,7 +78,7 @@ class Network:
         return torch.stack(list(z)).mT, traces
 
     def jacobian(self, traces: Sequence[LayerTrace], adjoint: torch.Tensor) -> torch.Tensor:
-        """Rows (..., point, coefficient): derivatives of ``adjoint`` (alpha, ..., point, out) times output, summed."""
+        """Return the rows (..., point, coefficient) of ``sum adjoint * output``; adjoint (alpha, ..., point, out)."""
         blocks = []
         along: Jets = adjoint.mT.contiguous().unbind(0)
         for trace, below in self._backward(traces):
@@ -87,7 +87,7 @@ class Network:
         return torch.cat(blocks[::-1], -1)
 
     def gradient(self, traces: Sequence[LayerTrace], adjoint: torch.Tensor) -> torch.Tensor:
-        """The sum (..., coefficient) of the rows over the points, without the rows."""
+        """Return the sum (..., coefficient) of the Jacobian rows over the points, without forming the rows."""
         blocks = []
         along: Jets = adjoint.mT.contiguous().unbind(0)
         for trace, below in self._backward(traces):
@@ -96,28 +96,27 @@ class Network:
         return torch.cat(blocks[::-1], -1)
 
     def _backward(self, traces: Sequence[LayerTrace]) -> list[tuple[LayerTrace, bool]]:
-        """Traces from the last to the first, and whether a layer below has coefficients; the layers below end it."""
+        """Return the traces from the last to the first trained layer, and whether a trained layer is below each."""
         first = next(n for n, layer in enumerate(self.layers) if layer.size)
         return [(traces[n], n > first) for n in range(len(traces) - 1, first - 1, -1)]
 
 
 def stacked(networks: Sequence[Network]) -> Network:
-    """Runs of the same architecture (and the same frozen layers) as one network with a leading axis."""
+    """Combine runs of the same architecture and frozen layers into one network with a leading axis."""
     return networks[0].with_flat(torch.stack([n.flat() for n in networks]))
 
 
-#: Candidates per direction among which the one farthest from the others is taken.
+#: Random candidates per direction, of which the one farthest from the others is taken. Heuristic.
 CANDIDATES = 50
 
 
 def random_network(
     widths: Sequence[int], degree: int, intervals: int, spread: float, seed: int, device: str = "cpu"
 ) -> Network:
-    """Splines on every edge, no base function and no bias (arXiv:2603.04827), with tanh between the layers.
+    """Return a network of splines on every edge, with tanh between the layers and no bias (arXiv:2603.04827).
 
-    Edges are straight lines of random slope plus smooth noise, units of variance about one third. The lines come from
-    the Greville abscissae, so that the start does not depend on the knots; ``spread`` is the noise relative to the
-    slope.
+    Edges are straight lines of random slope plus smooth noise; units have variance about one third. The lines come from
+    the Greville abscissae, so that the start does not depend on the knots. ``spread``: the noise relative to the slope.
     """
     generator = torch.Generator().manual_seed(seed)
     basis = Basis.extended(uniform_breaks(-1.0, 1.0, intervals), degree)
@@ -132,9 +131,9 @@ def random_network(
 
 
 def perceptron(widths: Sequence[int], activation: str, seed: int) -> Network:
-    """A plain network: affine layers with an activation between them, the last without bias.
+    """Return a plain network: affine layers with an activation between them, the last without bias.
 
-    Weights and biases are uniform in +-1/sqrt(inputs), torch's default start of a linear layer.
+    Weights and biases are uniform in +-1/sqrt(inputs), torch's default for a linear layer.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -150,17 +149,17 @@ def perceptron(widths: Sequence[int], activation: str, seed: int) -> Network:
 
 
 def frozen_ridge(directions: torch.Tensor, outputs: int, degree: int, intervals: int) -> Network:
-    """``directions`` (unit, input) that stay, and one layer of splines, zero at first: linear in its coefficients."""
+    """Return fixed ``directions`` (unit, input) and one layer of splines, zero at first: linear in coefficients."""
     basis = Basis.extended(uniform_breaks(-1.0, 1.0, intervals), degree)
     weight = directions.new_zeros((outputs, len(directions), basis.count))
     return Network((Affine(directions, trained=False), Spline(basis, weight)))
 
 
 def spread_directions(inputs: int, count: int, seed: int = 0) -> torch.Tensor:
-    """``count`` directions (unit, input) as different as can be, the axes among them.
+    """Return ``count`` well-separated directions (unit, input), the axes among them, whose absolute values sum to one.
 
-    Their absolute values sum to one, so that a ridge of them maps [-1, 1]^inputs to [-1, 1]. In the plane: equal
-    angles. Else each next one is the random candidate that is farthest, in angle, from those before.
+    A ridge then maps [-1, 1]^inputs to [-1, 1]. In the plane: equal angles. Else each next one is the random candidate
+    with the largest angle to those before.
     """
     if inputs == 2:
         angles = torch.arange(count, dtype=torch.float64) * torch.pi / count

@@ -1,8 +1,9 @@
-"""A family of edges as polynomial pieces: on a knot interval any spline is a Taylor polynomial at its left knot.
+"""The polynomial pieces of a spline basis: on a knot interval any spline is a Taylor polynomial at its left knot.
 
-With the derivatives ``d_m = f^(m)(t_j)`` of a spline at the knot below x and s = x - t_j, ``f^(k)(x) = sum_{m >= k}
-d_m s^(m-k)/(m-k)!``. The d_m are a fixed linear map of the coefficients, the same for all points, so that the cost of a
-point depends neither on the number of intervals nor on whether the functions are splines or powers of ReLU.
+With the derivatives ``d_m = f^(m)(t_j)`` of a spline at the knot below x and s = x - t_j,
+``f^(k)(x) = sum_{m >= k} d_m s^(m-k)/(m-k)!``. The d_m are a fixed linear map of the coefficients, the same for all
+points. So the cost per point depends neither on the number of intervals nor on whether the functions are splines or
+powers of ReLU.
 """
 
 from dataclasses import dataclass
@@ -33,30 +34,30 @@ class LayerBasis(Protocol):
         """The left end of every polynomial piece, and the right end of the last (interval + 1)."""
 
     def local(self, x: torch.Tensor, order: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-        """Derivatives 0..order of the functions that live at each x.
+        """Return derivatives 0..order of the functions that are nonzero at each x.
 
         Returns values (order + 1, *x.shape, local), and the index of the first function, shape of ``x``.
         """
 
     def dense(self, x: torch.Tensor, order: int = 0) -> torch.Tensor:
-        """Derivatives 0..order of all functions: (order + 1, *x.shape, count)."""
+        """Return derivatives 0..order of all functions: (order + 1, *x.shape, count)."""
 
     def identity(self) -> torch.Tensor:
-        """Coefficients (count) with which the function is x itself."""
+        """Return the coefficients (count) of the function x."""
 
     def halved(self) -> Self:
-        """A basis of the same kind that contains this one, every interval cut in two."""
+        """Return a basis of the same kind that contains this one, with every interval halved."""
 
     def prolong(self, coefficients: torch.Tensor, fine: Self) -> torch.Tensor:
-        """The same functions, (..., count), in a basis ``fine`` that contains this one: (..., fine.count)."""
+        """Return the coefficients of the same functions, (..., count), in a basis ``fine`` that contains this one."""
 
     def to(self, device: torch.device | str) -> Self:
-        """The same basis on another device."""
+        """Return the same basis on another device."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pieces:
-    """``breaks`` (interval + 1), all as far apart as the first two if ``step`` is given.
+    """``breaks`` (interval + 1), equidistant with spacing ``step`` unless that is None.
 
     ``taylor`` (degree + 1, interval, function): derivatives of every function at the left end of every interval.
     """
@@ -67,16 +68,16 @@ class Pieces:
 
     @property
     def degree(self) -> int:
-        """Degree of the pieces."""
+        """The degree of the pieces."""
         return len(self.taylor) - 1
 
     @property
     def intervals(self) -> int:
-        """Number of pieces."""
+        """The number of pieces."""
         return len(self.breaks) - 1
 
     def locate(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The piece j of every x, the outermost one outside, and s = x - t_j; shape of ``x``."""
+        """Return the piece j of every x, the outermost one outside, and s = x - t_j; shape of ``x``."""
         if self.step is None:
             j = torch.searchsorted(self.breaks[1:-1].contiguous(), x.detach().contiguous(), right=True)
             return j, x - self.breaks[j].to(x.dtype)
@@ -85,17 +86,17 @@ class Pieces:
         return place.to(torch.int64), torch.sub(right, place, alpha=self.step)
 
     def derivatives(self, weight: torch.Tensor) -> torch.Tensor:
-        """The d_m of splines with coefficients ``weight`` (..., function): (degree + 1, ..., interval)."""
+        """Return the d_m of splines with coefficients ``weight`` (..., function): (degree + 1, ..., interval)."""
         return (weight @ self.taylor.flatten(0, 1).mT).unflatten(-1, self.taylor.shape[:2]).movedim(-2, 0)
 
     def coefficients(self, gradient: torch.Tensor) -> torch.Tensor:
-        """The transpose of :meth:`derivatives`: (..., function) from (degree + 1, ..., interval)."""
+        """Apply the transpose of :meth:`derivatives`: (..., function) from (degree + 1, ..., interval)."""
         return gradient.movedim(0, -2).flatten(-2) @ self.taylor.flatten(0, 1)
 
 
 @lru_cache(maxsize=64)
 def pieces_of(basis: LayerBasis) -> Pieces:
-    """The pieces of a family of edges; worked out once for all evaluations."""
+    """Return the polynomial pieces of a basis, cached."""
     breaks = basis.breaks
     gaps = breaks.diff()
     step = float(breaks[-1] - breaks[0]) / len(gaps) if are_equal(gaps) else None

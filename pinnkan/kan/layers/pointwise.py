@@ -1,14 +1,13 @@
-"""Layers of a network, each with its jets forward and its adjoints backward: here linear maps and activations.
+"""The protocol of a layer, with jets forward and adjoints backward; linear maps and activations.
 
-A layer maps jets z to jets y, each a list over alpha of (..., in, point) and (..., out, point). Points come last: they
-are the long axis, and every operation runs along it; and no alphas are stacked, which would be a third of the time of a
-plain network. From adjoints lambda of its output it
-gives those of its input, and the derivatives by its own coefficients of ``sum_alpha,o lambda_o^alpha D^alpha y_o``: at
-each point (rows of a Jacobian), or summed over the points (a gradient). Nothing is differentiated by a tape.
+A layer maps jets z to jets y, each a list over alpha of (..., in, point) and (..., out, point). Points come last, the
+long axis, and alphas are not stacked, which would take a third of the time of a plain network. From adjoints lambda of
+its output a layer computes those of its input, and the derivatives of ``sum_alpha,o lambda_o^alpha D^alpha y_o`` by its
+own coefficients: at each point (rows of a Jacobian), or summed over the points (a gradient).
 
-Axes between alpha and point are independent runs (seeds), which the coefficients then lead with too; one run has none.
+Axes between alpha and point are independent runs (seeds), which are leading axes of the coefficients; one run has none.
 
-What is done at the points has the precision of the jets that come in; coefficients and their gradients keep their own.
+Work at points has the precision of the incoming jets; coefficients and their gradients keep their own.
 """
 
 from __future__ import annotations
@@ -25,54 +24,54 @@ from pinnkan.kan.layers.jet import Jets, JetSet
 
 
 class LayerTrace(Protocol):
-    """What a layer remembers of a forward pass, for the way back."""
+    """What a layer stores in a forward pass for the backward pass."""
 
     def pull(self, adjoint: Jets) -> Jets:
-        """Adjoints (..., in, point) of the input from those (..., out, point) of the output, for every alpha."""
+        """Return adjoints (..., in, point) of the input from those (..., out, point) of the output, for every alpha."""
 
     def rows(self, adjoint: Jets) -> torch.Tensor:
-        """Derivatives (..., point, coefficient) by the layer's coefficients, point by point."""
+        """Return derivatives (..., point, coefficient) by the coefficients of the layer, point by point."""
 
     def gradient(self, adjoint: Jets, below: bool) -> tuple[torch.Tensor, Jets]:
-        """Derivatives (..., coefficient), summed over the points, and ``pull`` if a layer below asks for it."""
+        """Return :meth:`rows` summed over the points (..., coefficient), and :meth:`pull` if ``below``, else ()."""
 
 
 class Layer(Protocol):
-    """A layer with ``size`` trained coefficients; what is said here is that of one without coefficients and knots."""
+    """A layer with ``size`` trained coefficients; the defaults are those of one without coefficients and knots."""
 
     @property
     def size(self) -> int:
-        """Number of trained coefficients of one run."""
+        """The number of trained coefficients of one run."""
         return 0
 
     @property
     def outputs(self) -> int:
-        """Units that it feeds; 0 where these are as many as it is given."""
+        """The number of output units; 0 if it equals that of the inputs."""
         return 0
 
     @property
     def intervals(self) -> int:
-        """Knot intervals of an edge; 0 without knots."""
+        """The number of knot intervals of an edge; 0 without knots."""
         return 0
 
     def flat(self) -> torch.Tensor:
-        """The trained coefficients (..., size)."""
+        """Return the trained coefficients (..., size)."""
         return torch.zeros(0, dtype=torch.float64)
 
     def with_flat(self, vector: torch.Tensor) -> Layer:
-        """The same layer with other coefficients (..., size), whose leading axes are runs."""
+        """Return the layer with other coefficients (..., size), whose leading axes are runs."""
         return self
 
     def halved(self) -> Layer:
-        """The same function with twice the knot intervals, where there are knots."""
+        """Return the same function with twice the knot intervals; without knots, the layer itself."""
         return self
 
     def to(self, device: torch.device | str) -> Layer:
-        """The same layer on another device."""
+        """Return the same layer on another device."""
         return self
 
     def forward(self, jets: JetSet, z: Jets) -> tuple[Jets, LayerTrace]:
-        """Output jets and trace."""
+        """Return the output jets and the trace."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +156,7 @@ class Activation(Layer):
 
 @dataclass(frozen=True)
 class ActivationTrace:
-    """The jets z, and the activation's value y (..., unit, point) there, from which its derivatives follow."""
+    """The jets z and the value y (..., unit, point) of the activation there, from which its derivatives follow."""
 
     name: str
     jets: JetSet
@@ -176,13 +175,13 @@ class ActivationTrace:
 
 
 def _tanh(z: torch.Tensor) -> torch.Tensor:
-    """tanh; numpy's takes a fifth of the time of torch's, 0.7 ns a value."""
+    """Return tanh, on the CPU by numpy, which takes a fifth of the time of torch."""
     numbers = z.device.type == "cpu" and not z.requires_grad
     return torch.from_numpy(np.tanh(z.numpy())) if numbers else torch.tanh(z)
 
 
 def _tanh_slopes(y: torch.Tensor, order: int) -> list[torch.Tensor]:
-    """y = tanh z and its derivatives: those of 1 - y^2, its first, by Leibniz."""
+    """Return y = tanh z and its derivatives up to ``order``, from tanh' = 1 - y^2 by Leibniz."""
     out = [y]
     for n in range(order):
         pairs = [((1 + (2 * j < n)) * comb(n, j), out[j], out[n - j]) for j in range(n // 2 + 1)]
@@ -194,7 +193,7 @@ def _tanh_slopes(y: torch.Tensor, order: int) -> list[torch.Tensor]:
     return out
 
 
-#: An activation, and its derivatives 0..order from its value; those that are zero for all z may be left out at the end.
+#: An activation, and its derivatives 0..order from its value; trailing ones that are zero for all z may be omitted.
 ACTIVATIONS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], Callable[[torch.Tensor, int], list[torch.Tensor]]]]
 ACTIVATIONS = {
     "tanh": (_tanh, _tanh_slopes),

@@ -1,11 +1,11 @@
-"""A layer of edges, ``y_o = sum_i f_oi(z_i)``: coefficients first, then jets, at a cost that knows no knots.
+"""A layer of spline edges, ``y_o = sum_i f_oi(z_i)``, at a cost per point independent of the number of knots.
 
-With ``f_oi^(k)(z_i)`` at hand, from the piece on which z_i lies (:mod:`pinnkan.kan.layers.pieces`), and the Bell
-polynomials B of z_i, ``D^alpha y_o = sum_i,k B_{alpha,k} f_oi^(k)``. From adjoints lambda of y those of f_oi^(k) are
-``a_k = sum_alpha lambda_o^alpha B_{alpha,k}``, which give the gradient by the coefficients, and with the next
-derivative those of z_i: ``sum_k,o a_k f_oi^(k+1)`` for its value, and for its derivatives ``D^beta z_i`` by Leibniz
+From ``f_oi^(k)(z_i)``, on the piece that contains z_i (:mod:`pinnkan.kan.layers.pieces`), and the Bell polynomials B of
+z_i follows ``D^alpha y_o = sum_i,k B_{alpha,k} f_oi^(k)``. From adjoints lambda of y those of f_oi^(k) are
+``a_k = sum_alpha lambda_o^alpha B_{alpha,k}``, which give the gradient by the coefficients. Those of z_i are
+``sum_k,o a_k f_oi^(k+1)`` for its value, and for its derivatives ``D^beta z_i`` by Leibniz
 ``sum_alpha C(alpha, beta) sum_k B_{alpha-beta,k} sum_o lambda_o^alpha f_oi^(k+1)``. Rows of a Jacobian need the
-functions themselves, of which only those that live at a point are worked out.
+functions themselves, of which only those nonzero at a point are computed.
 """
 
 from collections.abc import Iterator
@@ -18,20 +18,17 @@ from pinnkan.kan.layers.jet import Bell, Jets, JetSet
 from pinnkan.kan.layers.pieces import LayerBasis, Pieces, pieces_of
 from pinnkan.kan.layers.pointwise import Layer, LayerTrace
 
-#: Edge values of a block of points, a megabyte: what a block needs stays near the core, and the calls cost less than
-#: the numbers. Measured, [2,20,20,1] at 4288 points: 94 ms with 2^14, 79 with 2^15, 71 with 2^16, 61 with 2^17.
+#: The most edge values of a block of points, a megabyte, which stays in the cache. Measured, [2,20,20,1] at 4288
+#: points: 94 ms with 2^14, 61 ms with 2^17.
 BLOCK = 2**17
-#: Sums of a piece that its points take turns at: one alone would have to wait for itself at every point. Measured, four
-#: pieces: 1.3 ns a value with one, 0.45 with eight.
+#: Partial sums of a piece, to which its points add in turn, so that additions need not wait for each other. Measured,
+#: four pieces: 1.3 ns a value with one, 0.45 with eight.
 LANES = 8
 
 
 @dataclass(frozen=True, eq=False)
 class Spline(Layer):
-    """``y_o = sum_i,c W[o,i,c] b_c(z_i)``: the layer of arXiv:2603.04827; ``weight`` (..., out, in, function).
-
-    The b_c are splines, or powers of ReLU.
-    """
+    """``y_o = sum_i,c W[o,i,c] b_c(z_i)`` with splines b_c, or powers of ReLU; ``weight``: W (..., out, in, c)."""
 
     basis: LayerBasis
     weight: torch.Tensor
@@ -85,7 +82,7 @@ class EdgeBlock:
     values: list[torch.Tensor]
 
     def sums(self) -> list[torch.Tensor]:
-        """Output jets (..., out, point), one for each alpha."""
+        """Return the output jets (..., out, point), one for each alpha."""
         found = [self.values[0].sum(-3)]
         for row in self.bell[1:]:
             pairs = zip(row[1:], self.values[1:], strict=False)
@@ -93,10 +90,7 @@ class EdgeBlock:
         return found
 
     def adjoints(self, lam: Jets) -> list[torch.Tensor]:
-        """a_k (..., in, out, point), k = 0..order, from lam[alpha] (..., 1, out, point).
-
-        The first is the same for all inputs, (..., 1, out, point).
-        """
+        """Return a_k (..., in, out, point), a_0 (..., 1, out, point), from lam[alpha] (..., 1, out, point)."""
         terms: list[list[tuple[torch.Tensor, torch.Tensor]]] = [[] for _ in self.bell[-1]]
         for alpha, row in enumerate(self.bell[1:], start=1):
             for k, b in enumerate(row):
@@ -105,7 +99,7 @@ class EdgeBlock:
         return [lam[0], *(_combined(found) for found in terms[1:])]
 
     def pulled(self, jets: JetSet, lam: Jets, edges: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Adjoints (..., in, point) of the input jets from those of the output and of the edges."""
+        """Return adjoints (..., in, point) of the input jets from those of the output and of the edges."""
         slopes = self.values[1:]
         parts = [_combined(list(zip(slopes, edges, strict=False))).sum(-2)]
         parts += [torch.zeros_like(parts[0]) for _ in lam[1:]]
@@ -119,9 +113,9 @@ class EdgeBlock:
         return parts
 
     def add_coefficients(self, found: torch.Tensor, lanes: torch.Tensor, edges: list[torch.Tensor]) -> None:
-        """Adds the derivatives by the d_m to ``found`` (m, ..., in, out, lane), at ``lanes`` (..., in, out, point).
+        """Add the derivatives by the d_m to ``found`` (m, ..., in, out, lane), at ``lanes`` (..., in, out, point).
 
-        d_m enters f^(k) by s^(m-k). Writes over the ``edges``, from the highest m down: no lower one needs them.
+        d_m enters f^(k) by s^(m-k). Overwrites ``edges``, from the highest m down, as no lower one needs them.
         """
         for m in range(len(found) - 1, -1, -1):
             terms = [(edge, self.powers[m - k]) for k, edge in enumerate(edges[:m])]
@@ -135,8 +129,7 @@ class EdgeBlock:
 class SplineTrace:
     """Input jets, pieces j and s (..., in, point), and table (m, ..., in, out, piece).
 
-    The edges are worked out once more on the way back, block by block: keeping them would cost more than that, since
-    they leave the cache.
+    The backward pass recomputes the edges block by block: storing them would cost more, as they leave the cache.
     """
 
     layer: Spline
@@ -147,7 +140,7 @@ class SplineTrace:
     s: torch.Tensor
 
     def blocks(self) -> Iterator[EdgeBlock]:
-        """The edges, some points after the others."""
+        """Yield the edges of consecutive blocks of points."""
         edges = self.table[0, ..., 0].shape
         for place in _blocks(self.j.shape[-1], edges.numel()):
             at = (..., None, place)
@@ -164,7 +157,7 @@ class SplineTrace:
         return _joined(parts)
 
     def rows(self, adjoint: Jets) -> torch.Tensor:
-        """From the jets (alpha, ..., point, in, local) of the functions that live at z."""
+        """Return rows from the jets (alpha, ..., point, in, local) of the functions that are nonzero at z."""
         basis, bell = self.layer.basis, self.jets.bell_polynomials([z.mT for z in self.z])
         tables, first = basis.local(self.z[0].mT, self.jets.order)
         features = self.jets.compose(bell, tables)
@@ -194,19 +187,19 @@ class SplineTrace:
 
 
 def _blocks(points: int, edges: int) -> list[slice]:
-    """Slices of equal length of all points, BLOCK edge values or fewer in each."""
+    """Return slices of equal length that cover all points, with a limited number of edge values each."""
     count = max(1, -(-points * edges // BLOCK))
     ends = [points * n // count for n in range(count + 1)]
     return [slice(a, b) for a, b in pairwise(ends) if a < b]
 
 
 def _joined(parts: list[list[torch.Tensor]]) -> list[torch.Tensor]:
-    """Arrays of all points from those of blocks."""
+    """Concatenate arrays of blocks along the points."""
     return parts[0] if len(parts) == 1 else [torch.cat(found, -1) for found in zip(*parts, strict=True)]
 
 
 def _taylor_powers(s: torch.Tensor, degree: int) -> list[torch.Tensor]:
-    """``s^m/m!`` for m = 1..degree, at m; s again at 0, where nothing is multiplied."""
+    """Return ``s^m/m!`` for m = 1..degree, at m; entry 0 is a placeholder."""
     powers = [s, s]
     for m in range(2, degree + 1):
         powers.append((powers[-1] * s).mul_(1.0 / m))
@@ -216,9 +209,9 @@ def _taylor_powers(s: torch.Tensor, degree: int) -> list[torch.Tensor]:
 def _edge_values(
     table: torch.Tensor, index: torch.Tensor, powers: list[torch.Tensor], order: int
 ) -> list[torch.Tensor]:
-    """f^(k) (..., in, out, point), k = 0..order or the degree, from the derivatives at the knot below."""
+    """Return f^(k) (..., in, out, point), k = 0..min(order, degree), from the derivatives at the knot below."""
     values = [d.gather(-1, index) for d in table]
-    for k in range(min(order, len(values) - 1) + 1):  # each takes the place of a derivative that is done with
+    for k in range(min(order, len(values) - 1) + 1):  # in place: derivative k is not needed again
         for m in range(k + 1, len(values)):
             near = (values[m], powers[m - k])
             values[k] = torch.addcmul(values[k], *near) if m == k + 1 else values[k].addcmul_(*near)
@@ -226,7 +219,7 @@ def _edge_values(
 
 
 def _combined(terms: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
-    """``sum_n a_n b_n``, without a new array for every term."""
+    """Return ``sum_n a_n b_n``, without a new array for every term."""
     (a, b), *rest = terms
     total = a * b
     for a, b in rest:

@@ -1,1 +1,1 @@
-"""What is checked of a problem before anything is solved."""
+"""Checks of a problem before it is solved."""

@@ -1,7 +1,7 @@
-"""Values at the first time that no condition gives, since equations without derivatives of them do.
+"""Initial values that no condition gives, because equations without derivatives of these unknowns determine them.
 
-Of w + z = v and w*z = 0.1 those of w and z, where v is given. They are roots of a small system at every point, found by
-Newton's method from numbers of all sizes and signs at once. That no second root is seen proves nothing.
+Of w + z = v and w*z = 0.1 with v given, these are the values of w and z. They are roots of a small system at every
+point, found by Newton's method from random guesses of all sizes and signs. That only one is found proves nothing.
 """
 
 import itertools
@@ -18,25 +18,25 @@ from pinnkan.problem.expressions.functions import Magnitude, exactly
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Jet, Problem, Side
 
-#: Numbers that roots are sought from, so many at a time, of sizes between these powers of ten; steps from each.
+#: The number of guesses, the powers of ten between which their sizes lie, and the most Newton steps from each.
 GUESSES, POWERS, STEPS = 128, (-6.0, 6.0), 60
-#: What is left of an equation at a root, as a share of its terms; roots differ by this share of them; steps that move
-#: nothing any more.
+#: The largest residual at a root, as a share of its terms; the relative distance of different roots; the relative step
+#: at which Newton's method ends.
 LEFT, APART, STILL = 1e-9, 1e-5, 1e-14
-#: What Newton's method leaves of a root of zero.
+#: Roots that differ by less are equal: the rounding of a root of zero.
 NOTHING = 1e-20
-#: Points at which roots are looked for; given values contradict an equation by this share of its terms.
+#: Points at which roots are looked for; the residual, as a share of its terms, that is a contradiction.
 POINTS, CONTRADICTS = 3, 1e-6
-#: Distances from the start, over the time, between which a factor is seen to vanish, and what it may be more than the
-#: power of these.
+#: Two distances from the start, as shares of the time, at which a factor is compared, and the factor by which it may
+#: exceed the expected power.
 BESIDE, MORE = (1e-6, 1e-3), 10.0
 
 
 @dataclass(frozen=True, eq=False)
 class AlgebraicValues:
-    """The ``equations`` that say the values of ``unknowns`` at the first time, where others are given.
+    """The ``equations`` that determine the values of ``unknowns`` at the first time, where the other values are given.
 
-    Or anywhere, where those of ``others`` are known: they stand behind the coordinates of a point then.
+    With ``others`` they do so anywhere: the values of these unknowns follow the coordinates of a point then.
     """
 
     problem: Problem
@@ -46,7 +46,7 @@ class AlgebraicValues:
 
     @cached_property
     def _tape(self) -> Tape:
-        """Residuals, their terms' sizes, and derivatives by the unknowns (equation * unknown)."""
+        """Residuals, sums of the sizes of their terms, and derivatives by the unknowns (equation * unknown)."""
         own, known_ones = ([sympy.Dummy() for _ in unknowns] for unknowns in (self.unknowns, self.others or ()))
         values = {Jet(u, (0,) * self.problem.dimension): s for u, s in zip(self.others or (), known_ones, strict=True)}
         given = given_at(self.problem) if self.others is None else values
@@ -60,7 +60,7 @@ class AlgebraicValues:
         return Tape([*residuals, *sizes, *slopes], [*self.problem.coordinates, *known_ones, *own])
 
     def roots(self, point: Array) -> Array:
-        """Those that are seen at a point: (root, unknown), positive ones first, then the smallest."""
+        """The roots found at a point: (root, unknown), those without negative values first, then by size."""
         random, shape = np.random.default_rng(0), (GUESSES, len(self.unknowns))
         guesses = random.choice([-1.0, 1.0], shape) * 10.0 ** random.uniform(*POWERS, shape)
         guesses[: GUESSES // 2] = np.abs(guesses[: GUESSES // 2])
@@ -73,7 +73,7 @@ class AlgebraicValues:
         return np.array(kept).reshape(-1, len(self.unknowns))
 
     def at(self, points: Array) -> Array | None:
-        """The first root at the first of some points, followed to others: (point, unknown); None where it is lost."""
+        """The first root at the first point, continued to the others: (point, unknown); None if that fails."""
         first = self.roots(points[0])
         if not len(first):
             return None
@@ -81,13 +81,13 @@ class AlgebraicValues:
         return found if is_root.all() else None
 
     def left(self, point: Array, values: Array) -> Array:
-        """How much of the equations is left at some values (case, unknown), as a share of their terms: (case,)."""
+        """The largest residual at values (case, unknown), as a share of the terms of its equation: (case,)."""
         with np.errstate(all="ignore"):
             left, sizes, _ = self._linearised(np.broadcast_to(point, (len(values), len(point))), values)
             return np.asarray(np.abs(left / np.maximum(sizes, 1e-300)).max(1))
 
     def _solved(self, points: Array, guesses: Array) -> tuple[Array, np.ndarray]:
-        """Where Newton's method leads from guesses (case, unknown), and whether to a root."""
+        """The result of Newton's method from guesses (case, unknown), and whether it is a root (case,)."""
         x, count = guesses.copy(), len(self.unknowns)
         with np.errstate(all="ignore"):
             for _ in range(STEPS):
@@ -100,7 +100,7 @@ class AlgebraicValues:
                 if (np.abs(step[..., 0]) <= STILL * np.abs(x)).all():
                     break
             left, sizes, _ = self._linearised(points, x)
-            # Sizes that overflow, exp(360)**2, are none: anything is little beside them.
+            # With a size that overflows, as exp(360)**2, every residual would count as zero.
             is_finite = np.isfinite(np.hstack([x, sizes])).all(1)
             is_root = np.asarray(is_finite & (np.abs(left) <= LEFT * np.maximum(sizes, 1e-300)).all(1))
         return x.reshape(-1, count), is_root
@@ -115,13 +115,13 @@ class AlgebraicValues:
 
 
 def algebraic_start(problem: Problem) -> AlgebraicValues | None:
-    """What says the values of unknowns that no condition gives, if as many equations do; None where none do."""
+    """The system for the initial values that no condition gives; None unless as many equations determine them."""
     unknowns, asked = _asked(problem)
     return AlgebraicValues(problem, unknowns, asked) if asked and len(asked) == len(unknowns) else None
 
 
 def algebraic_pairs(problem: Problem) -> AlgebraicValues | None:
-    """What says the values of two or more unknowns that no equation has a derivative of, where others are known."""
+    """The system for two or more unknowns without derivatives, if as many equations determine them; else None."""
     jets = [j for e in problem.equations for j in e.jets.values()]
     own = {u for u in range(len(problem.unknowns)) if not any(j.total for j in jets if j.unknown == u)}
     values = (e for e in problem.equations if not any(j.total for j in e.jets.values()))
@@ -132,10 +132,7 @@ def algebraic_pairs(problem: Problem) -> AlgebraicValues | None:
 
 
 def sizes_at_start(problem: Problem) -> Array:
-    """What others make of each unknown at the first time, in size (unknown,), 0 where they do not.
-
-    Of log(w) = -v with v = 1 no size of w fits better than another: it had been 1e-32.
-    """
+    """The absolute initial value of each unknown that an algebraic system determines, 0 for others: (unknown,)."""
     found, start, first = np.zeros(len(problem.unknowns)), algebraic_start(problem), start_of(problem)
     if start is not None and first is not None:
         roots = start.roots(np.array([x[0] for x in points_at(problem, first)]))
@@ -144,10 +141,7 @@ def sizes_at_start(problem: Problem) -> Array:
 
 
 def _asked(problem: Problem) -> tuple[tuple[int, ...], tuple[Equation, ...]]:
-    """Unknowns without derivatives in time that no condition gives, and the equations of nothing but these and others.
-
-    The others are given at the first time.
-    """
+    """Unknowns without time derivative or initial value, and the equations for these and given values alone."""
     if problem.time_axis is None:
         return (), ()
     given, rates = given_at(problem), problem.orders_in_time
@@ -162,10 +156,7 @@ def _asked(problem: Problem) -> tuple[tuple[int, ...], tuple[Equation, ...]]:
 
 
 def several_values(problem: Problem) -> str:
-    """That two or more such unknowns have several values together, in words; "" where no two are seen.
-
-    Of one alone: :func:`pinnkan.problem.checks.starts.several_starts`.
-    """
+    """A message that two or more such unknowns have several roots, or ""; for one unknown see ``several_starts``."""
     start, first = algebraic_start(problem), start_of(problem)
     if start is None or first is None or len(start.unknowns) < 2:
         return ""
@@ -181,9 +172,9 @@ def several_values(problem: Problem) -> str:
 
 
 def contradicted_start(problem: Problem) -> str:
-    """That conditions at the first time contradict an equation there, in words; or "".
+    """A message that initial conditions contradict an equation; "" if none does.
 
-    One without derivatives in time, or with none there: before which nothing is (:func:`_fade`).
+    Only equations without time derivatives, or whose factors of these vanish at the start.
     """
     first = start_of(problem)
     if first is None:
@@ -206,10 +197,10 @@ def contradicted_start(problem: Problem) -> str:
 
 
 def _fade(problem: Problem, e: Equation, symbol: sympy.Symbol, points: Sequence[Array]) -> bool:
-    """Whether what stands before a derivative vanishes towards ``points`` of the start, as the power of its order.
+    """Whether the factor of a time derivative vanishes towards ``points`` of the start, as t to the power of its order.
 
-    All solutions of t*a_t + a = 1 are 1 + c/t: without a pole a is 1 at zero. Of t*a_tt = 1, which t*log(t) solves,
-    that takes nothing away (Fuchs).
+    All solutions of t*a_t + a = 1 are 1 + c/t: without a pole a is 1 at zero. t*a_tt = 1, solved by t*log(t), vanishes
+    too slowly (Fuchs).
     """
     slope = sympy.diff(e.residual, symbol)
     if not slope.free_symbols <= set(problem.coordinates):
@@ -221,7 +212,7 @@ def _fade(problem: Problem, e: Equation, symbol: sympy.Symbol, points: Sequence[
 
 
 def _left_by_others(problem: Problem, first: Side) -> str:
-    """That of more equations than values are left to say, some say what contradicts another, in words; or ""."""
+    """A message that of more algebraic equations than unknowns some contradict the roots of others; else ""."""
     unknowns, asked = _asked(problem)
     if not 0 < len(unknowns) < len(asked):
         return ""

@@ -1,12 +1,12 @@
-"""Whether an equation has as many conditions along a coordinate as its order asks for, where counting proves it.
+"""Whether an equation has as many conditions along a coordinate as its order requires, where counting proves it.
 
-A linear differential equation of order m on a line has m free functions as long as its leading coefficient does not
+A linear differential equation of order m on a line has m free constants as long as its leading coefficient does not
 vanish (Coddington, Levinson 1955, Theory of Ordinary Differential Equations, chapter 3): fewer than m conditions leave
-some of them free, however fast those grow. An evolution equation with an order m in a coordinate of space needs m
-conditions along it, those that belong to its decaying modes at either side (Gustafsson, Kreiss, Oliger 1995, Time
-Dependent Problems and Difference Methods, part II), and an elliptic equation of order 2 k needs k on every side.
-Everything else (a coefficient that vanishes or is singular at an end, more than k conditions on one side of an elliptic
-equation, mixed derivatives of the highest order in time) is not decided here.
+some of them free. An evolution equation of order m in a coordinate of space needs m conditions along it, on each side
+as many as modes decay away from it (Gustafsson, Kreiss, Oliger 1995, Time Dependent Problems and Difference Methods,
+part II). An elliptic equation of order 2 k needs k on every side. All else is not decided: coefficients that vanish or
+are singular, more than k conditions on one side of an elliptic equation, mixed derivatives of the highest order in
+time.
 """
 
 from collections import Counter
@@ -21,11 +21,11 @@ from pinnkan.problem.checks.system_count import Lacking, lacking
 from pinnkan.problem.statement import Place, Point, Problem, Side, Whole
 
 Array = NDArray[np.float64]
-#: dF/djet at all samples by the order of the jet; None where it is not known.
+#: dF/djet at all samples, by the multi-index of the jet; None if not known.
 Coefficients = Mapping[tuple[int, ...], Array | None]
-#: Samples per coordinate, ends included, by number of coordinates; more coordinates are not looked at.
+#: Samples per coordinate, ends included, by number of coordinates; problems with more are not decided.
 SAMPLES = {1: 1001, 2: 41, 3: 13, 4: 9}
-#: Directions in which the symbol of an elliptic equation is looked at.
+#: Directions in which the symbol of an elliptic equation is sampled.
 DIRECTIONS = 200
 #: A coefficient below this share of its largest value may vanish between the samples.
 LEAST = 1e-3
@@ -33,9 +33,9 @@ LEAST = 1e-3
 
 @dataclass(frozen=True)
 class Missing:
-    """A coordinate along which ``given`` conditions are fewer than the ``order`` of the equation; a ``side`` for one.
+    """A coordinate along which ``given`` conditions are fewer than the ``order``; ``side``: where one may be added.
 
-    Of order one the side is the one where waves enter, if that is known; ``given`` then counts its conditions only.
+    ``inflow``: the order is one and waves enter at this side, which has no condition.
     """
 
     axis: int
@@ -45,7 +45,7 @@ class Missing:
     inflow: bool = False
 
     def words(self, problem: Problem) -> str:
-        """``order 2 in x asks for 2 conditions along it, here is 1: one more is needed, at x = 1 for instance``."""
+        """The fault in words: ``order 2 in x asks for 2 conditions along it, here is 1: one more is needed ..``."""
         coordinate = problem.coordinates[self.axis]
         if self.inflow:
             end = problem.box.ranges[self.axis][self.side.end]
@@ -58,9 +58,9 @@ class Missing:
 
 
 def missing_condition(problem: Problem, derivative: Derivative | None = None) -> Missing | Lacking | None:
-    """The first coordinate that provably lacks a condition; None where none does, or nothing is proven.
+    """Find the first coordinate that provably lacks a condition; None if none does, or nothing is proven.
 
-    Without ``derivative`` of a solution only coefficients free of the unknown are known.
+    Without ``derivative`` of a solution only coefficients free of the unknown are known. Systems use their symbol.
     """
     if len(problem.unknowns) != 1:
         return lacking(problem, derivative)
@@ -86,10 +86,10 @@ def missing_condition(problem: Problem, derivative: Derivative | None = None) ->
 
 
 def _within(problem: Problem, on: Mapping[Place, int], order: int) -> int:
-    """Conditions at points and integrals, which count along the only coordinate of space.
+    """The number of integrals, and of conditions at points, that count along the only coordinate of space.
 
-    In time those at points do where the equation is of the same order in both, as that of waves: beyond a point inside
-    of what diffuses, waves grow with their rate, without bound.
+    In time, conditions at points count where the order in time is not below that in space, as for waves. Beyond a point
+    inside, diffusing modes would grow with their rate, without bound.
     """
     time = problem.time_axis
     if problem.dimension - (time is not None) > 1:
@@ -99,10 +99,7 @@ def _within(problem: Problem, on: Mapping[Place, int], order: int) -> int:
 
 
 def _coefficients(problem: Problem, derivative: Derivative | None) -> Coefficients:
-    """dF/djet by order, at all samples; None where it depends on the unknown, which is not known.
-
-    Empty where one of them is not finite somewhere, the unknown being anything.
-    """
+    """dF/djet at all samples by order, None if it depends on an unknown solution; empty if one is not finite."""
     system = linearised(problem, derivative, SAMPLES[problem.dimension])
     if system is None:
         return {}
@@ -110,7 +107,7 @@ def _coefficients(problem: Problem, derivative: Derivative | None) -> Coefficien
 
 
 def _is_counted(problem: Problem, axis: int, on: Mapping[Place, int], of: Coefficients) -> bool:
-    """Whether the equation is one of those for which the number of conditions along ``axis`` is known."""
+    """Whether the number of conditions that the equation needs along ``axis`` is known."""
     if _leading(of, axis) is None:
         return False
     if problem.dimension == 1:
@@ -124,7 +121,7 @@ def _is_counted(problem: Problem, axis: int, on: Mapping[Place, int], of: Coeffi
 
 
 def _inflow(problem: Problem, axis: int, on: Mapping[Place, int], of: Coefficients) -> Side | None:
-    """The side of a coordinate of order one through which waves enter, the same everywhere; None where not known."""
+    """The side of a coordinate of order one at which waves enter; None if not known or not the same everywhere."""
     top = _leading(of, axis)
     for time, direction in _onward(problem, axis, on):
         rate = _leading(of, time)
@@ -134,10 +131,7 @@ def _inflow(problem: Problem, axis: int, on: Mapping[Place, int], of: Coefficien
 
 
 def _onward(problem: Problem, axis: int, on: Mapping[Place, int]) -> list[tuple[int, int]]:
-    """Coordinates along which the equation may evolve, other than ``axis``, and in which direction.
-
-    That is time; without it those that have all conditions at one end, as many as their order.
-    """
+    """Coordinates besides ``axis`` to evolve along, with direction: time, else those with all conditions at one end."""
     if problem.time_axis is not None:
         return [(problem.time_axis, 1)]
     return [
@@ -149,7 +143,7 @@ def _onward(problem: Problem, axis: int, on: Mapping[Place, int]) -> list[tuple[
 
 
 def _evolves(axis: int, time: int, direction: int, of: Coefficients) -> bool:
-    """Whether waves along ``axis`` decay or oscillate as the coordinate ``time`` goes on in this ``direction``."""
+    """Whether modes along ``axis`` do not grow as the coordinate ``time`` advances in this ``direction``."""
     top, rate = _leading(of, axis), _leading(of, time)
     if top is None or rate is None or any(sum(order) > order[time] > 0 for order in of):
         return False
@@ -161,14 +155,14 @@ def _evolves(axis: int, time: int, direction: int, of: Coefficients) -> bool:
 
 
 def _leading(of: Coefficients, axis: int) -> Array | None:
-    """The coefficient of the highest derivative by ``axis``: a single, pure one, that keeps its sign."""
+    """The coefficient of the highest derivative by ``axis``, if this is a single pure one that keeps its sign."""
     highest = max((order[axis] for order in of), default=0)
     top = [order for order in of if order[axis] == highest]
     return _keeps_sign(of[top[0]]) if len(top) == 1 and sum(top[0]) == highest else None
 
 
 def _keeps_sign(value: Array | None) -> Array | None:
-    """The same values if they are known, of one sign, and nowhere near zero."""
+    """Return the values if they are known, of one sign, and bounded away from zero; else None."""
     if value is None or not (np.all(value > 0) or np.all(value < 0)):
         return None
     size = np.abs(value)
@@ -176,7 +170,7 @@ def _keeps_sign(value: Array | None) -> Array | None:
 
 
 def _is_elliptic(order: int, of: Coefficients) -> bool:
-    """Whether the terms of that order are the highest, and their symbol has one sign in all directions, everywhere."""
+    """Whether the terms of this order are the highest, and their symbol has one sign in all directions."""
     top = {o: value for o, value in of.items() if sum(o) == order}
     dimension = len(next(iter(of), ()))
     pure = [top.get(tuple(order * (k == i) for k in range(dimension))) for i in range(dimension)]

@@ -1,4 +1,4 @@
-"""What is given where: every side has its condition, time has its initial data, nothing is given twice."""
+"""Check the conditions: every side has one, time has initial data, nothing is prescribed twice."""
 
 from collections import Counter
 
@@ -17,13 +17,13 @@ from pinnkan.problem.places import side_name, sides_of
 from pinnkan.problem.report import Report
 from pinnkan.problem.statement import Equation, Place, Problem, Side, Whole
 
-#: Slopes of two conditions are parallel up to this share of their sizes, at random points: rounding stays far below.
+#: Slopes of two conditions are parallel if their cross product is below this share of their sizes: above rounding.
 _PARALLEL = 1e-13
 _ORDINALS = ("no", "first", "second", "third", "fourth")
 
 
 def check(problem: Problem, domain: DomainSection, placed: list[Placed], spans: ProblemSpans, report: Report) -> None:
-    """Report every side, initial datum and order that is missing, given twice or too high."""
+    """Report every side, initial condition or order that is missing, given twice or too high."""
     jets = [jet for e in problem.equations for jet in e.jets.values()]
     orders = tuple(max((jet.order[axis] for jet in jets), default=0) for axis in range(problem.dimension))
     _check_unknowns(problem, spans, report)
@@ -43,7 +43,7 @@ def check(problem: Problem, domain: DomainSection, placed: list[Placed], spans: 
 
 
 def _check_unknowns(problem: Problem, spans: ProblemSpans, report: Report) -> None:
-    """Every unknown in some equation, every equation with an unknown of its own, none twice."""
+    """Report unknowns without an equation, equal equations, and equations that no unknown can be assigned to."""
     present = [{jet.unknown for jet in e.jets.values()} for e in problem.equations]
     for index, name in enumerate(problem.unknowns):
         if not any(index in unknowns for unknowns in present):
@@ -60,9 +60,9 @@ def _check_unknowns(problem: Problem, spans: ProblemSpans, report: Report) -> No
 
 
 def _are_one(problem: Problem, a: Equation, b: Equation, place: Place) -> bool:
-    """Whether two equations fix the same quantity: their slopes are parallel everywhere, and of integrals alike.
+    """Whether two equations fix the same quantity: their slopes are parallel at all points of the place.
 
-    integral(u) and integral(x*u) are two.
+    For integrals the slopes at all points together must be parallel: integral(u) and integral(x*u) differ.
     """
     if set(a.jets) != set(b.jets):
         return False
@@ -75,7 +75,7 @@ def _are_one(problem: Problem, a: Equation, b: Equation, place: Place) -> bool:
 
 
 def normal_order(equation: Equation, axis: int) -> int:
-    """The highest order of an equation in one coordinate: which quantity a condition on a side of it fixes."""
+    """The highest order of an equation in one coordinate."""
     return max(jet.order[axis] for jet in equation.jets.values())
 
 
@@ -109,9 +109,9 @@ def _check_orders(problem: Problem, domain: DomainSection, placed: list[Placed],
 
 
 def _lowered(problem: Problem, condition: Equation, axis: int, order: int) -> str:
-    """A condition with its derivatives of that order as the equations tell them by lower ones; "" where they do not.
+    """The condition with its derivatives of that order replaced by means of the equations; "" if that fails.
 
-    V_xx = 0 beside V_t = x**2*V_xx + x*V_x - V is V_t = x*V_x - V, the edge of a grid of prices.
+    V_xx = 0 beside V_t = x**2*V_xx + x*V_x - V becomes V_t = x*V_x - V.
     """
     jets, told, slopes = {**condition.jets}, {}, {}
     high = [symbol for symbol, jet in condition.jets.items() if jet.order[axis] >= order]
@@ -131,7 +131,7 @@ def _lowered(problem: Problem, condition: Equation, axis: int, order: int) -> st
 
 
 def _highest(problem: Problem, axis: int) -> int:
-    """The order in one coordinate that a system cannot exceed: the sum over its unknowns."""
+    """The sum over the unknowns of their orders in one coordinate: a bound of the order of the system."""
     jets = [jet for e in problem.equations for jet in e.jets.values()]
     return sum(
         max((jet.order[axis] for jet in jets if jet.unknown == j), default=0) for j in range(len(problem.unknowns))
@@ -139,7 +139,7 @@ def _highest(problem: Problem, axis: int) -> int:
 
 
 def _check_pairs(problem: Problem, placed: list[Placed], report: Report) -> None:
-    """Two conditions at one place that fix the same quantity, or one beside ``none``."""
+    """Report two conditions at one place that fix the same quantity, and a condition beside ``none``."""
     for i, second in enumerate(placed):
         for first in placed[:i]:
             if first.condition.place != second.condition.place:
@@ -156,16 +156,16 @@ def _check_pairs(problem: Problem, placed: list[Placed], report: Report) -> None
 
 
 def _fix_one(problem: Problem, place: Place, a: Equation, b: Equation) -> bool:
-    """Whether two conditions fix the same quantity: of one unknown those of the same order along the normal."""
+    """Whether two conditions fix the same quantity: of one unknown on a side, those of equal normal order."""
     if len(problem.unknowns) == 1 and isinstance(place, Side):
         return normal_order(a, place.axis) == normal_order(b, place.axis)
     return _are_one(problem, a, b, place)
 
 
 def _check_initial(problem: Problem, axis: int, placed: list[Placed], spans: ProblemSpans, report: Report) -> None:
-    """Each unknown needs as many initial conditions as its order in time: u, u_t, ...
+    """Report missing initial conditions: each unknown needs u, u_t, .. up to its order in time.
 
-    Of a system some may follow from others, as far as they are not more than its order.
+    In a system with as many initial conditions as its order, some of them may follow from others.
     """
     initial = [p.condition.equation for p in placed if p.condition.place == Side(axis, 0)]
     jets = [jet for equation in problem.equations for jet in equation.jets.values()]
@@ -175,7 +175,7 @@ def _check_initial(problem: Problem, axis: int, placed: list[Placed], spans: Pro
             of_it = [e for e in initial if e is not None and any(jet.unknown == index for jet in e.jets.values())]
             given = {normal_order(e, axis) for e in of_it}
             if given and max(given) >= order > 0:
-                continue  # said of that condition already: there is one, of too high an order
+                continue  # its order is too high, which is reported already
             wanted = [unknown + ("_" + "t" * k if k else "") for k in range(order)]
             for k in sorted(set(range(order)) - given):
                 hint = f"an equation of {_ORDINALS[order]} order in time needs: {', '.join(wanted)}"
@@ -187,10 +187,10 @@ def _check_initial(problem: Problem, axis: int, placed: list[Placed], spans: Pro
 
 
 def _given_at_end(problem: Problem, axis: int, unknown: str, mixed: bool) -> str:
-    """What to write for an unknown that is given at the last time, where there is no place for a condition.
+    """A hint for an unknown that may be given at the last time, where no condition is allowed.
 
-    Alone, as a price, it evolves backwards. ``mixed``: beside one with a start, as the adjoint of a control, no time is
-    left: in a coordinate of space both ends have their conditions.
+    Alone, as a price, it evolves backwards: reverse time. If others have initial values (``mixed``), as with the
+    adjoint of a control, use a coordinate of space instead of t: both of its ends may have conditions.
     """
     taken, end = {c.name for c in problem.coordinates}, f"; if {unknown} is given at the end of t, write "
     if not mixed:

@@ -1,4 +1,4 @@
-"""Whether ``exact`` is what it says: finite, periodic, and a solution of the equations and conditions."""
+"""Check that ``exact`` is finite, periodic, and a solution of the equations and conditions."""
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
@@ -16,11 +16,11 @@ from pinnkan.problem.statement import Equation, Jet, Place, Problem, Side, Whole
 
 Array = NDArray[np.float64]
 
-# A residual of `exact` above this share of the terms at its point is a mistake; rounding stays far below.
+# A residual of `exact` above this share of the terms at its point is a fault, far above rounding.
 _EXACT_SHARE = 1e-6
 _EXACT_FLOOR = 1e-10  # the same, relative to the largest terms anywhere
-# An integral of `exact` is worked out by Gauss points in panels, so many of each along an axis, by number of axes; one
-# that is wrong by more than this share of the integral of its terms' sizes is a mistake. In more coordinates none is.
+# Integrals use _NODES Gauss points in each panel; panels per axis by number of axes, of more axes none are checked. An
+# integral is wrong if it is off by more than this share of the integral of the sizes of its terms.
 _PANELS = {1: 64, 2: 12, 3: 3}
 _NODES = 6
 _INTEGRAL_SHARE = 1e-4
@@ -29,7 +29,7 @@ _INTEGRAL_SHARE = 1e-4
 def check_exact(
     problem: Problem, space: JetSpace, placed: Sequence[Placed], spans: ProblemSpans, report: Report
 ) -> None:
-    """``exact``, where given, is finite and satisfies the equations and the conditions."""
+    """Report an ``exact`` that is not finite, or does not satisfy the equations or conditions."""
     if problem.exact is None:
         return
     inside, corners = random_points(problem.domain), grid(problem, {})
@@ -102,7 +102,7 @@ def _check_satisfied(
 def _residual(
     problem: Problem, equation: Equation, derivatives: Sequence[sympy.Expr], at: list[Array]
 ) -> tuple[Array, Array]:
-    """Left minus right (point) with ``derivatives`` for the jets, and the size of its terms together."""
+    """The residual (point) with ``derivatives`` for the jets, and the sum of the sizes of its terms (point)."""
     residual = equation.residual
     terms = [residual, *(residual.args if isinstance(residual, sympy.Add) else [residual])]
     jets = evaluate(derivatives, problem.coordinates, at)
@@ -113,7 +113,7 @@ def _residual(
 def _tell_jumps(
     equation: Equation, jumps: Mapping[sympy.Symbol, JumpError], span: Span, what: str, report: Report
 ) -> None:
-    """An error for a delta function that nothing cancels; where others may cancel it, that they are not looked at."""
+    """Report delta functions in the derivatives of ``exact``: an error if nothing can cancel one, else a warning."""
     symbol, jump = next(iter(jumps.items()))
     factor = sympy.diff(equation.residual, symbol)
     if len(jumps) == 1 and factor.is_number and not factor.is_zero:
@@ -127,7 +127,7 @@ def _tell_jumps(
 def _derivatives(
     problem: Problem, space: JetSpace, equation: Equation, jumps: dict[sympy.Symbol, JumpError]
 ) -> list[sympy.Expr] | None:
-    """What the jets of an equation are for the exact solution; None where it is too long to be differentiated."""
+    """The jets of an equation for the exact solution; None where they are too long to be differentiated."""
     exact = list((problem.exact or {}).values())
     try:
         return [_differentiate(space, exact[j.unknown], s, j, jumps) for s, j in equation.jets.items()]
@@ -138,7 +138,7 @@ def _derivatives(
 def _differentiate(
     space: JetSpace, expression: sympy.Expr, symbol: sympy.Symbol, jet: Jet, jumps: dict[sympy.Symbol, JumpError]
 ) -> sympy.Expr:
-    """The derivative, almost everywhere where that is all there is: then ``jumps`` says why."""
+    """The derivative; where a jump has none, that almost everywhere, with the reason added to ``jumps``."""
     for axis, order in enumerate(jet.order):
         for _ in range(order):
             try:
@@ -152,7 +152,7 @@ def _differentiate(
 def _check_integral(
     problem: Problem, space: JetSpace, equation: Equation, span: Span, what: str, report: Report
 ) -> None:
-    """The integral of the residual vanishes, at a few times."""
+    """Report if the integral of the residual over space is not zero, at three times."""
     over = [axis for axis in range(problem.dimension) if axis != problem.time_axis]
     if len(over) not in _PANELS:
         return

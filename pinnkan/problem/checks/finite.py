@@ -1,6 +1,7 @@
-"""Equations and conditions have finite values: where conditions say what an unknown is, for that, else for some value.
+"""Check that equations and conditions have finite values at sample points, for some values of the unknowns.
 
-sqrt(1 - u**2) has none for u = 11, log(u/(1 - u)) for u = 2 either; sqrt(u - 300) has them for u = 350.
+Where conditions prescribe an unknown, its prescribed values are used; elsewhere numbers of all sizes are tried. sqrt(1
+- u**2) is finite for some u though not for u = 11, sqrt(u - 300) for u = 350.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,21 +23,21 @@ from pinnkan.problem.source import Span
 from pinnkan.problem.statement import Equation, Jet, Problem, Side
 
 _SEED = 20_260_304
-_CLOSE = (2.0**-30, 2.0**-40)  # how near to a point limits are looked at, in parts of the way to others
-_LIMIT = 1e-3  # values there that differ by less, relatively, have a limit: of x*log(x) 1e-8
-_DRAWS = 512  # numbers that are tried for what is not known: of 1 < u < 3 about one in 40 is
-_POWERS = (-12.0, 12.0), (-2.0, 2.0)  # their sizes, in powers of ten: one half of all sizes, one near 1
-_SPREAD = 4  # those of them, finite at one point, that are tried at all others at once
-_MOVED = 1e-6  # given values may be moved by this share of their largest: log(u) where sin(pi*x) is 1e-16 at x = 1
+_CLOSE = (2.0**-30, 2.0**-40)  # distances for limits, as shares of that to other points
+_LIMIT = 1e-3  # relative difference there of values with a limit; x*log(x): 1e-8
+_DRAWS = 512  # numbers tried for a jet without known value; about 1 in 40 has 1 < u < 3
+_POWERS = (-12.0, 12.0), (-2.0, 2.0)  # exponents of their sizes: one half of all sizes, one half near 1
+_SPREAD = 4  # how many of those finite at one point are tried at all others
+_MOVED = 1e-6  # perturbation of given values, as a share of the largest: sin(pi*x) is 1e-16, not 0, at x = 1
 
-#: By column of a jet its values at points, nan where none is given, and the largest given anywhere.
+#: By column of a jet: its values at points, nan where none is prescribed, and the largest prescribed anywhere.
 Known: TypeAlias = dict[int, tuple[Array, float]]
 
 
 def check_finite(problem: Problem, placed: Sequence[Placed], spans: ProblemSpans, report: Report) -> None:
-    """Every equation and condition has a finite value at every sample point, for some value of the unknown.
+    """Report equations and conditions without a finite value at a sample point, for any values of the unknowns.
 
-    Equations hold almost everywhere: at a point a limit does. What conditions give on a side is the value there.
+    For equations a finite limit at the point suffices. On a side the values that conditions prescribe there are used.
     """
     given = {at: values for at in _sides(problem) if (values := _given(problem, at))}
     for equation, span in zip(problem.equations, spans.equations, strict=True):
@@ -49,12 +50,12 @@ def check_finite(problem: Problem, placed: Sequence[Placed], spans: ProblemSpans
 
 
 def _sides(problem: Problem) -> list[Side]:
-    """All sides that have a condition, in their order, each once."""
+    """All sides that have a condition, each once, in the order of the conditions."""
     return list(dict.fromkeys(c.place for c in problem.conditions if c.equation and isinstance(c.place, Side)))
 
 
 def _given(problem: Problem, at: Side) -> dict[Jet, sympy.Expr]:
-    """What linear conditions say that values and derivatives are on a side."""
+    """The values and derivatives that linear conditions prescribe on a side."""
     if at == start_of(problem):
         return given_at(problem)
     given = {}
@@ -69,7 +70,7 @@ def _given(problem: Problem, at: Side) -> dict[Jet, sympy.Expr]:
 
 @dataclass(frozen=True, eq=False)
 class _Check:
-    """One equation at its points, with some coordinates ``fixed``, and what is ``given`` by place."""
+    """One equation at its sample points: with some coordinates ``fixed``, and prescribed jets ``given`` by side."""
 
     problem: Problem
     equation: Equation
@@ -77,14 +78,14 @@ class _Check:
     given: Mapping[Side, Mapping[Jet, sympy.Expr]]
 
     def report(self, span: Span, what: str, report: Report) -> None:
-        """The first point at which there is no finite value, if there is one: for any values, or for those given."""
+        """Report the first point without a finite value, for all values tried or for the prescribed ones."""
         for where, here, known in self._faults():
             cause, hint = self._cause(here, known)
             report.error_at(span, f"{what} is not finite at {where}{cause}", hint)
             return
 
     def _faults(self) -> Iterator[tuple[str, list[Array], Known]]:
-        """Points without a finite value: in words, as arrays of one, and what is known there."""
+        """Yield points without a finite value: in words, as arrays of length one, and the values known there."""
         at = grid(self.problem, self.fixed)
         for i in self._undefined(at, np.flatnonzero(~self._is_plain(at)), {}):
             here = [x[i : i + 1] for x in at]
@@ -94,12 +95,12 @@ class _Check:
             at = grid(self.problem, held_at(self.problem, side))
             for i in self._undefined(at, np.arange(len(at[0])), known) if known else ():
                 here = [x[i : i + 1] for x in at]
-                if not any(True for _ in self._undefined(here, np.arange(1), {})):  # there is one for other values
+                if not any(True for _ in self._undefined(here, np.arange(1), {})):  # finite for other values
                     where = f"{place(self.problem, at, i)} with the values given there"
                     yield where, here, {c: (values[i : i + 1], size) for c, (values, size) in known.items()}
 
     def _undefined(self, at: Sequence[Array], points: np.ndarray, known: Known) -> Iterator[int]:
-        """Those of some points at which no draw is finite: draws that are at one are tried at the others next."""
+        """Yield the points at which no draw is finite; draws finite at one point are tried at all the others."""
         every = np.arange(len(self._draws))
         while len(points):
             first = points[:1]
@@ -113,7 +114,7 @@ class _Check:
                 points = points[~self._is_finite([x[points] for x in at], jets)] if len(points) else points
 
     def _jets(self, draws: np.ndarray, points: np.ndarray, known: Known) -> Array:
-        """Numbers for the jets, one draw for each point, with what is known in its place: (point, jet)."""
+        """Values for the jets, (point, jet): one draw for each point, replaced by known values where there are any."""
         jets = self._likely[draws]
         for column, (values, size) in known.items():
             value = values[points] + size * _MOVED * self._moves[draws, column]
@@ -129,12 +130,12 @@ class _Check:
         return Tape([self.equation.residual], self._symbols)
 
     def _is_finite(self, at: Sequence[Array], jets: Array) -> np.ndarray:
-        """Whether the equation is, for values of its jets (case, jet), at as many points or at one."""
+        """Whether the equation is finite for values of its jets (case, jet), at as many points or at one: (case,)."""
         values = self._tape([*at, *jets.T])[0]
         return np.broadcast_to(np.isfinite(np.asarray(values, dtype=np.float64)), max(len(jets), len(at[0])))
 
     def _is_plain(self, at: Sequence[Array]) -> np.ndarray:
-        """Where the equation is finite for a positive, a negative or a large unknown: (point,)."""
+        """Whether the equation is finite for positive, negative or large values of order 1 to 10: (point,)."""
         generator = np.random.default_rng(_SEED)
         found = np.zeros(at[0].shape, dtype=bool)
         for scale in (1.0, -1.0, 10.0):
@@ -144,12 +145,12 @@ class _Check:
 
     @cached_property
     def _is_tame(self) -> bool:
-        """Whether it is finite for all numbers that are tried, at a point: a polynomial is."""
+        """Whether the equation is finite at a point for all numbers tried, as a polynomial is."""
         return bool(self._is_finite([x[:1] for x in random_points(self.problem.domain)], self._draws).all())
 
     @cached_property
     def _draws(self) -> Array:
-        """Numbers of all sizes and signs, of one size and sign for all at first: (draw, jet)."""
+        """Random numbers of all sizes and signs, the first ones of one size and sign for all jets: (draw, jet)."""
         generator, shape = np.random.default_rng(_SEED), (_DRAWS // 2, len(self.equation.jets))
         draws = [10.0 ** generator.uniform(*powers, shape) for powers in _POWERS]
         draws = [d * generator.choice([-1.0, 1.0], shape) for d in draws]
@@ -158,14 +159,14 @@ class _Check:
 
     @cached_property
     def _moves(self) -> Array:
-        """By draw how what is known is moved, between -1 and 1: every second one moves nothing."""
+        """Perturbations of known values, between -1 and 1, 0 for every second draw: (draw, jet)."""
         moves = np.random.default_rng(_SEED).uniform(-1.0, 1.0, self._draws.shape)
         moves[::2] = 0.0
         return moves
 
     @cached_property
     def _likely(self) -> Array:
-        """The draws, every third of which lies between what is given anywhere: (draw, jet)."""
+        """The draws, with every third one between the values prescribed anywhere for its jet: (draw, jet)."""
         draws, generator = self._draws.copy(), np.random.default_rng(_SEED)
         at_rest = value_ranges(self.problem)
         for column, jet in enumerate(self.equation.jets.values()):
@@ -178,7 +179,7 @@ class _Check:
 
     @cached_property
     def _known(self) -> dict[Side, Known]:
-        """By side the values at its sample points of what is given there, nan where they are not finite."""
+        """By side, then by column of a jet: prescribed values at sample points (nan: not finite), and the largest."""
         values = {side: self._values_on(side) for side in self.given}
         sizes = [max((float(np.nan_to_num(np.abs(v[column])).max(initial=0.0)) for v in values.values() if column in v),
                      default=0.0) for column in range(len(self.equation.jets))]  # fmt: skip
@@ -196,10 +197,7 @@ class _Check:
         return found
 
     def _has_limit(self, here: Sequence[float]) -> bool:
-        """Whether the equation has one finite limit at a point, from everywhere in the domain.
-
-        Of the draws those nearest to 1 say so: beside 1e12 all that is finite nearby has one.
-        """
+        """Whether the equation has a finite limit at a point, for draws near 1 (beside 1e12 all would have one)."""
         ways = [np.concatenate([x + s * (there - x) for s in _CLOSE])
                 for x, there in zip(here, random_points(self.problem.domain), strict=True)]  # fmt: skip
         finite = np.flatnonzero(self._is_finite([w[:1] for w in ways], self._likely))
@@ -211,7 +209,7 @@ class _Check:
         return False
 
     def _cause(self, here: Sequence[Array], known: Known) -> tuple[str, str]:
-        """The part of the equation that is not finite though all in it is, in words, and what to do."""
+        """The part of the equation that is not finite though its arguments are, in words, and a hint."""
         every = np.arange(len(self._draws))
         jets = self._jets(every, np.zeros(len(every), dtype=int), known)
         parts = list(sympy.postorder_traversal(self.equation.residual))

@@ -1,4 +1,4 @@
-"""Unknowns that are determined up to a constant only: a pressure, a pure Neumann problem."""
+"""Unknowns that are determined only up to a constant, as a pressure or the solution of a pure Neumann problem."""
 
 import numpy as np
 import sympy
@@ -8,18 +8,18 @@ from pinnkan.problem.checks.linearised import gradients, slopes_of
 from pinnkan.problem.statement import Equation, Jet, Problem
 
 Array = NDArray[np.float64]
-#: Points at which the slopes of equations and conditions are looked at, and what counts as zero among them.
+#: Points at which the slopes of equations and conditions are sampled, and the size below which one is zero.
 _POINTS = 4
 _ZERO = 1e-9
-#: Sizes of the unknowns at which they are: of one alone 1 - tanh(l/eps)^2 was zero in float64.
+#: Sizes of the unknowns there; at a single one a slope such as 1 - tanh(l/eps)^2 may be zero in float64.
 _SIZES = (1.0, 1e-2, 1e-4, 1e-8, 0.0)
 
 
 def free_level(problem: Problem) -> str:
-    """Why constants can be added to unknowns without any equation or condition noticing, in words; "" if they cannot.
+    """A message that constants can be added to unknowns without changing any equation or condition; "" if not.
 
-    They can where they lie in the null space of dF/du_j, the slopes of all equations and conditions by the unknowns
-    themselves. With time they may depend on it, so that a derivative by time counts as the unknown.
+    Such constants lie in the null space of dF/du_j, for all equations and conditions F. If time is marched they may
+    depend on it, and a derivative by time counts as the unknown.
     """
     groups = free_levels(problem)
     if not groups:
@@ -31,10 +31,10 @@ def free_level(problem: Problem) -> str:
 
 
 def free_levels(problem: Problem) -> list[tuple[int, ...]]:
-    """The groups of unknowns to which constants of space can be added together."""
+    """The groups of unknowns to which constants in space can be added together."""
     every = [*problem.equations, *(c.equation for c in problem.conditions if c.equation is not None)]
     count = len(problem.unknowns)
-    space = slice(problem.space_dimension)  # a constant is noticed where no derivative by these is taken
+    space = slice(problem.space_dimension)  # a constant matters only in jets without derivatives by these
     felt = [{s: jet for s, jet in e.jets.items() if not any(jet.order[space])} for e in every]
     if count == 1:
         return [] if any(felt) else [(0,)]
@@ -45,10 +45,7 @@ def free_levels(problem: Problem) -> list[tuple[int, ...]]:
 
 
 def _rows(problem: Problem, equation: Equation, jets: dict[sympy.Symbol, Jet]) -> list[Array]:
-    """Slopes (unknown) by the jets of one order in time, scaled, at some points and values of the unknowns.
-
-    Of many sizes: where tanh(l/eps) is flat it feels no constant, elsewhere it does.
-    """
+    """Scaled slopes (unknown,) by the jets of one order in time, at sample points and values of several sizes."""
     generator = np.random.default_rng(0)
     at = [low + (high - low) * generator.random(_POINTS) for low, high in problem.box.ranges]
     bends = any(slope.free_symbols & set(equation.jets) for slope in slopes_of(equation).values())

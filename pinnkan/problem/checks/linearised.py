@@ -1,7 +1,7 @@
-"""The equations of a system linearised at sample points: what the counting of conditions looks at.
+"""Equations linearised at sample points, for counting conditions.
 
 An operator L_ij = sum_a c_ija D^a maps unknown j to equation i; its symbol replaces D by numbers, one per coordinate.
-Which terms of it are principal say weights of equations and unknowns, by assigning one to the other.
+Weights of equations and unknowns, from an assignment of one to the other, say which of its terms are principal.
 """
 
 import math
@@ -17,10 +17,10 @@ from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Jet, Problem
 
 Array = NDArray[np.float64]
-#: One derivative of an unknown on the tensor grid of nodes, one array per coordinate.
+#: Evaluates a jet on a tensor grid of nodes, one array per coordinate.
 Derivative = Callable[[Sequence[Array], Jet], Array]
 
-#: Samples per coordinate, ends included, by number of coordinates; more coordinates are not looked at.
+#: Samples per coordinate, ends included, by number of coordinates; more coordinates are not sampled.
 _SAMPLES = {1: 33, 2: 7, 3: 4, 4: 3}
 
 
@@ -28,8 +28,8 @@ _SAMPLES = {1: 33, 2: 7, 3: 4, 4: 3}
 class Linearised:
     """Coefficients dF_i/djet (sample,) on a tensor grid of this ``shape``, by equation and jet.
 
-    ``known``: a coefficient that depends on the unknowns is so only where a solution is; else it was taken at random
-    values of them.
+    ``known``: whether a coefficient does not depend on unknowns, or a solution was given for them; else random values
+    of the unknowns were used. ``size``: the number of equations.
     """
 
     coefficients: Mapping[tuple[int, Jet], Array]
@@ -40,7 +40,7 @@ class Linearised:
     def symbol(
         self, numbers: Sequence[complex], at: Sequence[int], chosen: Callable[[int, Jet], bool] = lambda i, jet: True
     ) -> NDArray[np.complex128]:
-        """The matrices (sample, equation, unknown) of the chosen terms of the symbol, at some samples."""
+        """The matrices (sample, equation, unknown) of the ``chosen`` terms of the symbol at the samples ``at``."""
         matrix = np.zeros((len(at), self.size, self.size), dtype=np.complex128)
         for (i, jet), values in self.coefficients.items():
             if chosen(i, jet):
@@ -49,7 +49,7 @@ class Linearised:
         return matrix
 
     def orders(self, weigh: Callable[[Jet], int]) -> NDArray[np.int64]:
-        """The highest weight of unknown j in equation i, -1 where it does not occur: (equation, unknown)."""
+        """The highest order by ``weigh`` of unknown j in equation i, -1 if it is absent: (equation, unknown)."""
         found = np.full((self.size, self.size), -1, dtype=np.int64)
         for i, jet in self.coefficients:
             found[i, jet.unknown] = max(found[i, jet.unknown], weigh(jet))
@@ -57,9 +57,9 @@ class Linearised:
 
 
 def linearised(problem: Problem, derivative: Derivative | None = None, samples: int = 0) -> Linearised | None:
-    """The equations at ``samples`` per coordinate, few where none are said; in too many coordinates at none: None.
+    """Linearise the equations at ``samples`` per coordinate (0: a default by dimension).
 
-    None as well where a coefficient is not finite.
+    None if there are too many coordinates, not as many equations as unknowns, or a coefficient is not finite.
     """
     samples = samples or _SAMPLES.get(problem.dimension, 0)
     if not samples or len(problem.equations) != len(problem.unknowns):
@@ -88,15 +88,12 @@ def linearised(problem: Problem, derivative: Derivative | None = None, samples: 
 
 
 def slopes_of(equation: Equation) -> dict[sympy.Symbol, sympy.Expr]:
-    """dF/djet by the symbol of the jet."""
+    """dF/djet of an equation, by the symbol of the jet."""
     return {symbol: sympy.diff(equation.residual, symbol) for symbol in equation.jets}
 
 
 def gradients(problem: Problem, equations: Sequence[Equation], at: Sequence[Array], size: float = 1.0) -> Array:
-    """dF/djet of each equation for random values of the unknowns: (equation, point, jet), over the jets of all.
-
-    ``size``: of the values.
-    """
+    """dF/djet of each equation at random values of this ``size``: (equation, point, jet), over the jets of all."""
     jets = list(dict(chain.from_iterable(e.jets.items() for e in equations)))
     generator = np.random.default_rng(0)
     values = [size * (0.5 + generator.random(at[0].shape)) for _ in jets]
@@ -111,19 +108,19 @@ def gradients(problem: Problem, equations: Sequence[Equation], at: Sequence[Arra
 
 @dataclass(frozen=True)
 class Weights:
-    """The largest sum of orders, and the offsets of unknowns and equations of which no term exceeds the difference."""
+    """The largest sum of orders, and offsets d_j of unknowns and c_i of equations such that d_j - c_i >= order_ij."""
 
     total: int
     unknowns: tuple[int, ...]
     equations: tuple[int, ...]
 
     def difference(self, equation: int, unknown: int) -> int:
-        """The order of the principal terms of an unknown in an equation."""
+        """The order d_j - c_i of the principal terms of an unknown in an equation."""
         return self.unknowns[unknown] - self.equations[equation]
 
 
 def offsets(problem: Problem) -> Weights | None:
-    """The weights of the equations and unknowns of a problem; None where no assignment gives any."""
+    """The weights of a problem by the total orders of its jets; None if there is no assignment."""
     orders = np.full((len(problem.equations), len(problem.unknowns)), -1, dtype=np.int64)
     for i, equation in enumerate(problem.equations):
         for jet in equation.jets.values():
@@ -132,9 +129,9 @@ def offsets(problem: Problem) -> Weights | None:
 
 
 def assigned(orders: NDArray[np.int64]) -> Weights | None:
-    """The assignment of equations to unknowns with the largest sum of orders, -1 being none; None if there is none.
+    """Assign equations to unknowns with the largest sum of orders (-1: none); None if there is no assignment.
 
-    The offsets are the shortest ones, by the fixed point of Pryce (2001, section 3.2).
+    The offsets are the smallest ones, by the fixed point of Pryce (2001, section 3.2).
     """
     size = len(orders)
     columns = _best_assignment(orders)
@@ -154,7 +151,7 @@ def assigned(orders: NDArray[np.int64]) -> Weights | None:
 
 
 def _best_assignment(orders: NDArray[np.int64]) -> list[int] | None:
-    """The column of each row, by shortest augmenting paths (Jonker, Volgenant 1987); None where a row has none."""
+    """The column of each row, by shortest augmenting paths (Jonker, Volgenant 1987); None if there is none."""
     size = len(orders)
     none = float(size * (int(orders.max(initial=0)) + 2))
     cost = np.where(orders >= 0, -orders.astype(np.float64), none)

@@ -1,8 +1,8 @@
-"""What begins at the first time in more than one way: conditions there, or rates, with several real roots; or sides.
+"""Conditions on a side, or rates at the first time, with several real roots: then several solutions exist.
 
-(u - 1)*(u - 2) = 0 holds for two values, max(u, 0) = 0 for any that is not positive, u = t*u_t - u_t**2 from u = -1 for
-the rates 1 and -1. Each is a formula of one number at a point: its changes of sign on numbers of all sizes are roots.
-That none is seen proves nothing.
+(u - 1)*(u - 2) = 0 has two roots, max(u, 0) = 0 any u <= 0; u = t*u_t - u_t**2 from u = -1 starts with the rate 1 or
+-1. Each is a formula of one number at a point; its changes of sign on numbers of all sizes are roots. Finding only one
+proves nothing.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,19 +17,19 @@ from pinnkan.problem.conditions import prescribed_value
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Jet, Problem, Side
 
-#: Numbers at which a formula is looked at, of either sign, and points of the start.
+#: Positive trial numbers of a formula (used with both signs), and the most points of a side that are sampled.
 NUMBERS, POINTS = np.logspace(-12.0, 12.0, 481), 20
-#: A formula that is zero at so many of those above FLAT says nothing of some: below it powers underflow.
+#: A formula that is zero at so many trial numbers leaves them free; the least size of these: powers underflow below it.
 MANY, FLAT = 3, 1e-2
-#: A root leaves this share of the values beside it, a pole or a jump does not.
+#: At a root the formula is below this share of its values nearby, at a pole or jump it is not.
 CLOSE = 1e-6
-#: Halvings from two numbers to rounding.
+#: Bisection steps until rounding.
 HALVINGS = 60
 
 
 @dataclass(frozen=True, eq=False)
 class _Open:
-    """What is asked of a number on a side: a formula of the coordinates and of ``symbol``, as ``text``."""
+    """An equation for one number on a side: a ``formula`` in ``symbol`` and the coordinates, and its ``text``."""
 
     formula: sympy.Expr
     symbol: sympy.Symbol
@@ -38,7 +38,7 @@ class _Open:
 
 
 def free_start(problem: Problem) -> str:
-    """That a condition at the first time holds for many values, in words; "" where none is seen to."""
+    """A message that an initial condition holds for many values; "" if none is found to."""
     for asked in _conditions(problem):
         for values, _, where in _looked(problem, asked):
             if is_flat(values):
@@ -47,7 +47,7 @@ def free_start(problem: Problem) -> str:
 
 
 def several_starts(problem: Problem) -> str:
-    """That several solutions begin, or a side has several values, in words; "" where no two are seen."""
+    """A message that initial values, rates or values on a side are not unique; "" if no two are found."""
     for asked in (*_conditions(problem), *_rates(problem), *_on_sides(problem)):
         for values, of, where in _looked(problem, asked):
             roots = roots_of(values, of)
@@ -58,26 +58,23 @@ def several_starts(problem: Problem) -> str:
 
 
 def numbers() -> Array:
-    """Of all sizes and both signs, and zero: (number,), rising."""
+    """Trial numbers of all sizes and both signs, and zero, in ascending order: (number,)."""
     return np.concatenate([-NUMBERS[::-1], [0.0], NUMBERS])
 
 
 def is_flat(values: Array, size: float = 1.0, most: float = np.inf) -> np.ndarray:
-    """Whether a formula, at all :func:`numbers` (..., number), is zero for many of them: (...).
-
-    ``size``: of the number; of those more than ``most`` times as large nothing is asked.
-    """
+    """Whether formulas at all trial numbers (.., number) are zero for many, at most ``most`` times ``size``: (..)."""
     asked = (np.abs(numbers()) >= FLAT * size) & (np.abs(numbers()) <= most * size)
     return np.asarray(((values == 0.0) & asked).sum(-1) >= MANY)
 
 
 def start_of(problem: Problem) -> Side | None:
-    """The first time; None without one."""
+    """The side of the first time; None if no time is marched."""
     return None if problem.time_axis is None else Side(problem.time_axis, 0)
 
 
 def given_at(problem: Problem) -> dict[Jet, sympy.Expr]:
-    """The values of unknowns and rates that linear conditions give at the start."""
+    """The initial values of unknowns and time derivatives that linear conditions prescribe."""
     given = {}
     for c in problem.conditions:
         if c.place == start_of(problem) and c.equation is not None and len(c.equation.jets) == 1:
@@ -89,7 +86,7 @@ def given_at(problem: Problem) -> dict[Jet, sympy.Expr]:
 
 
 def _conditions(problem: Problem) -> Iterator[_Open]:
-    """Conditions at the start."""
+    """Yield initial conditions as equations for one number."""
     for c in problem.conditions:
         if c.place == start_of(problem) and c.equation is not None:
             values = [jet for jet in c.equation.jets.values() if not any(jet.order[:-1])]
@@ -97,7 +94,7 @@ def _conditions(problem: Problem) -> Iterator[_Open]:
 
 
 def _rates(problem: Problem) -> Iterator[_Open]:
-    """Equations at the start, of the highest derivatives in time, of values where there are none; lines have one."""
+    """Yield nonlinear equations at the start for one highest time derivative (or a value, if there is none)."""
     if problem.time_axis is None:
         return
     for e in problem.equations:
@@ -106,7 +103,7 @@ def _rates(problem: Problem) -> Iterator[_Open]:
 
 
 def _on_sides(problem: Problem) -> Iterator[_Open]:
-    """Conditions on sides in space that are formulas of one number."""
+    """Yield nonlinear conditions on sides in space that contain one jet only."""
     for c in problem.conditions:
         if isinstance(c.place, Side) and c.place != start_of(problem) and c.equation and len(c.equation.jets) == 1:
             (symbol,) = c.equation.jets
@@ -115,7 +112,7 @@ def _on_sides(problem: Problem) -> Iterator[_Open]:
 
 
 def is_straight(formula: sympy.Expr, symbol: sympy.Symbol) -> bool:
-    """Whether a formula is seen to be a straight line in a symbol."""
+    """Whether a formula is seen to be linear in a symbol."""
     if symbol not in formula.free_symbols or formula == symbol:
         return True
     held = [a for a in formula.args if symbol in a.free_symbols]
@@ -124,7 +121,7 @@ def is_straight(formula: sympy.Expr, symbol: sympy.Symbol) -> bool:
 
 
 def _open(problem: Problem, equation: Equation, wanted: Sequence[Jet]) -> Iterator[_Open]:
-    """What an equation asks of the only number in it that is not given, if that is ``wanted``."""
+    """Yield an equation at the start for its only jet without given value, if that is ``wanted``."""
     given = given_at(problem)
     asked = [(symbol, jet) for symbol, jet in equation.jets.items() if beneath(jet) not in given]
     if len(asked) == 1 and asked[0][1] in wanted:
@@ -135,17 +132,17 @@ def _open(problem: Problem, equation: Equation, wanted: Sequence[Jet]) -> Iterat
 
 
 def beneath(jet: Jet) -> Jet:
-    """That of which a jet is the derivative in space."""
+    """The jet with its derivatives in space removed."""
     return Jet(jet.unknown, (*(0,) * (len(jet.order) - 1), jet.order[-1]))
 
 
 def in_space(problem: Problem, value: sympy.Expr, jet: Jet) -> sympy.Expr:
-    """The derivative in space that a ``jet`` is, of what it is beneath."""
+    """Differentiate a formula in space as often as a ``jet`` does."""
     return sympy.diff(value, *zip(problem.coordinates, (*jet.order[:-1], 0), strict=True))
 
 
 def _looked(problem: Problem, asked: _Open) -> Iterator[tuple[Array, Callable[[float], float], str]]:
-    """At some points of a side: values for all numbers, the formula of a number, and the point in words."""
+    """Yield, at some points of a side: values at all trial numbers, the formula, and the point in words."""
     points = [x[:POINTS] for x in points_at(problem, asked.side)]
     tape = Tape([asked.formula], [*problem.coordinates, asked.symbol])
     for i in range(len(points[0])):
@@ -159,7 +156,7 @@ def _value(tape: Tape, here: Sequence[Array], number: float) -> float:
 
 
 def roots_of(values: Array, of: Callable[[float], float]) -> list[float]:
-    """Numbers between which, or at which alone, the values of a formula (:func:`numbers`) change their sign."""
+    """The roots of a formula from the changes of sign of its ``values`` at all trial numbers, smallest first."""
     tried, signs = numbers(), np.where(np.isfinite(values), np.sign(values), np.nan)
     found = []
     for i in np.flatnonzero(signs[:-1] * signs[1:] < 0.0):

@@ -1,17 +1,17 @@
-"""Whether a system of equations has as many conditions as it asks for, where its symbol proves it.
+"""Whether a system of equations has as many conditions as it needs, where its symbol proves it.
 
-Weights: with the highest orders s_ij of unknown j in equation i, the largest sum of s over an assignment of equations
-to unknowns, and its dual offsets d_j - c_i >= s_ij, say which terms are principal; where their determinant does not
+With the highest orders s_ij of unknown j in equation i, the largest sum of s over an assignment of equations to
+unknowns, and its dual offsets d_j - c_i >= s_ij, say which terms are principal. Where their determinant does not
 vanish, the order of the system is that sum (Agmon, Douglis, Nirenberg 1964, Comm. Pure Appl. Math. 17, for elliptic
 systems; Pryce 2001, BIT 41, for ordinary ones).
 
 * On a line a system of order n has n free constants.
-* An elliptic system of order 2 m asks for m conditions on every side.
-* In time: with the symbol L(s, i k, l) of Laplace transforms, a side asks for as many conditions as there are solutions
+* An elliptic system of order 2 m needs m conditions on every side.
+* In time: with the symbol L(s, i k, l) of Laplace transforms, a side needs as many conditions as there are solutions
   exp(l x) that decay away from it, for every s of large real part (Gustafsson, Kreiss, Oliger 1995, chapter 10): all
   that enter of first-order hyperbolic systems, all of parabolic ones.
 
-Coefficients are frozen at samples. Counts that differ from sample to sample or from s to s prove nothing.
+Coefficients are frozen at samples. Counts that differ between samples or values of s prove nothing.
 """
 
 import math
@@ -26,25 +26,25 @@ from numpy.typing import NDArray
 from pinnkan.problem.checks.linearised import Derivative, Linearised, Weights, assigned, linearised
 from pinnkan.problem.statement import Jet, Place, Point, Problem, Side, Whole
 
-#: A determinant below this share of what its rows allow may vanish somewhere between the samples.
+#: A determinant below this share of its Hadamard bound may vanish between the samples.
 _LEAST = 1e-6
-#: Nor may one below this share of the largest, over all samples: a coefficient that passes zero, or is noise there.
+#: So may one below this share of the largest of all samples: a coefficient passes zero, or is noise.
 _SHARE = 1e-3
-#: Directions, besides the axes, in which the symbol of an elliptic system is looked at.
+#: Directions, besides the axes, in which the symbol of an elliptic system is sampled.
 _DIRECTIONS = 50
-#: Real parts at which the Laplace transform is looked at, in units of one over the time that is solved for, and wave
-#: numbers along the side, over its length. Growth as of exp(100 t/T) is left out.
+#: Real parts of s, in units of one over the length of time, and wave numbers along the side, per length. Growth as of
+#: exp(100 t/T) is not covered.
 _RATES = (1e3, 1e5)
 _WAVES = (0.0, 1.0, 10.0)
-#: The power of the rate with which modes of waves that travel go, at least: 1 if nothing else does, of heat it is 1/2.
+#: The least power of the rate with which |l| grows for travelling waves: theirs is 1, that of heat 1/2.
 _TRAVELLING = 0.75
-#: The highest order along a coordinate that is looked at.
+#: The highest order along a coordinate that is checked.
 _HIGHEST = 16
 
 
 @dataclass(frozen=True)
 class Lacking:
-    """A side (of a line: its two ends together) that asks for ``wanted`` conditions and has ``given``."""
+    """A side that needs ``wanted`` conditions and has ``given``; with ``is_line`` both ends of a line together."""
 
     side: Side
     wanted: int
@@ -52,7 +52,7 @@ class Lacking:
     is_line: bool = False
 
     def words(self, problem: Problem) -> str:
-        """``the system asks for 2 conditions at x = 1, here is 1``."""
+        """The fault in words: ``the system asks for 2 conditions at x = 1, here is 1``."""
         coordinate = problem.coordinates[self.side.axis]
         end = problem.box.ranges[self.side.axis][self.side.end]
         place = f"along {coordinate}" if self.is_line else f"at {coordinate} = {end:g}"
@@ -61,9 +61,9 @@ class Lacking:
 
 
 def lacking(problem: Problem, derivative: Derivative | None = None) -> Lacking | None:
-    """The first side that provably has too few conditions; None where none does, or nothing is proven."""
+    """Find the first side that provably has too few conditions; None if none does, or nothing is proven."""
     with np.errstate(all="ignore"):
-        in_time = problem.time_axis is not None  # signs of waves along a solution may be those of its error
+        in_time = problem.time_axis is not None  # signs of waves could be those of the error of the solution
         system = linearised(problem, None if in_time else derivative)
         if system is None:
             return None
@@ -76,7 +76,7 @@ def lacking(problem: Problem, derivative: Derivative | None = None) -> Lacking |
 
 
 def order_in(problem: Problem, axis: int) -> int:
-    """The order of the system along one coordinate, by its principal terms; 0 where they do not say."""
+    """The order of the system along one coordinate, by its principal terms; 0 if they do not determine it."""
     with np.errstate(all="ignore"):
         system = linearised(problem)
         weights = None if system is None else assigned(system.orders(along(axis)))
@@ -87,10 +87,7 @@ def order_in(problem: Problem, axis: int) -> int:
 
 
 def has_characteristics(problem: Problem) -> bool:
-    """Whether the principal symbol of the equations provably takes both signs somewhere, as that of waves.
-
-    For steady problems in the plane; False where a symbol depends on the unknowns, which are not known.
-    """
+    """Whether the principal symbol of a steady problem in the plane provably takes both signs, as that of waves."""
     found = _symbol(problem)
     if found is None:
         return False
@@ -99,7 +96,7 @@ def has_characteristics(problem: Problem) -> bool:
 
 
 def is_elliptic(problem: Problem) -> bool:
-    """Whether the principal symbol of the equations provably vanishes nowhere, for steady problems in the plane."""
+    """Whether the principal symbol of a steady problem in the plane provably vanishes nowhere."""
     found = _symbol(problem)
     return found is not None and bool((np.abs(found).min(0) > _LEAST * np.abs(found).max(0)).all())
 
@@ -117,7 +114,7 @@ def _symbol(problem: Problem) -> NDArray[np.float64] | None:
 
 
 def along(axis: int) -> Callable[[Jet], int]:
-    """The order of a jet in one coordinate."""
+    """The function that gives the order of a jet in one coordinate."""
     return lambda jet: jet.order[axis]
 
 
@@ -176,10 +173,10 @@ def _in_time(problem: Problem, system: Linearised, on: Counter[Place]) -> Lackin
 
 
 def _entering(problem: Problem, system: Linearised, side: Side, weights: Weights) -> tuple[int, bool]:
-    """How many solutions exp(l x) decay away from a side, the same at all samples of it, 0 where that is not so.
+    """The number of solutions exp(l x) decaying away from a side; 0 where samples differ or none is counted.
 
-    And whether these travel, |l| going with the rate: only then a value inside may stand in place of one on the side.
-    Of the heat equation |l| goes with its root, and beyond a point inside waves grow by as much, without bound.
+    Also whether they travel, |l| growing in proportion to the rate: only then may a condition inside replace one on the
+    side. For the heat equation |l| grows as its square root, and modes grow without bound beyond a point inside.
     """
     axis, last = side.axis, problem.dimension - 1
     nodes = [[0, n // 2, n - 1] if problem.dimension < 4 else [0, n - 1] for n in system.shape]
@@ -203,7 +200,7 @@ def _entering(problem: Problem, system: Linearised, side: Side, weights: Weights
 def _rates(
     system: Linearised, at: list[int], axis: int, weights: Weights, numbers: list[complex]
 ) -> Iterator[NDArray[np.complex128]]:
-    """The roots l of the determinant of the symbol along one coordinate, the others held, at each sample."""
+    """The roots l of the determinant of the symbol along one coordinate, the others fixed, at each sample."""
     everywhere = _principal(system, weights, _one(numbers, axis), along(axis))
     if not _stays(everywhere):
         return
@@ -219,7 +216,7 @@ def _rates(
 
 
 def _one(numbers: list[complex], axis: int) -> list[complex]:
-    """The same numbers with one along ``axis``."""
+    """The same numbers with 1 along ``axis``."""
     return [1.0 + 0j if i == axis else n for i, n in enumerate(numbers)]
 
 
@@ -236,13 +233,13 @@ def _is_principal_known(system: Linearised, weights: Weights, weigh: Callable[[J
 
 
 def _is_regular(matrices: NDArray[np.complex128]) -> bool:
-    """Whether determinants are not zero, each by the size that its rows allow (Hadamard)."""
+    """Whether no determinant vanishes, relative to the Hadamard bound of its rows."""
     size = np.prod(np.linalg.norm(matrices, axis=-1), axis=-1)
     return bool(np.all(size > 0.0) and np.all(np.abs(np.linalg.det(matrices)) > _LEAST * size))
 
 
 def _stays(matrices: NDArray[np.complex128]) -> bool:
-    """Whether determinants also stay near each other from sample to sample, so that none vanishes between them."""
+    """Whether determinants are regular and similar at all samples, so that none vanishes between them."""
     determinants = np.linalg.det(matrices)
     size = np.abs(determinants)
     turned = (determinants / determinants.flat[0]).real if size.min() > 0.0 else np.zeros(1)

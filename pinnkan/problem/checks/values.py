@@ -1,4 +1,4 @@
-"""Checks by numbers, at fixed sample points: corners and seams that fit."""
+"""Sample points of a problem, values there, and checks that conditions agree at corners and periodic ends."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -15,19 +15,19 @@ from pinnkan.problem.statement import Equation, Place, Point, Problem, Side, Who
 
 Array = NDArray[np.float64]
 
-# Fractions of a range where things are sampled: both ends, the middle, quarters, and spans that nobody would choose.
+# Fractions of a range that are sampled: both ends, the middle, quarters, and values unlikely in a file.
 _FRACTIONS = (0.0, 0.1372, 0.25, 0.3894, 0.5, 0.6183, 0.75, 0.8617, 1.0)
 _SEED = 20_260_304
 _RANDOM_POINTS = 200
-_MOST_POINTS = 20_000  # of all combinations, a choice: four coordinates have up to 10,000
-_AGREE = 1e-9  # values on two sides that differ by less, relatively, agree
-_ROUNDED = 1e-13  # so do those that differ by less of what they are elsewhere on their sides: 1e9*sin(pi) is 1e-7
+_MOST_POINTS = 20_000  # the most for all combinations (heuristic): four coordinates have up to 10,000
+_AGREE = 1e-9  # relative difference below which values agree
+_ROUNDED = 1e-13  # the same, relative to the largest value on the side: 1e9*sin(pi) is 1e-7
 
 
 def grid(problem: Problem, fixed: Mapping[int, float]) -> list[Array]:
-    """Sample points of the closed domain, one array (point,) per coordinate; ``fixed`` holds some coordinates.
+    """Sample points of the closed domain, one array (point,) per coordinate; ``fixed`` sets some coordinates.
 
-    All combinations of the fractions while they are few; else lines along every coordinate and a random choice.
+    All combinations of fractions of the ranges if there are few; else lines along every coordinate and random points.
     """
     axes = []
     for axis, (low, high) in enumerate(problem.box.ranges):
@@ -42,7 +42,7 @@ def grid(problem: Problem, fixed: Mapping[int, float]) -> list[Array]:
 
 
 def _lines(axes: Sequence[Array]) -> list[Array]:
-    """Lines through the lowest, middle and highest points along every coordinate, and a random choice of nodes."""
+    """Lines along every coordinate through the lowest, middle and highest points, and random choices of nodes."""
     generator = np.random.default_rng(_SEED)
     chosen = generator.random((len(axes), _RANDOM_POINTS))
     parts = [np.stack([a[(u * len(a)).astype(int)] for a, u in zip(axes, chosen, strict=True)])]
@@ -56,12 +56,12 @@ def _lines(axes: Sequence[Array]) -> list[Array]:
 
 
 def random_points(where: Domain | BoundaryPiece) -> list[Array]:
-    """A fixed random choice of points of a domain or a piece of its boundary, one array (point,) per coordinate."""
+    """Fixed random points of a domain or a piece of its boundary, one array (point,) per coordinate."""
     return list(where.sample(_RANDOM_POINTS, lambda *shape: np.random.default_rng(_SEED).random(shape)).T)
 
 
 def points_at(problem: Problem, at: Place) -> list[Array]:
-    """A fixed random choice of points of a place; a single point, if it is one through time, at random times."""
+    """Fixed random points of a place; for a point that holds at every time, random times."""
     if isinstance(at, Side):
         return random_points(problem.domain.pieces[at])
     points = random_points(problem.domain)
@@ -70,18 +70,18 @@ def points_at(problem: Problem, at: Place) -> list[Array]:
 
 
 def evaluate(expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol], at: Sequence[Array]) -> Array:
-    """(expression, point); values that do not exist are nan or inf."""
+    """Values of expressions at points: (expression, point); undefined ones are nan or inf."""
     outputs = Tape(expressions, symbols)(at)
     return np.array([np.broadcast_to(np.asarray(o, dtype=np.float64), at[0].shape) for o in outputs])
 
 
 def place(problem: Problem, at: Sequence[Array], index: int) -> str:
-    """``x = 0.5, t = 0``: one point in words."""
+    """One point in words: ``x = 0.5, t = 0``."""
     return problem.at((x[index] for x in at), digits=6)
 
 
 def held_at(problem: Problem, *places: Place) -> dict[int, float]:
-    """The coordinates that are held at these places, with their values."""
+    """The coordinates that are fixed at these places, with their values."""
     held: dict[int, float] = {}
     for at in places:
         if isinstance(at, Side):
@@ -92,7 +92,7 @@ def held_at(problem: Problem, *places: Place) -> dict[int, float]:
 
 
 def disagreement(problem: Problem, at_place: Place, a: Equation, b: Equation) -> str:
-    """In words, how two conditions for one quantity differ: their values where they differ most."""
+    """How two conditions for one quantity differ, in words: their values where they differ most."""
     if a.residual == b.residual:
         return "it stands twice"
     shared = set(a.jets) & set(b.jets)
@@ -111,15 +111,12 @@ def disagreement(problem: Problem, at_place: Place, a: Equation, b: Equation) ->
 
 
 def agree(u: float, v: float) -> bool:
-    """Whether two prescribed values are the same but for rounding."""
+    """Whether two prescribed values are equal but for rounding."""
     return bool(abs(u - v) <= _AGREE * (1 + max(abs(u), abs(v))))
 
 
 def check_corners(problem: Problem, placed: Sequence[Placed], report: Report) -> list[Point]:
-    """Where two sides that meet, or a side and a point on it, prescribe different values of the unknown.
-
-    Returns one point for each pair; each with a warning.
-    """
+    """Warn where two places that meet prescribe different values of an unknown; return a point for each pair."""
     found = []
     given = [(p, dirichlet_value(p.condition.equation)) for p in placed if not isinstance(p.condition.place, Whole)]
     for (p, u), (q, v) in itertools.combinations(given, 2):
@@ -141,13 +138,13 @@ def check_corners(problem: Problem, placed: Sequence[Placed], report: Report) ->
 
 
 def _largest(problem: Problem, at: Place, value: sympy.Expr) -> float:
-    """What is prescribed on a place, at most, where it is finite."""
+    """The largest finite absolute value that is prescribed on a place."""
     values = evaluate([value], problem.coordinates, grid(problem, held_at(problem, at)))
     return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
 
 
 def _meet(problem: Problem, *placed: Placed) -> bool:
-    """Whether two places that are not the same have a point in common."""
+    """Whether two different places have a point in common."""
     a, b = (held_at(problem, p.condition.place) for p in placed)
     return a.keys() != b.keys() and all(a[axis] == b[axis] for axis in a.keys() & b.keys())
 

@@ -1,1 +1,1 @@
-"""Expressions of the user: text to sympy, its derivatives, and arrays of its values."""
+"""The expressions of a problem file: parsing to sympy, derivatives, evaluation on arrays, enclosures."""

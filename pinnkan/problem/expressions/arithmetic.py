@@ -1,7 +1,6 @@
-"""Arithmetic on sympy expressions whose numbers stay small and finite, whatever the text asks for.
+"""Arithmetic on sympy expressions with bounded numbers.
 
-An integer or fraction with up to four digits is exact, anything longer is a float64: no power of powers can fill the
-memory, and a value that is not finite or not real is refused where it arises.
+Integers and fractions of up to four digits are exact, all others float64. Values not finite or not real are refused.
 """
 
 import ast
@@ -12,16 +11,13 @@ import sympy
 from pinnkan.problem.expressions.functions import TINY, Larger, Smaller
 from pinnkan.problem.expressions.operators import OperatorError
 
-MAX_EXACT = 10_000  # the largest numerator or denominator kept exact
-MAX_EXPONENT = 100  # of a symbolic power
+MAX_EXACT = 10_000  # largest numerator or denominator kept exact
+MAX_EXPONENT = 100  # largest absolute exponent of a symbolic power
 _UNREAL = (sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I)
 
 
 def fold(value: object) -> sympy.Expr:
-    """A number as sympy holds it: whole and small exactly, anything else as a float64.
-
-    Raises ValueError, OverflowError: not finite, or not real.
-    """
+    """The sympy number: exact if whole and at most MAX_EXACT, else float64. Raises OverflowError if not finite."""
     if isinstance(value, int) and abs(value) <= MAX_EXACT:
         return sympy.Integer(value)
     number = float(value)  # type: ignore[arg-type]
@@ -35,7 +31,7 @@ def combine(op: type[ast.operator], a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
     """``a op b`` for one of + - * / and power.
 
     Raises ValueError, OverflowError, TypeError: no finite real value; ZeroDivisionError: a division by zero;
-    OperatorError: an exponent beyond MAX_EXPONENT.
+    OperatorError: an exponent above MAX_EXPONENT.
     """
     if op is ast.Pow:
         return _power(a, b)
@@ -59,16 +55,16 @@ def _power(base: sympy.Expr, exponent: sympy.Expr) -> sympy.Expr:
             return sympy.Integer(round(value))
         return fold(value)
     if base.is_number and float(base) <= 0:
-        raise ValueError  # a power that is real for whole exponents only
+        raise ValueError  # real for whole exponents only
     if exponent.is_number and abs(float(exponent)) > MAX_EXPONENT:
         raise OperatorError(f"an exponent above {MAX_EXPONENT}", "write a smaller power")
     return tamed(sympy.Pow(base, exponent))
 
 
 def tamed(e: sympy.Expr) -> sympy.Expr:
-    """The expression with a coefficient that grew long turned into a float64.
+    """The expression with a long exact coefficient as a float64.
 
-    Raises ValueError: it became infinite, undefined or complex; OperatorError: it grew an exponent beyond MAX_EXPONENT.
+    Raises ValueError: a part is infinite, undefined or complex; OperatorError: an exponent is above MAX_EXPONENT.
     """
     e = _with_slopes(e)
     for part in (e, *e.args):
@@ -87,7 +83,7 @@ def tamed(e: sympy.Expr) -> sympy.Expr:
 
 
 def _with_slopes(e: sympy.Expr) -> sympy.Expr:
-    """A root, or a product with some, of max(a, 0) as one of max(a, TINY): no slope, instead of 0/0, where a < 0."""
+    """Replace max(a, 0) by max(a, TINY) inside fractional powers below two: the slope for a < 0 is 0, not 0/0."""
     if isinstance(e, sympy.Mul):
         return e.func(*map(_with_slopes, e.args)) if any(isinstance(x, sympy.Pow) for x in e.args) else e
     if not isinstance(e, sympy.Pow) or not e.exp.is_number or e.exp.is_Integer or not 0.0 < float(e.exp) < 2.0:
@@ -99,5 +95,5 @@ def _with_slopes(e: sympy.Expr) -> sympy.Expr:
 
 
 def is_real(e: sympy.Expr) -> bool:
-    """Whether no part of an expression is infinite, undefined or complex, whatever the symbols are."""
+    """Whether no part of an expression is infinite, undefined or the imaginary unit."""
     return not e.has(*_UNREAL)

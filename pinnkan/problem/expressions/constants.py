@@ -1,7 +1,4 @@
-"""Constants that cancel: 1e17*(exp(1e-17) - 1) is 1, of which float64 leaves nothing where it is folded.
-
-Such a difference is worked out anew from its text, with as many digits as it takes.
-"""
+"""Sums of constants that cancel, such as exp(1e-17) - 1, evaluated anew from the text with DIGITS digits."""
 
 import ast
 import operator
@@ -10,14 +7,14 @@ from typing import Any
 
 import sympy
 
-#: A difference below this share of its terms has lost digits; digits it is then worked out with, and the share of the
-#: terms that is rounding of these; nodes of its text.
+#: LOST: a sum below this share of its terms has lost digits. DIGITS: digits of the second evaluation. ROUNDING: the
+#: share of the terms that is rounding of those. MOST: largest number of nodes of the syntax tree.
 LOST, DIGITS, ROUNDING, MOST = 1e-6, 60, 1e-50, 200
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.Pow: operator.pow, ast.UAdd: operator.pos, ast.USub: operator.neg,
 }  # fmt: skip
-#: The functions of a file (:data:`pinnkan.problem.expressions.functions.FUNCTIONS`), to any number of digits.
+#: The functions of :data:`pinnkan.problem.expressions.functions.FUNCTIONS` with arbitrary precision.
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sin": sympy.sin, "cos": sympy.cos, "tan": sympy.tan, "asin": sympy.asin, "acos": sympy.acos, "atan": sympy.atan,
     "sinh": sympy.sinh, "cosh": sympy.cosh, "tanh": sympy.tanh, "exp": sympy.exp, "log": sympy.log, "sqrt": sympy.sqrt,
@@ -27,13 +24,13 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 def is_lost(found: sympy.Expr, left: sympy.Expr, right: sympy.Expr) -> bool:
-    """Whether a sum of two numbers is so small beside them that little of it may be known."""
+    """Whether ``found``, the sum or difference of two numbers, is below LOST times the larger of them."""
     numbers = left.is_number and right.is_number
     return numbers and abs(float(found)) < LOST * max(abs(float(left)), abs(float(right)))
 
 
 def exact(node: ast.BinOp, values: Mapping[str, sympy.Expr]) -> float | None:
-    """The value of a sum or a difference of numbers, functions and names of numbers; None where it is not known."""
+    """The value of a sum or difference of constants, computed with DIGITS digits; None where this fails."""
     if sum(1 for _ in ast.walk(node)) > MOST:
         return None
     try:
@@ -45,7 +42,7 @@ def exact(node: ast.BinOp, values: Mapping[str, sympy.Expr]) -> float | None:
 
 
 def _built(node: ast.expr, values: Mapping[str, sympy.Expr]) -> sympy.Expr:
-    """The number with decimals as they are written, to DIGITS: no power of an exact one fills the memory."""
+    """The number of a subtree with DIGITS digits. Decimals are taken as written, and nothing is kept exact."""
     if isinstance(node, ast.Constant):
         return sympy.Float(repr(node.value), DIGITS)
     if isinstance(node, ast.Name):

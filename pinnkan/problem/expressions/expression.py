@@ -1,7 +1,4 @@
-"""Expression text to sympy, by an allow-list walk over Python's ``ast``: every node is built by a constructor.
-
-Nothing of the text is ever executed; numbers are folded as they appear.
-"""
+"""Parse the text of an expression to sympy, by an allow-list walk over Python's ``ast``; no text is executed."""
 
 import ast
 import warnings
@@ -22,13 +19,13 @@ from pinnkan.problem.habits import habit_of, operator_of
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Scalar
 
-_MAX_UNARY = 20  # signs and powers nested without parentheses
+_MAX_UNARY = 20  # nested signs and powers without parentheses
 
 Result: TypeAlias = sympy.Expr | Vector
 
 
 def parse(scalar: Scalar, scope: Scope, report: Report, start: int = 0, end: int | None = None) -> sympy.Expr | None:
-    """The meaning of characters ``start`` to ``end`` of a value; None if it has a fault, now in ``report``."""
+    """The sympy expression of characters ``start`` to ``end`` of a value; None after a fault, which is reported."""
     text = scalar.text[start:end]
     report.spend(scalar.span, len(text))
 
@@ -52,7 +49,7 @@ def parse(scalar: Scalar, scope: Scope, report: Report, start: int = 0, end: int
 
 
 def _tree(text: str) -> ast.expr:
-    """Python's syntax tree of a text that passed :func:`check`; places are those of the text plus one."""
+    """Python's syntax tree of a text that passed :func:`check`; its column offsets are one too large."""
     flat = "(" + "".join(" " if c.isspace() else c for c in text) + ")"
     try:
         with warnings.catch_warnings():
@@ -66,22 +63,22 @@ def _tree(text: str) -> ast.expr:
 
 
 class _Reader:
-    """Walks one syntax tree. An unknown name is reported once and stands for a dummy, so that all of them are found."""
+    """Converts one syntax tree to sympy. It reports each unknown name once and puts a dummy symbol in its place."""
 
     def __init__(self, scope: Scope, fail: Callable[..., None]) -> None:
         self.scope = scope
         self._unknown: set[str] = set()
         self._fail = fail
         self._depth = 0
-        self._borrowed = 0  # nodes that came in by named functions
+        self._borrowed = 0  # nodes inserted by named parameters and functions
 
     @property
     def failed(self) -> bool:
-        """Whether a name was unknown."""
+        """Whether an unknown name was met."""
         return bool(self._unknown)
 
     def visit(self, node: ast.expr) -> Result:
-        """The meaning of a node. A chain of operators of one level is a loop, not a recursion."""
+        """The sympy value of a node. A chain of binary operators is processed by a loop, not by recursion."""
         chain = []
         while isinstance(node, ast.BinOp):
             chain.append(node)
@@ -134,7 +131,7 @@ class _Reader:
         return self._unknown_name(node, base, split(subscript) or [])
 
     def _normal(self, node: ast.Name) -> sympy.Expr:
-        """A component of the outward normal of the boundary at hand."""
+        """A component of the outward normal of the current side."""
         space = self.scope.space
         if "n" in space.unknowns:
             message = f"'{node.id}' could be the outward normal or a derivative of the unknown 'n'"
@@ -144,7 +141,7 @@ class _Reader:
         return component if isinstance(component, sympy.Expr) else fold(component)
 
     def _vector(self, node: ast.Name) -> Vector:
-        """A vector of unknowns with a component per space coordinate."""
+        """The vector of unknowns with this name, one component per space coordinate."""
         space, parts = self.scope.space, self.scope.vectors[node.id]
         if len(parts) != len(space.space_axes):
             count = len(space.space_axes)
@@ -246,7 +243,7 @@ def _fault(node: ast.expr, message: str, hint: str = "") -> ExpressionError:
 
 
 def _guarded(node: ast.expr, build: Callable[..., Result], *arguments: object) -> Result:
-    """Build, and turn what numbers or operators refuse into a fault at ``node``."""
+    """Call ``build``; convert arithmetic and operator errors to an ExpressionError at ``node``."""
     try:
         return build(*arguments)
     except OperatorError as error:
@@ -266,7 +263,7 @@ def _number(node: ast.Constant) -> sympy.Expr:
 
 
 def _known(node: ast.BinOp, values: Mapping[str, sympy.Expr], left: Result, right: Result, found: Result) -> Result:
-    """What is ``found`` for ``left op right``, worked out exactly where two numbers cancel."""
+    """The result of ``left op right``: ``found``, or the high-precision value where two numbers cancel."""
     if not isinstance(node.op, ast.Add | ast.Sub) or isinstance(found, Vector) or not found.is_number:
         return found
     if isinstance(left, Vector) or isinstance(right, Vector) or not is_lost(found, left, right):
@@ -276,7 +273,7 @@ def _known(node: ast.BinOp, values: Mapping[str, sympy.Expr], left: Result, righ
 
 
 def _binary(node: ast.BinOp, left: Result, right: Result) -> Result:
-    """``left op right``; vectors add, and are multiplied or divided by numbers."""
+    """The result of ``left op right``. Vectors can be added to each other, multiplied and divided by numbers."""
     op = type(node.op)
     if op not in (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow):
         raise _fault(node, f"the operator {op.__name__} has no meaning here")

@@ -1,4 +1,4 @@
-"""What an expression is made of where it vanishes: exact numbers, factors with their multiplicities."""
+"""Factorise expressions over the rational numbers: a number and factors with multiplicities."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,9 +7,9 @@ import sympy
 
 from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, UnitStep
 
-_MOST_DEGREE = 8  # of a polynomial that is factored, and its most terms; choices: milliseconds
+_MOST_DEGREE = 8  # largest total degree and number of terms of a polynomial that is factored (milliseconds)
 _MOST_TERMS = 30
-#: The functions that switch, of exact numbers.
+#: The exact values of the switching functions at numbers.
 _AT_NUMBERS: dict[Any, Callable[..., sympy.Expr]] = {
     Signum: sympy.sign,
     UnitStep: lambda a: (1 + sympy.sign(a)) / 2,
@@ -20,7 +20,7 @@ _AT_NUMBERS: dict[Any, Callable[..., sympy.Expr]] = {
 
 
 def as_fractions(e: sympy.Expr, known: dict[sympy.Expr, sympy.Expr]) -> sympy.Expr:
-    """The same with decimal numbers as fractions and roots of squares as abs."""
+    """The expression with decimals as fractions and even powers under roots as abs; ``known`` is a cache."""
     if e in known:
         return known[e]
     if e.is_Float:
@@ -38,12 +38,12 @@ def as_fractions(e: sympy.Expr, known: dict[sympy.Expr, sympy.Expr]) -> sympy.Ex
 
 
 def as_decimals(e: sympy.Expr) -> sympy.Expr:
-    """The same with its fractions as decimal numbers."""
+    """The expression with its fractions as decimal numbers."""
     return e.xreplace({r: sympy.Float(float(r)) for r in e.atoms(sympy.Rational) if not r.is_Integer})
 
 
 def _root(e: sympy.Expr) -> sympy.Expr:
-    """(c f**2 h)**r as abs(f)**(2 r) * (c h)**r for every even power in the base."""
+    """Write (c f**2 h)**r as abs(f)**(2 r) * (c h)**r, for every even power in the base."""
     number, found = factors(e.base)
     even = {f: n for f, n in found.items() if n % 2 == 0}
     if not even:
@@ -53,7 +53,7 @@ def _root(e: sympy.Expr) -> sympy.Expr:
 
 
 def factors(g: sympy.Expr) -> tuple[sympy.Expr, dict[sympy.Expr, int]]:
-    """A number and factors with multiplicities, each factor without a common minus sign: their product is g."""
+    """A number and factors with multiplicities whose product is g; no factor has a common minus sign."""
     number, found = sympy.S.One, dict[sympy.Expr, int]()
     for part in sympy.Mul.make_args(g):
         base, times = part.as_base_exp()
@@ -76,7 +76,7 @@ def _polynomial_factors(g: sympy.Expr) -> tuple[sympy.Expr, list[tuple[sympy.Exp
     if not isinstance(g, sympy.Add) or not g.is_polynomial(*symbols) or g.has(sympy.Dummy):
         return sympy.S.One, [(g, 1)]
     numbers = [a for a in sympy.preorder_traversal(g) if a.is_number]
-    if not all(n.is_Rational for n in numbers):  # pi*x - 1: not a polynomial over fractions
+    if not all(n.is_Rational for n in numbers):  # e.g. pi*x - 1: no polynomial over the rationals
         return sympy.S.One, [(g, 1)]
     if len(g.args) > _MOST_TERMS or sympy.Poly(g, *symbols).total_degree() > _MOST_DEGREE:
         return sympy.S.One, [(g, 1)]

@@ -1,9 +1,9 @@
-"""The functions a user may write: sympy's where they behave, our own where sympy's leave the real numbers.
+"""The functions a user may write: sympy's, or own ones where sympy's leave the real numbers.
 
-sympy differentiates ``Abs`` through complex numbers and ``sign`` into Dirac deltas. Here the derivative is the one that
-holds almost everywhere: ``abs' = sign``, ``sign' = heaviside' = 0``, ``max'`` and ``min'`` by the larger argument.
-sympy's hyperbolic functions, asked whether they are real, expand their argument into real and imaginary part: minutes
-for ``tanh(tan(u)**999)``. Ours are not asked. Expressions are printed as the user writes them.
+sympy differentiates ``Abs`` through complex numbers and ``sign`` into Dirac deltas. The derivatives here are those
+almost everywhere: ``abs' = sign``, ``sign' = heaviside' = 0``, ``max'`` and ``min'`` that of the argument taken.
+sympy's hyperbolic functions expand their argument into real and imaginary part when asked whether they are real, which
+takes minutes for ``tanh(tan(u)**999)``; those here do not. Expressions are printed in the syntax of the user.
 """
 
 import math
@@ -17,7 +17,7 @@ from sympy.printing.str import StrPrinter
 
 
 def _function(name: str, *slopes: Callable[..., sympy.Expr]) -> Any:
-    """A function of as many arguments as there are ``slopes``, the derivatives by each, of all of them."""
+    """A sympy function class; ``slopes`` are its partial derivatives, one for each argument."""
 
     def fdiff(self: sympy.Function, argindex: int = 1) -> sympy.Expr:
         return slopes[argindex - 1](*self.args)
@@ -25,13 +25,13 @@ def _function(name: str, *slopes: Callable[..., sympy.Expr]) -> Any:
     return type(name, (sympy.Function,), {"nargs": (len(slopes),), "fdiff": fdiff})
 
 
-#: -1, 0 or 1.
+#: The sign: -1, 0 or 1.
 Signum = _function("Signum", lambda x: sympy.S.Zero)
-#: 0 below zero, 1 above, 1/2 at zero.
+#: The heaviside function: 0 below zero, 1 above, 1/2 at zero.
 UnitStep = _function("UnitStep", lambda x: sympy.S.Zero)
 #: The absolute value.
 Magnitude = _function("Magnitude", lambda x: Signum(x))
-#: The larger and the smaller of two; where they are equal, the derivative is the mean of both.
+#: The larger and the smaller of two; the derivative is the mean of both where they are equal.
 Larger = _function("Larger", lambda a, b: UnitStep(a - b), lambda a, b: UnitStep(b - a))
 Smaller = _function("Smaller", lambda a, b: UnitStep(b - a), lambda a, b: UnitStep(a - b))
 HyperbolicSine: Any = _function("HyperbolicSine", lambda x: HyperbolicCosine(x))
@@ -41,14 +41,14 @@ HyperbolicTangent: Any = _function("HyperbolicTangent", lambda x: 1 - Hyperbolic
 
 @dataclass(frozen=True)
 class Near:
-    """``coefficients`` of powers of w - ``place``, the function where w is within ``radius`` of the place."""
+    """The polynomial in w - ``place``, lowest order first, that replaces a function at ``|w - place| < radius``."""
 
     place: float
     radius: float
     coefficients: tuple[float, ...]
 
     def value(self, distance: Any) -> Any:
-        """The polynomial at w - ``place``, a number or an expression."""
+        """The polynomial at ``distance`` = w - ``place``, a number or an expression."""
         total: Any = 0.0
         for a in reversed(self.coefficients):
             total = a + distance * total
@@ -64,14 +64,14 @@ ARGUMENT = sympy.Dummy("w")
 
 
 class Continued(sympy.Function):
-    """A ``formula`` of ARGUMENT with its limits where it is 0/0, a polynomial at each of the ``places``."""
+    """A ``formula`` of ARGUMENT that is 0/0 at some points, replaced near each by a polynomial of ``places``."""
 
     nargs = (1,)
     formula: sympy.Expr
     places: tuple[Near, ...]
 
     def __new__(cls, w: sympy.Expr, **options: Any) -> sympy.Expr:
-        """The function of an expression; of a number the value."""
+        """The function of an expression; its value where ``w`` is a number."""
         if not w.is_number:
             return super().__new__(cls, w, **options)
         for near in cls.places:
@@ -80,29 +80,29 @@ class Continued(sympy.Function):
         return cls.formula.xreplace({ARGUMENT: w})
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """The limits of the derivative are the derivatives of the limits."""
+        """The derivative: that of the formula, with the derivatives of the polynomials."""
         slope = continued_function(sympy.diff(self.formula, ARGUMENT), tuple(near.slope() for near in self.places))
         return slope(*self.args)
 
     def plain(self) -> sympy.Expr:
-        """The formula as it was written."""
+        """The formula at the argument, without the polynomials."""
         return self.formula.xreplace({ARGUMENT: self.args[0]})
 
 
 @lru_cache(maxsize=1024)
 def continued_function(formula: sympy.Expr, places: tuple[Near, ...]) -> Any:
-    """A function of one argument, see :class:`Continued`; the same one if asked again."""
+    """The :class:`Continued` function class of a formula and its polynomials; cached."""
     return type("Continued", (Continued,), {"formula": formula, "places": places})
 
 
 def _tan(x: sympy.Expr) -> sympy.Expr:
-    """tan, also where sympy makes a cotangent of it, as of tan(x + pi/2): its poles are looked for."""
+    """tan without ``cot``: sympy turns tan(x + pi/2) into a cotangent, whose poles nothing looks for."""
     found = sympy.tan(x)
     return found.replace(sympy.cot, lambda a: 1 / sympy.tan(a)) if found.has(sympy.cot) else found
 
 
 def _exp(x: sympy.Expr) -> sympy.Expr:
-    """exp with the number in its argument as a fraction: sympy takes a decimal one out, ``exp(x - 1000.0)`` as 0.0."""
+    """exp with decimals in a sum as fractions: sympy would turn exp(x - 1000.0) into exp(x) times 0.0."""
     if not isinstance(x, sympy.Add):
         return sympy.exp(x)
     terms = (sympy.Rational(repr(float(a))) if a.is_Float else a for a in x.args)
@@ -131,26 +131,26 @@ FUNCTIONS: dict[str, tuple[Callable[..., sympy.Expr], Callable[..., float], int 
     "erf": (sympy.erf, math.erf, 1),
 }
 
-#: Stands for zero in roots of what is cut off there, max(a, 0): these are nothing beside anything then, their first and
-#: second slopes numbers.
+#: Replaces zero in max(a, 0) under fractional powers. It is negligible beside any number, and the first and second
+#: derivatives of the power stay finite.
 TINY = 1e-100
 
 
 def exactly(e: sympy.Expr) -> sympy.Expr:
-    """The expression with zero for TINY again: as it was written, and for what asks where slopes are without bound."""
+    """The expression with ``max(a, TINY)`` as ``max(a, 0)`` again, as the user wrote it."""
     return e.xreplace({sympy.Float(sign * TINY): sympy.S.Zero for sign in (1, -1)})
 
 
-# The name under which each function is written, for printing.
+# The name under which each function is printed.
 WRITTEN: dict[Any, str] = {entry[0]: name for name, entry in FUNCTIONS.items()}
 
 
-_LARGEST = 10_000  # numerator or denominator that is shown
-_LONGEST = 400  # characters of an expression that are shown
+_LARGEST = 10_000  # largest numerator or denominator that is printed
+_LONGEST = 400  # largest number of characters that are printed
 
 
 class _Writer(StrPrinter):
-    """sympy's text with the names of the problem file and ten digits."""
+    """sympy's printer with the function names of the problem file and ten digits."""
 
     def _print_Float(self, expr: sympy.Float) -> str:  # noqa: N802
         return f"{float(expr):.10g}"
@@ -169,19 +169,19 @@ class _Writer(StrPrinter):
 
 
 def written(expression: sympy.Expr) -> str:
-    """An expression in the syntax of the problem file; very long ones are cut."""
+    """The text of an expression in the syntax of the problem file, cut at ``_LONGEST`` characters."""
     text = str(_Writer().doprint(exactly(expression)))
     return text if len(text) <= _LONGEST else text[:_LONGEST] + " ..."
 
 
 def switching(e: sympy.Expr) -> Iterator[sympy.Expr]:
-    """What jumps or bends an expression where it changes its sign: in heaviside, sign, abs, max and min."""
+    """The arguments whose sign changes make an expression jump or kink: of heaviside, sign, abs, max and min."""
     yield from (node.args[0] for node in sympy.preorder_traversal(e) if isinstance(node, UnitStep | Signum))
     yield from bending(e)
 
 
 def bending(e: sympy.Expr) -> Iterator[sympy.Expr]:
-    """What bends an expression where it changes its sign: in abs, max and min."""
+    """The arguments whose sign changes give an expression a kink: of abs, max and min."""
     for node in sympy.preorder_traversal(e):
         if isinstance(node, Magnitude):
             yield node.args[0]

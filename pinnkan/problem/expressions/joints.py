@@ -1,7 +1,7 @@
-"""Planes x_i = c on which an expression jumps, the expression on either side of one, and how a jump is refused.
+"""Planes x_i = c across which an expression jumps, its one-sided values there, and messages about jumps.
 
-Its derivative by x_i then holds [e] delta(x_i - c), the value above less the value below (Hoermander 1990, The
-Analysis of Linear Partial Differential Operators I, section 3.1).
+The derivative of e by x_i holds [e] delta(x_i - c), where [e] is the value above less the value below (Hoermander 1990,
+The Analysis of Linear Partial Differential Operators I, section 3.1).
 """
 
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from pinnkan.problem.expressions.functions import Signum, UnitStep, written
 from pinnkan.problem.expressions.jumps import JUMPING, Jump, SignSearch, UndecidedError
 from pinnkan.problem.expressions.sign import SymbolRanges
 
-#: A factor below this at a place vanishes there: places are exact or roots of polynomials of degree two.
+#: A factor below this at a plane counts as zero; planes are exact or roots of polynomials of degree two.
 ROUNDING = 1e-13
 
 
 @dataclass(frozen=True)
 class Joint:
-    """An expression ``above`` and ``below`` the plane where a coordinate has the value ``place``."""
+    """The expression on the sides, ``above`` and ``below``, of the plane where a coordinate equals ``place``."""
 
     place: float
     above: sympy.Expr
@@ -31,7 +31,10 @@ class Joint:
 def joints_of(
     e: sympy.Expr, box: SymbolRanges, moves: Callable[[sympy.Expr], bool], x: sympy.Symbol
 ) -> list[Joint] | None:
-    """The planes of coordinate ``x`` on which an expression jumps; None where it jumps elsewhere, or may."""
+    """The planes of ``x`` across which an expression jumps; None if it jumps elsewhere or may.
+
+    Only factors that fulfil ``moves`` count, those that depend on the coordinate of differentiation.
+    """
     found = _written(e, box, moves)
     if found is None:
         return None
@@ -54,7 +57,7 @@ def joints_of(
 
 
 def beside(e: sympy.Expr, box: SymbolRanges, x: sympy.Symbol, place: float, way: int) -> sympy.Expr | None:
-    """An expression just above (``way`` 1) or below (-1) a plane; None where that could not be worked out."""
+    """The expression just above (``way`` 1) or below (-1) the plane x = ``place``; None where it cannot be computed."""
     found = _written(e, box, lambda f: True)
     try:
         return None if found is None else _on_side(*found, x, sympy.Rational(repr(place)), way)
@@ -74,9 +77,9 @@ def _written(
 
 
 def _on_side(e: sympy.Expr, search: SignSearch, x: sympy.Symbol, place: sympy.Expr, way: int) -> sympy.Expr:
-    """The signs of what depends on x alone as they are there, those of all else as functions again.
+    """Replace the signs of factors of x alone by their values beside ``place``, other signs by functions.
 
-    Raises UndecidedError: a factor vanishes there together with its slope.
+    Raises UndecidedError: a factor vanishes there together with its derivative.
     """
     values: dict[sympy.Expr, sympy.Expr] = {}
     for f, sigma in search.sigmas.items():
@@ -92,11 +95,11 @@ def _on_side(e: sympy.Expr, search: SignSearch, x: sympy.Symbol, place: sympy.Ex
     return as_decimals(e.xreplace(values))
 
 
-_WIDTH = "0.01"  # of the smooth step that is suggested; an example
+_WIDTH = "0.01"  # width of the suggested smooth step; an example
 
 
 def refusal(jump: Jump, jets: set[sympy.Symbol]) -> tuple[str, str]:
-    """What jumps where, and the hint; ``jets`` are the symbols of the unknowns."""
+    """The message what jumps where, and a hint; ``jets`` are the symbols of the unknowns and their derivatives."""
     node, surface = as_decimals(jump.node), as_decimals(jump.surface)
     does = "jumps" if jump.size is not None and isinstance(jump.node, JUMPING) else "may jump"
     what = "a nested max, min, abs, sign or heaviside" if node.has(sympy.Dummy) else written(node)
@@ -127,7 +130,7 @@ def _where(surface: sympy.Expr) -> str:
 
 
 def _smooth(node: sympy.Expr, surface: sympy.Expr) -> str:
-    """A smooth function in place of one that jumps."""
+    """The text of a smooth replacement for a function that jumps."""
     if isinstance(node, UnitStep):
         return f"(1 + tanh(({written(node.args[0])})/{_WIDTH}))/2"
     argument = node.args[0] if isinstance(node, JUMPING) else surface

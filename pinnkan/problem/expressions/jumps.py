@@ -1,11 +1,11 @@
-"""Whether an expression jumps inside the domain: its derivative then holds a delta function, which no formula shows.
+"""Whether an expression jumps inside the domain: its derivative then holds a delta function that no formula shows.
 
-A piecewise smooth e that jumps by [e] across the surface f = 0 has D_i e = (D_i e almost everywhere) + [e] n_i delta(f)
-with the unit normal n (Hoermander 1990, The Analysis of Linear Partial Differential Operators I, section 3.1). So the
-derivative almost everywhere is the derivative if [e] vanishes on f = 0, or if f does not depend on coordinate i.
+If e jumps by [e] across f = 0, then D_i e = (D_i e almost everywhere) + [e] n_i delta(f) with the unit normal n
+(Hoermander 1990, The Analysis of Linear Partial Differential Operators I, section 3.1). So the derivative almost
+everywhere is the derivative if [e] vanishes on f = 0, or if f does not depend on coordinate i.
 
-Every heaviside, sign, abs, max and min is written with sigma = sign(f), one for each factor f of its argument; one that
-keeps its sign in the box is a number. [e] is e at sigma = 1 less e at sigma = -1, and must vanish once f = 0 is put in.
+Every heaviside, sign, abs, max and min is written with sigma = sign(f), one for each factor f of its argument. A factor
+with a proven sign in the box becomes a number. [e] is e at sigma = 1 less e at sigma = -1, with f = 0 substituted.
 """
 
 import math
@@ -23,13 +23,13 @@ JUMPING = (Signum, UnitStep)
 BENDING = (Magnitude, Larger, Smaller)
 SWITCHES = (*JUMPING, *BENDING)
 
-_MOST_BRANCHES = 64  # of nested max, min, ..; beyond that nothing is shown; a choice
-_MOST_TERMS = 2_000  # of a jump that is multiplied out: a tenth of a second; a larger one counts as a jump
+_MOST_BRANCHES = 64  # cases of nested switching functions; with more the jump is not known (heuristic)
+_MOST_TERMS = 2_000  # of a jump that is multiplied out (0.1 s); a larger one counts as a jump
 
 
 @dataclass(frozen=True)
 class Jump:
-    """``node`` jumps where ``surface`` = 0; ``size`` is the jump of the whole, None where it could not be computed."""
+    """``node`` jumps where ``surface`` = 0; ``size`` is the jump of the whole expression, None where unknown."""
 
     node: sympy.Expr
     surface: sympy.Expr
@@ -37,12 +37,15 @@ class Jump:
 
 
 class UndecidedError(Exception):
-    """What stands on the surface cannot be computed."""
+    """The value of an expression on a surface cannot be computed."""
 
 
 @dataclass
 class SignSearch:
-    """The signs met so far: sigma by factor, and the node that each came from."""
+    """Sign variables (``sigmas``) by factor, the function (``nodes``) of each factor, and the number of cases so far.
+
+    ``moves``: whether an expression depends on the coordinate of differentiation.
+    """
 
     box: SymbolRanges
     moves: Callable[[sympy.Expr], bool]
@@ -52,26 +55,23 @@ class SignSearch:
 
 
 def jump_of(e: sympy.Expr, box: SymbolRanges, moves: Callable[[sympy.Expr], bool]) -> Jump | None:
-    """The first jump of an expression inside the box across a surface that ``moves``; None where there is none.
-
-    ``moves`` says whether an expression depends on the coordinate by which is differentiated.
-    """
+    """The first jump of an expression inside the box across a surface whose factor fulfils ``moves``; None if none."""
     plain = settled(as_fractions(e, {}), box)
     return _first(plain, SignSearch(box, moves)) if plain.has(*SWITCHES) else None
 
 
 def settled(e: sympy.Expr, box: SymbolRanges) -> sympy.Expr:
-    """The expression with each heaviside, sign, abs, max, min that does not switch in the box as its branch."""
+    """Replace each heaviside, sign, abs, max and min that provably does not switch in the box by its branch."""
 
     def branch(node: sympy.Expr) -> sympy.Expr:
-        is_open = isinstance(node, JUMPING) and node.args[0].has(*SWITCHES)  # zero on an interval, perhaps
+        is_open = isinstance(node, JUMPING) and node.args[0].has(*SWITCHES)  # may vanish on an interval
         return node if is_open else _branch(node, _sign(as_fractions(_switch(node), {}), box))
 
     return _rewritten(e, branch)
 
 
 def _rewritten(e: sympy.Expr, rewrite: Callable[[sympy.Expr], sympy.Expr]) -> sympy.Expr:
-    """With every node that switches rewritten, innermost first."""
+    """Apply ``rewrite`` to every switching function, innermost first."""
     known: dict[sympy.Expr, sympy.Expr] = {}
 
     def visit(e: sympy.Expr) -> sympy.Expr:
@@ -84,7 +84,7 @@ def _rewritten(e: sympy.Expr, rewrite: Callable[[sympy.Expr], sympy.Expr]) -> sy
 
 
 def _branch(e: sympy.Expr, value: int) -> sympy.Expr:
-    """One of the functions that switch where its argument has sign ``value``; itself where that is 0."""
+    """The branch of a switching function where its argument has sign ``value``; the function itself where that is 0."""
     if value == 0:
         return e
     if isinstance(e, Larger | Smaller):
@@ -95,7 +95,7 @@ def _branch(e: sympy.Expr, value: int) -> sympy.Expr:
 
 
 def _switch(node: sympy.Expr) -> sympy.Expr:
-    """What vanishes where one of these functions switches."""
+    """The expression whose zero is the switch of a switching function."""
     return node.args[0] - node.args[1] if isinstance(node, Larger | Smaller) else node.args[0]
 
 
@@ -110,7 +110,7 @@ def _sign(g: sympy.Expr, box: SymbolRanges) -> int:
 
 
 def written_with_signs(e: sympy.Expr, search: SignSearch) -> sympy.Expr:
-    """Every node that switches, innermost first, by its signs; one whose argument holds such a sign is left."""
+    """Write switching functions, innermost first, by sign variables, unless their argument holds one already."""
 
     def by_signs(node: sympy.Expr) -> sympy.Expr:
         return node if any(a.has(*SWITCHES, sympy.Dummy) for a in node.args) else _by_signs(node, search)
@@ -179,7 +179,7 @@ def _lost(e: sympy.Expr) -> Jump:
 
 
 def size_of(e: sympy.Expr, f: sympy.Expr, sigma: sympy.Dummy, search: SignSearch) -> sympy.Expr | None:
-    """[e] on f = 0: zero, or an expression that is not; None where that is not known."""
+    """The jump [e] on f = 0, simplified: zero, or a nonzero expression; None where it cannot be computed."""
     above, below = (e.xreplace({sigma: sympy.Integer(v)}) for v in (1, -1))
     worst: sympy.Expr | None = sympy.S.Zero
     for on_surface in _surfaces(f, search.box, above - below):
@@ -196,7 +196,7 @@ OnSurface = Callable[[sympy.Expr, SignSearch], sympy.Expr]
 
 
 def _surfaces(f: sympy.Expr, box: SymbolRanges, jump: sympy.Expr) -> Iterator[OnSurface]:
-    """For every part of f = 0 in the box: what puts it into an expression."""
+    """For every part of f = 0 in the box: a function that substitutes it into an expression."""
     roots = list(solved_for(f, box))
     if not roots:
         yield partial(_without, f, jump)
@@ -205,7 +205,7 @@ def _surfaces(f: sympy.Expr, box: SymbolRanges, jump: sympy.Expr) -> Iterator[On
 
 
 def solved_for(f: sympy.Expr, box: SymbolRanges) -> Iterator[tuple[sympy.Symbol, sympy.Expr]]:
-    """f = 0 solved for a symbol in which it is linear, or for the only one where it is of degree two."""
+    """(symbol, value) of f = 0: where f is linear in a symbol, or a quadratic of its only one (roots in the box)."""
     symbols = sorted(f.free_symbols, key=lambda s: (s in box.symbols, str(s)))
     for s in symbols:
         slope = sympy.diff(f, s)
@@ -222,17 +222,14 @@ def solved_for(f: sympy.Expr, box: SymbolRanges) -> Iterator[tuple[sympy.Symbol,
 
 
 def _at(s: sympy.Symbol, value: sympy.Expr, e: sympy.Expr, search: SignSearch) -> sympy.Expr:
-    """The expression where s has this value, with the signs of the others there."""
+    """The expression with s = ``value``, and with the signs that the other factors provably have there."""
     here = {sigma: sign(sympy.expand(f.xreplace({s: value})), search.box) for f, sigma in search.sigmas.items()}
     there = {sigma: sympy.Integer(v) for sigma, v in here.items() if v}
     return written_with_signs(e.xreplace({s: value, **there}), search)
 
 
 def _without(f: sympy.Expr, jump: sympy.Expr, e: sympy.Expr, search: SignSearch) -> sympy.Expr:
-    """The expression with f = 0 put in as far as it stands there: for the first of its terms, or for all of it.
-
-    Raises UndecidedError: something else may be infinite there, so that a product with zero says nothing.
-    """
+    """The expression with the largest term of f eliminated by f = 0; UndecidedError if ``jump`` may be infinite."""
     for node in jump.atoms(sympy.Pow, sympy.log, sympy.tan):
         if isinstance(node, sympy.Pow) and node.exp.is_number and node.exp > 0:
             continue
@@ -244,7 +241,7 @@ def _without(f: sympy.Expr, jump: sympy.Expr, e: sympy.Expr, search: SignSearch)
 
 
 def _reduced(size: sympy.Expr, search: SignSearch) -> sympy.Expr:
-    """A jump multiplied out, squares of signs as one."""
+    """A jump multiplied out, with squares of sign variables replaced by one."""
     if size.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
         raise UndecidedError
     if _terms(size) > _MOST_TERMS:
@@ -256,7 +253,7 @@ def _reduced(size: sympy.Expr, search: SignSearch) -> sympy.Expr:
 
 
 def _terms(e: sympy.Expr) -> int:
-    """At most so many terms has an expression multiplied out, inner ones included."""
+    """An upper bound of the number of terms of an expression multiplied out, inner ones included."""
     if not e.args:
         return 1
     inner = [_terms(a) for a in e.args]

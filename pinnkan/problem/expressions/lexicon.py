@@ -1,6 +1,6 @@
-"""The first look at an expression's text: its characters, words and parentheses, before anything is parsed.
+"""Check the characters, words and parentheses of an expression's text before it is parsed.
 
-What Python's own parser would misread, or report at an odd place, is refused here with the place and the reason.
+Text that Python's parser would misread, or report at an odd place, is refused here with the place and the reason.
 """
 
 import re
@@ -12,7 +12,7 @@ from pinnkan.problem.expressions.functions import FUNCTIONS
 from pinnkan.problem.habits import PARTS, habit_of, letters_of, sign_of
 
 MAX_LENGTH = 2_000  # characters of an expression
-MAX_NESTING = 40  # parentheses inside parentheses; a choice: far above what anyone reads, far below any stack
+MAX_NESTING = 40  # parentheses inside parentheses (heuristic)
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
@@ -39,7 +39,7 @@ _HINTS = {
 
 
 class ExpressionError(Exception):
-    """Characters ``start`` to ``end`` of an expression cannot be; the rest of it is not looked at."""
+    """Characters ``start`` to ``end`` of an expression are invalid; checking stops there."""
 
     def __init__(self, start: int, end: int, message: str, hint: str = "") -> None:
         self.start = start
@@ -51,7 +51,7 @@ class ExpressionError(Exception):
 
 @dataclass(frozen=True)
 class Token:
-    """A name, a number or a sign, with its place."""
+    """A name, a number or a sign (``kind``), and the index of its first character."""
 
     kind: str
     text: str
@@ -59,12 +59,12 @@ class Token:
 
     @property
     def end(self) -> int:
-        """Index after the last character."""
+        """The index after the last character."""
         return self.start + len(self.text)
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """The words of an expression. Raises ExpressionError: a character, number or name that no expression holds."""
+    """The tokens of an expression. Raises ExpressionError: an invalid character, number or name."""
     at = 0
     while at < len(text):
         if text[at] in " \t\r\n":
@@ -112,7 +112,7 @@ def _check(token: Token, text: str) -> None:
 
 
 def called(word: str) -> str:
-    """A hint for a function as another program calls it: in capitals, behind a dot, by another word; else ""."""
+    """A hint for a function name of another program (capitals, behind a dot, another word); "" if there is none."""
     if word.lower() in FUNCTIONS:
         return f"write {word.lower()}(...)"
     return "write pi" if word.lower() == "pi" else habit_of(word)
@@ -139,7 +139,7 @@ def _refuse_sign(token: Token, text: str) -> None:
 
 
 def check(text: str) -> None:
-    """Raise ExpressionError unless ``text`` is a chain of known words with balanced parentheses."""
+    """Raise ExpressionError unless ``text`` is a sequence of valid tokens with balanced parentheses."""
     if len(text) > MAX_LENGTH:
         message = f"an expression longer than {MAX_LENGTH:,} characters"
         raise ExpressionError(MAX_LENGTH, MAX_LENGTH + 1, message, _SHORTEN)
@@ -175,7 +175,7 @@ def _name_before(token: Token, text: str) -> str:
 
 
 def _check_pair(before: Token | None, token: Token) -> None:
-    """Two neighbours that cannot stand side by side: ``2 x``, ``x y``, ``)(``, ``+ *``, ``( )``."""
+    """Raise ExpressionError for two tokens that cannot be neighbours: ``2 x``, ``x y``, ``)(``, ``+ *``, ``( )``."""
     operand = token.kind != "sign" or token.text == "("
     if before is None or (before.kind == "sign" and before.text != ")"):
         if not operand and token.text not in ("+", "-"):

@@ -1,9 +1,8 @@
 """Derivatives of expressions: the total derivative on jet symbols, and grad, div, lap, dn made of it.
 
-An unknown's derivative is a symbol (``u_xx``), not a sympy ``Derivative``: ``D_x F = dF/dx + sum_j dF/dj * j_x`` over
-the jets j in F, where ``j_x`` is the symbol whose order in x is one higher. It is the derivative almost everywhere;
-an F that jumps in the domain has none that a formula could show, and is refused
-(:mod:`pinnkan.problem.expressions.jumps`).
+A derivative of an unknown is a symbol (``u_xx``), not a sympy ``Derivative``: ``D_x F = dF/dx + sum_j dF/dj * j_x``
+over the jets j in F, where ``j_x`` is the symbol of the next order in x. This is the derivative almost everywhere. An F
+that jumps in the domain has a delta function besides (:mod:`pinnkan.problem.expressions.jumps`).
 """
 
 import copy
@@ -21,13 +20,13 @@ from pinnkan.problem.expressions.primitive import jump_along
 from pinnkan.problem.expressions.sign import SymbolRanges
 from pinnkan.problem.statement import Jet
 
-MAX_NODES = 20_000  # of an expression after derivatives; a choice: about a second of work for what follows
-MAX_WORK = 5 * MAX_NODES  # nodes of all derivatives of a file before anything cancels
-MAX_ORDER = 4  # of a derivative; the highest that networks carry
+MAX_NODES = 20_000  # largest number of nodes of an expression after derivatives (about a second of work)
+MAX_WORK = 5 * MAX_NODES  # largest number of nodes of all derivatives of a file before anything cancels
+MAX_ORDER = 4  # highest order of a derivative that networks provide
 
 
 class OperatorError(Exception):
-    """An operator cannot be applied; the message says why, for the user, and ``hint`` what to do."""
+    """An operator cannot be applied; the message says why and ``hint`` what to do."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         self.hint = hint
@@ -35,7 +34,7 @@ class OperatorError(Exception):
 
 
 class JumpError(OperatorError):
-    """What is to be differentiated jumps in the domain; ``where`` says what jumps and at which place."""
+    """The differentiated expression jumps in the domain; ``where`` says which part of it, and at which place."""
 
     def __init__(self, where: str, hint: str) -> None:
         self.where = where
@@ -48,8 +47,8 @@ class JetSpace:
     Args:
         coordinates: names, in the order x, y, z (or x1, x2, ..), t.
         unknowns: names.
-        ranges: the ends of the coordinates; without them a coordinate may be anything.
-        circles: the axes whose ends are one place.
+        ranges: the ends of the coordinates; empty where they are not bounded.
+        circles: the periodic axes.
     """
 
     def __init__(
@@ -64,30 +63,30 @@ class JetSpace:
         self.symbols = tuple(sympy.Symbol(c) for c in coordinates)
         self.box = SymbolRanges(self.symbols[: len(ranges)], tuple(ranges))
         self._jets: dict[sympy.Symbol, Jet] = {}
-        self._work = {"nodes": 0}  # shared with the sides
+        self._work = {"nodes": 0}  # shared with the copies
         self._joins = False
         self.circles = frozenset(circles)
         self.deltas: dict[sympy.Symbol, tuple[int, float, JumpError]] = {}
         self._beneath: dict[sympy.Symbol, sympy.Symbol] = {}
 
     def on(self, axis: int, end: int) -> "JetSpace":
-        """The same symbols, for derivatives on the side where coordinate ``axis`` is at that end."""
+        """A space with the same symbols, for derivatives on the side where coordinate ``axis`` is at that end."""
         side = copy.copy(self)
         side.box = self.box.at(axis, end) if self.box.symbols else self.box
         return side
 
     def joining(self, joins: bool = True) -> "JetSpace":
-        """The same symbols, for expressions in which the derivative of a jump across a plane is a delta function."""
+        """A space with the same symbols in which a jump across a plane is differentiated to a delta function."""
         equation = copy.copy(self)
         equation._joins = joins
         return equation
 
     def deltas_of(self, expression: sympy.Expr) -> dict[sympy.Symbol, tuple[int, float, JumpError]]:
-        """The delta functions in an expression: axis and place of each, and what to say where it cannot stand."""
+        """The delta functions in an expression: axis, position, and the error to raise where it is not allowed."""
         return {s: self.deltas[s] for s in sorted(expression.free_symbols & set(self.deltas), key=str)}
 
     def beneath(self, symbol: sympy.Symbol) -> sympy.Symbol:
-        """The symbol of the same derivative on the lower side of a plane on which it may jump."""
+        """The symbol of the same derivative on the lower side of a plane across which it may jump."""
         found = sympy.Symbol(f"{symbol.name}|below")
         self._beneath[found] = symbol
         return found
@@ -97,7 +96,7 @@ class JetSpace:
         return self._beneath[symbol]
 
     def beneath_of(self, expression: sympy.Expr) -> dict[sympy.Symbol, Jet]:
-        """The jets of the lower side in an expression with their meaning."""
+        """The symbols of the lower side in an expression, each with its jet."""
         return {s: self._jets[self._beneath[s]] for s in sorted(expression.free_symbols & set(self._beneath), key=str)}
 
     @property
@@ -106,10 +105,7 @@ class JetSpace:
         return tuple(i for i, c in enumerate(self.coordinates) if c != "t")
 
     def symbol(self, jet: Jet) -> sympy.Symbol:
-        """The symbol of a derivative: ``u``, or ``u_`` and a coordinate per order, in their order.
-
-        Raises OperatorError: the order is above MAX_ORDER.
-        """
+        """The symbol of a derivative: ``u``, or e.g. ``u_xxt``. Raises OperatorError: the order is above MAX_ORDER."""
         if jet.total > MAX_ORDER:
             raise OperatorError(
                 f"a derivative of order {jet.total}; {MAX_ORDER} is the highest", "more need a system of equations"
@@ -120,12 +116,12 @@ class JetSpace:
         return symbol
 
     def unknown(self, name: str, subscript: str = "") -> sympy.Symbol:
-        """The symbol of an unknown, differentiated once per coordinate in the subscript, in any order of them."""
+        """The symbol of an unknown, differentiated by the coordinates in the subscript, which may be in any order."""
         order = order_of(subscript, self.coordinates) or (0,) * len(self.coordinates)
         return self.symbol(Jet(self.unknowns.index(name), order))
 
     def jets_of(self, expression: sympy.Basic) -> dict[sympy.Symbol, Jet]:
-        """The jets in an expression with their meaning, lowest order first."""
+        """The jet symbols in an expression, each with its jet, sorted by unknown and order."""
         found = [(self._jets[s], s) for s in expression.free_symbols if s in self._jets]
         return {s: j for j, s in sorted(found, key=lambda p: (p[0].unknown, p[0].total, p[0].order))}
 
@@ -133,8 +129,8 @@ class JetSpace:
         """The total derivative of an expression by coordinate ``axis``.
 
         Raises:
-            JumpError: the expression jumps in the domain, or may, across a surface that is not parallel to the axis; if
-                this is :meth:`find_coupled_side_rows`, where that is no plane of the coordinate.
+            JumpError: the expression jumps in the domain, or may, across a surface that is not parallel to the axis;
+                in a space from :meth:`joining` only where that is no plane of the coordinate.
             OperatorError: the result would be too large, or its order too high.
         """
         for _, _, error in self.deltas_of(expression).values():
@@ -148,15 +144,15 @@ class JetSpace:
         return found
 
     def _refuse_hidden(self, expression: sympy.Expr, derivative: sympy.Expr, axis: int) -> None:
-        """Raises JumpError where an expression jumps that shows no jump, see :func:`jump_along`."""
+        """Raise JumpError where an expression jumps though its formula shows no jump, see :func:`jump_along`."""
         closed = axis in self.circles and self.symbols[axis] in expression.free_symbols
         powers = (not p.exp.is_Integer for p in expression.atoms(sympy.Pow))
         if not self.box.symbols or not (closed or expression.has(sympy.Function) or any(powers)):
             return
         ranges = self.box.side or self.box.ranges
-        if ranges[axis][0] == ranges[axis][1]:  # across a side
+        if ranges[axis][0] == ranges[axis][1]:  # the derivative is normal to the side
             return
-        jets = self.jets_of(sympy.Tuple(expression, derivative))  # a sum may lose some: of exp(-x)*u_x that of u_x
+        jets = self.jets_of(sympy.Tuple(expression, derivative))  # terms may cancel in one
         place = jump_along(expression, derivative, axis, self.symbols, jets, ranges, closed)
         if place is not None:
             name, what = self.coordinates[axis], written(as_decimals(expression))
@@ -167,9 +163,9 @@ class JetSpace:
             raise JumpError(f"{what} jumps, as near {name} = {place:.6g}", hint)
 
     def _concentrated(self, expression: sympy.Expr, axis: int, jump: Jump) -> sympy.Expr:
-        """What the derivative of a jump holds on planes: [e] delta(x - c) for each, the lower side in its own symbols.
+        """The delta functions in the derivative of a jump, [e] delta(x - c) each, with own symbols for the lower side.
 
-        Raises JumpError: the jump is not across planes of the coordinate, or not where that can be solved for.
+        Raises JumpError: the jump is not across planes of the coordinate, or they cannot be solved for.
         """
         error = JumpError(*refusal(jump, set(self._jets)))
         if not self._joins or self.coordinates[axis] == "t":
@@ -186,7 +182,7 @@ class JetSpace:
         return total
 
     def almost_everywhere(self, expression: sympy.Expr, axis: int) -> sympy.Expr:
-        """The same derivative wherever the expression does not jump."""
+        """The total derivative without delta functions: wherever the expression does not jump."""
         self._spend(expression)
         return self._derivative(settled(expression, self.box), axis)
 
@@ -249,7 +245,7 @@ def size(expression: sympy.Expr) -> int:
 
 
 def _derivative_size(e: sympy.Expr, known: dict[sympy.Expr, tuple[int, int]]) -> tuple[int, int]:
-    """Number of nodes of an expression, and a bound for those of its derivative before anything cancels."""
+    """The number of nodes of an expression, and a bound for those of its derivative before anything cancels."""
     if e in known:
         return known[e]
     parts = [_derivative_size(a, known) for a in e.args]
@@ -266,7 +262,7 @@ def _derivative_size(e: sympy.Expr, known: dict[sympy.Expr, tuple[int, int]]) ->
 
 @dataclass(frozen=True)
 class Vector:
-    """What ``grad`` returns: one component per space coordinate."""
+    """The components of a vector, one per space coordinate."""
 
     components: tuple[sympy.Expr, ...]
 
@@ -290,5 +286,5 @@ def laplacian(space: JetSpace, expression: sympy.Expr) -> sympy.Expr:
 
 
 def normal_derivative(space: JetSpace, expression: sympy.Expr, normal: Sequence[sympy.Expr | float]) -> sympy.Expr:
-    """The derivative along the outward ``normal`` of a boundary, by coordinate."""
+    """The derivative along the outward ``normal`` of a boundary, which has one component per coordinate."""
     return sympy.Add(*(n * space.derivative(expression, axis) for axis, n in enumerate(normal) if n != 0))

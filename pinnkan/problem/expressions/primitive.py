@@ -1,9 +1,8 @@
-"""Whether what is differentiated is the integral of its derivative: what jumps in a formula that shows no jump.
+"""Detect jumps that a formula does not show, by comparing an expression with the integral of its derivative.
 
-Of acos(cos(x)) and sqrt(2 - 2 cos(x)) the derivative that a formula gives is right but where they bend, and the one of
-that lacks a delta function; so does the first of 1 + x where a circle closes, and of atan(1e300 x) in float64. So along
-lines the integral of the derivative is compared with the difference of the values, unknowns being waves, on ever
-smaller intervals where they differ, down to the spacing of float64: what is left there is a jump.
+acos(cos(x)) has kinks and its derivative jumps; 1 + x jumps where a periodic axis closes; atan(1e300 x) jumps in
+float64. Along lines, with waves in place of the unknowns, the difference of the values is compared with the integral of
+the derivative. Intervals where they differ are cut down to the spacing of float64: what is left there is a jump.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,21 +18,21 @@ from pinnkan.problem.statement import Jet
 
 Array = NDArray[np.float64]
 
-#: Lines that are looked along, first intervals of each, points of an interval, intervals at most.
+#: Lines per axis, initial intervals of a line, Gauss points of an interval, most intervals of a line.
 LINES, FIRST, POINTS, MOST = 4, 32, 8, 4096
-#: Lines begin at this share of the range, and intervals are cut at that share: what is so at a single place, such as
-#: sign(x - 0.5)**2, is no jump.
+#: Lines begin at the share INSIDE of the range and intervals are cut at the share CUT, irrational both: a value at a
+#: single point, such as that of sign(x - 0.5)**2, is no jump.
 INSIDE, CUT = 1e-7 * np.sqrt(2.0), np.sqrt(0.26)
-#: A difference of this share of the largest value is one.
+#: Least difference from the integral that counts, relative to the largest value.
 DIFFERENT = 1e-6
-#: An interval of so many units in the last place is not cut.
+#: An interval of at most so many units in the last place is not cut.
 SPACING = 16.0
-#: A difference that becomes so many times as large on an interval half as wide is that of a pole, unless it has been
-#: about the same on so many before: then it is rounding next to a jump, or a peak of the derivative that is found.
+#: A difference that grows by more than GROWN on an interval half as wide is that of a pole, unless it was about the
+#: same on STEADY intervals before: then the growth is rounding next to a jump, or a peak of the derivative.
 GROWN, STEADY = 4.0, 6
-#: What is more than so many times the largest value at the first ends goes to infinity, and is for others to say.
+#: A value above BOUNDED times the largest value at the initial ends belongs to a pole, which other checks report.
 BOUNDED = 2.0
-#: What an unknown is: a wave of this size.
+#: Amplitude of the waves in place of the unknowns.
 SIZE = 1.3
 
 
@@ -41,10 +40,10 @@ def jump_along(
     expression: sympy.Expr, derivative: sympy.Expr, axis: int, symbols: Sequence[sympy.Symbol],
     jets: Mapping[sympy.Symbol, Jet], ranges: Sequence[tuple[float, float]], closed: bool,
 ) -> float | None:  # fmt: skip
-    """Where along an axis an expression jumps though its derivative does not say so; None where that is not seen.
+    """The position on an axis where an expression jumps though its derivative shows no delta; None if none.
 
-    ``symbols``: the coordinates, with their ``ranges``; ``closed``: whether the axis is a circle, at whose end what
-    the expression is at its start counts.
+    ``symbols`` are the coordinates, with their ``ranges``. ``closed``: the axis is periodic, and different values at
+    its ends are a jump.
     """
     low, high = ranges[axis]
     lines = _Lines(Tape([expression, derivative], [*symbols, *jets]), axis, list(jets.values()), ranges)
@@ -62,7 +61,7 @@ def jump_along(
 
 
 class _Lines:
-    """Lines along an axis, by where they are in the other coordinates, as shares of these."""
+    """Lines along an axis; a line is given by its coordinates ``at`` as shares of the ranges."""
 
     def __init__(self, tape: Tape, axis: int, jets: Sequence[Jet], ranges: Sequence[tuple[float, float]]) -> None:
         self.tape, self.axis, self.jets = tape, axis, jets
@@ -72,13 +71,13 @@ class _Lines:
         self.weights = 0.5 * weights
 
     def values(self, at: Array, x: Array) -> tuple[Array, Array]:
-        """The expression and its derivative at places of the axis."""
+        """The expression and its derivative at the points ``x`` of a line."""
         found = self.tape(self._inputs(at, x))
         value, slope = (np.broadcast_to(np.asarray(f, dtype=np.float64), x.shape) for f in found)
         return value, slope
 
     def _inputs(self, at: Array, x: Array) -> list[Array]:
-        """The coordinates at places of the axis, and waves in the place of unknowns."""
+        """The coordinates at the points ``x`` of a line, and waves in place of the jets."""
         coordinates = list(self.ranges[:, 0] + at * np.ptp(self.ranges, axis=1))
         coordinates[self.axis] = x
         rate = 2.0 * np.pi / (self.high - self.low)
@@ -91,10 +90,7 @@ class _Lines:
         return [*coordinates, *waves]
 
     def size(self, at: Array) -> float:
-        """The largest value seen, of those that are finite; so large at least that rounding makes no difference.
-
-        Along a line beside a front 1 - tanh(y/w)**2 is 1e-12, known to 1e-14.
-        """
+        """The largest finite absolute value on a line, at least the interval width of the values over DIFFERENT."""
         x = np.linspace(self.low, self.high, FIRST + 1)
         known = replayed(self.tape, [Interval(np.asarray(i), np.asarray(i)) for i in self._inputs(at, x)])[0]
         with np.errstate(invalid="ignore"):
@@ -102,7 +98,7 @@ class _Lines:
         return max(_largest(self.values(at, x)[0]), float(np.median(wide)) / DIFFERENT)
 
     def jump(self, at: Array, size: float) -> float | None:
-        """Where values, of that ``size``, differ by more than the integral of the derivative, however near by."""
+        """The position of a jump: the values differ by more than the integral, on every scale; None if none."""
         ends = self.low + (self.high - self.low) * np.linspace(INSIDE, 1.0 - INSIDE, FIRST + 1)
         left, right, before, kept = ends[:-1], ends[1:], np.full(FIRST, np.nan), np.zeros(FIRST)
         budget = MOST
@@ -126,7 +122,7 @@ class _Lines:
         return None
 
     def _off(self, at: Array, left: Array, right: Array) -> tuple[Array, float]:
-        """By how much values differ from the integral on each interval, nan where that is not known; the largest."""
+        """|difference of values - integral of the derivative| per interval (nan if unknown), and the largest value."""
         inside = 0.5 * (left + right)[:, None] + 0.5 * (right - left)[:, None] * self.nodes
         values, slopes = self.values(at, np.column_stack([left, right, inside]))
         with np.errstate(invalid="ignore"):

@@ -1,7 +1,7 @@
-"""The instructions of a tape in numbers m 2**e whose exponent cannot overflow, for results not finite otherwise.
+"""Evaluate a tape in numbers m 2**e with a float64 exponent e, where float64 overflows in between.
 
-``exp(a)**2/(1 + exp(a))**3`` is inf/inf in float64 from a = 355 on, though it is tiny. With 1/2 <= |m| < 1 and a
-whole e, itself a float64, every product, power and sum of exponentials keeps its size until the last moment.
+For example exp(a)**2/(1 + exp(a))**3 is inf/inf in float64 from a = 355 on, though it is tiny. 1/2 <= |m| < 1, and e is
+whole, so products, powers and sums of exponentials overflow only when they are converted back.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-Number = tuple[Array, Array]  # m and e
+Number = tuple[Array, Array]  # m and e of m 2**e
 Instruction = tuple[str, tuple[int, ...], float]
 
 
 def evaluate(code: Sequence[Instruction], values: Sequence[Any], plain: Callable[..., Any]) -> list[Array]:
-    """All registers of a tape: its inputs, then the result of every instruction; ``plain`` runs one in float64."""
+    """All registers of a tape: the inputs, then the result of every instruction; ``plain`` runs one in float64."""
     registers = [_normal(np.asarray(v, dtype=np.float64), np.float64(0.0)) for v in values]
     for name, arguments, value in code:
         registers.append(_run(name, [registers[a] for a in arguments], value, plain))
@@ -71,7 +71,7 @@ def _exp(a: Array) -> Number:
 
 
 def _hyperbolic(name: str, argument: Number, plain: Callable[..., Any]) -> Number:
-    """(exp(a) +- exp(-a))/2, where float64 cannot hold it; else as it is."""
+    """cosh or sinh, (exp(a) +- exp(-a))/2 where float64 overflows, else by ``plain``."""
     a = _float(argument)
     (up, high), (down, low) = _exp(a), _exp(-a)
     m, e = _sum([(up, high), (down if name == "cosh" else -down, low)])

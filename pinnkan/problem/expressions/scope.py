@@ -1,4 +1,4 @@
-"""The names an expression may use, and what to say of one that means nothing there."""
+"""The names an expression may use, and the messages for names that have no meaning."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,10 +21,10 @@ RESERVED = frozenset({*PLAIN, "t", "pi", *FUNCTIONS, *OPERATORS})
 class Scope:
     """The names an expression may use.
 
-    ``values`` holds parameters and functions; ``unknowns`` are allowed in equations and conditions only, and with them
-    ``vectors`` of them; ``normal`` is the outward one on a side. ``integrals`` collects what is integrated under the
-    symbol that stands for it, None where no integral may stand. ``used`` collects the names met. ``where`` completes
-    "unknown name 'a' in ...".
+    ``values``: parameters and functions. ``unknowns``: whether unknowns, and ``vectors`` of them, are allowed.
+    ``coordinates``: whether coordinates are. ``normal``: the outward normal, on a side. ``integrals`` collects
+    integrands by the symbol that stands for the integral; None where no integral is allowed. ``used`` collects the
+    names of ``values`` met. ``later``: names defined further down. ``where`` completes "unknown name 'a' in ...".
     """
 
     space: JetSpace
@@ -39,7 +39,7 @@ class Scope:
     where: str = "an expression"
 
     def known(self) -> list[str]:
-        """Every name that means something here, for suggestions."""
+        """All names that have a meaning here, for suggestions."""
         names = [*self.values, "pi", *FUNCTIONS]
         names += self.space.coordinates if self.coordinates else ()
         if self.unknowns:
@@ -49,11 +49,11 @@ class Scope:
         return names
 
     def operators(self) -> list[str]:
-        """The operators, with those of the numbered coordinates that the domain has."""
+        """The names of the operators, with those of the numbered coordinates of the domain."""
         return [*OPERATORS, *(f"d{c}" for c in self.space.coordinates if c in NUMBERED)]
 
     def calls(self, name: str) -> bool:
-        """Whether a name stands for an operator here; ``dx1`` does where x1 is a coordinate or nothing else."""
+        """Whether a name is that of an operator here; that of ``dx1`` may be a parameter or function instead."""
         return name in OPERATORS or (name in NUMBERED_OPERATORS and name not in self.values)
 
     def is_normal(self, name: str) -> bool:
@@ -61,14 +61,14 @@ class Scope:
         return name.startswith("n_") and name[2:] in self.space.coordinates and name != "n_t"
 
     def absent(self) -> str:
-        """What to do about a coordinate that the domain lacks."""
+        """The hint for a coordinate that the domain lacks."""
         present = self.space.coordinates
         if any(c in NUMBERED for c in present):
             return f"its coordinates: {listed(present)}"
         return "add its range to `domain`"
 
     def complaint(self, name: str, base: str, by: Sequence[str]) -> tuple[str, str]:
-        """What is wrong with a name that means nothing here, and a hint; ``name`` may be ``base``, derived ``by``."""
+        """The message and the hint for a name that has no meaning; it may be ``base``, differentiated ``by``."""
         missing = sorted(set(by) - set(self.space.coordinates))
         if name in FUNCTIONS or self.calls(name):
             return f"'{name}' is a function and needs an argument", f"write {name}(...)"
@@ -89,11 +89,11 @@ class Scope:
         return f"unknown name '{name}' in {self.where}", self._hint(name, base, by if not missing else ())
 
     def _elsewhere(self) -> str:
-        """Where an unknown is written that cannot stand here."""
+        """The hint for an unknown that is not allowed here."""
         return "write it out in the equations" if self.where == "a function" else ""
 
     def _hint(self, name: str, base: str, by: Sequence[str]) -> str:
-        """What may have been meant by a name."""
+        """The hint for a name that has no meaning."""
         if base in self.values and by:
             return f"write d{by[0]}({base}) for a derivative"
         if self.unknowns and _joined(name, self.space, "_"):
@@ -113,9 +113,7 @@ class Scope:
         return self._spelled(name) or self._define()
 
     def _spelled(self, name: str) -> str:
-        """A known name that is spelled alike, or a function and its argument without parentheses; else "".
-
-        A letter more or less is another name where only one is left: ``mu`` is not ``u``, ``uu`` may be.
+        """The suggestion of a similar name (``u`` for ``uu``, not ``mu``), or of parentheses for a function; else "".
         """
         known = self.known()
         for function in FUNCTIONS:
@@ -126,7 +124,7 @@ class Scope:
         return did_you_mean(name, [k for k in alike if not is_greek or len(k) > 2 or k.lower() == name.lower()])
 
     def _define(self) -> str:
-        """Where a name is given a meaning."""
+        """The hint where to define a name."""
         if self.where == "a parameter":
             return "define it above"
         formula = ", or a formula under `functions`" if self.coordinates else ""
@@ -134,7 +132,7 @@ class Scope:
 
 
 def _joined(name: str, space: JetSpace, between: str) -> str:
-    """What was meant where a subscript is split by underscores or not set off, or "": ``u_x1_x2``, ``uxx``."""
+    """The derivative meant by a name whose subscript is split or not set off (``u_x1_x2``, ``uxx``), or ""."""
     for unknown in space.unknowns:
         subscript = name.removeprefix(f"{unknown}{between}").replace("_", "")
         subscript = re.sub(r"^(\d)([xyzt])$", lambda found: found[2] * int(found[1]), subscript)

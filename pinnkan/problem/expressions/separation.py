@@ -1,14 +1,14 @@
-"""An expression as a sum of products of functions of one coordinate each, found by computing.
+"""Write an expression as a sum of products of functions of one coordinate each.
 
     g(x) = sum_p prod_i g_pi(x_i)
 
-Sums, products, whole powers and exponentials are taken apart by their rules; any other function of several coordinates
-is sampled, and what is of low rank there is written as a sum of products of its own sections (cross approximation of
-the coordinates one after the other: Tyrtyshnikov 2000; Oseledets, Tyrtyshnikov 2010):
+Sums, products, whole powers and exponentials are separated by rules. Any other function of several coordinates is
+sampled, and separated by cross approximation where its rank is low, one coordinate after the other (Tyrtyshnikov 2000;
+Oseledets, Tyrtyshnikov 2010):
 
     g(x, y) = sum_jk g(x, y_j) C_jk g(x_k, y),    C = g(x_k, y_j)^-1
 
-which is exact where g has that rank, whatever its formula.
+This is exact where g has that rank, whatever its formula.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,18 +23,18 @@ from pinnkan.problem.expressions.tape import Tape
 
 Array = NDArray[np.float64]
 
-#: Most products of one expression: an assembly takes the square of their number.
+#: Most products of one expression; an assembly costs the square of their number.
 MOST = 256
-#: Most products that one sampled function gives in a coordinate, and points per group of coordinates that are sampled.
+#: Most products per coordinate of a sampled function, and number of sample points per group of coordinates.
 MOST_RANK, SAMPLED = 16, 160
-#: Pivots below this share of the largest value are left out: the factor of a pivot of 1e-13 is rounding to 1e-3. What
-#: the sum misses at points never sampled may be that share of the largest value.
+#: Least pivot, relative to the largest value: the factor of a pivot of 1e-13 would be known to 1e-3 only. Largest error
+#: of the sum at other points, relative to the largest value.
 PIVOT, MISSED = 1e-11, 1e-9
 
 
 @dataclass(frozen=True)
 class Separated:
-    """``constant * prod_i factors[i]``; factor i depends on coordinate i alone (and on symbols that stand for such)."""
+    """``constant * prod_i factors[i]``; factor i depends on coordinate i, or on symbols that are functions of it."""
 
     constant: float
     factors: tuple[sympy.Expr, ...]
@@ -45,10 +45,10 @@ class Separated:
 
 
 class Separation:
-    """Takes expressions of the same coordinates apart.
+    """Separates expressions of the same coordinates.
 
-    ``ranges``: ends of each coordinate, where functions are sampled. ``owners``: further symbols, each with the
-    coordinate that it is a function of; ``sums``: symbols that stand for a sum of products already.
+    ``ranges``: ends of each coordinate, for the samples. ``owners``: further symbols, each with the index of the
+    coordinate that it is a function of. ``sums``: symbols that stand for a sum of products.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Separation:
         self.sums = dict(sums or {})
 
     def __call__(self, expression: sympy.Expr) -> tuple[Separated, ...] | None:
-        """The products, those of the same factors added; None if they would be too many or cannot be found."""
+        """The products, equal ones added; None if there are more than MOST or none can be found."""
         parts = self._apart(sympy.Add(expression))
         if parts is None:
             return None
@@ -114,7 +114,7 @@ class Separation:
         return out
 
     def _sampled(self, e: sympy.Expr) -> list[Separated] | None:
-        """A function that no rule takes apart."""
+        """The products of a function that no rule separates, by cross approximation; None where that fails."""
         if not e.free_symbols <= set(self.coordinates):
             return None
         parts = self._crossed(e, 0.0)
@@ -123,8 +123,8 @@ class Separation:
     def _crossed(self, e: sympy.Expr, floor: float) -> list[Separated] | None:
         """Cross approximation between the first coordinate of a function and its others, then between those.
 
-        With C = L U the two factors are g(x, y_j) U^-1, which stays near one, and L^-1 g(x_k, y): C^-1 itself would
-        lose what the last pivots hold. Values below ``floor`` are rounding.
+        With C = L U the factors are g(x, y_j) U^-1, which is of size one, and L^-1 g(x_k, y). C^-1 itself would lose
+        the digits of the last pivots. Values below ``floor`` count as rounding.
         """
         owners = sorted({self.owner[s] for s in e.free_symbols})
         if len(owners) <= 1:
@@ -153,12 +153,12 @@ class Separation:
         return out
 
     def _places(self, which: Sequence[int], rng: np.random.Generator) -> Array:
-        """Points, denser to the ends, of some coordinates: (point, coordinate)."""
+        """SAMPLED random points in some coordinates, denser towards the ends: (point, coordinate)."""
         low, high = np.array([self.ranges[i] for i in which], dtype=np.float64).T
         return np.asarray(low + (high - low) * (0.5 - 0.5 * np.cos(np.pi * rng.random((SAMPLED, len(which))))))
 
     def _values(self, e: sympy.Expr, first: int, one: Array, others: Sequence[int], rest: Array) -> Array:
-        """(point of the first coordinate, point of the others)."""
+        """The values of e: (point of the first coordinate, point of the others)."""
         symbols = [self.coordinates[i] for i in (first, *others)]
         (value,) = Tape([e], symbols)([one, *rest.T[:, None, :]])
         return np.asarray(np.broadcast_to(value, (len(one), len(rest))))
@@ -171,7 +171,7 @@ class Separation:
 
 
 def values_at(parts: Sequence[Separated], coordinates: Sequence[sympy.Symbol], points: Array) -> Array:
-    """The sum of the products at points (point, coordinate), which hold no symbols but the coordinates."""
+    """The sum of the products at points (point, coordinate); the factors hold no symbols but the coordinates."""
     total = np.zeros(len(points))
     for part in parts:
         factors = Tape(part.factors, coordinates)(list(points.T))
@@ -180,7 +180,7 @@ def values_at(parts: Sequence[Separated], coordinates: Sequence[sympy.Symbol], p
 
 
 def _exponential(sums: Sequence[Separated], dimension: int) -> list[Separated] | None:
-    """exp of a sum of functions of one coordinate each is one product; None for any other sum."""
+    """exp of a sum of functions of one coordinate each, as one product; None for any other sum."""
     factors = [sympy.S.One] * dimension
     for part in sums:
         on = [i for i, f in enumerate(part.factors) if f is not sympy.S.One]
@@ -192,10 +192,7 @@ def _exponential(sums: Sequence[Separated], dimension: int) -> list[Separated] |
 
 
 def _cross(values: Array, floor: float) -> tuple[list[int], list[int]] | None:
-    """Rows and columns of the largest remainders, one after the other, until all is below ``floor``.
-
-    None if there are too many.
-    """
+    """Rows and columns of complete pivoting until all is at most ``floor``; None if too many, or not finite."""
     left = values.copy()
     if not np.isfinite(left).all():
         return None
@@ -212,7 +209,7 @@ def _cross(values: Array, floor: float) -> tuple[list[int], list[int]] | None:
 
 
 def _triangles(matrix: Array) -> tuple[Array, ...]:
-    """L^-1 and U^-1 of a matrix whose pivots stand in order already."""
+    """L^-1 and U^-1 of a matrix whose pivots are in order already."""
     n = len(matrix)
     upper, lower = matrix.copy(), np.eye(n)
     for k in range(n):

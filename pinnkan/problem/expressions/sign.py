@@ -1,4 +1,4 @@
-"""The sign that an expression provably keeps over the domain: enclosures of boxes that are halved until it shows."""
+"""The sign that an expression provably keeps over a box, by enclosures with bisection."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,30 +11,27 @@ from pinnkan.problem.expressions.enclosure import enclose
 from pinnkan.problem.expressions.interval import Array, Interval
 from pinnkan.problem.expressions.tape import Tape
 
-_NOISE = 64 * np.finfo(np.float64).eps  # a bound at the edge of the domain this far across zero is rounding
-_MOST_BOXES = 4_000  # undecided at once, and how often they are halved; choices: some hundredths of a second
+_NOISE = 64 * np.finfo(np.float64).eps  # rounding of an expression at the edge of the box, relative to its terms
+_MOST_BOXES = 4_000  # most undecided boxes, and most bisections (heuristic: hundredths of a second)
 _HALVINGS = 40
-_CUT = 0.4837  # where a box is cut and looked at: a place where nothing vanishes by symmetry
+_CUT = 0.4837  # share at which a box is cut and sampled; off-centre, so that nothing vanishes by symmetry
 
 
 @dataclass(frozen=True)
 class SymbolRanges:
-    """The closed ranges of the coordinates, and of the side that is looked at, if one is.
-
-    A coordinate that is absent, and every unknown, may be anything.
-    """
+    """The closed ranges of the coordinates, and those on one ``side`` or None; other symbols have no bounds."""
 
     symbols: tuple[sympy.Symbol, ...]
     ranges: tuple[tuple[float, float], ...]
     side: tuple[tuple[float, float], ...] | None = None
 
     def at(self, axis: int, end: int) -> "SymbolRanges":
-        """The box looked at on the side where coordinate ``axis`` is at its lower (0) or upper (1) end."""
+        """The ranges with the side where coordinate ``axis`` is at its lower (0) or upper (1) end."""
         here = (self.ranges[axis][end],) * 2
         return SymbolRanges(self.symbols, self.ranges, (*self.ranges[:axis], here, *self.ranges[axis + 1 :]))
 
     def ends(self, symbols: Sequence[sympy.Symbol]) -> tuple[Array, Array]:
-        """Lower and upper ends (symbol, 1)."""
+        """The lower and upper ends, both (symbol, 1)."""
         known = dict(zip(self.symbols, self.ranges, strict=True))
         low, high = np.array([known.get(s, (-np.inf, np.inf)) for s in symbols]).reshape(-1, 2).T
         return low[:, None], high[:, None]
@@ -50,7 +47,7 @@ def is_bounded(e: sympy.Expr, box: SymbolRanges) -> bool:
 def sign(e: sympy.Expr, box: SymbolRanges) -> int:
     """1 or -1 if the expression provably has that sign in the whole box (it may touch zero); 0 if nothing is proven.
 
-    On a side the sign there counts, and where the expression vanishes on it, that in the box.
+    On a side the sign is that on the side; where the expression vanishes on it, that in the box.
     """
     symbols = sorted(e.free_symbols, key=str)
     terms = e.args if isinstance(e, sympy.Add | sympy.Function) else (e,)
@@ -61,9 +58,9 @@ def sign(e: sympy.Expr, box: SymbolRanges) -> int:
 
 @np.errstate(invalid="ignore")
 def _sign(tape: Tape, low: Array, high: Array) -> int:
-    """The sign of the first output in a box, halved until every part is decided or two points differ in sign.
+    """The sign of the first output in a box, bisected until that is proven, or two points differ in sign.
 
-    The other outputs are its terms: at the edge of the box their rounding says nothing.
+    The other outputs are its terms; their size bounds the rounding at the edge of the box.
     """
     axes, edges, found = np.flatnonzero(np.isfinite(high - low)), (low, high), 0
     for turn in range(_HALVINGS):

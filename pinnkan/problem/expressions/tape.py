@@ -1,7 +1,7 @@
-"""Evaluate sympy expressions on arrays without generating code: a list of instructions, replayed.
+"""Evaluate sympy expressions on arrays by a list of instructions, without generating code.
 
-An expression is flattened once into instructions, shared subexpressions computed once; the instructions run on
-numpy arrays or on torch tensors alike, chosen by the namespace handed in. No text is ever executed.
+An expression is converted once to instructions, with shared subexpressions computed once. They run on numpy arrays or
+on torch tensors, according to the namespace given.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,19 +42,19 @@ class Tape:
 
     @property
     def instructions(self) -> Sequence[tuple[str, tuple[int, ...], float]]:
-        """Name, registers of the arguments and number; registers are the inputs, then one per instruction."""
+        """(name, registers of the arguments, number) of each; registers are the inputs, then one per instruction."""
         return self._code
 
     @classmethod
     def written(cls, inputs: int, code: Sequence[Sequence[Any]], outputs: Sequence[int]) -> "Tape":
-        """The tape of so many inputs with these :attr:`instructions` and registers of results."""
+        """The tape with ``inputs`` inputs, these :attr:`instructions`, and the result registers ``outputs``."""
         tape = cls([], [])
         tape.inputs, tape.outputs = inputs, tuple(outputs)
         tape._code = [(name, tuple(arguments), value) for name, arguments, value in code]
         return tape
 
     def first(self) -> "Tape":
-        """The tape of the first result alone."""
+        """The tape of the first output alone."""
         count = max(self.outputs[0] - self.inputs + 1, 0)
         return Tape.written(self.inputs, self._code[:count], self.outputs[:1])
 
@@ -74,7 +74,7 @@ class Tape:
             return self._append(e, name, tuple(self._emit(a) for a in e.args))
         if isinstance(e, functions.Continued):
             return self._emit_continued(e)
-        if isinstance(e, sympy.cot):  # what sympy makes of tan(x + pi/2)
+        if isinstance(e, sympy.cot):  # sympy turns tan(x + pi/2) into it
             return self._append(e, "power", (self._emit(sympy.tan(e.args[0])),), -1.0)
         name_or_none = _UNARY.get(e.func)
         if name_or_none is None:
@@ -92,7 +92,7 @@ class Tape:
         return self._append(e, "power", (self._emit(base), self._emit(exponent)))
 
     def _emit_continued(self, e: functions.Continued) -> int:
-        """The formula, and one after the other the polynomials that stand for it near places, by Horner's rule."""
+        """The formula, then for each of its singular points the polynomial near it, by Horner's rule."""
         found = self._emit(e.plain())
         for near in e.places:
             distance = self._emit(e.args[0] - near.place)
@@ -112,10 +112,10 @@ class Tape:
         return self.inputs + len(self._code) - 1
 
     def __call__(self, values: Sequence[Any], namespace: Any = np) -> list[Any]:
-        """The expressions at ``values`` (one array per symbol, broadcastable); results broadcast, may be scalars.
+        """The expressions at ``values`` (one array per symbol, broadcastable); results broadcast and may be scalars.
 
-        ``namespace`` is numpy, or torch for tensors. Invalid operations give nan or inf, silently; where only an
-        intermediate value is beyond float64, the result is computed once more, without overflow.
+        ``namespace`` is numpy, or torch for tensors. Invalid operations silently give nan or inf. Where only an
+        intermediate value overflows, the result is computed again with extended exponents.
         """
         results = self.plainly(values, namespace)
         with np.errstate(all="ignore"):
@@ -127,7 +127,7 @@ class Tape:
         return results
 
     def plainly(self, values: Sequence[Any], namespace: Any = np) -> list[Any]:
-        """The expressions at ``values``, which may be complex, once."""
+        """The expressions at ``values``, which may be complex, without the second evaluation on overflow."""
         registers: list[Any] = list(values)
         with np.errstate(all="ignore"):
             for name, arguments, value in self._code:
@@ -136,7 +136,7 @@ class Tape:
 
 
 def _filled(xp: Any, value: Any, again: NDArray[np.float64]) -> Any:
-    """``value`` with ``again`` where it is not finite and that is."""
+    """``value``, with ``again`` in its non-finite entries."""
     value = _array(xp, value)
     other = again if xp is np else xp.as_tensor(again, dtype=value.dtype, device=value.device)
     return xp.where(xp.isfinite(value), value, other)
@@ -175,16 +175,13 @@ def _run(xp: Any, name: str, args: list[Any], value: float) -> Any:
 
 
 def _extent(value: Any) -> tuple[int, ...]:
-    """Smaller arrays first, those of one shape after each other: a sum is as large as its parts for as long as it can.
-
-    The source that makes a sum of three waves solve a heat equation in space, on a grid: a third of the time.
-    """
+    """Sort key that puts small arrays first, equal shapes together: partial sums stay small as long as possible."""
     shape = tuple(getattr(value, "shape", ()))
     return (prod(shape), *shape)
 
 
 def _array(xp: Any, value: Any) -> Any:
-    """A Python number as an array of the namespace, so that torch's functions take it."""
+    """A Python number as an array of the namespace; arrays as they are."""
     if isinstance(value, int | float):
         return np.float64(value) if xp is np else xp.tensor(value, dtype=xp.float64)
     return value

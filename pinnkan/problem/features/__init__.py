@@ -1,1 +1,1 @@
-"""What hides in the formulas of a problem: narrow features, planes at which they jump or bend."""
+"""Features of the formulas of a problem: narrow features, jumps, kinks and removable singularities."""

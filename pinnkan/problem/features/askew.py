@@ -1,8 +1,7 @@
-"""Equations whose second derivatives are those of a Laplacian in coordinates that are askew: no mirror leaves them.
+"""Equations with a mixed second derivative, whose Laplacian has oblique coordinates.
 
--u_xx - u_yy - c u_xy is one in coordinates at an angle w, cos w = c / 2 or -c / 2. Between two sides that hold a value
-stands r^(pi / w) there, no power of x and y, whatever the source: -u_xx - u_yy/100 - u_xy/10 = 1 has r^1.5 in two
-corners. Knots that were not graded there halved the error with every level: 5e-5 after ten of them and 13 s.
+-u_xx - u_yy - c u_xy is a Laplacian in coordinates at an angle w, cos w = c / 2 or -c / 2. Between two sides with given
+values the solution has r^(pi / w) there, which is no polynomial whatever the source, so that knots must be graded.
 """
 
 from collections.abc import Sequence
@@ -13,17 +12,17 @@ import sympy
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Problem
 
-#: Cosine of the angle up to which it is taken for a right one.
+#: Largest cosine of an angle that counts as a right one. Heuristic.
 ASKEW = 0.02
 
 
 def is_askew(problem: Problem, equation: Equation, position: Sequence[float]) -> bool:
-    """Whether the second derivatives of an unknown in the plane are askew at a place, all unknowns zero there."""
+    """Whether the second derivatives of an unknown in the plane are oblique at ``position``, with all unknowns zero."""
     return any(_angle(problem, equation, unknown, position) > ASKEW for unknown in range(len(problem.unknowns)))
 
 
 def _angle(problem: Problem, equation: Equation, unknown: int, position: Sequence[float]) -> float:
-    """The cosine of the angle of the coordinates in which an unknown has a Laplacian; 0 where it has none."""
+    """Return |cos w| of the oblique coordinates of an unknown's Laplacian; 0 without all three second derivatives."""
     second = {jet.order: symbol for symbol, jet in equation.jets.items() if jet.unknown == unknown and jet.total == 2}
     if len(second) < 3:
         return 0.0

@@ -1,4 +1,4 @@
-"""The formulas of a problem in which something may hide: its equations, and its conditions on their sides."""
+"""The formulas of a problem that may have features: its equations, and its conditions on their sides."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -8,7 +8,7 @@ from pinnkan.problem.statement import Problem, Side
 
 
 def formulas(problem: Problem) -> tuple[sympy.Expr, ...]:
-    """Residuals of all equations and conditions; on a side its coordinate is a number."""
+    """Return the residuals of all equations and conditions; on a side its coordinate is replaced by its value."""
     out = [e.residual for e in problem.equations]
     for c in problem.conditions:
         if c.equation is not None and isinstance(c.place, Side):
@@ -18,13 +18,13 @@ def formulas(problem: Problem) -> tuple[sympy.Expr, ...]:
 
 
 def parts(expressions: Iterable[sympy.Expr], coordinates: Sequence[sympy.Symbol]) -> Iterator[sympy.Expr]:
-    """Terms of coordinates alone, without their numerical factors, and the functions and powers in them."""
+    """Yield terms of coordinates alone, without numerical factors, and the functions and powers in them."""
     known = set(coordinates)
     for e in expressions:
         if isinstance(e, sympy.Add) or not e.free_symbols:
             yield from parts(e.args, coordinates)
             continue
-        if not e.free_symbols <= known:  # factors of a derivative of the solution belong together
+        if not e.free_symbols <= known:  # factors of a derivative of the solution form one part
             given = [a for a in e.args if a.free_symbols <= known] if isinstance(e, sympy.Mul) else []
             yield from parts([sympy.Mul(*given), *(a for a in e.args if a not in given)], coordinates)
             continue
@@ -35,10 +35,10 @@ def parts(expressions: Iterable[sympy.Expr], coordinates: Sequence[sympy.Symbol]
 
 
 def is_compound(part: sympy.Expr) -> bool:
-    """Whether a part can hardly be narrower than what it is made of: a product or a whole power."""
+    """Whether a part is a product or a whole power, which can hardly be narrower than its factors."""
     return part.is_Mul or (part.is_Pow and bool(part.exp.is_Integer) and bool(part.exp > 0))
 
 
 def holds(part: sympy.Expr, others: set[sympy.Expr]) -> bool:
-    """Whether one of the ``others`` stands in a part."""
+    """Whether one of the ``others`` is a subexpression of a part."""
     return any(node in others for node in sympy.preorder_traversal(part))

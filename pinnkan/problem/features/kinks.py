@@ -1,9 +1,9 @@
-"""Where formulas jump or bend: the zeros of the arguments of heaviside, sign, abs, max and min.
+"""Places where formulas jump or have a kink: zeros of the arguments of heaviside, sign, abs, max and min.
 
-Where a factor of an argument vanishes on a plane x_i = c of the box, c is known to rounding and a knot, or the end of
-a slab, can be put there. Zeros of one coordinate are enclosed by subdivision and, once the slope is known not to be
-zero, bisected (Moore, Kearfott, Cloud 2009, chapter 8). Planes of a factor of several coordinates are zeros along two
-lines across the box, confirmed on scattered points of the plane; what else may vanish is called curved.
+If a factor of an argument vanishes on a plane x_i = c of the box, c is computed to rounding, so that a knot or a slab
+end can be put there. Zeros of one coordinate are enclosed by subdivision and, where the slope is known to be nonzero,
+bisected (Moore, Kearfott, Cloud 2009, chapter 8). Planes of a factor of several coordinates are zeros along two lines
+across the box, confirmed on scattered points of the plane; factors that may vanish elsewhere are curved.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,23 +21,23 @@ from pinnkan.problem.statement import Problem
 
 Array = NDArray[np.float64]
 
-#: Intervals below this share of the range are not cut: a zero where the slope vanishes too.
+#: Smallest interval that is cut, over the range: below it lies a zero of zero slope.
 SMALLEST = 2.0**-40
-#: More intervals than this that may hold a zero: it vanishes on more than points.
+#: The most intervals that may hold a zero; with more the function vanishes on more than points. Heuristic.
 MOST_INTERVALS = 512
-#: Zeros nearer to each other, or to an end of the range, than this share of it are one: where the sign does not change
-#: a zero is known to the root of rounding only.
+#: Distance over the range below which zeros, or a zero and an end, are one. Without a change of sign a zero is known to
+#: the square root of rounding only.
 CLOSE = 2e-8
-#: A factor is zero on a plane where its values are below this share of those beside it.
+#: A factor is zero on a plane if its values are below this share of those beside it.
 ROUNDING = 1e-10
-#: Pieces per coordinate in which a factor is looked at for what is curved, by number of coordinates.
+#: Pieces per coordinate in which curved zeros of a factor are sought, by number of coordinates. Heuristic.
 PIECES = {2: 64, 3: 16}
 PIECES_IN_MANY = 6
 
 
 @dataclass(frozen=True)
 class Kinks:
-    """Per coordinate, the places of planes of kinks and jumps inside the box; factors that may vanish elsewhere."""
+    """Per coordinate, the planes of kinks and jumps inside the box; and factors that may vanish elsewhere."""
 
     planes: tuple[tuple[float, ...], ...]
     curved: tuple[sympy.Expr, ...]
@@ -46,7 +46,7 @@ class Kinks:
 def kinks(
     expressions: Iterable[sympy.Expr], coordinates: Sequence[sympy.Symbol], ranges: Sequence[tuple[float, float]]
 ) -> Kinks:
-    """Kinks and jumps of expressions in a box, those whose arguments are formulas of the coordinates."""
+    """Find kinks and jumps of expressions in a box, of those arguments that are formulas of the coordinates."""
     planes: list[list[float]] = [[] for _ in coordinates]
     curved = []
     for factor in dict.fromkeys(_factors(expressions, set(coordinates))):
@@ -65,7 +65,7 @@ def kinks(
 
 
 def _factors(expressions: Iterable[sympy.Expr], coordinates: set[sympy.Symbol]) -> Iterator[sympy.Expr]:
-    """Factors of the arguments whose zeros are kinks."""
+    """Yield the factors of the arguments whose zeros are kinks or jumps."""
     for e in expressions:
         for argument in switching(e):
             for factor in sympy.Mul.make_args(argument):
@@ -75,7 +75,7 @@ def _factors(expressions: Iterable[sympy.Expr], coordinates: set[sympy.Symbol]) 
 
 
 def zeros(factor: sympy.Expr, symbol: sympy.Symbol, ends: Array) -> tuple[float, ...]:
-    """Zeros inside an interval of a formula of one coordinate, to rounding where it passes through them."""
+    """Return the zeros inside an interval of a formula of one coordinate; to rounding if it changes sign there."""
     tape = Tape([factor], [symbol])
     scale, found = np.array([ends[1] - ends[0]]), []
     lo, hi = ends[:1].copy(), ends[1:].copy()
@@ -94,7 +94,7 @@ def zeros(factor: sympy.Expr, symbol: sympy.Symbol, ends: Array) -> tuple[float,
 
 
 def _bisected(tape: Tape, a: float, b: float) -> Iterator[float]:
-    """The zero of a function that rises or falls, if its ends have different signs."""
+    """Yield the zero of a monotone function, if it has different signs at the ends."""
     at_a, at_b = _value(tape, a), _value(tape, b)
     if not at_a * at_b <= 0.0:
         return
@@ -115,7 +115,7 @@ def _value(tape: Tape, x: float) -> float:
 
 
 def _across(factor: sympy.Expr, symbols: Sequence[sympy.Symbol], box: Array, axis: int) -> tuple[float, ...]:
-    """Places of the planes across one coordinate on which a factor of several vanishes."""
+    """Return the planes across coordinate ``axis`` on which a factor of several coordinates vanishes."""
     points = box[:, 0] + np.ptp(box, axis=1) * kronecker(34, len(box))
     others = [s for s in symbols if s is not symbols[axis]]
     first, second = (
@@ -149,19 +149,19 @@ def _vanishes_elsewhere(tape: Tape, box: Array, planes: Sequence[Sequence[float]
 
 
 def _apart(places: Iterable[float], ends: tuple[float, float]) -> tuple[float, ...]:
-    """Sorted places strictly inside, of a chain of near ones that in the middle."""
+    """Return the sorted places strictly inside; a chain of close ones is replaced by its middle one."""
     least = CLOSE * (ends[1] - ends[0])
     inside = np.array(sorted(x for x in places if ends[0] + least < x < ends[1] - least))
     chains = np.split(inside, np.flatnonzero(np.diff(inside) > least) + 1) if len(inside) else []
     return tuple(float(chain[len(chain) // 2]) for chain in chains)
 
 
-#: Places along the circle and across it, and the share of the largest value that is a jump.
+#: Sample places along the circle and across it, and the jump over the largest value that counts. Heuristic.
 PLACES, JUMP = 33, 1e-6
 
 
 def jumps_at_seam(problem: Problem, axis: int) -> bool:
-    """Whether an equation is another one at both ends of a periodic coordinate, its derivatives being the same."""
+    """Whether an equation differs between both ends of a periodic coordinate at equal values of its derivatives."""
     if not problem.box.periodic[axis]:
         return False
     rng = np.random.default_rng(0)

@@ -1,11 +1,11 @@
-"""Points spread evenly over a box of any dimension, without a generator of random numbers."""
+"""Quasi-random points that cover a box of any dimension evenly."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 def kronecker(count: int, dimension: int) -> NDArray[np.float64]:
-    """Points of the unit box, (point, coordinate), by additive recurrence with the root of x^(d+1) = x + 1.
+    """Return points of the unit box, (point, coordinate), by additive recurrence with the root of x^(d+1) = x + 1.
 
     Roberts (2018), The unreasonable effectiveness of quasirandom sequences. Without coordinates there is one point.
     """

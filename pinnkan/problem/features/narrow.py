@@ -1,17 +1,16 @@
 """Narrow features of formulas: found by subdividing the box where interval arithmetic cannot exclude them.
 
-A spike ``exp(-((x - 0.3)/1e-5)**2)`` is zero in float64 at every point that a grid is likely to have, but its enclosure
-over a box that holds 0.3 reaches one. Every function, power and product in a formula, a *part*, is enclosed with its
-slopes (:mod:`pinnkan.problem.expressions.enclosure`) over boxes of the coordinates that it couples. A box is done when
+A spike ``exp(-((x - 0.3)/1e-5)**2)`` is zero in float64 at nearly all points of any grid, but its enclosure over a box
+that holds 0.3 reaches one. Every function, power and product in a formula, a *part*, is enclosed with its slopes
+(:mod:`pinnkan.problem.expressions.enclosure`) over boxes of its coordinates. A box is done when
 
-* the part is smooth there: it takes at least 1/STEEP of the whole range of a coordinate to change by its height, or
-* it is level there: it changes by no more than LEVEL of its height. Where its slope says that it is not smooth, the box
-  lies in a narrow feature, as wide as height over slope.
+* the part is smooth there: it changes by its height over no less than a fixed share of the range, or
+* it is level there: it changes by no more than a share of its height. If its slope is not smooth, the box lies in a
+  narrow feature of width height over slope.
 
-Every other box is cut along the coordinate in which the part may change most. The height is the difference of values
-seen so far, so that it only grows and what is done stays done. A part that is steep in more than EVERYWHERE of the box
-oscillates and needs no looking for. Of a part whose open boxes become too many (a front, a curve), some spread over all
-of them are followed; the others are left undecided.
+Every other box is cut along the coordinate in which the part may change most. The height is the range of values
+computed so far; it only grows, so what is done stays done. A part that is steep in much of the box oscillates and has
+no place. Of a part with too many open boxes (a front, a curve) a spread sample is followed; the others are undecided.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,9 +28,9 @@ from pinnkan.problem.features.subdivision import EVERYWHERE, SAME, SAMPLES, Arra
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """All narrow features found, and ``undecided`` boxes (box, coordinate, end) of one coordinate that may hold more.
+    """The narrow features found, and ``undecided`` boxes (box, coordinate, end) of parts of one coordinate.
 
-    Of a curve in several coordinates boxes are always left: places spread over it stand for it.
+    For parts of several coordinates no undecided boxes are kept: places spread over a curve represent it.
     """
 
     features: tuple[Feature, ...]
@@ -41,7 +40,7 @@ class Survey:
 def features(
     expressions: Sequence[sympy.Expr], coordinates: Sequence[sympy.Symbol], ranges: Sequence[tuple[float, float]]
 ) -> Survey:
-    """Narrow features of expressions in the closed box of ``ranges``; symbols that are no coordinates are skipped."""
+    """Find the narrow features of expressions in the closed box of ``ranges``; terms with other symbols are skipped."""
     box = np.array(ranges, dtype=np.float64).reshape(len(coordinates), 2)
     steep = list(rough(dict.fromkeys(parts(expressions, coordinates)), coordinates, box))
     surveys = _searched([p for p in steep if not is_compound(p)], coordinates, box)
@@ -55,7 +54,7 @@ def features(
 def _searched(
     steep: Sequence[sympy.Expr], coordinates: Sequence[sympy.Symbol], box: Array
 ) -> list[tuple[sympy.Expr, Survey]]:
-    """The features of every part, those that couple the same coordinates searched for together."""
+    """Return the survey of every part; parts of the same coordinates are searched together."""
     groups: dict[tuple[int, ...], list[sympy.Expr]] = {}
     for part in steep:
         groups.setdefault(tuple(i for i, c in enumerate(coordinates) if c in part.free_symbols), []).append(part)
@@ -72,7 +71,7 @@ def _searched(
 
 
 def _embedded(feature: Feature, axes: list[int], box: Array) -> Feature:
-    """A feature of some coordinates in all: its place in the others is the middle."""
+    """Extend a feature of some coordinates to all: its place in the others is the middle, its width the range."""
     place, width = box.mean(1), np.ptp(box, axis=1)
     place[axes], width[axes] = feature.place, feature.width
     return Feature(place, width, feature.height)
@@ -81,9 +80,9 @@ def _embedded(feature: Feature, axes: list[int], box: Array) -> Feature:
 def rough(
     given: Iterable[sympy.Expr], coordinates: Sequence[sympy.Symbol], box: Array, seen: Array | None = None
 ) -> Iterator[sympy.Expr]:
-    """Parts that one look at the whole box does not prove to be smooth, nor one at some points to be waves.
+    """Yield the parts that are neither proved smooth on the whole box nor oscillate at sample points.
 
-    ``seen``: what of the box these points are in, else all of it: beyond, max(u - 1, 0) is as high as it is steep.
+    ``seen``: the sub-box of the sample points, None for the box: outside, max(u - 1, 0) is as high as it is steep.
     """
     candidates = list(given)
     if not candidates:
@@ -103,14 +102,14 @@ def rough(
 
 
 def _distinct(found: Sequence[Feature], scale: Array) -> tuple[Feature, ...]:
-    """Without repetitions; of two at one place the narrower one. The narrowest first."""
+    """Return the features without repetitions, narrowest first; of several at one place the narrowest is kept."""
     if not found:
         return ()
     ordered = sorted(found, key=lambda f: float((f.width / scale).min()))
     place, width = np.array([f.place for f in ordered]), np.array([f.width for f in ordered])
     narrow, kept = width < scale, np.ones(len(ordered), dtype=bool)
     for i in range(len(ordered)):
-        if kept[i]:  # what is wider at one place is no other, nor is it the same to those further on
+        if kept[i]:  # drop wider ones at the same place
             near = (np.abs(place - place[i]) <= SAME * width).all(1) & (narrow == narrow[i]).all(1)
             kept[i + 1 :] &= ~near[i + 1 :]
     return tuple(f for f, is_kept in zip(ordered, kept, strict=True) if is_kept)

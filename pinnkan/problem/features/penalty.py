@@ -1,7 +1,7 @@
-"""What stands for min(a, b) = 0 where b holds no derivative as high as those of a: a = K max(-b, 0), a penalty.
+"""The penalty formulation a = K max(-b, 0) of min(a, b) = 0, for b with lower derivatives than a.
 
-An obstacle problem switches between two equations where nobody knows, and Gauss-Newton moves the switch to and fro. The
-penalty lets b be negative by a/K. Measured: -u'' and u - psi on a line, asked for 1e-3, with 100 over that: 2e-4.
+The set where an obstacle problem switches is unknown, and Gauss-Newton moves it to and fro. The penalty lets b be
+negative by a/K. Measured: -u'' and u - psi on a line, tolerance 1e-3, K = 1e5: error 2e-4.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ FIRM = 100.0
 
 
 def penalties(problem: Problem) -> Iterator[str]:
-    """In words what to write instead of equations that switch."""
+    """Yield advice in words how to rewrite each equation that switches."""
     for equation in problem.equations:
         _, node = equation.residual.as_coeff_Mul()
         if isinstance(node, Larger | Smaller):

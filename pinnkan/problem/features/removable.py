@@ -1,17 +1,16 @@
 """Removable singularities: sin(x)/x, (1 - cos(x))/x**2, x/(exp(x) - 1), 1/tanh(x) - 1/x, of coordinates or unknowns.
 
-Where what a formula is divided by vanishes it is 0/0, and beside it digits cancel. All that multiplies one product of
-other things is gathered, as far as it is a function f of one expression w (a coordinate, an unknown, x - y). Its
-Laurent coefficients about a zero c of a denominator are means over a circle in the complex plane (Lyness and Moler
-1967; Fornberg 1981),
+Where a denominator vanishes a formula is 0/0, and near it digits cancel. All factors of one product of other terms are
+collected, as far as they are a function f of one expression w (a coordinate, an unknown, x - y). The Laurent
+coefficients of f about a zero c of a denominator are means over a circle in the complex plane (Lyness and Moler 1967;
+Fornberg 1981),
 
     a_k = (1/N) sum_j f(c + R z_j) (R z_j)^-k,    z_j = exp(2 pi i j/N),
 
-all to rounding of the largest value on the circle, where nothing cancels. Those of negative powers vanish where the
-singularity is removable, those of high ones where nothing else is in the circle: then f is a polynomial near c. Circles
-are no wider than WIDER times the smallest that shows that, since a pole is nothing on a wide one: a*(1/a**4 + 1) is a
-where a is 1e5, and was taken for that at a = 1. It may be nothing on any circle, so f is compared with the polynomial
-in FIGURES digits towards c: a pole stays what it is.
+all to rounding of the largest value on the circle. If those of negative and of high powers vanish, the singularity is
+removable and no other is in the circle; then f is a polynomial near c. Wide circles hide poles: a*(1/a**4 + 1) is a at
+a = 1e5. So the radius is limited relative to the smallest circle that shows this, and f is compared with the polynomial
+in many digits towards c.
 """
 
 from collections.abc import Iterable, Iterator
@@ -38,33 +37,29 @@ from pinnkan.problem.features.kinks import zeros
 
 Array = NDArray[np.float64]
 
-#: Points on a circle; powers up to a quarter of them are kept.
+#: Points on a circle; powers up to a quarter of them are kept. Heuristic.
 POINTS = 64
 #: Coefficients on the circle below this share of the largest value are rounding: of sin(5 x)/x they are 1e-16.
 ROUNDING = 1e-13
-#: A circle on which the formula is larger than this many times what it is on the real axis costs digits.
+#: The most that the formula may be larger on a circle than on the real axis, since that costs digits. Heuristic.
 HIGHEST = 8.0
 #: How often the radius is halved: x/(exp(x) - 1) has poles at 2 pi i, whatever the range of x is.
 HALVINGS = 40
-#: Circles so much wider than the smallest have two digits more and more.
+#: The largest radius of a circle over the smallest: a circle so much wider gains two digits or more.
 WIDER = 256.0
-#: Decimal figures of the formula towards a place, and how near that is looked at: where the place is zero, and relative
-#: to one that is not, which is rounded.
+#: Decimal digits of the comparison of formula and polynomial, and the smallest distance from the place: absolute for a
+#: place zero, relative for another, which is rounded.
 FIGURES, NEAREST, NEAREST_ROUNDED = 80, 1e-24, 1e-4
-#: The polynomial stands for the formula up to this share of the radius, and agrees with it from there on so well.
+#: The polynomial replaces the formula up to this share of the radius; the relative agreement required from there on.
 SHARE, AGREEMENT = 0.5, 1e-9
-#: Places of one function; a choice.
+#: The most singularities of one function. Heuristic.
 MOST_PLACES = 16
-#: Where an unknown is looked at.
+#: The range of an expression without known bounds. Heuristic.
 ANYTHING = -1e6, 1e6
 
 
 def continued(e: sympy.Expr, box: SymbolRanges) -> sympy.Expr:
-    """The same expression with its limits where what depends on coordinates, or on values, is 0/0.
-
-    The rate (V + 40)/(1 - exp(-(V + 40)/10)) of a neuron (Hodgkin and Huxley 1952) was a threshold at V = -40, and
-    errors of 1e-13 were asked for to know on which side of it a V is.
-    """
+    """Return the expression with 0/0 of coordinates or unknowns replaced by limits, as x/(exp(x) - 1) at 0."""
     for base in dict.fromkeys(b for b in _denominators(e) if b.free_symbols):
         values = _range(base, box)
         if values is not None and not values[0] <= 0.0 <= values[1]:
@@ -79,7 +74,7 @@ def continued(e: sympy.Expr, box: SymbolRanges) -> sympy.Expr:
 
 
 def _denominators(e: sympy.Expr) -> Iterator[sympy.Expr]:
-    """What the parts of an expression that are no function yet are divided by."""
+    """Yield the denominators in an expression, cos of a tangent among them."""
     for node in sympy.preorder_traversal(e):
         if isinstance(node, sympy.tan):
             yield sympy.cos(node.args[0])
@@ -88,7 +83,7 @@ def _denominators(e: sympy.Expr) -> Iterator[sympy.Expr]:
 
 
 def _arguments(base: sympy.Expr, e: sympy.Expr) -> Iterator[tuple[sympy.Expr, dict[sympy.Expr, sympy.Expr]]]:
-    """Expressions of which the formula may be a function, with what stands for ARGUMENT: themselves, or their roots."""
+    """Yield candidates w of which the formula may be a function, with what ARGUMENT replaces: w, or its root."""
     rooted = {p.base for p in e.atoms(sympy.Pow) if p.exp.is_Rational and p.exp.q == 2}
     parts = [p for p in sympy.preorder_traversal(base) if p.free_symbols == base.free_symbols]
     for w in dict.fromkeys(reversed(parts)):
@@ -99,7 +94,7 @@ def _arguments(base: sympy.Expr, e: sympy.Expr) -> Iterator[tuple[sympy.Expr, di
 
 
 def _range(w: sympy.Expr, box: SymbolRanges) -> tuple[float, float] | None:
-    """Where an expression is; None where that is not known, or a point."""
+    """Return an enclosure of the range of an expression; None if it is unbounded or a point."""
     symbols = sorted(w.free_symbols, key=str)
     found = enclose(Tape([w], symbols), *box.ends(symbols), np.ones(len(symbols))).value
     low, high = float(found.lo[0, 0]), float(found.hi[0, 0])
@@ -107,7 +102,7 @@ def _range(w: sympy.Expr, box: SymbolRanges) -> tuple[float, float] | None:
 
 
 def _gathered(e: sympy.Expr, ends: tuple[float, float]) -> sympy.Expr:
-    """An expression that holds ARGUMENT, with what is a function of it alone as one that has its limits."""
+    """Replace, in an expression that contains ARGUMENT, the functions of it alone by continued ones."""
     if not e.has(ARGUMENT) or e == ARGUMENT:
         return e
     if e.free_symbols == {ARGUMENT}:
@@ -123,7 +118,7 @@ def _gathered(e: sympy.Expr, ends: tuple[float, float]) -> sympy.Expr:
 
 
 def _sum(parts: list[sympy.Expr], ends: tuple[float, float]) -> sympy.Expr:
-    """The sum of functions of ARGUMENT, those that are divided by something together."""
+    """Return the sum of functions of ARGUMENT, those with denominators replaced together."""
     singular = [p for p in parts if any(True for _ in _denominators(p))]
     rest = sympy.Add(*(p for p in parts if p not in singular))
     number, f = sympy.Add(*singular).as_coeff_Mul()
@@ -131,7 +126,7 @@ def _sum(parts: list[sympy.Expr], ends: tuple[float, float]) -> sympy.Expr:
 
 
 def _function(f: sympy.Expr, ends: tuple[float, float]) -> sympy.Expr:
-    """A formula of ARGUMENT alone with its limits, itself where there are none."""
+    """Return a formula of ARGUMENT alone with its limits; unchanged if it has no removable singularity."""
     places = {c for base in _denominators(f) if base.has(ARGUMENT) for c in _zeros(base, ends)}
     found = (_near(f, c, ends) for c in sorted(places)[:MOST_PLACES])
     limits = tuple(near for near in found if near is not None)
@@ -139,7 +134,7 @@ def _function(f: sympy.Expr, ends: tuple[float, float]) -> sympy.Expr:
 
 
 def _zeros(base: sympy.Expr, ends: tuple[float, float]) -> Iterable[float]:
-    """Where a denominator vanishes, at the ends too."""
+    """Return the zeros of a denominator, at the ends of the range too."""
     points = np.array([*ends, *np.linspace(*ends, 9)[1:-1]])
     values = np.abs(np.broadcast_to(Tape([base], [ARGUMENT])([points])[0], len(points)))
     largest = np.max(values, where=np.isfinite(values), initial=0.0)
@@ -148,7 +143,7 @@ def _zeros(base: sympy.Expr, ends: tuple[float, float]) -> Iterable[float]:
 
 
 def _near(f: sympy.Expr, c: float, ends: tuple[float, float]) -> Near | None:
-    """The polynomial that a formula is near c; None where it is none."""
+    """Return the polynomial that equals a formula near c; None if there is none."""
     written, found = Tape([f], [ARGUMENT]), None
     for radius in (ends[1] - ends[0]) / 2.0 ** np.arange(HALVINGS)[::-1]:
         plain = _settled(f, c, ends, radius)
@@ -162,7 +157,7 @@ def _near(f: sympy.Expr, c: float, ends: tuple[float, float]) -> Near | None:
 
 
 def _settled(f: sympy.Expr, c: float, ends: tuple[float, float], radius: float) -> sympy.Expr | None:
-    """A formula with what does not switch within a radius as its branch; None where something does."""
+    """Return a formula with its switches replaced by their branches within ``radius``; None if one switches there."""
     if not f.has(*SWITCHES):
         return f
     plain = settled(f, SymbolRanges((ARGUMENT,), ((max(ends[0], c - radius), min(ends[1], c + radius)),)))
@@ -170,7 +165,7 @@ def _settled(f: sympy.Expr, c: float, ends: tuple[float, float], radius: float) 
 
 
 def _on_circle(tape: Tape, c: float, radius: float) -> Array | None:
-    """The coefficients, times powers of the radius, if the circle holds no other singularity and no pole."""
+    """Return the coefficients times powers of the radius; None if the circle contains a pole or another singularity."""
     circle = np.exp(2j * np.pi * np.arange(POINTS) / POINTS)
     values = np.broadcast_to(tape.plainly([c + radius * circle])[0], POINTS)
     largest = float(np.abs(values).max())
@@ -182,7 +177,7 @@ def _on_circle(tape: Tape, c: float, radius: float) -> Array | None:
 
 
 def _polynomial(found: Array, c: float, radius: float) -> Near | None:
-    """The polynomial of these coefficients; None where it is much smaller on the axis than on the circle."""
+    """Return the polynomial of these coefficients; None if it is much smaller on the axis than on the circle."""
     size = np.abs(found)
     if size.max() > HIGHEST * np.abs(np.polynomial.polynomial.polyval(np.linspace(-1.0, 1.0, 17), found)).max():
         return None
@@ -192,7 +187,7 @@ def _polynomial(found: Array, c: float, radius: float) -> Near | None:
 
 
 def _has_pole(f: sympy.Expr, near: Near) -> bool:
-    """Whether the polynomial is not what a formula is in many figures, nearer and nearer to the place."""
+    """Whether formula and polynomial differ in many-digit arithmetic at points that approach the place."""
     known = f.xreplace({number: sympy.Rational(float(number)) for number in f.atoms(sympy.Float)})
     known = known.replace(HyperbolicSine, sympy.sinh).replace(HyperbolicCosine, sympy.cosh)
     known = known.replace(HyperbolicTangent, sympy.tanh)
@@ -211,7 +206,7 @@ def _has_pole(f: sympy.Expr, near: Near) -> bool:
 
 
 def _agrees(near: Near, tape: Tape, part: tuple[float, float]) -> bool:
-    """Whether the polynomial is the formula where its radius ends, and beyond."""
+    """Whether the polynomial agrees with the formula at the end of its radius and beyond."""
     points = near.place + near.radius * np.array([-1.9, -1.5, -1.1, -1.0, 1.0, 1.1, 1.5, 1.9])
     points = points[(points >= part[0]) & (points <= part[1])]
     values, series = tape([points])[0], near.value(points - near.place)

@@ -13,43 +13,43 @@ from pinnkan.problem.features.kronecker import kronecker
 
 Array = NDArray[np.float64]
 
-#: A part is narrow where its slope is more than this many heights per range, by number of coordinates that it couples:
-#: about as many points as an initial grid or scattered points have per coordinate. Heuristic.
+#: A part is narrow if its slope exceeds so many heights per range, by the number of its coordinates: about the number
+#: of points per coordinate of an initial grid. Heuristic.
 STEEP = {1: 60.0, 2: 30.0, 3: 20.0}
 STEEP_IN_MANY = 15.0
-#: A box is level when the part changes by this share of its height: then slopes at its centre stand for it.
+#: A part is level in a box if it changes there by this share of its height: its slope at the centre then represents it.
 LEVEL = 0.25
-#: A part that is steep in this share of the box, or half as steep at this share of the first points, is no feature of
-#: a place.
+#: A part that is steep in this share of the box, or half as steep at this share of the first points, has no place.
 EVERYWHERE = 0.25
-#: Heights below this share of the value are rounding; below the second number they are underflow.
+#: Heights below this share of the value are rounding; below the second number, underflow.
 FLATNESS, UNDERFLOW = 1e-6, 1e-150
-#: Values beyond this overflow when they are squared: no more is asked about them.
+#: Values beyond this overflow when squared and are ignored.
 HUGE = 1e300
-#: Boxes below this share of the range are not cut: a jump, a kink or a pole.
+#: Smallest side of a box that is cut, over the range: below it lies a jump, a kink or a pole.
 SMALLEST = 2.0**-44
-#: Open boxes of a part that are followed: a point feature has a few; those of a curve are a sample of it.
+#: The most open boxes of a part that are cut: a point feature has a few, those of a curve are a sample of it.
+#: Heuristic.
 FOLLOWED = {1: 1024, 2: 256}
 FOLLOWED_IN_MANY = 128
-#: Boxes enclosed in one search: a choice that bounds the work.
+#: The most boxes enclosed in one search. Heuristic.
 MOST_BOXES = 50_000
-#: Places of one part: a curve is represented by so many, and pulses along one coordinate by as many as there are.
+#: Places of one part that represent a curve; pulses along one coordinate may have more. Heuristic.
 PER_PART = 6
-#: Boxes within so many widths belong to one feature.
+#: Boxes within so many widths belong to one feature. Heuristic.
 SAME = 8.0
-#: Places are chosen among boxes at least this share as sharp as the sharpest one: its flanks are not places.
+#: Places are chosen among boxes at least this share as sharp as the sharpest, which excludes flanks. Heuristic.
 ABOUT = 0.2
-#: A feature wider than this share of a range is not narrow in that coordinate.
+#: A feature wider than this share of a range is not narrow in that coordinate. Heuristic.
 WIDE = 0.25
-#: Points at which heights are first read.
+#: Sample points for the first heights. Heuristic.
 SAMPLES = 64
 
 
 @dataclass(frozen=True, eq=False)
 class Feature:
-    """A place (coordinate) where a part of height ``height`` changes within ``width`` (coordinate).
+    """A place (coordinate) where a part changes by ``height`` within ``width`` (coordinate).
 
-    In a coordinate without importance the place is the middle and the width that of the box.
+    In a coordinate in which it is not narrow, the width is that of the box.
     """
 
     place: Array
@@ -58,24 +58,24 @@ class Feature:
 
 
 def steep_in(dimension: int) -> float:
-    """Slope from which on a part that couples so many coordinates is narrow."""
+    """Return the slope from which a part of so many coordinates is narrow, in heights per range."""
     return STEEP.get(dimension, STEEP_IN_MANY)
 
 
 class Heights:
-    """Smallest and largest finite value seen of every part."""
+    """The smallest and the largest finite value computed of every part."""
 
     def __init__(self, count: int) -> None:
         self.least, self.most = np.full(count, np.inf), np.full(count, -np.inf)
 
     def see(self, values: Array) -> None:
-        """Values (part, point)."""
+        """Update with values (part, point)."""
         known = np.abs(values) < HUGE
         self.least = np.minimum(self.least, np.where(known, values, np.inf).min(1))
         self.most = np.maximum(self.most, np.where(known, values, -np.inf).max(1))
 
     def size(self) -> Array:
-        """Largest less smallest, by part."""
+        """Return the largest minus the smallest value of each part."""
         largest = np.maximum(np.abs(self.least), np.abs(self.most))
         with np.errstate(invalid="ignore"):
             size = np.maximum(self.most - self.least, FLATNESS * np.where(np.isfinite(largest), largest, 0.0))
@@ -84,7 +84,7 @@ class Heights:
 
 @dataclass(frozen=True, eq=False)
 class _Examined:
-    """Boxes in which a part is steep: centre (coordinate, box), slopes there, share of the whole box, size."""
+    """Boxes in which a part is steep: centre (coordinate, box), slope there, share of the whole box, size."""
 
     part: np.ndarray
     centre: Array
@@ -95,7 +95,7 @@ class _Examined:
 
 
 class Search:
-    """One search in the coordinates that all its ``parts`` couple."""
+    """The search for narrow features of ``parts`` that have the same coordinates."""
 
     def __init__(self, parts: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol], box: Array) -> None:
         self.tape = Tape(parts, symbols)
@@ -111,21 +111,21 @@ class Search:
         self.boxes = 0
 
     def inputs(self, points: Array) -> list[Array]:
-        """What the tape takes at points (coordinate, point)."""
+        """Return the inputs of the tape at points (coordinate, point)."""
         return list(points)
 
     def first(self) -> tuple[Array, Array]:
-        """The first boxes, lower and upper ends (coordinate, box)."""
+        """Return the first boxes, lower and upper ends (coordinate, box)."""
         return self.box[:, :1].copy(), self.box[:, 1:].copy()
 
     def enclosed(self, lo: Array, hi: Array) -> Enclosure:
-        """The parts over boxes."""
+        """Return the enclosures of the parts and their slopes over boxes."""
         return enclose(self.tape, lo, hi, self.scale)
 
     def run(self) -> None:
-        """Cut boxes until all are done or the budget ends."""
+        """Cut boxes until all are done or the limit of boxes is reached."""
         lo, hi = self.first()
-        weight = np.ones((len(self.tape.outputs), lo.shape[1]))  # (part, box): 0 where done
+        weight = np.ones((len(self.tape.outputs), lo.shape[1]))  # (part, box): 0 if done
         while lo.shape[1] and self.boxes < MOST_BOXES:
             self.boxes += lo.shape[1]
             look = self.enclosed(lo, hi)
@@ -137,7 +137,7 @@ class Search:
         self._leave(lo, hi)
 
     def _judge(self, look: Enclosure, lo: Array, hi: Array, weight: Array) -> tuple[Array, np.ndarray]:
-        """Weights of the parts that stay open, and the coordinate to cut; what is done and steep is put down."""
+        """Return the weights of the open parts, and the coordinate to cut of each box; record steep, done boxes."""
         height = self.heights.size()[:, None]
         with np.errstate(over="ignore"):
             slope = look.slope.magnitude() / height[..., None]
@@ -166,9 +166,9 @@ class Search:
         self.seen.append(_Examined(part, centre, slope, share, size, np.full(len(part), singular)))
 
     def _thinned(self, lo: Array, hi: Array, weight: Array, change: Array) -> Array:
-        """The weights with the boxes that are followed for each part, the others left undecided.
+        """Return the weights of a sample of the open boxes of each part; the other boxes become undecided.
 
-        Three of four are among those that may change by a tenth of the most: they hold the ridge of a curve.
+        Three of four are among those that may change by a tenth of the most: they contain the ridge of a curve.
         """
         out, left = weight.copy(), np.zeros(lo.shape[1], dtype=bool)
         for row, changes in zip(out, change, strict=True):
@@ -191,7 +191,7 @@ class Search:
         self.undecided = np.concatenate([self.undecided, np.stack([lo, hi], -1).swapaxes(0, 1)])
 
     def features(self, k: int) -> Iterator[Feature]:
-        """Places of a part, spread over the boxes in which it is steep; none where it is steep everywhere."""
+        """Yield the features of part k, spread over the boxes in which it is steep; none if it is steep everywhere."""
         if not self.seen:
             return
         centre, slope, share, size, singular = (
@@ -217,7 +217,7 @@ class Search:
             yield Feature(place, np.where(narrow < WIDE * self.scale, narrow, self.scale), float(height))
 
     def _places(self, centre: Array, width: Array, sharp: Array, size: Array) -> list[int]:
-        """Boxes spread over all; of pulses along one coordinate also the sharpest of each run of boxes that touch."""
+        """Return spread boxes; for pulses along one coordinate also the sharpest of each run of touching boxes."""
         places = list(_spread(centre, width, sharp, self.scale[:, None]))
         (axes,) = np.nonzero((width < WIDE * self.scale[:, None]).any(1))
         if len(axes) != 1:
@@ -233,12 +233,12 @@ class Search:
 
 
 def _some(boxes: np.ndarray, count: int) -> np.ndarray:
-    """As many of them, evenly spread over their order: neighbours in space are neighbours in it."""
+    """Return ``count`` boxes evenly spaced in their order, in which neighbours in space are close."""
     return boxes if len(boxes) <= count else boxes[np.linspace(0, len(boxes) - 1, count).astype(int)]
 
 
 def _cut(lo: Array, hi: Array, weight: Array, axis: np.ndarray) -> tuple[Array, Array, Array]:
-    """Every box cut along its coordinate, into more pieces where there are few: a look costs less than a call."""
+    """Cut every box along its coordinate, into more pieces if there are few boxes, as a call costs more than a box."""
     n = lo.shape[1]
     pieces = 8 if n <= 16 else 4 if n <= 128 else 2
     at = np.arange(n)
@@ -253,10 +253,7 @@ def _cut(lo: Array, hi: Array, weight: Array, axis: np.ndarray) -> tuple[Array, 
 
 
 def _spread(centre: Array, width: Array, sharp: Array, scale: Array) -> Iterator[int]:
-    """The sharpest box, then one after the other about as sharp as what is left and far from all before.
-
-    Boxes of the features of those before are left out.
-    """
+    """Yield the sharpest box, then repeatedly one nearly as sharp, far from those before and outside their features."""
     distance = np.full(centre.shape[1], np.inf)
     chosen = int(np.argmax(sharp))
     for _ in range(PER_PART):

@@ -1,7 +1,7 @@
-"""What values the unknowns have where conditions give them, as far as that says where the solution is.
+"""The ranges of the unknowns that follow from their conditions.
 
-Coefficients that depend on the solution are looked at before there is one. At values that no solution has, such as
-temperatures below zero, exp(8 - 8/T) is 1e70 for one that is 1: equations weighed by that are all that counts.
+Coefficients that depend on the solution are estimated before it is known. At impossible values they mislead: at
+negative temperatures exp(8 - 8/T) is 1e70 instead of about one.
 """
 
 from collections.abc import Sequence
@@ -13,18 +13,18 @@ import sympy
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Condition, Jet, Problem, Side
 
-#: Points of a side that are looked at.
+#: Sample points of a side. Heuristic.
 LOOKED_AT = 64
-#: Signs of unknowns whose values are not known to be of one. The smaller terms count: of exp(-1/u), those of u > 0.
+#: Signs tried for unknowns without a known range; the smaller terms count, such as exp(-1/u) for u > 0.
 SIGNS = 1.0, -1.0
-#: Least and largest value of an unknown; None where they have both signs, or are not known.
+#: Least and largest value of an unknown; None if they have both signs or are unknown.
 Range: TypeAlias = tuple[float, float] | None
 
 
 def value_ranges(problem: Problem) -> tuple[Range, ...]:
-    """By unknown the least and the largest value that the conditions of sides give it, where all are of one sign.
+    """Return, by unknown, the range of the values that side conditions give it, if these have one sign; else None.
 
-    What a condition gives is its value where slopes are zero: one of T_x = 5*(T - 1), none of T_x = 0.
+    The value of a condition is that at zero slopes: one for T_x = 5*(T - 1), none for T_x = 0.
     """
     found: list[list[np.ndarray]] = [[] for _ in problem.unknowns]
     for condition in problem.conditions:
@@ -35,7 +35,7 @@ def value_ranges(problem: Problem) -> tuple[Range, ...]:
 
 
 def signed(jet: Jet, values: np.ndarray, sign: float, known: Range) -> np.ndarray:
-    """Values of a jet; those of an unknown itself moved into the range that is known of it, else all of a sign."""
+    """Return values of a jet; those of an unknown itself are clipped to its known range, or get the given ``sign``."""
     if jet.total:
         return values
     if known is None:
@@ -44,7 +44,7 @@ def signed(jet: Jet, values: np.ndarray, sign: float, known: Range) -> np.ndarra
 
 
 def middle(known: Sequence[Range]) -> np.ndarray:
-    """Of each range what lies in the middle, zero where there is none: (unknown,)."""
+    """Return the middle of each range, zero if it is unknown: (unknown,)."""
     return np.array([0.0 if each is None else 0.5 * (each[0] + each[1]) for each in known])
 
 
@@ -54,7 +54,7 @@ def _range(values: np.ndarray) -> Range:
 
 
 def _given(problem: Problem, condition: Condition) -> tuple[int, np.ndarray] | None:
-    """The unknown that a condition gives values of, and these at points of its side; None where it gives none."""
+    """Return the unknown to which a condition gives values, and these at points of its side; None if it gives none."""
     if condition.equation is None or not isinstance(condition.place, Side):
         return None
     residual, jets = condition.equation.residual, condition.equation.jets

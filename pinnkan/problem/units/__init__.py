@@ -1,1 +1,1 @@
-"""Units in which unknowns and equations of a system are of size one."""
+"""Units in which the unknowns and equations of a system have size one."""

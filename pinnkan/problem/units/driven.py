@@ -1,4 +1,4 @@
-"""Sizes of unknowns without data, one by one: each as others make it of what is known, and what holds it."""
+"""Sizes of unknowns without data, determined one by one from unknowns of known size."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ import numpy as np
 
 from pinnkan.problem.units.term_sizes import LESS, NOTHING, TermSizes
 
-#: How often a range of sizes is halved.
+#: Bisection steps for a size.
 HALVINGS = 16
-#: The logarithm by which a size may differ where nothing is LESS.
+#: The most change of a logarithm of a size, when the initial size decreases, for which the size counts as determined.
 FOLLOWS = 0.1
 
 
 @dataclass(frozen=True, eq=False)
 class BestSizes:
-    """Logarithms of the sizes of unknowns and equations that fit best, and of which unknowns no others fit as well."""
+    """Logarithms of the best-fitting sizes of unknowns and equations, and which unknowns have a unique one."""
 
     unknowns: np.ndarray
     equations: np.ndarray
@@ -30,14 +30,14 @@ def driven_sizes(
     free: np.ndarray,
     bends: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The largest sizes of what is ``free`` that others make of it one by one, infinity where they do not (unknown,).
+    """Return upper bounds of the sizes of ``free`` unknowns, and their sizes, as logarithms (unknown,).
 
-    And the sizes with what holds them, ``data`` where others make nothing. All are logarithms (unknown,). ``settled``:
-    the best sizes within two bounds, beside others that are known; ``inside``: the equations; ``least``: lower bounds;
-    ``bends``: whether coefficients depend on sizes at all.
+    Where no equation determines a size its bound is infinite and the size that of ``data``. ``settled``: returns the
+    best sizes within two bounds, beside ``known`` ones; ``inside``: the equations; ``least``: lower bounds; ``bends``:
+    whether coefficients depend on unknowns at all.
 
-    Of h_t = 0.2 - h, k_t = h**2 - k and l_t = k**2 - l, all nothing at first, that of h is seen at once, that of k with
-    h, that of l with k: sizes that follow what nothing is taken to be are none.
+    Unknowns are determined in rounds, each from those before: of h_t = 0.2 - h, k_t = h**2 - k, l_t = k**2 - l first h,
+    then k, then l. A size that follows the assumed initial one is not determined.
     """
     most, held, open_ones = np.full(len(free), np.inf), data, free
     while open_ones.any():
@@ -57,9 +57,9 @@ def driven_sizes(
 
 
 def _held(equation: TermSizes, j: int, sizes: np.ndarray) -> float:
-    """The size of an unknown at which its own terms in an equation are as large as all others, at some ``sizes``.
+    """Return the size of unknown j at which its terms in an equation equal the largest other one, by bisection.
 
-    All are logarithms; that of the unknown is the largest that it may have, and stays where there are no others.
+    All are logarithms. ``sizes[j]`` is the largest that it may have, returned if there are no other terms.
     """
     low, high = float(np.log(NOTHING * LESS)), float(sizes[j])
     for _ in range(HALVINGS):

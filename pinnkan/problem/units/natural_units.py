@@ -1,14 +1,11 @@
-"""Units in which every unknown and every equation of a system is of size one.
+"""Units in which every unknown and every equation of a system has size one.
 
 Multiplying an equation, an unknown or a coordinate by a number changes no solution, so it should change no solve
-either. With functions that vary over a tenth of the domain (wavenumber k), an equation i has terms of size
-|a_ij| k^alpha U_j. Sizes U_j of the unknowns and E_i of the equations are chosen so that these terms, the sources and
-the data of conditions are as near to E_i as they can be, in the sense of least squares of the logarithms (Curtis and
-Reid, J. Inst. Maths Applics 10, 1972). Equations that are weighed like that also balance orders: div u = 0 counts nu k
-times as much as the momentum equations of a flow, as the orders of the unknowns want it (Agmon, Douglis and Nirenberg
-1964).
-Kovasznay's flow with Reynolds numbers from 1 to 1000: weights of div u = 0 from a hundredth to a hundred times of this
-one need the same knots within a level; a thousandth, two more.
+either. For functions that vary over a tenth of the domain (wavenumber k), equation i has terms of size |a_ij| k^alpha
+U_j. The sizes U_j of the unknowns and E_i of the equations are chosen such that these terms, the sources and the data
+of conditions are as near to E_i as possible, by least squares of logarithms (Curtis and Reid, J. Inst. Maths Applics
+10, 1972). This also balances orders: div u = 0 counts nu k times as much as the momentum equations of a flow, as the
+orders of the unknowns require (Agmon, Douglis and Nirenberg 1964).
 """
 
 from collections.abc import Callable, Sequence
@@ -23,24 +20,21 @@ from pinnkan.problem.statement import Condition, Equation, Problem, Side
 from pinnkan.problem.units.driven import BestSizes, driven_sizes
 from pinnkan.problem.units.term_sizes import NOTHING, TermSizes
 
-#: Repetitions where coefficients depend on the unknowns, each of which halves the error of the logarithms, and what may
-#: be left of it.
+#: The most fixed-point steps for coefficients that depend on the unknowns, each of which halves the error of
+#: logarithms; and the tolerance.
 REPETITIONS, SETTLED = 40, 1e-9
-#: Below this share of the largest a singular value of the equations for the logarithms is zero.
+#: Singular values of the system for the logarithms below this share of the largest are zero.
 ROUNDED = 1e-10
-#: How much sources of equations and data of conditions count beside the terms. Where an unknown has neither, its size
-#: is that which the terms of the others ask for.
+#: Weights of sources and of data of conditions relative to terms. Without both, the terms of other unknowns fix a size.
+#: Heuristic.
 SOURCE, DATA = 0.1, 0.3
-#: No size is further than FAR from that of the data, and counts as KNOWN then: of a_xx = a, u_xx = 1e-18*a with 1 at an
-#: end of both a had 1e9, and what is below a millionth of that is no error.
+#: The largest ratio of a size to that of the data, and the weight of a limited size. In ``a_xx = a, u_xx = 1e-18*a``
+#: with boundary values 1 a size 1e9 of a would hide errors up to a millionth of it. Heuristic.
 FAR, KNOWN = 1e3, 1e3
 
 
 def in_natural_units(problem: Problem) -> tuple[Problem, tuple[float, ...]]:
-    """The problem for u_j / U_j, its equations divided by E_i, and the sizes U_j.
-
-    A single unknown is left as it is: one factor for all rows changes nothing.
-    """
+    """Return the problem for u_j / U_j, equations divided by E_i, and the sizes U_j; one unknown is left as it is."""
     if len(problem.unknowns) == 1:
         return problem, (1.0,)
     sizes, scales = natural_sizes(problem)
@@ -51,12 +45,12 @@ def in_natural_units(problem: Problem) -> tuple[Problem, tuple[float, ...]]:
         if exact and name in exact:
             exact[name] = exact[name] / size
     scaled = replace(problem, equations=equations, conditions=conditions, exact=exact)
-    vars(scaled)["natural_sizes"] = (1.0,) * len(sizes), (1.0,) * len(scales)  # what fits best moves with the units
+    vars(scaled)["natural_sizes"] = (1.0,) * len(sizes), (1.0,) * len(scales)  # natural sizes in natural units
     return scaled, sizes
 
 
 def resized(problem: Problem, shares: Sequence[float] | np.ndarray) -> Problem:
-    """The same problem, natural sizes of its unknowns being ``shares`` of theirs; of equations as of what they move."""
+    """Return the problem with natural sizes of unknowns, and of equations that evolve them, times ``shares``."""
     (sizes, scales), total = natural_sizes(problem), replace(problem)
     moved = []
     for equation in problem.equations:
@@ -68,7 +62,7 @@ def resized(problem: Problem, shares: Sequence[float] | np.ndarray) -> Problem:
 
 
 def natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Sizes of the unknowns, those of one vector being equal, and of the equations; kept with the problem."""
+    """Return the sizes of the unknowns, equal within a vector, and those of the equations; cached in the problem."""
     kept = vars(problem)
     kept["natural_sizes"] = found = kept.get("natural_sizes") or _natural_sizes(problem)
     sizes, scales = found
@@ -99,11 +93,11 @@ def _natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ..
 
 
 def _as_seen(problem: Problem, inside: Sequence[TermSizes], found: BestSizes) -> np.ndarray:
-    """Logarithms of the sizes of equations; one whose unknowns all have higher derivatives in others counts no more.
+    """Return logarithms of sizes of equations, larger where others have higher derivatives of all unknowns.
 
-    Than these see of them, that is. Where a pressure outweighs viscosity, momentum hardly sees the velocity, and what
-    lowers div u most is then far off: of -1e-5 lap(u) + grad p = f, with p of size one, 7e-4 of the velocity was lost
-    on 3 x 3 and on 6 x 6 intervals, and 1.6e-5 estimated. Weighed like this it is 3e-7 on 6 x 6, for any p.
+    An equation then counts no more than those see of its unknowns. Where a pressure outweighs viscosity, momentum
+    depends weakly on the velocity, and the minimiser of div u is far off: measured for -1e-5 lap(u) + grad p = f, p of
+    size one, on 6 x 6 intervals, an error of 7e-4 of the velocity without this and 3e-7 with it.
     """
     orders = [_orders(e) for e in problem.equations]
     with np.errstate(divide="ignore"):
@@ -120,7 +114,7 @@ def _as_seen(problem: Problem, inside: Sequence[TermSizes], found: BestSizes) ->
 
 
 def _orders(equation: Equation) -> dict[int, int]:
-    """The highest order of the derivatives of every unknown of an equation."""
+    """Return the highest order of the derivatives of each unknown in an equation."""
     found: dict[int, int] = {}
     for jet in equation.jets.values():
         found[jet.unknown] = max(found.get(jet.unknown, 0), jet.total)
@@ -130,9 +124,10 @@ def _orders(equation: Equation) -> dict[int, int]:
 def _before_levels(
     settled: Callable[..., BestSizes], inside: Sequence[TermSizes], free: np.ndarray, found: BestSizes
 ) -> BestSizes:
-    """Sizes of what is free that others than terms which level off ask for; where none do, those that these begin at.
+    """Return sizes of free unknowns without the terms that level off; if undetermined, those at which levelling begins.
 
-    Of v_t = -tanh(l/0.1), l_t = -k, k_t = 0 a costate l had been 6e9, for a term as large as v_t: its slope is nothing.
+    The slope of a levelled term vanishes, so that it asks for a huge size: l of
+    ``v_t = -tanh(l/0.1), l_t = -k, k_t = 0``.
     """
     ends = [[e.levelled(int(j), found.unknowns) if free[j] else np.inf for j in range(len(free))] for e in inside]
     least = np.min(ends, axis=0)
@@ -154,11 +149,11 @@ def _settled(
     known: np.ndarray | None = None,
     left_out: np.ndarray | None = None,
 ) -> BestSizes:
-    """Sizes at which coefficients, of unknowns ``within`` two numbers each, make the same sizes fit best.
+    """Return the fixed point of sizes: coefficients, at sizes ``within`` bounds, for which the same sizes fit best.
 
-    ``is_held``: whether what is ``free`` does not grow by its own coefficients beyond those, either; ``known``: sizes
-    that stay, where these are finite; ``left_out``: terms that say nothing, (equation, unknown). Half of the way is
-    gone at a time, all of it where the best sizes stand still, as in a linear problem.
+    ``is_held``: whether ``free`` sizes do not grow beyond the bounds by their own coefficients either; ``known``: sizes
+    that are fixed where finite; ``left_out``: terms that are ignored, (equation, unknown). Steps go half of the way,
+    all of it where the best sizes are stationary, as in a linear problem.
     """
     best = np.full(len(unknown), np.inf)
     for _ in range(REPETITIONS):
@@ -175,12 +170,11 @@ def _balanced(
     inside: Sequence[TermSizes], placed: Sequence[TermSizes], unknown: np.ndarray, at: np.ndarray, free: np.ndarray,
     known: np.ndarray | None, left_out: np.ndarray | None,
 ) -> BestSizes:  # fmt: skip
-    """Sizes that fit best, coefficients taken ``at`` some, terms that are negligible at ``unknown`` left out.
+    """Return the sizes that fit best, for coefficients ``at`` sizes, without terms negligible at ``unknown``.
 
-    A coefficient is as large as the unknowns in it that are ``free``, without data, will be: of w + 0.3 v w = 1 the
-    second term had made w smaller and smaller, to 1e-25, with 556 for a v of one. Of a_t = cos(t), u_t =
-    1e10*cos(t) + a the source is what u balances, and a, which leads in the first, says nothing of the second: it
-    had been 5e4.
+    A coefficient follows its ``free`` unknowns: in w + 0.3 v w = 1 the second term would else shrink w without bound.
+    An unknown that leads in one equation is no term in another whose source balances a free leading unknown: a of
+    ``a_t = cos(t), u_t = 1e10*cos(t) + a``.
     """
     count, rows, right = len(unknown), [], []
 
@@ -209,12 +203,12 @@ def _balanced(
             fit(KNOWN, {j: 1.0}, float(np.exp(size)))
     matrix = np.reshape(rows, (-1, count + len(inside)))
     found, _, rank, _ = np.linalg.lstsq(matrix, np.array(right), rcond=ROUNDED)
-    null = np.linalg.svd(matrix)[2][rank:]  # what may be added to the logarithms
+    null = np.linalg.svd(matrix)[2][rank:]  # undetermined directions of the logarithms
     return BestSizes(found[:count], found[count:], np.abs(null[:, :count]).max(0, initial=0.0) < ROUNDED)
 
 
 def _data(placed: Sequence[TermSizes], unknown: np.ndarray) -> np.ndarray:
-    """The size that the data of conditions give each unknown, 0 where they say nothing."""
+    """Return the size that the data of conditions give each unknown, 0 where they give none."""
     data = np.zeros(len(unknown))
     for condition in placed:
         terms = condition.terms(unknown)
@@ -225,7 +219,7 @@ def _data(placed: Sequence[TermSizes], unknown: np.ndarray) -> np.ndarray:
 
 
 def _shared(problem: Problem, unknown: np.ndarray) -> np.ndarray:
-    """The same with one size, the geometric mean, for all components of a vector."""
+    """Return logarithms with their mean, the geometric mean of sizes, for all components of each vector."""
     out = unknown.copy()
     for names in problem.vectors.values():
         members = [problem.unknowns.index(n) for n in names]
@@ -234,7 +228,7 @@ def _shared(problem: Problem, unknown: np.ndarray) -> np.ndarray:
 
 
 def _scaled(equation: Equation, sizes: Sequence[float], scale: float) -> Equation:
-    """The equation for unknowns in natural units, divided by ``scale``."""
+    """Return the equation for unknowns in natural units, divided by ``scale``."""
     changed = {symbol: sizes[jet.unknown] * symbol for symbol, jet in equation.jets.items()}
     return replace(equation, residual=equation.residual.xreplace(changed) / scale)
 

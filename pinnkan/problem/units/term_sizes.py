@@ -1,7 +1,7 @@
-"""How large the terms of an equation are at unknowns of some sizes, and how these follow them.
+"""The sizes of the terms of an equation at unknowns of given sizes, and their dependence on these.
 
-Looked at in points of its place, with unknowns that take numbers near their sizes, of either sign where theirs is not
-known, and derivatives of functions that vary over a tenth of the domain.
+Evaluated at sample points of its place, with random unknowns near their sizes, of either sign where theirs is unknown,
+and with derivatives of functions that vary over a tenth of the domain.
 """
 
 from collections.abc import Sequence
@@ -16,33 +16,26 @@ from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.value_ranges import SIGNS, Range, signed
 from pinnkan.problem.statement import Equation, Jet, Problem, Side
 
-#: Functions of size one are taken to vary over this share of the domain.
+#: Functions of size one are assumed to vary over this share of the domain. Heuristic.
 WAVELENGTH = 0.1
-#: Points at which terms are looked at.
+#: Sample points of a place. Heuristic.
 SAMPLES = 64
-#: What an unknown of size one is at these points, but for its sign. One depth h of water in a hundred that is nearly
-#: nothing (of normal deviates) had q^2 / h in place of all others: q a hundred times too large, and an equation that
-#: weighed next to nothing.
+#: The range of the absolute values of an unknown of size one: normal deviates near zero would dominate q^2 / h.
 NEAR_ONE = 0.5, 1.5
-#: The size that an unknown without data begins with. What is linear in it then settles the largest that it can have:
-#: terms of higher degree hold what grows, they do not make it grow. With them alone q of shallow water at rest, until
-#: t = 0.05, was 37 of h = 1 (as if waves crossed the domain by then), the momentum weighed nothing, and the slab was
-#: taken for one that the equations do not determine.
+#: The initial size of an unknown without data. Linear terms then set its largest size; terms of higher degree limit it
+#: and do not make it grow.
 NOTHING = 1e-30
-#: What a size is multiplied by to see which power of it a coefficient is, and the least one that counts. A depth of
-#: water, beside which q^2 of a flow stands, is no factor.
+#: The factor of a size that shows with which power it enters a coefficient, and the least power that counts. Heuristic.
 LESS, FACTOR = 1e-30, 0.5
-#: Smaller sizes at which it is asked whether a term levels off, each this share of the one before: down to 1e-12.
+#: Number and ratio of decreasing sizes at which a term is tested for levelling off: down to 1e-12.
 LEVELS, LEVEL = 41, 2.0
-#: A term below this share of the second largest in its equation, its source among them, says nothing about sizes: the
-#: largest alone balances nothing. A share of the largest left out all that could hold buoyancy in a heated cavity with
-#: a Rayleigh number of 1e6, whose pressure was 14 times too small, and which was then not solved.
+#: Terms below this share of the second largest in their equation, its source included, are ignored: the largest alone
+#: balances nothing.
 NEGLIGIBLE = 1e-3
-#: Nor does one below this share of the largest: exp(-((u_x - 1)/1e-5)**2), a source where a slope is one, is 1e-230 at
-#: a usual one, and had been taken for the size of what it makes.
+#: Terms below this share of the largest are ignored: exp(-((u_x - 1)/1e-5)**2) is 1e-230 at a usual slope.
 UNDERFLOWN = 1e-60
-#: Powers of e that depend on unknowns are looked at up to this one. Beyond it they are what the solution keeps small:
-#: a diode's exp((5 sin(t) - v)/0.026) at v = 0 is 1e84, weighed its equation away, and no slab was short enough.
+#: Exponents that depend on unknowns are limited to this, as the solution keeps larger ones small: a diode's
+#: ``exp((5 sin(t) - v)/0.026)`` at v = 0 is 1e84. Heuristic.
 BALANCED = 5.0
 
 
@@ -50,8 +43,8 @@ BALANCED = 5.0
 class Terms:
     """Root mean squares: of the ``source`` of an equation, and by unknown of its ``largest`` term, per its size.
 
-    ``next``: of the second largest of another order, as far as no unknown stands before it, which may balance it: u_t
-    and -u do, u_xx and u_yy, u*u_x and v*u_y of a flow do not.
+    ``next``: the second largest of another order with a coefficient free of unknowns, which may balance it: u_t and -u,
+    or u_xx and u_yy, but not u*u_x and v*u_y of a flow.
     """
 
     largest: dict[int, float]
@@ -59,10 +52,9 @@ class Terms:
     source: float
 
     def least(self, j: int, sizes: np.ndarray, balanced: bool) -> float:
-        """Below which the term of unknown j says nothing of sizes, at some of these.
+        """Return the threshold below which the term of unknown j is ignored, at given ``sizes``.
 
-        Some share of the second largest, since the largest alone balances nothing; or of a source that is ``balanced``
-        by others.
+        A share of the second largest term, or of the source if ``balanced``, that is if other unknowns balance it.
         """
         every = (*self.largest.items(), *self.next.items())
         *_, second, largest = sorted([0.0, self.source, *(amount * sizes[k] for k, amount in every)])
@@ -92,12 +84,12 @@ class TermSizes:
         self.tape = Tape(looked, [*problem.coordinates, *symbols])
 
     def terms(self, unknown: np.ndarray) -> "Terms":
-        """The terms of all unknowns, with coefficients at the logarithms of sizes ``unknown``."""
+        """Return the terms of all unknowns, with coefficients at the logarithms of sizes ``unknown``."""
         return self._terms(np.exp(unknown)) if self.bends else self._always
 
     @cached_property
     def _always(self) -> "Terms":
-        """The terms where no coefficient depends on unknowns."""
+        """The terms if no coefficient depends on unknowns."""
         return self._terms(np.ones(1 + max((jet.unknown for jet in self.jets), default=0)))
 
     def _terms(self, sizes: np.ndarray) -> "Terms":
@@ -117,10 +109,7 @@ class TermSizes:
         return Terms(largest, pairs, source if source > NOTHING else 0.0)  # a root of nothing is 1e-50
 
     def levelled(self, j: int, unknown: np.ndarray) -> float:
-        """The logarithm of the size at which the term of unknown j is largest, if it falls from there to what it has.
-
-        Infinity where it does not. What tanh(l/eps) makes of l is the same for any l beyond eps, and its slope nothing.
-        """
+        """Return the logarithm of the size with the largest term of unknown j, if it falls from there; or infinity."""
         if not self.bends or all(jet.unknown != j for jet in self.jets):
             return float("inf")
         smaller, found = np.arange(LEVELS) * np.log(LEVEL), list[float]()
@@ -134,9 +123,9 @@ class TermSizes:
         return float(unknown[j] - smaller[best]) if found[0] < FACTOR * found[best] else float("inf")
 
     def secant(self, j: int, unknown: np.ndarray) -> float:
-        """How far unknown j alone moves the equation from where it is nothing, per its size; logarithms of sizes.
+        """Return the change of the equation by unknown j alone, from zero to its size, per size; sizes as logarithms.
 
-        Of h_x / sqrt(1 + h_x^2) = 0.6 slopes fall as the cube of the size, which had been 2e4 for one of 0.1.
+        Slopes may be much smaller: of h_x / sqrt(1 + h_x^2) they fall as the cube of the size.
         """
         jets = [
             np.exp(unknown[j]) * r * w if jet.unknown == j else 0.0 * w
@@ -146,7 +135,7 @@ class TermSizes:
         return float(root_mean_square(self._values(jets)[0] - nothing) / np.exp(unknown[j]))
 
     def powers(self, unknown: np.ndarray, free: np.ndarray, terms: dict[int, float]) -> dict[int, np.ndarray]:
-        """Of each of the ``terms`` at some sizes, which power of those of others that are ``free`` it is (unknown,)."""
+        """Return the power of each ``free`` unknown in each of the ``terms``, at given sizes: (unknown,) per term."""
         found, numbers = {j: np.zeros(len(unknown)) for j in terms}, np.arange(len(unknown))
         for k in [k for k in terms if free[k] and len(terms) > 1]:
             less = self.terms(unknown + np.log(LESS) * (numbers == k)).largest
@@ -157,18 +146,18 @@ class TermSizes:
         return found
 
     def _on_its_side(self, jets: Sequence[np.ndarray], k: int, alike: np.ndarray) -> float:
-        """The slope by jet k on the side where it has one, whatever signs others have: max(h, 0) has none below zero.
+        """Return the slope by jet k for the sign of its unknown that has one: max(h, 0) has none below zero.
 
-        ``alike``: where all have the first sign, or all the second.
+        ``alike``: the slopes with all unknowns of the first sign, and of the second.
         """
         own = self.jets[k].unknown
         apart = [self._slopes(jets, sign, own)[k] for sign in SIGNS]
         return float(max(min(alike[0], apart[1]), min(alike[1], apart[0])))
 
     def _slopes(self, jets: Sequence[np.ndarray], sign: float, own: int | None = None) -> np.ndarray:
-        """Root mean squares of the derivatives by all jets, values of no known sign having this one: (jet,).
+        """Return root mean squares of derivatives by all jets (jet,); unknowns without a known sign have this one.
 
-        Those of the unknown ``own`` have the other.
+        The unknown ``own`` has the opposite one.
         """
         signs = [-sign if j.unknown == own else sign for j in self.jets]
         values = [signed(j, w, s, self.known[j.unknown]) for j, w, s in zip(self.jets, jets, signs, strict=True)]
@@ -181,19 +170,19 @@ class TermSizes:
 
 
 def _leading(jets: Sequence[Jet], in_time: bool) -> frozenset[int]:
-    """Unknowns with the highest derivatives of an equation: ``in_time`` where there are some, else of all."""
+    """Return the unknowns with the highest derivatives of an equation, those in time first if ``in_time``."""
     orders = [(jet.order[-1] if in_time else 0, jet.total) for jet in jets]
     return frozenset(jet.unknown for jet, order in zip(jets, orders, strict=True) if order == max(orders))
 
 
 def _held(expression: sympy.Expr, unknown: set[sympy.Symbol]) -> sympy.Expr:
-    """The expression with exponentials of unknowns no larger than BALANCED: where they would be, others hold them."""
+    """Return the expression with exponents that depend on unknowns limited from above."""
     powers = [e for e in expression.atoms(sympy.exp) if e.free_symbols & unknown]
     return expression.xreplace({e: sympy.exp(Smaller(e.args[0], sympy.Float(BALANCED))) for e in powers})
 
 
 def root_mean_square(values: np.ndarray) -> float:
-    """Of what is finite; zero where nothing is."""
+    """Return the root mean square of the finite values; zero without any."""
     finite = values[np.isfinite(values)]
     largest = float(np.abs(finite).max(initial=0.0))
     return largest * float(np.sqrt(((finite / largest) ** 2).mean())) if largest > 0.0 else 0.0
