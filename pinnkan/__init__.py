@@ -25,7 +25,7 @@ from pinnkan.version import __version__
 
 if TYPE_CHECKING:
     from pinnkan.errors import PinnkanError, ProblemError, UsageError
-    from pinnkan.problem.in_code import problem_of as Problem  # noqa: N812 (its name for users)
+    from pinnkan.problem.python_statement import problem_of as Problem  # noqa: N812 (its name for users)
     from pinnkan.problem.registry import load_problem
     from pinnkan.run.checkpoint import load_solution
     from pinnkan.run.solving import certify, solve
@@ -46,7 +46,7 @@ __all__ = [
 
 _HOMES = {
     "PinnkanError": "pinnkan.errors",
-    "Problem": "pinnkan.problem.in_code:problem_of",
+    "Problem": "pinnkan.problem.python_statement:problem_of",
     "ProblemError": "pinnkan.errors",
     "UsageError": "pinnkan.errors",
     "certify": "pinnkan.run.solving",

@@ -15,7 +15,7 @@ from pathlib import Path
 from pinnkan.errors import Exit, PinnkanError, ProblemError, UsageError
 from pinnkan.haste import bare_numpy, ended_at_once, hasten, settle, undocumented_artists
 from pinnkan.parser import GREETING, build_parser, commands_of, completion
-from pinnkan.processes.job import this_job
+from pinnkan.processes.job import current_job
 from pinnkan.version import __version__
 
 _REPORT = "please report it as an issue of the project, with the problem file and this line"
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command is None:
         print(GREETING, file=sys.stderr)
         return Exit.USAGE
-    if not this_job().leads and arguments.command != "solve":
+    if not current_job().is_leader and arguments.command != "solve":
         return Exit.CONVERGED  # one process of a job does what is no work for many
     try:
         arguments.begun = begun
@@ -69,10 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _say(message: str, code: Exit) -> int:
-    from pinnkan.problem.report import visible
+    from pinnkan.problem.report import escape_unprintable
 
     for i, line in enumerate(message.splitlines() or [""]):
-        print(("pinnkan: " if i == 0 else "  ") + visible(line), file=sys.stderr)
+        print(("pinnkan: " if i == 0 else "  ") + escape_unprintable(line), file=sys.stderr)
     return int(code)
 
 
@@ -99,7 +99,7 @@ def _imported(place: str) -> Run:
 
 
 def _solve(arguments: argparse.Namespace, hastened: bool) -> Run:
-    if not this_job().leads:
+    if not current_job().is_leader:
         from pinnkan.run.together import run_serving
 
         return lambda given: run_serving(given.device)
@@ -118,11 +118,11 @@ def _check(arguments: argparse.Namespace) -> int:
 
     problem = load_problem(arguments.file, set=arguments.set)
     if arguments.resolved:
-        from pinnkan.problem.resolved import resolved_text
+        from pinnkan.problem.resolved_file import resolved_text
 
         print(resolved_text(problem), end="")
     else:
-        from pinnkan.problem.written import describe
+        from pinnkan.problem.description import describe
 
         print(describe(problem))
     for warning in problem.warnings:
@@ -131,13 +131,13 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from pinnkan.problem.registry import about, shipped
-    from pinnkan.problem.report import visible
+    from pinnkan.problem.registry import read_about, shipped_problems
+    from pinnkan.problem.report import escape_unprintable
 
-    problems = shipped()
+    problems = shipped_problems()
     width = max(map(len, problems), default=0) + 2
     for name, path in problems.items():
-        print(visible(f"{name:<{width}}{about(path)}".rstrip()))
+        print(escape_unprintable(f"{name:<{width}}{read_about(path)}".rstrip()))
     return Exit.CONVERGED
 
 
@@ -160,10 +160,10 @@ def _new(arguments: argparse.Namespace) -> int:
 
 
 def _completion(arguments: argparse.Namespace) -> int:
-    from pinnkan.problem.registry import shipped
-    from pinnkan.problem.starter import KINDS
+    from pinnkan.problem.registry import shipped_problems
+    from pinnkan.problem.starter import STARTERS
 
-    print(completion(arguments.shell, commands_of(build_parser(), list(shipped()), list(KINDS))), end="")
+    print(completion(arguments.shell, commands_of(build_parser(), list(shipped_problems()), list(STARTERS))), end="")
     return Exit.CONVERGED
 
 

@@ -90,12 +90,12 @@ class Parser(argparse.ArgumentParser):
 
 def _command_meant(word: str) -> str:
     """A hint for what is no command: what other programs call one, a problem, or what is spelled alike."""
-    from pinnkan.problem.registry import shipped
+    from pinnkan.problem.registry import shipped_problems
     from pinnkan.problem.report import did_you_mean
 
     if word in _ELSEWHERE:
         return f"write `pinnkan {_ELSEWHERE[word]}`"
-    if word.endswith((".yaml", ".yml")) or word in shipped():
+    if word.endswith((".yaml", ".yml")) or word in shipped_problems():
         return f"write `pinnkan solve {word}`"
     return did_you_mean(word, [c.name for c in commands_of(build_parser(), ())])
 

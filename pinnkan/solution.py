@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from pinnkan.domain.box import SLACK
+from pinnkan.domain.box import INSIDE_TOLERANCE
 from pinnkan.domain.domain import Domain
 from pinnkan.errors import UsageError
 from pinnkan.kan.field import Array, Field
-from pinnkan.kan.turned import TurnedField
-from pinnkan.problem.fields import jet_of
+from pinnkan.kan.permuted_field import PermutedField
+from pinnkan.problem.fields import parse_field_name
 from pinnkan.problem.statement import Problem
 from pinnkan.verdict.records import Certificate, Iteration, Level, Reading
 from pinnkan.verdict.verdict import Verdict
@@ -79,7 +79,7 @@ class Solution:
         Raises:
             UsageError: the name is no derivative of an unknown, or as for the call.
         """
-        jet = jet_of(name, self.problem)
+        jet = parse_field_name(name, self.problem)
         return self.field(self.inside(points), [jet.order])[:, jet.unknown, 0]
 
     def __repr__(self) -> str:
@@ -127,17 +127,17 @@ class Solution:
         array = array.reshape(-1, 1) if array.ndim < 2 and problem.dimension == 1 else np.atleast_2d(array)
         if array.ndim != 2 or array.shape[1] != problem.dimension:
             raise UsageError(f"points have shape {array.shape}; wanted is (n, {problem.dimension}), columns {names}")
-        outside = ~self.domain.contains(array, SLACK)
+        outside = ~self.domain.contains(array, INSIDE_TOLERANCE)
         if outside.any():
             row = int(np.argmax(outside))
-            raise OutsideError(row, self.domain.refusal(array[row], [c.name for c in problem.coordinates]))
+            raise OutsideError(row, self.domain.outside_reason(array[row], [c.name for c in problem.coordinates]))
         return self.domain.nearest(array)
 
     @property
     def domain(self) -> Domain:
         """Where the solution is defined: that of the problem, and of its time what was reached."""
         time_axis = self.problem.time_axis
-        if isinstance(self.field, TurnedField):
+        if isinstance(self.field, PermutedField):
             box, axis = self.problem.box, self.field.order[-1]
             ends = self.field.breaks(axis)
             reached = float(ends[0]), float(ends[-1])
@@ -145,7 +145,7 @@ class Solution:
         if time_axis is None:
             return self.problem.domain
         ends = self.field.breaks(time_axis)
-        return self.problem.domain.during(float(ends[0]), float(ends[-1]))
+        return self.problem.domain.time_part(float(ends[0]), float(ends[-1]))
 
     def times(self, count: int | None = None) -> Array:
         """So many times from the start to the time reached; None takes the number of frames of the file, or 51."""

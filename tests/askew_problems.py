@@ -5,7 +5,7 @@ from errors_of import true_error
 
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
-from pinnkan.kan.coordinates.warped import rotated
+from pinnkan.kan.coordinates.warped import rotated_coordinates
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.families.fitted.levels import first_space
 from pinnkan.solver.families.fitted.system import ImmersedSystem
@@ -92,7 +92,7 @@ def model_of(text, end="0.1"):
 def steady_system(text, intervals, degree=7, angle=2.0):
     """The least-squares problem of a steady text on few intervals of turned coordinates."""
     model = model_of(text)
-    coordinates = rotated(angle, model.problem.box.ranges, 0.3)
+    coordinates = rotated_coordinates(angle, model.problem.box.ranges, 0.3)
     space = first_space(coordinates, model.problem.box.ranges, (degree, degree), intervals, 1)
     return ImmersedSystem(model, space, coordinates, model.problem.domain)
 

@@ -12,7 +12,7 @@ import sympy
 from pinnkan.domain.box import Box
 from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Quantity, Side, SolverSettings, Whole
+from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Quantity, Side, SolverSettings, WholeDomain
 from pinnkan.solution import Solution
 from pinnkan.solver.estimate.quantities import evaluate_quantities
 from pinnkan.solver.monitor import Monitor
@@ -171,7 +171,7 @@ def _mean_of(kind: str) -> Quantity:
     name, dimension = UNKNOWNS.get(kind, ("u",))[-1], len(COORDINATES[kind])
     symbol = sympy.Symbol(name)
     equation = Equation(symbol, {symbol: Jet(len(exact_of(kind)) - 1, (0,) * dimension)}, name)
-    return Quantity("integral", ((Whole(), equation),))
+    return Quantity("integral", ((WholeDomain(), equation),))
 
 
 def levels(kind: str) -> tuple[Level, ...]:

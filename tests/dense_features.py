@@ -24,10 +24,10 @@ class FeatureTrace:
 
     def pull(self, adjoint: torch.Tensor) -> torch.Tensor:
         inputs, count = self.weight.shape[-2:]
-        slopes = self.jets.compose(self.bell, self.tables[1:])  # (alpha, ..., point, in, function)
+        slopes = self.jets.stacked_composition(self.bell, self.tables[1:])  # (alpha, ..., point, in, function)
         along = (adjoint @ self.weight.flatten(-2)).unflatten(-1, (inputs, count))
         parts: list[torch.Tensor | None] = [None] * len(self.jets)
-        for alpha, beta, rest, factor in self.jets.leibniz:
+        for alpha, beta, rest, factor in self.jets.leibniz_terms:
             term = factor * torch.linalg.vecdot(slopes[rest], along[alpha])
             known = parts[beta]
             parts[beta] = term if known is None else known + term
@@ -45,5 +45,5 @@ def features_forward(
 ) -> tuple[torch.Tensor, FeatureTrace]:
     """Jets and trace of ``sum_i,c W[o,i,c] f_c(z_i)`` from the tables (k, ..., point, in, function) of f and f^(k)."""
     bell = jets.bell_polynomials(z)
-    features = jets.compose(bell, tables[:-1]).flatten(-2)
+    features = jets.stacked_composition(bell, tables[:-1]).flatten(-2)
     return features @ weight.flatten(-2).mT, FeatureTrace(jets, bell, tables, features, weight)

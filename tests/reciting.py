@@ -28,7 +28,7 @@ SPIKE = HiddenFeature(np.array([0.4, 0.3]), np.array([1e-5, 1e-5]), 1.0)
 def stated(slabs=None, begins=0.0, total=1.0):
     """Heat for a time of one, or so much, without a known solution."""
     settings = replace(HEAT.solver, tolerance=TOLERANCE, time_slabs=slabs)
-    return replace(HEAT, domain=HEAT.domain.during(begins, begins + total), exact=None, solver=settings)
+    return replace(HEAT, domain=HEAT.domain.time_part(begins, begins + total), exact=None, solver=settings)
 
 
 def piece(start, end, value):

@@ -19,7 +19,7 @@ def projected(
 ) -> ProductField:
     """The function on equal intervals."""
     axes = [Axis(np.linspace(a, b, m + 1), degree, periodic) for (a, b), m in zip(ranges, intervals, strict=True)]
-    grid = np.meshgrid(*(a.samples() for a in axes), indexing="ij")
+    grid = np.meshgrid(*(a.projection_points() for a in axes), indexing="ij")
     values = np.broadcast_to(function(*grid), grid[0].shape)
     for i, axis in enumerate(axes):
         values = axis.project(values, i)

@@ -8,8 +8,8 @@ from queue import Queue
 
 from pinnkan.assembly.normal_matrix.shared_matrix import MAKERS
 from pinnkan.processes.job import Job
-from pinnkan.processes.team import leading, serve
-from pinnkan.processes.wire import Traffic, packed, unpacked
+from pinnkan.processes.team import lead_team, serve
+from pinnkan.processes.wire import Traffic, pack_message, unpack_message
 
 
 class Queues:
@@ -19,14 +19,14 @@ class Queues:
         self.job, self.queues, self.traffic = job, queues, Traffic()
 
     def send(self, message, to):
-        text, tensors = packed(message)
+        text, tensors = pack_message(message)
         self._count(text, tensors)
         self.queues[self.job.rank, to].put((text, [t.clone() for t in tensors]))
 
     def receive(self, source):
         text, tensors = self.queues[source, self.job.rank].get(timeout=60)
         self._count(text, tensors)
-        return unpacked(json.loads(text)["message"], tensors)
+        return unpack_message(json.loads(text)["message"], tensors)
 
     def _count(self, text, tensors):
         self.traffic.messages += 2 + len(tensors)
@@ -47,7 +47,7 @@ def team_of(count, makers=MAKERS):
     ]
     for thread in others:
         thread.start()
-    with leading(Queues(Job(0, count), queues), makers) as team:
+    with lead_team(Queues(Job(0, count), queues), makers) as team:
         yield team
     for thread in others:
         thread.join(60)

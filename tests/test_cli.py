@@ -14,7 +14,7 @@ from edited import TEXT, edited, problem, without_exact
 
 from pinnkan import cli
 from pinnkan.errors import RunFolderError
-from pinnkan.problem.registry import shipped
+from pinnkan.problem.registry import shipped_problems
 
 ROOT = Path(__file__).parents[1]
 
@@ -92,7 +92,7 @@ def test_check_shows_warnings_on_stderr_and_still_succeeds(folder: Path, capsys:
 def test_check_resolved_prints_a_file_that_means_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["check", "kdv", "--resolved"]) == 0
     text = capsys.readouterr().out
-    assert problem(text).equations[0].residual == problem(shipped()["kdv"].read_text()).equations[0].residual
+    assert problem(text).equations[0].residual == problem(shipped_problems()["kdv"].read_text()).equations[0].residual
     assert "time_slabs: auto" in text
 
 
@@ -130,7 +130,7 @@ def test_control_characters_of_a_file_never_reach_the_terminal(
 def test_list_names_every_shipped_problem_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == sorted(shipped())
+    assert [line.split()[0] for line in lines] == sorted(shipped_problems())
     assert all(len(line.split()) > 3 for line in lines)
 
 

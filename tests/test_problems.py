@@ -10,7 +10,7 @@ from reference.error import relative_l2
 from reference.heated_cavity import heated_cavity
 
 import pinnkan
-from pinnkan.problem.registry import shipped
+from pinnkan.problem.registry import shipped_problems
 
 #: Solved in less than five seconds on two quiet cores.
 FAST = {"poisson1d", "poisson2d", "poisson_mixed", "convection_diffusion", "acoustics", "elasticity"}
@@ -22,7 +22,9 @@ LONG = {"cavity", "cavity_re400", "heat_multiscale", "heated_cavity", "helmholtz
 LONG |= {"poisson3d_waves", "taylor_green", "van_der_pol"}
 LONGEST = {"cavity_corners", "cavity_re1000", "kuramoto_sivashinsky_chaos", "turning_front"}
 LONGEST |= {"beltrami", "fitzhugh_nagumo2d", "gray_scott2d", "heat2d_lt", "heat3d", "wave3d"}
-ASKED = [(n, t) for n in shipped() for t in ((BETWEEN,) if n in LONG else () if n in LONGEST else (LOOSE, TIGHT))]
+ASKED = [
+    (n, t) for n in shipped_problems() for t in ((BETWEEN,) if n in LONG else () if n in LONGEST else (LOOSE, TIGHT))
+]
 
 
 def true_error(solution):
@@ -40,7 +42,7 @@ def params(names):
     return [pytest.param(n, marks=() if n in FAST else pytest.mark.slow) for n in names]
 
 
-@pytest.mark.parametrize("name", params(shipped()))
+@pytest.mark.parametrize("name", params(shipped_problems()))
 def test_a_shipped_problem_reaches_its_tolerance(name):
     solution = solved(name)
     verdict, error = solution.verdict, true_error(solution)

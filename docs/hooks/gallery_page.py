@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pinnkan
 from pinnkan.export.mathml import equation
-from pinnkan.problem.registry import shipped, shipped_folder
+from pinnkan.problem.registry import shipped_folder, shipped_problems
 from pinnkan.problem.statement import Problem
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,7 +66,7 @@ def _file(text: str) -> str:
 
 def problems() -> str:
     """Pictures at a glance, each leading to its problem, then the problems."""
-    loaded = {name: pinnkan.load_problem(name) for name in shipped()}
+    loaded = {name: pinnkan.load_problem(name) for name in shipped_problems()}
     rows = measured()
     cards, entries = "", ""
     for kind in KINDS:

@@ -12,7 +12,7 @@ import sympy
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.matrices import along
+from pinnkan.kan.matrices import apply_matrix
 from pinnkan.kan.product import Space
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Condition, Problem, Side
@@ -71,7 +71,7 @@ def _as_boundary_value(condition: Condition, problem: Problem) -> BoundaryValue 
         return None
     (symbol, jet), *_ = equation.jets.items()
     normal = jet.order[side.axis]
-    if jet.total != normal:
+    if jet.total_order != normal:
         return None
     slope = sympy.diff(equation.residual, symbol)
     if not slope.is_number or slope.is_zero:
@@ -86,7 +86,7 @@ def face_samples(boundary_value: BoundaryValue, space: Space) -> Array:
     Where they jump at an end of the space, as a source that stops with a slab of time: the limit from inside.
     """
     across = boundary_value.side.axis
-    samples = [axis.samples() for axis in space.axes]
+    samples = [axis.projection_points() for axis in space.axes]
     samples[across] = space.axes[across].breaks[[0 if boundary_value.side.end == 0 else -1]]
     inside = [
         x if i == across else _inward_samples(axis, x)
@@ -152,5 +152,5 @@ def zero_conditions(conditions: Conditions, space: Space) -> tuple[Array, np.nda
 
 def end_trace(axis: Axis, coefficients: Array, order: int, index: int) -> Array:
     """A derivative at the upper end of coordinate ``index``, as coefficients of the other coordinates."""
-    trace = along(axis.matrix(axis.breaks[-1:], order), coefficients, index)
+    trace = apply_matrix(axis.matrix(axis.breaks[-1:], order), coefficients, index)
     return np.moveaxis(trace, index, 0)[0]

@@ -13,9 +13,9 @@ import scipy.linalg
 from numpy.polynomial import chebyshev
 
 from pinnkan.kan.field import Array
-from pinnkan.problem.checks.linearised import Weights, offsets, slopes_of
+from pinnkan.problem.checks.linearised_system import PrincipalWeights, jet_slopes, principal_weights
 from pinnkan.problem.checks.system_count import is_elliptic
-from pinnkan.problem.corners import Corner, equations_on, meetings
+from pinnkan.problem.corners import Corner, box_corners, equations_on
 from pinnkan.problem.statement import Equation, Jet, Problem, Side
 
 #: The number of polynomials in the angle (13, 17 and 21 agree to three decimals), and the largest exponent sought.
@@ -29,7 +29,7 @@ Term = tuple[Jet, float]
 
 def clamped_corners(problem: Problem) -> tuple[Corner, ...]:
     """The clamped corners of a steady elliptic problem in the plane where solutions are not smooth; else none."""
-    weights = offsets(problem)
+    weights = principal_weights(problem)
     if weights is None or problem.dimension != 2 or problem.time_axis is not None or any(problem.box.periodic):
         return ()
     if not _has_mixed_term(problem, weights) or not is_elliptic(problem):
@@ -37,13 +37,15 @@ def clamped_corners(problem: Problem) -> tuple[Corner, ...]:
     every = frozenset(range(len(problem.unknowns)))
     found = [
         at
-        for at, sides in meetings(problem)
+        for at, sides in box_corners(problem)
         if all(_is_clamped(problem, side, weights) for side in sides) and _is_rough(problem, at, sides, weights)
     ]
-    return tuple(Corner(position, jumps=False, held=every, inside=False) for position in found)
+    return tuple(
+        Corner(position, has_jump=False, prescribed_unknowns=every, is_inside_side=False) for position in found
+    )
 
 
-def _is_rough(problem: Problem, position: Sequence[float], sides: Sequence[Side], weights: Weights) -> bool:
+def _is_rough(problem: Problem, position: Sequence[float], sides: Sequence[Side], weights: PrincipalWeights) -> bool:
     """Whether the derivatives, of the order of the equations, of the leading singular solution are unbounded."""
     ends = [side.end for side in sides]
 
@@ -51,17 +53,17 @@ def _is_rough(problem: Problem, position: Sequence[float], sides: Sequence[Side]
         return [_principal(problem, equation, position, ends, weights) for equation in equations]
 
     held = [principal(equations_on(problem, side)) for side in sides]
-    return least_exponent(principal(problem.equations), held, weights) < max(weights.unknowns)
+    return least_exponent(principal(problem.equations), held, weights) < max(weights.unknown_offsets)
 
 
 def _principal(
-    problem: Problem, equation: Equation, position: Sequence[float], ends: Sequence[int], weights: Weights
+    problem: Problem, equation: Equation, position: Sequence[float], ends: Sequence[int], weights: PrincipalWeights
 ) -> list[Term]:
     """The principal terms of an equation at a corner, along axes away from it; unknown coefficients are one."""
     known = dict(zip(problem.coordinates, position, strict=True))
-    surplus = {symbol: jet.total - weights.unknowns[jet.unknown] for symbol, jet in equation.jets.items()}
+    surplus = {symbol: jet.total_order - weights.unknown_offsets[jet.unknown] for symbol, jet in equation.jets.items()}
     found = []
-    for symbol, slope in slopes_of(equation).items():
+    for symbol, slope in jet_slopes(equation).items():
         if surplus[symbol] == max(surplus.values()):
             value, jet = slope.subs(known), equation.jets[symbol]
             sign = (-1) ** sum(k for k, end in zip(jet.order, ends, strict=True) if end)
@@ -70,7 +72,9 @@ def _principal(
 
 
 def least_exponent(
-    equation_terms: Sequence[Sequence[Term]], condition_terms: Sequence[Sequence[Sequence[Term]]], weights: Weights
+    equation_terms: Sequence[Sequence[Term]],
+    condition_terms: Sequence[Sequence[Sequence[Term]]],
+    weights: PrincipalWeights,
 ) -> float:
     """The least real part of noninteger s in solutions r^(s - d + d_j) f_j(angle) of finite energy for x, y > 0.
 
@@ -79,7 +83,7 @@ def least_exponent(
     cut.
     """
     collocation = _Collocation(weights)
-    rows = [collocation.equation(terms, c) for terms, c in zip(equation_terms, weights.equations, strict=True)]
+    rows = [collocation.equation(terms, c) for terms, c in zip(equation_terms, weights.equation_offsets, strict=True)]
     rows += [
         collocation.condition(terms, end) for end, side in zip((-1, 0), condition_terms, strict=True) for terms in side
     ]
@@ -88,7 +92,7 @@ def least_exponent(
     left, right = np.eye(degree * size, k=size), np.eye(degree * size)
     left[-size:], right[-size:, -size:] = -np.concatenate(powers[:-1], 1), powers[-1]
     values = scipy.linalg.eigvals(left, right)
-    values = values[np.isfinite(values) & (values.real > 0.5 * max(weights.unknowns) - 1.0 + INTEGER_TOLERANCE)]
+    values = values[np.isfinite(values) & (values.real > 0.5 * max(weights.unknown_offsets) - 1.0 + INTEGER_TOLERANCE)]
     values = values[np.abs(values - np.round(values.real)) > INTEGER_TOLERANCE]
     return float(min([MAX_EXPONENT, *values.real]))
 
@@ -96,9 +100,9 @@ def least_exponent(
 class _Collocation:
     """Collocation with polynomials in the angle; rows by power of s: (power, row, function of any unknown)."""
 
-    def __init__(self, weights: Weights) -> None:
-        self.largest = max(weights.unknowns)
-        self.surplus = [d - self.largest for d in weights.unknowns]
+    def __init__(self, weights: PrincipalWeights) -> None:
+        self.largest = max(weights.unknown_offsets)
+        self.surplus = [d - self.largest for d in weights.unknown_offsets]
         self.ends = np.cumsum([0, *(POLYNOMIALS + k for k in self.surplus)])
         places = chebyshev.chebpts2(POLYNOMIALS)
         angle = 0.25 * np.pi * (1.0 + places)
@@ -137,16 +141,16 @@ class _Collocation:
         return out
 
 
-def _has_mixed_term(problem: Problem, weights: Weights) -> bool:
+def _has_mixed_term(problem: Problem, weights: PrincipalWeights) -> bool:
     """Whether a principal term is mixed, or has an unknown that no side determines, such as a pressure."""
-    held = {j for j, d in enumerate(weights.unknowns) if d == max(weights.unknowns)}
+    held = {j for j, d in enumerate(weights.unknown_offsets) if d == max(weights.unknown_offsets)}
     pairs = ((k, jet) for k, equation in enumerate(problem.equations) for jet in equation.jets.values())
-    principal = (jet for k, jet in pairs if jet.total == weights.difference(k, jet.unknown))
+    principal = (jet for k, jet in pairs if jet.total_order == weights.principal_order(k, jet.unknown))
     return any(all(jet.order) or jet.unknown not in held for jet in principal)
 
 
-def _is_clamped(problem: Problem, side: Side, weights: Weights) -> bool:
+def _is_clamped(problem: Problem, side: Side, weights: PrincipalWeights) -> bool:
     """Whether a side has all its conditions, and these have derivatives below half the order only."""
     given = equations_on(problem, side)
-    is_low = all(2 * jet.total < max(weights.unknowns) for e in given for jet in e.jets.values())
-    return is_low and 2 * len(given) == weights.total
+    is_low = all(2 * jet.total_order < max(weights.unknown_offsets) for e in given for jet in e.jets.values())
+    return is_low and 2 * len(given) == weights.system_order

@@ -21,7 +21,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.problem.features.value_ranges import SIGNS, signed
+from pinnkan.problem.features.value_ranges import SIGNS, values_with_sign
 from pinnkan.problem.statement import Jet, Place, Point, Side
 from pinnkan.problem.units.term_sizes import WAVELENGTH, root_mean_square
 
@@ -51,7 +51,7 @@ def condition_weight(model: Model, condition: CompiledEquation, points: Array, w
     if not model.is_linear:
         meeting = _satisfying_layer(model, condition, near, _scale(model, [None] * len(widths)))
         found.append(_cost(model, condition, near, scale, meeting))
-        if found[0] and found[1] and condition.is_linear and any(j.total > 0 for j in condition.jets):
+        if found[0] and found[1] and condition.is_linear and any(j.total_order > 0 for j in condition.jets):
             found[0] = min(found[0], MAX_LAYER_RATIO * found[1])
     root = float(np.prod([h**0.5 for h in widths if h is not None]))
     return root * max((cost for cost in found if cost is not None), default=1.0)
@@ -138,7 +138,9 @@ def _random_layer(model: Model, scale: Sequence[float]) -> JetFunction:
     def jets(equation: CompiledEquation, points: Array, sign: float) -> Array:
         sizes = _rates(equation.jets, scale) * [model.sizes[j.unknown] for j in equation.jets]
         values = sizes * np.random.default_rng(1).standard_normal((len(points), len(sizes)))
-        moved = [signed(j, v, sign, model.ranges[j.unknown]) for j, v in zip(equation.jets, values.T, strict=True)]
+        moved = [
+            values_with_sign(j, v, sign, model.ranges[j.unknown]) for j, v in zip(equation.jets, values.T, strict=True)
+        ]
         return np.column_stack(moved)
 
     return jets
@@ -152,7 +154,7 @@ def _satisfying_layer(
     A small share of their deviation remains: |u_x|^(-1/2) would be rounding where all slopes are zero.
     """
     free = _random_layer(model, scale)
-    is_slope = np.array([j.total > 0 for j in condition.jets])
+    is_slope = np.array([j.total_order > 0 for j in condition.jets])
     squares = (_rates(condition.jets, scale) * [model.sizes[j.unknown] for j in condition.jets] * is_slope) ** 2
 
     @cache

@@ -3,7 +3,7 @@
 import torch
 
 from pinnkan.assembly.device import batch_size
-from pinnkan.kan.table import Pairs, Table
+from pinnkan.kan.table import FunctionPairs, Table
 
 #: Products in memory at once, 8 MB. Without a limit rows of coarse functions on 640 x 640 fine intervals take 126 MB.
 BATCH_PRODUCTS = 2**20
@@ -11,13 +11,15 @@ BATCH_PRODUCTS = 2**20
 Orders = tuple[tuple[int, ...], tuple[int, ...]]
 
 
-def contract_coordinate(table: Table, parts: dict[Orders, torch.Tensor], pairs: Pairs) -> dict[Orders, torch.Tensor]:
+def contract_coordinate(
+    table: Table, parts: dict[Orders, torch.Tensor], pairs: FunctionPairs
+) -> dict[Orders, torch.Tensor]:
     """Contract the points and intervals of one coordinate.
 
     ``parts``, by the orders of both factors in the remaining coordinates: (pairs done, interval, point, ..) to (pairs
     of this coordinate * pairs done, ..). A part shared by two pairs of orders is multiplied once, by their sum.
     """
-    left, right = (table.values[..., k] for k in pairs.local)
+    left, right = (table.values[..., k] for k in pairs.local_functions)
     groups: dict[Orders, list[tuple[tuple[int, int], torch.Tensor]]] = {}
     for (order, other), part in parts.items():
         groups.setdefault((order[1:], other[1:]), []).append(((order[0], other[0]), part))
@@ -26,7 +28,10 @@ def contract_coordinate(table: Table, parts: dict[Orders, torch.Tensor], pairs: 
         members = [(ab, p) for n, (ab, p) in enumerate(everyone) if not any(p is q for _, q in everyone[:n])]
         shape = members[0][1].shape
         count, points = shape[1:3]
-        factors, place = left.new_empty((count, len(members) * points, left.shape[-1])), pairs.place.reshape(count, -1)
+        factors, place = (
+            left.new_empty((count, len(members) * points, left.shape[-1])),
+            pairs.pair_index.reshape(count, -1),
+        )
         for n, (_, part) in enumerate(members):
             factor = factors[:, n * points : (n + 1) * points]
             (a, b), *both = [ab for ab, p in everyone if p is part]

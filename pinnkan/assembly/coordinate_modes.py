@@ -92,7 +92,7 @@ def _compressed(table: Table, values: torch.Tensor) -> torch.Tensor:
     found = []
     for start in range(0, len(values), QR_INTERVALS):
         part = slice(start, start + QR_INTERVALS)
-        own, places = table.part(part).alone()
+        own, places = table.part(part).compact()
         local = values.new_zeros((*values[part].shape[:2], own.count))
         local.scatter_add_(2, own.index.unsqueeze(1).expand(values[part].shape), values[part])
         triangle = torch.linalg.qr(local.flatten(0, 1), mode="r").R
@@ -105,7 +105,7 @@ def _highest_derivatives(rows: TensorRows, unknown: int, coordinate: int) -> tor
     table = rows.tables[coordinate]
     jets = [(k, j) for k, j in enumerate(rows.jets) if j.unknown == unknown]
     highest = max(j.order[coordinate] for _, j in jets)
-    if table.nodes.numel() == 1 and all(j.total == j.order[coordinate] for _, j in jets):
+    if table.nodes.numel() == 1 and all(j.total_order == j.order[coordinate] for _, j in jets):
         out = torch.zeros(1, table.count, dtype=torch.float64, device=table.nodes.device)
         for k, j in jets:
             weight = flatten_grid(rows.weights[..., k])
@@ -171,7 +171,7 @@ def function_derivatives(table: Table, order: int, vectors: torch.Tensor, free: 
     """A derivative of functions ``vectors`` (free coefficient, function) at every point: (point, function)."""
     whole = vectors.new_zeros((table.count, vectors.shape[1]))
     whole[free] = vectors
-    return torch.bmm(table.values[order], table.local(whole)).flatten(0, 1)
+    return torch.bmm(table.values[order], table.gather_local(whole)).flatten(0, 1)
 
 
 def flatten_grid(grid: torch.Tensor) -> torch.Tensor:

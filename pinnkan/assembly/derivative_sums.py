@@ -55,7 +55,7 @@ class DerivativeSums:
         found = [_added([(factor, functions[f]) for f, factor in own]) for own in begun]
         for t, stage in zip(tables, stages, strict=True):
             shape = (*t.nodes.shape, *found[0].shape[1:])
-            local = [t.local(x.reshape(t.count, -1)) for x in found]
+            local = [t.gather_local(x.reshape(t.count, -1)) for x in found]
             made = (_product([(_times(t.values[o], f), local[n]) for f, o, n in parts]) for parts in stage)
             found = [x.reshape(shape).movedim((0, 1), (-2, -1)) for x in made]
         return found

@@ -42,7 +42,7 @@ class CompiledEquation:
         self.is_linear = not any(w.free_symbols & set(self.symbols) for w in self.slopes)
         self.has_switch = any(a.free_symbols & set(self.symbols) for a in equation.residual.atoms(Signum, UnitStep))
         self._tape = Tape([equation.residual, *self.slopes], [*coordinates, *self.symbols])
-        self.value_tape = self._tape.first()
+        self.value_tape = self._tape.first_output()
         self.constants = tuple(float(w) if w.is_number else None for w in self.slopes)
         self.slopes_tape = Tape(self.slopes, [*coordinates, *self.symbols])
         self._terms = Tape(sympy.Add.make_args(equation.residual), [*coordinates, *self.symbols])
@@ -56,12 +56,12 @@ class CompiledEquation:
     @cached_property
     def _may_be_undefined(self) -> bool:
         """Whether a formula may be 0/0 at some values of the unknowns."""
-        return may_be_undefined(self._tape, self._tape.inputs - len(self.jets))
+        return may_be_undefined(self._tape, self._tape.input_count - len(self.jets))
 
     def to_data(self) -> tuple[Any, ...]:
         """The jets and instructions as plain data."""
         jets = [(j.unknown, j.order) for j in self.jets]
-        return jets, self._tape.inputs, list(self._tape.instructions), self._tape.outputs, self.constants
+        return jets, self._tape.input_count, list(self._tape.instructions), self._tape.outputs, self.constants
 
     @classmethod
     def from_data(
@@ -75,8 +75,8 @@ class CompiledEquation:
         """Rebuild an equation from its plain data, for evaluation only: without text and symbols."""
         equation = cls.__new__(cls)
         equation.jets = tuple(Jet(unknown, tuple(order)) for unknown, order in jets)
-        equation._tape = Tape.written(inputs, code, outputs)
-        equation.value_tape = equation._tape.first()
+        equation._tape = Tape.from_instructions(inputs, code, outputs)
+        equation.value_tape = equation._tape.first_output()
         equation.constants = tuple(constants)
         return equation
 
@@ -144,7 +144,7 @@ def where_not_finite(problem: Problem, patches: Iterable[tuple[CompiledEquation,
         value, slopes = equation.linearise(points, jets)
         bad = ~(torch.isfinite(value) & torch.isfinite(slopes).all(-1))
         if bool(bad.any()):
-            return f"at {problem.at(points[bad][0].tolist(), digits=6)} in '{equation.text}'"
+            return f"at {problem.format_point(points[bad][0].tolist(), digits=6)} in '{equation.text}'"
     return "in a sum of squares"
 
 
@@ -182,7 +182,7 @@ def interface_equation(interface: Interface, text: str, coordinates: Sequence[sy
     A derivative of order k across the plane is the one above, of order k + :data:`BELOW_SHIFT` that of order k below,
     so the rows are those of any equation on a table of two-sided derivatives (:func:`pinnkan.kan.table.joint_table`).
     """
-    jets = {**interface.above, **{s: _jet_below(j, interface.axis) for s, j in interface.below.items()}}
+    jets = {**interface.jets_above, **{s: _jet_below(j, interface.axis) for s, j in interface.jets_below.items()}}
     return CompiledEquation(Equation(interface.residual, jets, f"the flux of {text}"), coordinates)
 
 

@@ -42,16 +42,16 @@ def side_points(
     if len(space.axes) > 2:
         t, share = (a.ravel() for a in space.axes[2].gauss(point_counts[2]))
         times = t[:, None]
-    along = np.linspace(*side.parameters[0], SIDE_SAMPLES)
+    along = np.linspace(*side.parameter_ranges[0], SIDE_SAMPLES)
     x, w = np.polynomial.legendre.leggauss(max(point_counts[:2]))
     outer, weights = [], []
-    mapped = coordinates.forward(side.at(np.concatenate([_with_time(along, time) for time in times])))
+    mapped = coordinates.forward(side.map_parameters(np.concatenate([_with_time(along, time) for time in times])))
     for inner, time, part in zip(np.split(mapped, len(times)), times, share, strict=True):
         cuts = _crossings(space, along, inner)
         half, middle = 0.5 * np.diff(cuts)[:, None], 0.5 * (cuts[1:] + cuts[:-1])[:, None]
         parameters = _with_time((middle + half * x).ravel(), time)
-        outer.append(side.at(parameters))
-        weights.append((half * w).ravel() * part * side.stretch(parameters))
+        outer.append(side.map_parameters(parameters))
+        weights.append((half * w).ravel() * part * side.measure_density(parameters))
     points = np.concatenate(outer)
     return QuadraturePoints(coordinates.forward(points), points, np.concatenate(weights))
 

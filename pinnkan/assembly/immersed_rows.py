@@ -26,7 +26,7 @@ class ImmersedPatch:
     ) -> None:
         self.equation, self.places, self.unknowns = equation, places, unknowns
         orders = sorted({jet.order for jet in equation.jets})
-        self.inner_orders, transfer = coordinates.transfer(places.line_points, orders)
+        self.inner_orders, transfer = coordinates.chain_rule(places.line_points, orders)
         factors = {ab: torch.from_numpy(values[places.line_index]) for ab, values in transfer.items()}
         # (jet, beta, T): D^alpha u of a jet is the sum of T D^beta u
         self.transfer = [

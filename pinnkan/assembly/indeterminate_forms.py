@@ -25,7 +25,7 @@ GOLDEN_RATIO = 0.6180339887498949
 
 def may_be_undefined(tape: Tape, coordinates: int) -> bool:
     """Whether roots, logarithms or negative powers of jets, the inputs after so many ``coordinates``, are taken."""
-    depends = [i >= coordinates for i in range(tape.inputs)]
+    depends = [i >= coordinates for i in range(tape.input_count)]
     for name, arguments, value in tape.instructions:
         depends.append(any(depends[a] for a in arguments))
         is_root = name in ("sqrt", "log") or (name == "power" and (len(arguments) > 1 or value < 0 or value % 1.0))

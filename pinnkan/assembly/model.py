@@ -77,7 +77,7 @@ class Model:
         in_time = self.problem.time_axis is not None
         evolving = {j.unknown for e in self.equations for j in e.jets if in_time and j.order[-1]}
         little = {i for i in range(len(self.problem.unknowns)) if evolving and i not in evolving}
-        little |= self.problem.unbounded
+        little |= self.problem.unknowns_without_norm
         return tuple(NO_RATE_WEIGHT if i in little else 1.0 for i in range(len(self.problem.unknowns)))
 
     @cached_property

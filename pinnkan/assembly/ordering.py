@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from pinnkan.kan.product import Space
-from pinnkan.kan.table import Pairs, Table
+from pinnkan.kan.table import FunctionPairs, Table
 
 #: Below this number of coefficients hundreds of patterns are cached: slabs of four ordinary equations need ten.
 SMALL_SIZE = 1000
@@ -133,7 +133,7 @@ def _pattern(
 ) -> BandPattern:
     work = outermost_first(shape)
     pairs = [places[i].table.half_pairs if u == v and i == work[0] else places[i].table.pairs for i in work]
-    itself = pairs[0].itself
+    itself = pairs[0].is_diagonal
     summed = _product_pattern(work, pairs, ordering, u) if u == v else None
     if summed is not None:
         return summed
@@ -158,7 +158,9 @@ def _pattern(
 _small, _large = lru_cache(maxsize=256)(_pattern), lru_cache(maxsize=6)(_pattern)
 
 
-def _product_pattern(work: Sequence[int], pairs: Sequence[Pairs], ordering: Ordering, u: int) -> BandPattern | None:
+def _product_pattern(
+    work: Sequence[int], pairs: Sequence[FunctionPairs], ordering: Ordering, u: int
+) -> BandPattern | None:
     """The pattern of an unknown with itself where band indices are sums over coordinates, else None.
 
     They are where positions are, and where the outermost coordinate decides which of two functions comes first.
@@ -168,7 +170,7 @@ def _product_pattern(work: Sequence[int], pairs: Sequence[Pairs], ordering: Orde
     outer, *inner = pairs
     low, high = (ordering.position_terms[work[0]][x] for x in (outer.row, outer.column))
     nowhere = (low < 0) | (high < 0)
-    if bool(((low >= high) & ~nowhere & ~outer.itself).any()):
+    if bool(((low >= high) & ~nowhere & ~outer.is_diagonal).any()):
         return None
     first = second = ordering.position_terms[-1][u : u + 1]
     never = (first < 0).expand(1)
@@ -180,7 +182,7 @@ def _product_pattern(work: Sequence[int], pairs: Sequence[Pairs], ordering: Orde
     place[:, nowhere] = 0
     place[never] = 0
     upper = second < first
-    itself = outer.itself.nonzero().squeeze(1)
+    itself = outer.is_diagonal.nonzero().squeeze(1)
     place[:, itself] = place[:, itself].masked_fill(upper.unsqueeze(1), 0)
     reach = max(0, int(place.max()) - 1) // ordering.size if place.numel() else 0
     return BandPattern(place.reshape(-1), None, reach)

@@ -129,7 +129,7 @@ class Patch:
 
     def _written_out(self, rows: TensorRows) -> Rows:
         """The rows written out where there is one coordinate with a single interval, else unchanged."""
-        return rows.to_cell_rows() if len(self.tables) == 1 and self.tables[0].is_whole else rows
+        return rows.to_cell_rows() if len(self.tables) == 1 and self.tables[0].is_single_interval else rows
 
     def tensor_rows(self, jets: torch.Tensor, prescribed_steps: Sequence[torch.Tensor]) -> TensorRows:
         """The rows linearised at ``jets``, always as tensor rows."""
@@ -279,7 +279,7 @@ class RecomputedRows(TensorRows):
             super().add_transpose(part, tables, residual, out)
             return
         first, *others = tables
-        own, places = first.alone()
+        own, places = first.compact()
         weighed = residual.movedim(-1, 0) * self.patch.root_weight_part(part)
         for (u, _), found in self._operator_sum.transpose((own, *others), [weighed]).items():
             out[..., u, :].index_add_(0, places, found)

@@ -6,7 +6,7 @@ import numpy as np
 
 from pinnkan.domain.box import UnitPoints
 from pinnkan.kan.field import Array
-from pinnkan.problem.statement import Jet, Place, Point, Problem, Whole, position_of
+from pinnkan.problem.statement import Jet, Place, Point, Problem, WholeDomain, position_of
 
 #: The weight of a condition relative to the equations, in units of the box. From 1 to 10 a five-dimensional Gaussian
 #: has the error of the best approximation, 12 % more with 100; below 10 the conditions set the stability constant.
@@ -34,9 +34,9 @@ def uniform_generator(seed: int) -> UnitPoints:
 
 def draw_points(problem: Problem, place: Place | None, count: int, draw: UnitPoints) -> Array:
     """Draw ``count`` points of a place, (point, coordinate), None for the domain; a point or integral has one."""
-    if isinstance(place, Point | Whole):
+    if isinstance(place, Point | WholeDomain):
         return np.array([position_of(place)])
-    return (problem.domain if place is None else problem.domain.pieces[place]).sample(count, draw)
+    return (problem.domain if place is None else problem.domain.boundary_pieces[place]).sample(count, draw)
 
 
 def largest_term(problem: Problem, jets: Sequence[Jet], sizes: Array) -> float:

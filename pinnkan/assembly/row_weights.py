@@ -35,9 +35,9 @@ from pinnkan.assembly.equation import grid_coordinates
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
-from pinnkan.problem.checks.linearised import offsets
+from pinnkan.problem.checks.linearised_system import principal_weights
 from pinnkan.problem.checks.system_count import has_characteristics
-from pinnkan.problem.corners import Corner, bent_corners, corners
+from pinnkan.problem.corners import Corner, corners, curvature_corners
 from pinnkan.problem.statement import Equation, Problem
 
 #: The order of equations for which the powers at changes of conditions lie between the bounds.
@@ -92,21 +92,22 @@ def _nonunit_range(squares: Sequence[torch.Tensor], index: int, count: int) -> s
 def corner_weights(problem: Problem) -> CornerWeights | None:
     """The weights around all places where conditions change; None where there are none or the powers are not known."""
     found, half = corners(problem), 0.5 * CORNER_ORDER
-    weights = offsets(problem) if found else None
+    weights = principal_weights(problem) if found else None
     if weights is None:
         return None
-    leading = {j for j, d in enumerate(weights.unknowns) if d == max(weights.unknowns)}
+    leading = {j for j, d in enumerate(weights.unknown_offsets) if d == max(weights.unknown_offsets)}
     added = [
-        JUMP_POWER if c.jumps else PRESCRIBED_POWER - half if leading <= c.held else FREE_POWER - half for c in found
+        JUMP_POWER if c.has_jump else PRESCRIBED_POWER - half if leading <= c.prescribed_unknowns else FREE_POWER - half
+        for c in found
     ]
     return _weights(problem, found, added, CHANGE_RADIUS)
 
 
 def incompatible_corner_weights(problem: Problem) -> CornerWeights | None:
     """Weights around incompatible corners: clamped, else where curvatures contradict an equation; None without."""
-    clamped, bent, weights = clamped_corners(problem), bent_corners(problem), offsets(problem)
+    clamped, bent, weights = clamped_corners(problem), curvature_corners(problem), principal_weights(problem)
     if clamped and weights is not None:
-        middle = 0.5 * (1 - max(weights.unknowns))
+        middle = 0.5 * (1 - max(weights.unknown_offsets))
         return _weights(problem, clamped, [middle] * len(clamped), CHANGE_RADIUS, CLAMPED_ORDERS)
     return _weights(problem, bent, [CURVATURE_POWER] * len(bent), CURVATURE_RADIUS)
 
@@ -123,11 +124,12 @@ def _weights(
     None without corners, with real characteristics, or where the highest order is not ``known_orders`` to allow the
     powers.
     """
-    weights = offsets(problem) if weighted_corners else None
+    weights = principal_weights(problem) if weighted_corners else None
     if weights is None or has_characteristics(problem):  # an incompatibility propagates along these
         return None
     orders = [
-        _principal_order(e, c, weights.unknowns) for e, c in zip(problem.equations, weights.equations, strict=True)
+        _principal_order(e, c, weights.unknown_offsets)
+        for e, c in zip(problem.equations, weights.equation_offsets, strict=True)
     ]
     if max(orders) not in known_orders:
         return None
@@ -137,7 +139,7 @@ def _weights(
 
 def _principal_order(equation: Equation, offset: int, unknowns: Sequence[int]) -> int:
     """The highest order of the leading derivatives of an equation; for s = u_x beside lap(u) = f it is that of s."""
-    return max(j.total for j in equation.jets.values() if j.total == unknowns[j.unknown] - offset)
+    return max(j.total_order for j in equation.jets.values() if j.total_order == unknowns[j.unknown] - offset)
 
 
 #: Orders of equations are balanced on functions that vary over a tenth of the domain. A flow in a cube has 2.2e-4 as
@@ -147,10 +149,10 @@ RESOLVED_LENGTHS = 10.0
 
 def offset_deficits(problem: Problem) -> tuple[int, ...]:
     """The deficit of the offset of each equation against the largest offset; zeros where there are no offsets."""
-    weights = offsets(problem)
+    weights = principal_weights(problem)
     if weights is None:
         return (0,) * len(problem.equations)
-    return tuple(max(weights.equations) - c for c in weights.equations)
+    return tuple(max(weights.equation_offsets) - c for c in weights.equation_offsets)
 
 
 def deficit_weights(deficits: Sequence[int]) -> tuple[float, ...]:
@@ -170,10 +172,10 @@ def algebraic_equations(problem: Problem) -> tuple[bool, ...]:
     It has no derivatives, and contains an unknown of which no equation has a derivative.
     """
     jets = [j for e in problem.equations for j in e.jets.values()]
-    plain = {u for u in range(len(problem.unknowns)) if not any(j.total for j in jets if j.unknown == u)}
+    plain = {u for u in range(len(problem.unknowns)) if not any(j.total_order for j in jets if j.unknown == u)}
     in_time = problem.time_axis is not None and problem.dimension > 1
     own = [list(e.jets.values()) for e in problem.equations]
-    return tuple(in_time and not any(j.total for j in e) and any(j.unknown in plain for j in e) for e in own)
+    return tuple(in_time and not any(j.total_order for j in e) and any(j.unknown in plain for j in e) for e in own)
 
 
 def algebraic_weight(problem: Problem, space: Space) -> float:

@@ -18,7 +18,7 @@ from pinnkan.assembly.patch import Patch, RecomputedRows, are_recomputed
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
-from pinnkan.processes.team import Shared, Team, team
+from pinnkan.processes.team import SharedObject, Team, current_team
 
 #: The number of weights from which on rows are shared; below, messages take longer than the work.
 MIN_SHARED_WEIGHTS = 2**18
@@ -32,7 +32,7 @@ def equation_patches(
     equations: Sequence[CompiledEquation], space: Space, tables: Sequence[Table], scales: Sequence[Scale]
 ) -> list[Patch]:
     """The patch of each equation on all cells, with its scale; shared where there is a team and many points."""
-    pairs, there = list(zip(equations, scales, strict=True)), team()
+    pairs, there = list(zip(equations, scales, strict=True)), current_team()
     many = sum(len(e.jets) for e in equations) * float(np.prod([t.nodes.numel() for t in tables])) >= MIN_SHARED_WEIGHTS
     if there is None or not many or max(a.intervals for a in space.axes) == 1:
         return [Patch(e, space, tables, s) for e, s in pairs]
@@ -43,7 +43,7 @@ def equation_patches(
             s if isinstance(s, float) or s.shape[2 * cells.coordinate] == 1 else cells.range_part(s, c) for s in scales
         ]
         made.append((space.unknowns, [table_data(t) for t in cells.range_tables(tables, c, places)], written, own))
-    shared = there.share("cells", made)
+    shared = there.create_shared("cells", made)
     return [SharedPatch(cells, shared, k, space, tables, *pair) for k, pair in enumerate(pairs)]
 
 
@@ -155,7 +155,7 @@ class DistributedParts:
     """The distributed parts of rows; ``weights``: those of the whole rows, None where these are not stored."""
 
     partition: CellPartition
-    shared: Shared
+    shared: SharedObject
     weights: torch.Tensor | None = None
 
     def transpose(self, space: Space, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
@@ -252,7 +252,7 @@ class SharedPatch(Patch):
     """The equation with index ``number`` among the ``shared`` ones, on all cells."""
 
     def __init__(
-        self, partition: CellPartition, shared: Shared, number: int,
+        self, partition: CellPartition, shared: SharedObject, number: int,
         space: Space, tables: Sequence[Table], equation: CompiledEquation, scale: Scale,
     ) -> None:  # fmt: skip
         super().__init__(equation, space, tables, scale)
@@ -278,9 +278,9 @@ class SharedPatch(Patch):
         given = [(*g, [m[k] for m in moved]) for k, g in enumerate(self._local_arguments(coefficients))]
         is_even = self.equation.constant_slopes is not None and isinstance(self.scale, float) and self.scale == 1.0
         if is_even and are_recomputed(self.equation, self.count):
-            kept = self._shared.keep("recomputed_rows", given)
+            kept = self._shared.call_and_keep("recomputed_rows", given)
             return SharedRecomputedRows(self, coefficients, prescribed_steps, DistributedParts(self._partition, kept))
-        kept = self._shared.keep("rows", given)
+        kept = self._shared.call_and_keep("rows", given)
         read = zip(*kept.call("arrays", [()] * len(given)), strict=True)
         weights, residual = (self._partition.join_parts(parts, 1).movedim(0, -1) for parts in read)
         in_parts = DistributedParts(self._partition, kept, weights)

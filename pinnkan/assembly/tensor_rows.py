@@ -21,7 +21,7 @@ from pinnkan.assembly.device import batch_size
 from pinnkan.assembly.ordering import BandPattern, Ordering, find_band_pattern, outermost_first
 from pinnkan.assembly.row_reductions import RowReductions
 from pinnkan.kan.product import Space
-from pinnkan.kan.table import Intervals, Pairs, Table
+from pinnkan.kan.table import FunctionPairs, Intervals, Table
 from pinnkan.problem.statement import Jet
 
 #: Points of rows that are processed at once.
@@ -121,7 +121,7 @@ class TensorRows(RowReductions):
     def add_transpose(self, part: slice, tables: tuple[Table, ...], residual: torch.Tensor, out: torch.Tensor) -> None:
         """Add J^T r of residuals in the intervals ``part`` of the first coordinate (``tables``) to ``out``."""
         first, *others = tables
-        own, places = first.alone()
+        own, places = first.compact()
         weights = self.weights_part(part)
         for u in sorted({j.unknown for j in self.jets}):
             seen = {j.order: weights[..., k : k + 1] * residual for k, j in enumerate(self.jets) if j.unknown == u}
@@ -166,7 +166,7 @@ class TensorRows(RowReductions):
         present = sorted({j.unknown for j in self.jets})
         return [(u, v) for u in present for v in present if u <= v]
 
-    def gram_block(self, u: int, v: int, pairs: Sequence[Pairs]) -> torch.Tensor:
+    def gram_block(self, u: int, v: int, pairs: Sequence[FunctionPairs]) -> torch.Tensor:
         """The block of unknowns u, v of J^T J: one value per combination of ``pairs``, outermost coordinate last.
 
         The outermost coordinate has the fewest pairs for its points and is contracted first.
@@ -175,7 +175,9 @@ class TensorRows(RowReductions):
         first, *others = order_of_work
         found: dict[Orders, torch.Tensor] = {}
         for part, table in coordinate_batches(self.tables, first):
-            some = replace(pairs[first], place=pairs[first].place.reshape(len(self.tables[first].index), -1)[part])
+            some = replace(
+                pairs[first], pair_index=pairs[first].pair_index.reshape(len(self.tables[first].index), -1)[part]
+            )
             for key, value in contract_coordinate(
                 table, self._weight_products(part, order_of_work, u, v), some
             ).items():
@@ -222,7 +224,7 @@ def coordinate_batches(tables: Sequence[Table], index: int) -> Iterator[tuple[sl
 
 def grid_jets(tables: tuple[Table, ...], values: torch.Tensor, jets: Sequence[Jet]) -> list[torch.Tensor]:
     """The ``jets`` of coefficients (coefficient, .., unknown, rest) on the grid: (rest, interval, point, ..) each."""
-    if len(tables) == 1 and tables[0].is_whole and values.ndim == 2:
+    if len(tables) == 1 and tables[0].is_single_interval and values.ndim == 2:
         factors = tables[0].values[[j.order[0] for j in jets], 0]
         return list((factors @ values.T[[j.unknown for j in jets]].unsqueeze(-1)).movedim(-1, 1).unbind())
     found = {}
@@ -244,7 +246,7 @@ def evaluate(
         return {(): values}
     t, *others = tables
     firsts = sorted({order[0] for order in orders})
-    local = t.local(values.reshape(t.count, -1))
+    local = t.gather_local(values.reshape(t.count, -1))
     factors = t.values[firsts].movedim(0, 1).flatten(1, 2) if len(firsts) > 1 else t.values[firsts[0]]
     grid = torch.bmm(factors, local).reshape(len(local), len(firsts), -1, *values.shape[1:])
     out = {}
@@ -256,7 +258,7 @@ def evaluate(
 
 
 def integrate(tables: tuple[Table, ...], parts: dict[tuple[int, ...], torch.Tensor]) -> torch.Tensor:
-    """The transpose of :func:`evaluate`, summed over orders: (interval, point, .., rest) to (coefficient, .., rest)."""
+    """The transpose of :func:`evaluate_scaled`, summed over orders: (interval, point, ..) to (coefficient, ..)."""
     for t in tables:
         groups: dict[tuple[int, ...], list[tuple[int, torch.Tensor]]] = {}
         for order, part in parts.items():

@@ -18,7 +18,7 @@ import numpy as np
 import scipy.sparse
 from scipy.optimize import linprog
 
-from pinnkan.certificate.enclosure import cells_between, ranges_of
+from pinnkan.certificate.cell_ranges import grid_cells, ranges_of
 from pinnkan.certificate.linearised import Formula
 from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline, spline_of
 from pinnkan.domain.box import Side
@@ -27,14 +27,14 @@ from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.expressions.interval import Array
 
 #: Degree of psi; points per interval at which L psi is constrained; least coefficient as a share of the largest.
-DEGREE, POINTS, LEAST = 4, 7, 0.02
+DEGREE, POINTS, LEAST_COEFFICIENT_SHARE = 4, 7, 0.02
 #: Numbers of intervals per coordinate, coarse ones first, by number of coordinates.
 INTERVALS = {1: (8, 400), 2: (6, 12), 3: (1, 3)}
 #: Seconds after which the linear programme is given up.
-LIMIT = {"time_limit": 20.0}
+PROGRAMME_OPTIONS = {"time_limit": 20.0}
 
 
-def spaces_of(field: ProductField) -> Iterator[tuple[Axis, ...]]:
+def barrier_spaces(field: ProductField) -> Iterator[tuple[Axis, ...]]:
     """Spline spaces for psi on subsets of the knots of a field, coarse ones first."""
     given = field.pieces[0][0].axes
     for most in INTERVALS.get(len(given), ()):
@@ -47,7 +47,7 @@ def _thinned(breaks: Array, most: int) -> Array:
     return breaks[np.unique(np.linspace(0, count, min(most, count) + 1).round().astype(int))]
 
 
-def nodes_of(axes: Sequence[Axis]) -> list[Array]:
+def programme_nodes(axes: Sequence[Axis]) -> list[Array]:
     """The points at which the linear programme requires L psi >= 1, in each coordinate."""
     zeros = np.cos(np.pi * np.arange(POINTS) / (POINTS - 1))
     found = []
@@ -58,7 +58,7 @@ def nodes_of(axes: Sequence[Axis]) -> list[Array]:
     return found
 
 
-def envelope(cells: Cells, sizes: Array, nodes: Sequence[Array]) -> Array:
+def cell_maxima(cells: Cells, sizes: Array, nodes: Sequence[Array]) -> Array:
     """At each point of a grid the largest of the ``sizes`` (cell) of the cells that hold the point."""
     out = np.zeros([len(x) for x in nodes])
     for low, high, size in zip(cells.lo.T, cells.hi.T, sizes, strict=True):
@@ -68,29 +68,40 @@ def envelope(cells: Cells, sizes: Array, nodes: Sequence[Array]) -> Array:
     return out
 
 
-def least(
+def least_barrier_spline(
     formula: Formula, conditions: Mapping[Side, Formula], field: ProductField, axes: Sequence[Axis],
-    wanted: Array, beside: Mapping[Side, float],
+    operator_bounds: Array, side_bounds: Mapping[Side, float],
 ) -> TensorSpline | None:  # fmt: skip
-    """The psi of least maximum with L psi >= ``wanted`` at the nodes and B psi >= ``beside``; None if none is found."""
-    nodes = nodes_of(axes)
-    rows, right = [_rows(formula, field, axes, nodes)], [wanted.ravel()]
+    """The psi of least maximum with L psi >= ``operator_bounds`` at the nodes and B psi >= ``side_bounds``.
+
+    None if none is found.
+    """
+    nodes = programme_nodes(axes)
+    rows, right = [_rows(formula, field, axes, nodes)], [operator_bounds.ravel()]
     for side, condition in conditions.items():
         there = [x if i != side.axis else axes[i].breaks[[-side.end]] for i, x in enumerate(nodes)]
         rows.append(_rows(condition, field, axes, there))
-        right.append(np.full(rows[-1].shape[0], beside.get(side, 0.0)))
+        right.append(np.full(rows[-1].shape[0], side_bounds.get(side, 0.0)))
     n = rows[0].shape[1]
     # unknowns: coefficients, then the largest one, M: L psi >= wanted, B psi >= beside + LEAST M, LEAST M <= psi <= M
-    shares = [0.0, *(LEAST * any(any(order) for order in c.slopes) for c in conditions.values())]
+    shares = [
+        0.0,
+        *(LEAST_COEFFICIENT_SHARE * any(any(order) for order in c.partial_derivatives) for c in conditions.values()),
+    ]
     blocks = [[-r, np.full((r.shape[0], 1), share)] for r, share in zip(rows, shares, strict=True)]
     unit = scipy.sparse.eye(n)
-    blocks += [[unit, -np.ones((n, 1))], [-unit, np.full((n, 1), LEAST)]]
+    blocks += [[unit, -np.ones((n, 1))], [-unit, np.full((n, 1), LEAST_COEFFICIENT_SHARE)]]
     upper = scipy.sparse.vstack([scipy.sparse.hstack(block) for block in blocks]).tocsr()
     if not np.isfinite(upper.data).all():
         return None
     limit = np.concatenate([-np.concatenate(right), np.zeros(2 * n)])
     found = linprog(
-        np.append(np.zeros(n), 1.0), A_ub=upper, b_ub=limit, bounds=(0.0, None), method="highs", options=LIMIT
+        np.append(np.zeros(n), 1.0),
+        A_ub=upper,
+        b_ub=limit,
+        bounds=(0.0, None),
+        method="highs",
+        options=PROGRAMME_OPTIONS,
     )
     if found.status != 0:
         return None
@@ -101,10 +112,10 @@ def _rows(
     formula: Formula, field: ProductField, axes: Sequence[Axis], nodes: Sequence[Array]
 ) -> scipy.sparse.csr_matrix:
     """The matrix from the coefficients of v to L v at a grid of points."""
-    orders = list(formula.slopes)
+    orders = list(formula.partial_derivatives)
     grid = np.meshgrid(*nodes, indexing="ij")
-    compiled = formula.compiled(*(formula.slopes[o] for o in orders))
-    weights = compiled.tape([*grid, *(field.grid(nodes, order)[..., 0] for order in compiled.of_u)])
+    compiled = formula.compile_expressions(*(formula.partial_derivatives[o] for o in orders))
+    weights = compiled.tape([*grid, *(field.grid(nodes, order)[..., 0] for order in compiled.u_orders)])
     total = 0.0
     for order, weight in zip(orders, weights, strict=True):
         tables = [scipy.sparse.csr_matrix(a.matrix(x, k)) for a, x, k in zip(axes, nodes, order, strict=True)]
@@ -114,77 +125,89 @@ def _rows(
 
 
 #: Least accepted L psi between the points, where 1 is required at them (heuristic).
-WORTH = 0.2
+LEAST_OPERATOR_VALUE = 0.2
 #: Least L psi required in a cell, over the largest residual; with more cells the uniform bound is used.
-FLOOR, MOST_CELLS = 0.02, 20_000
+RESIDUAL_FLOOR, MOST_CELLS = 0.02, 20_000
 
 
 @dataclass(frozen=True, eq=False)
 class Barrier:
-    """psi in [``least``, ``most``], with L psi >= ``inside`` in the box and B psi >= ``beside`` on each side."""
+    """psi in [``minimum``, ``maximum``], L psi >= ``operator_bound`` inside, B psi >= ``side_bounds`` on sides."""
 
     axes: tuple[Axis, ...]
-    least: float
-    most: float
-    inside: float
-    beside: Mapping[Side, float]
+    minimum: float
+    maximum: float
+    operator_bound: float
+    side_bounds: Mapping[Side, float]
 
     @property
-    def holds(self) -> bool:
+    def is_valid(self) -> bool:
         """Whether psi, L psi and B psi are proven positive."""
-        return min(self.least, self.inside, *self.beside.values()) > 0.0
+        return min(self.minimum, self.operator_bound, *self.side_bounds.values()) > 0.0
 
-    def lifted(self, missed: Mapping[Side, float]) -> float:
-        """The largest ratio of the mismatch ``missed`` on a side to B psi there."""
-        return max((size / self.beside[side] for side, size in missed.items()), default=0.0)
+    def side_mismatch_ratio(self, side_mismatch: Mapping[Side, float]) -> float:
+        """The largest ratio of the mismatch ``side_mismatch`` on a side to B psi there."""
+        return max((size / self.side_bounds[side] for side, size in side_mismatch.items()), default=0.0)
 
 
-def barrier_of(
+def find_barrier(
     formula: Formula, conditions: Mapping[Side, Formula], field: ProductField, u: TensorSpline
 ) -> Barrier | None:
     """A proven barrier of the equation linearised at u, the spline of ``field``; None if none is found."""
-    for axes in spaces_of(field):
-        wanted = np.ones([len(x) for x in nodes_of(axes)])
-        psi = least(formula, conditions, field, axes, wanted, {})
+    for axes in barrier_spaces(field):
+        wanted = np.ones([len(x) for x in programme_nodes(axes)])
+        psi = least_barrier_spline(formula, conditions, field, axes, wanted, {})
         if psi is not None:
-            _, inside = formula.compiled(formula.linear).over(cells_between(u.breaks), u, psi)
+            _, inside = formula.compile_expressions(formula.linearisation).ranges_over(grid_cells(u.breaks), u, psi)
             found = _proven(conditions, u, axes, psi, float(inside.value.lo.min()))
-            if found.holds and found.inside > WORTH:
+            if found.is_valid and found.operator_bound > LEAST_OPERATOR_VALUE:
                 return found
     return None
 
 
-def effect(
+def solution_bound(
     barrier: Barrier, formula: Formula, conditions: Mapping[Side, Formula], field: ProductField, u: TensorSpline,
-    cells: Cells, residual: Array, missed: Mapping[Side, float],
+    cells: Cells, residual: Array, side_mismatch: Mapping[Side, float],
 ) -> float:  # fmt: skip
-    """A bound of |v| for L v = r, with |r| <= ``residual`` (cell) and |B v| <= ``missed`` on the sides."""
+    """A bound of |v| for L v = r, with |r| <= ``residual`` (cell) and |B v| <= ``side_mismatch`` on the sides."""
     largest = float(residual.max())
-    uniform = barrier.most * max(largest / barrier.inside, barrier.lifted(missed)) * MARGIN
-    scale = max([largest, *missed.values()])
+    uniform = (
+        barrier.maximum * max(largest / barrier.operator_bound, barrier.side_mismatch_ratio(side_mismatch)) * MARGIN
+    )
+    scale = max([largest, *side_mismatch.values()])
     if cells.count > MOST_CELLS or not scale > 0.0:
         return uniform
-    wanted = envelope(cells, np.maximum(residual / scale, FLOOR), nodes_of(barrier.axes))
-    beside = {side: size / scale for side, size in missed.items()}
-    psi = least(formula, conditions, field, barrier.axes, wanted, beside)
+    wanted = cell_maxima(cells, np.maximum(residual / scale, RESIDUAL_FLOOR), programme_nodes(barrier.axes))
+    beside = {side: size / scale for side, size in side_mismatch.items()}
+    psi = least_barrier_spline(formula, conditions, field, barrier.axes, wanted, beside)
     if psi is None:
         return uniform
-    compiled = formula.compiled(formula.linear)
-    inside = ranges_of(compiled.tape, cells, compiled.jets(u, psi)).value.lo[0]
+    compiled = formula.compile_expressions(formula.linearisation)
+    inside = ranges_of(compiled.tape, cells, compiled.input_splines(u, psi)).value.lo[0]
     found = _proven(conditions, u, barrier.axes, psi, float(inside.min()))
-    if not found.holds:
+    if not found.is_valid:
         return uniform
-    return min(uniform, found.most * max(float((residual / inside).max()), found.lifted(missed)) * MARGIN)
+    return min(
+        uniform,
+        found.maximum * max(float((residual / inside).max()), found.side_mismatch_ratio(side_mismatch)) * MARGIN,
+    )
 
 
 def _proven(
-    conditions: Mapping[Side, Formula], u: TensorSpline, axes: tuple[Axis, ...], psi: TensorSpline, inside: float
+    conditions: Mapping[Side, Formula],
+    u: TensorSpline,
+    axes: tuple[Axis, ...],
+    psi: TensorSpline,
+    operator_bound: float,
 ) -> Barrier:
-    """The barrier psi with enclosed bounds, given L psi >= ``inside``; a spline lies between its coefficients."""
+    """The barrier psi with enclosed bounds, given L psi >= ``operator_bound``.
+
+    A spline lies between its coefficients.
+    """
     beside = {}
     for side, condition in conditions.items():
         there = [b if i != side.axis else b[[-side.end]] for i, b in enumerate(u.breaks)]
-        _, found = condition.compiled(condition.linear).over(cells_between(there), u, psi)
+        _, found = condition.compile_expressions(condition.linearisation).ranges_over(grid_cells(there), u, psi)
         beside[side] = float(found.value.lo.min())
     c = psi.coefficients.mid
-    return Barrier(axes, float(c.min()), float(c.max()), inside, beside)
+    return Barrier(axes, float(c.min()), float(c.max()), operator_bound, beside)

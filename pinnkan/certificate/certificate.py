@@ -22,26 +22,40 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import sympy
 
-from pinnkan.certificate.barrier import barrier_of, effect
-from pinnkan.certificate.enclosure import POINTS, cells_between, ranges_of
-from pinnkan.certificate.energy import inverse_norm
-from pinnkan.certificate.linearised import Formula, UncertifiedError, conditions_of, elliptic, squares, zeroth
-from pinnkan.certificate.newton import Distance, Operator, Sizes, Tube, by_barrier, by_spectrum
-from pinnkan.certificate.quadrature import norm_of
+from pinnkan.certificate.barrier import find_barrier, solution_bound
+from pinnkan.certificate.cell_ranges import POINTS, grid_cells, ranges_of
+from pinnkan.certificate.energy import energy_inverse_bound
+from pinnkan.certificate.linearised import (
+    Formula,
+    UncertifiedError,
+    elliptic_formula,
+    second_derivative_orders,
+    side_conditions,
+    zeroth_coefficient,
+)
+from pinnkan.certificate.newton import (
+    DiffusionOperator,
+    Distance,
+    ResidualSizes,
+    SolutionNeighbourhood,
+    distance_by_barrier,
+    distance_by_spectrum,
+)
+from pinnkan.certificate.quadrature import norm_bounds
 from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline, spline_of
 from pinnkan.domain.box import Side
 from pinnkan.kan.field import Field
 from pinnkan.kan.product import ProductField
-from pinnkan.problem.expressions.enclosure import replayed
+from pinnkan.problem.expressions.enclosure import interval_outputs
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Problem
 from pinnkan.verdict.records import Certificate
 
 #: Largest number of interval operations, points times steps of the formula (about ten seconds).
-WORK = 3e8
+MAX_OPERATIONS = 3e8
 #: Least degree of a spline with continuous second derivatives.
-SMOOTH = 3
+MIN_DEGREE = 3
 
 
 def certificate_of(problem: Problem, field: Field, error: Field | None) -> Certificate:
@@ -53,62 +67,66 @@ def certificate_of(problem: Problem, field: Field, error: Field | None) -> Certi
 
 
 def _proven(problem: Problem, field: Field, error: Field | None) -> Certificate:
-    formula, conditions = elliptic(problem), conditions_of(problem)
+    formula, conditions = elliptic_formula(problem), side_conditions(problem)
     asked = _piece(field)
     near = _affordable(formula, [_corrected(asked, error), asked])
     u = _spline(near)
     _require_elliptic(formula, conditions, u)
-    cells, found = formula.compiled(formula.residual).over(cells_between(u.breaks), u)
+    cells, found = formula.compile_expressions(formula.residual).ranges_over(grid_cells(u.breaks), u)
     residual = _finite(found.value, cells, problem)[0]
-    tube = Tube(formula, cells, u)
+    tube = SolutionNeighbourhood(formula, cells, u)
     if not tube.is_smooth(0.0):
         raise UncertifiedError("the equation jumps or bends where the solution passes a value")
-    missed = {side: _missed(condition, side, u, problem) for side, condition in conditions.items()}
+    missed = {side: _side_mismatch(condition, side, u, problem) for side, condition in conditions.items()}
     operator = _operator(formula, conditions, u, problem)
-    is_negative = isinstance(operator, Operator) and operator.lowest < 0.0  # then no barrier exists
-    barrier = None if is_negative else barrier_of(formula, conditions, near, u)
+    is_negative = (
+        isinstance(operator, DiffusionOperator) and operator.least_eigenvalue_bound < 0.0
+    )  # then no barrier exists
+    barrier = None if is_negative else find_barrier(formula, conditions, near, u)
     if barrier is not None:
         beside = {side: size for side, (size, _) in missed.items()}
-        moves = effect(barrier, formula, conditions, near, u, cells, residual, beside)
-        sizes = Sizes(float(residual.max()), _mean_square(residual, cells), moves, beside)
-        energy = inverse_norm(formula, conditions, problem.box, u)
-        return _about(_spline(asked), u, by_barrier(tube, barrier, sizes, energy))
+        moves = solution_bound(barrier, formula, conditions, near, u, cells, residual, beside)
+        sizes = ResidualSizes(float(residual.max()), _mean_square(residual, cells), moves, beside)
+        energy = energy_inverse_bound(formula, conditions, problem.box, u)
+        return _certificate_for(_spline(asked), u, distance_by_barrier(tube, barrier, sizes, energy))
     largest = max((size / leading for size, leading in missed.values()), default=0.0) * MARGIN
-    if not isinstance(operator, Operator):
+    if not isinstance(operator, DiffusionOperator):
         raise UncertifiedError(f"no positive function bounds the inverse of the linearised equation, and {operator}")
-    return _about(_spline(asked), u, by_spectrum(tube, operator, _mean_square(residual, cells), largest))
+    return _certificate_for(
+        _spline(asked), u, distance_by_spectrum(tube, operator, _mean_square(residual, cells), largest)
+    )
 
 
 def _operator(
     formula: Formula, conditions: Mapping[Side, Formula], u: TensorSpline, problem: Problem
-) -> Operator | str:
+) -> DiffusionOperator | str:
     """The linearised operator if its eigenvalues can be enclosed; else the reason, in words."""
-    wanted = squares(problem.dimension)
-    if any(any(o) and (o not in wanted or not w.is_number) for o, w in formula.slopes.items()):
+    wanted = second_derivative_orders(problem.dimension)
+    if any(any(o) and (o not in wanted or not w.is_number) for o, w in formula.partial_derivatives.items()):
         return "eigenvalues are enclosed of -a u_xx - b u_yy + .. + c u alone, with numbers a, b, .."
-    if any(any(map(any, condition.slopes)) for condition in conditions.values()):
+    if any(any(map(any, condition.partial_derivatives)) for condition in conditions.values()):
         return "eigenvalues are enclosed with values on all sides alone"
-    diffusion = tuple(-replayed(Tape([formula.slopes[o]], ()), [])[0] for o in wanted)
-    zero = formula.compiled(zeroth(formula)).over(cells_between(u.breaks), u)
+    diffusion = tuple(-interval_outputs(Tape([formula.partial_derivatives[o]], ()), [])[0] for o in wanted)
+    zero = formula.compile_expressions(zeroth_coefficient(formula)).ranges_over(grid_cells(u.breaks), u)
     _finite(zero[1].value, zero[0], problem)
-    return Operator(diffusion, zero[1].value, problem.box)
+    return DiffusionOperator(diffusion, zero[1].value, problem.box)
 
 
 def _piece(field: Field) -> ProductField:
     if not isinstance(field, ProductField) or len(field.pieces) != 1:
         raise UncertifiedError("the solution is no tensor product of splines on the axes")
     axes = field.pieces[0][0].axes
-    if min(a.degree for a in axes) < SMOOTH or any(a.joints for a in axes):
+    if min(a.degree for a in axes) < MIN_DEGREE or any(a.joints for a in axes):
         raise UncertifiedError("the splines have second derivatives that jump")
     return field
 
 
 def _affordable(formula: Formula, choices: Sequence[ProductField]) -> ProductField:
     """The first field whose residual takes at most WORK operations; UncertifiedError if there is none."""
-    steps = len(formula.compiled(formula.residual).tape.instructions)
+    steps = len(formula.compile_expressions(formula.residual).tape.instructions)
     for field in choices:
         cells = float(np.prod([axis.intervals for axis in field.pieces[0][0].axes]))
-        if cells * POINTS[len(formula.coordinates)] ** len(formula.coordinates) * steps <= WORK:
+        if cells * POINTS[len(formula.coordinates)] ** len(formula.coordinates) * steps <= MAX_OPERATIONS:
             return field
     raise UncertifiedError(f"{cells:.0f} cells times {steps} operations of the formula would take minutes")
 
@@ -132,8 +150,12 @@ def _spline(field: ProductField) -> TensorSpline:
 def _require_elliptic(formula: Formula, conditions: Mapping[Side, Formula], u: TensorSpline) -> None:
     """Raise UncertifiedError unless a_ii > 0 and sum_j |a_ij|/sqrt(a_ii a_jj) < 1 in every row i is proven."""
     d = len(u.breaks)
-    orders = [o for o in formula.slopes if sum(o) == 2]
-    found = formula.compiled(*(formula.slopes[o] for o in orders)).over(cells_between(u.breaks), u)[1].value
+    orders = [o for o in formula.partial_derivatives if sum(o) == 2]
+    found = (
+        formula.compile_expressions(*(formula.partial_derivatives[o] for o in orders))
+        .ranges_over(grid_cells(u.breaks), u)[1]
+        .value
+    )
     least = np.zeros((d, found.lo.shape[1]))
     for order, high in zip(orders, found.hi, strict=True):
         if max(order) == 2:
@@ -146,7 +168,7 @@ def _require_elliptic(formula: Formula, conditions: Mapping[Side, Formula], u: T
                 beside[[i, k]] += 0.5 * size / np.sqrt(least[i] * least[k])
     if not ((least > 0.0) & (beside < 1.0 / MARGIN)).all():
         raise UncertifiedError("the equation is not elliptic everywhere, or that is not seen")
-    if any(max(o) == 1 for o in orders) and any(any(map(any, c.slopes)) for c in conditions.values()):
+    if any(max(o) == 1 for o in orders) and any(any(map(any, c.partial_derivatives)) for c in conditions.values()):
         raise UncertifiedError("mixed derivatives and a condition on a slope together are not treated")
 
 
@@ -155,37 +177,37 @@ def _finite(value: Interval, cells: Cells, problem: Problem) -> np.ndarray:
     size = value.magnitude()
     if not np.isfinite(size).all():
         place = cells.middle[:, ~np.isfinite(size).all(0)][:, 0]
-        raise UncertifiedError(f"the formulas cannot be enclosed near {problem.at(place)}")
+        raise UncertifiedError(f"the formulas cannot be enclosed near {problem.format_point(place)}")
     return size
 
 
-def _missed(condition: Formula, side: Side, u: TensorSpline, problem: Problem) -> tuple[float, float]:
+def _side_mismatch(condition: Formula, side: Side, u: TensorSpline, problem: Problem) -> tuple[float, float]:
     """The largest mismatch of a condition on its side, and the least value of its leading coefficient (> 0)."""
-    there = cells_between([b if i != side.axis else b[[-side.end]] for i, b in enumerate(u.breaks)])
-    order = max(condition.slopes)
-    leading = condition.slopes[order] * (2 * side.end - 1 if any(order) else 1)
-    cells, found = condition.compiled(condition.residual, leading).over(there, u)
+    there = grid_cells([b if i != side.axis else b[[-side.end]] for i, b in enumerate(u.breaks)])
+    order = max(condition.partial_derivatives)
+    leading = condition.partial_derivatives[order] * (2 * side.end - 1 if any(order) else 1)
+    cells, found = condition.compile_expressions(condition.residual, leading).ranges_over(there, u)
     if not (found.value.lo[1] > 0.0).all():
         raise UncertifiedError("what stands before the solution in a condition may vanish")
     return float(_finite(found.value, cells, problem)[0].max()), float(found.value.lo[1].min())
 
 
-def _about(asked: TensorSpline, near: TensorSpline, found: Distance) -> Certificate:
+def _certificate_for(asked: TensorSpline, near: TensorSpline, found: Distance) -> Certificate:
     """The certificate for the computed function ``asked``, from the distance of a solution to the corrected one."""
     u, w = sympy.symbols("u w")
-    cells, x = cells_between(near.breaks), sympy.symbols(f"x:{len(near.breaks)}")
+    cells, x = grid_cells(near.breaks), sympy.symbols(f"x:{len(near.breaks)}")
     moved = Tape([u - w], [*x, u, w])
     apart = ranges_of(moved, cells, [asked, near]).value.magnitude()[0]
-    step, step_square = float(apart.max()), norm_of(moved, cells, [asked, near], apart)[1]
+    step, step_square = float(apart.max()), norm_bounds(moved, cells, [asked, near], apart)[1]
     largest, mean_square = MARGIN * (step + found.largest), MARGIN * (step_square + found.mean_square)
-    alone = found.alone / MARGIN - step
+    alone = found.uniqueness_radius / MARGIN - step
     if not largest < alone:
         raise UncertifiedError("solutions near this one are not told apart")
-    coarse = cells_between(asked.breaks)
+    coarse = grid_cells(asked.breaks)
     between = (
-        np.abs(asked.local(coarse).mid).reshape(coarse.count, -1).max(-1)
+        np.abs(asked.local_coefficients(coarse).mid).reshape(coarse.count, -1).max(-1)
     )  # a spline lies between its coefficients
-    size = norm_of(Tape([u], [*x, u]), coarse, [asked], between)[0] * (2.0 - MARGIN) - mean_square
+    size = norm_bounds(Tape([u], [*x, u]), coarse, [asked], between)[0] * (2.0 - MARGIN) - mean_square
     relative = MARGIN * mean_square / size if size > 0.0 else np.inf
     return Certificate(largest, mean_square, relative, alone, found.words)
 

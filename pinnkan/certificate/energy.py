@@ -13,19 +13,19 @@ from collections.abc import Mapping
 import numpy as np
 import sympy
 
-from pinnkan.certificate.enclosure import cells_between
-from pinnkan.certificate.linearised import Formula, zeroth
+from pinnkan.certificate.cell_ranges import grid_cells
+from pinnkan.certificate.linearised import Formula, zeroth_coefficient
 from pinnkan.certificate.splines import MARGIN, TensorSpline
 from pinnkan.domain.box import Box, Side
 from pinnkan.problem.expressions.functions import Signum, UnitStep
 
 
-def inverse_norm(formula: Formula, conditions: Mapping[Side, Formula], box: Box, u: TensorSpline) -> float:
+def energy_inverse_bound(formula: Formula, conditions: Mapping[Side, Formula], box: Box, u: TensorSpline) -> float:
     """K with |v| <= K |L v| in L2 for v = 0 on the sides, by the energy inequality; infinite where that gives none."""
     d, x = len(box.ranges), formula.coordinates
     a = [[sympy.S.Zero] * d for _ in range(d)]
     b = [sympy.S.Zero] * d
-    for order, slope in formula.slopes.items():
+    for order, slope in formula.partial_derivatives.items():
         where = np.flatnonzero(order)
         if sum(order) == 1:
             b[where[0]] = slope
@@ -35,11 +35,15 @@ def inverse_norm(formula: Formula, conditions: Mapping[Side, Formula], box: Box,
     beta = [sympy.Add(b[i], *(sympy.diff(a[i][k], x[k]) for k in range(d))) for i in range(d)]
     jumps = any(term.has(Signum, UnitStep) for term in beta)
     varies = any(term.free_symbols for row in (*a, b) for term in row)
-    if jumps or (varies and any(box.periodic)) or any(any(map(any, c.slopes)) for c in conditions.values()):
+    if (
+        jumps
+        or (varies and any(box.periodic))
+        or any(any(map(any, c.partial_derivatives)) for c in conditions.values())
+    ):
         return np.inf
-    shift = zeroth(formula) - sympy.Add(*(sympy.diff(term, x[i]) for i, term in enumerate(beta))) / 2
-    found = formula.compiled(shift, *(a[i][k] for i in range(d) for k in range(i, d)))
-    value = found.over(cells_between(u.breaks), u)[1].value
+    shift = zeroth_coefficient(formula) - sympy.Add(*(sympy.diff(term, x[i]) for i, term in enumerate(beta))) / 2
+    found = formula.compile_expressions(shift, *(a[i][k] for i in range(d) for k in range(i, d)))
+    value = found.ranges_over(grid_cells(u.breaks), u)[1].value
     places = [(i, k) for i in range(d) for k in range(i, d)]
     least = np.zeros(d)
     for (i, k), low, size in zip(places, value.lo[1:], value.magnitude()[1:], strict=True):

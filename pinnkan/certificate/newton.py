@@ -8,19 +8,19 @@ import numpy as np
 
 from pinnkan.certificate.barrier import Barrier
 from pinnkan.certificate.linearised import Formula, UncertifiedError
-from pinnkan.certificate.smooth import is_smooth
-from pinnkan.certificate.spectrum import inverse_norm, rates_of, supremum
+from pinnkan.certificate.smoothness import is_smooth
+from pinnkan.certificate.spectrum import eigenvalue_rates, spectral_inverse_bound, supremum_factor
 from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline, series_along
 from pinnkan.domain.box import Box, Side
-from pinnkan.problem.expressions.enclosure import replayed
-from pinnkan.problem.expressions.interval import Interval, constant
+from pinnkan.problem.expressions.enclosure import interval_outputs
+from pinnkan.problem.expressions.interval import Interval, point_interval
 from pinnkan.verdict.records import rounded_up
 
 #: TRIALS: iterations for a radius, each MORE times the one required before. DOUBLINGS: half the number of radii tried
 #: for uniqueness.
-TRIALS, MORE, DOUBLINGS = 40, 1.05, 30
+MAX_ITERATIONS, RADIUS_GROWTH, DOUBLINGS = 40, 1.05, 30
 #: Largest radius over the first: a quadratic inequality has a solution below twice the first radius, or none.
-HOPELESS = 1e3
+MAX_RADIUS_RATIO = 1e3
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Distance:
 
     largest: float
     mean_square: float
-    alone: float
+    uniqueness_radius: float
     words: str
 
 
 @dataclass(frozen=True, eq=False)
-class Operator:
+class DiffusionOperator:
     """L v = -sum_i a_i v_ii + c v on a box: the numbers a_i (``diffusion``), and c (``zeroth``) over cells."""
 
     diffusion: tuple[Interval, ...]
@@ -42,14 +42,14 @@ class Operator:
     box: Box
 
     @property
-    def lowest(self) -> float:
+    def least_eigenvalue_bound(self) -> float:
         """An upper bound of the least eigenvalue: (L v, v) for the lowest eigenfunction v of the diffusion."""
-        pairs = zip(rates_of(self.diffusion, self.box), self.box.periodic, strict=True)
+        pairs = zip(eigenvalue_rates(self.diffusion, self.box), self.box.periodic, strict=True)
         return sum(float(r.hi) for r, wraps in pairs if not wraps) + float(self.zeroth.hi.max())
 
 
 @dataclass(frozen=True, eq=False)
-class Tube:
+class SolutionNeighbourhood:
     """The values over cells of all functions within a radius of u."""
 
     formula: Formula
@@ -58,12 +58,12 @@ class Tube:
 
     @cached_property
     def _values(self) -> Interval:
-        return series_along(self.u.taylor(self.cells), 0, 1)[0]
+        return series_along(self.u.taylor_coefficients(self.cells), 0, 1)[0]
 
     @cached_property
     def _is_polynomial(self) -> bool:
         """Whether F is a polynomial in u, and thus smooth."""
-        return bool(self.formula.residual.is_polynomial(self.formula.value))
+        return bool(self.formula.residual.is_polynomial(self.formula.unknown_symbol))
 
     def _inputs(self, radius: float) -> tuple[list[Interval], Interval]:
         """The cells, and u over them plus [-radius, radius]."""
@@ -75,7 +75,7 @@ class Tube:
         if self._is_polynomial:
             return True
         cells, near = self._inputs(radius)
-        compiled = self.formula.compiled(self.formula.without_derivatives)
+        compiled = self.formula.compile_expressions(self.formula.derivative_free_part)
         return is_smooth(compiled.tape, [*cells, near], {len(cells)})
 
     def curvature(self, radius: float) -> float:
@@ -84,13 +84,13 @@ class Tube:
             return np.inf
         if self.formula.curvature == 0:
             return 0.0
-        compiled = self.formula.compiled(self.formula.curvature)
+        compiled = self.formula.compile_expressions(self.formula.curvature)
         cells, near = self._inputs(radius)
-        found = replayed(compiled.tape, [*cells, *(near for _ in compiled.of_u)])[0].magnitude()
+        found = interval_outputs(compiled.tape, [*cells, *(near for _ in compiled.u_orders)])[0].magnitude()
         largest = float(np.max(found))
         return largest if np.isfinite(largest) else np.inf
 
-    def alone(self, inverse: float) -> float:
+    def uniqueness_radius(self, inverse: float) -> float:
         """A radius around u with at most one solution: there F_uu times the radius is below 1/``inverse``."""
         if self.formula.curvature == 0 and self._is_polynomial:
             return np.inf
@@ -99,75 +99,90 @@ class Tube:
         return float(max(fits, default=0.0))
 
 
-def settled(needed: Callable[[float], float], first: float) -> float:
+def invariant_radius(required_radius: Callable[[float], float], first: float) -> float:
     """A radius a with ``needed(a)`` <= a, by iteration from ``first``. Raises UncertifiedError: none is found."""
     radius = first
-    for _ in range(TRIALS):
-        wanted = needed(radius) * MARGIN
+    for _ in range(MAX_ITERATIONS):
+        wanted = required_radius(radius) * MARGIN
         if wanted <= radius:
             return radius
-        if not wanted < HOPELESS * first:
+        if not wanted < MAX_RADIUS_RATIO * first:
             break
-        radius = MORE * wanted
+        radius = RADIUS_GROWTH * wanted
     raise UncertifiedError("the residual is too large for the curvature of the equation (Newton and Kantorovich)")
 
 
-def by_spectrum(tube: Tube, operator: Operator, residual: float, missed: float) -> Distance:
-    """The distance by the L2 bound of the inverse; ``residual`` is an L2 norm, ``missed`` the mismatch on the sides.
+def distance_by_spectrum(
+    tube: SolutionNeighbourhood, operator: DiffusionOperator, residual_norm: float, side_mismatch: float
+) -> Distance:
+    """The distance by the L2 bound of the inverse; ``residual_norm``: in L2, ``side_mismatch``: on the sides.
 
-    The mismatch is extended by z with A_0 z = 0, |z| <= ``missed``, so that L z = c z.
+    The mismatch is extended by z with A_0 z = 0, |z| <= ``side_mismatch``, so that L z = c z.
     """
     root = float(np.sqrt(np.prod(operator.box.lengths))) * MARGIN
-    inverse = inverse_norm(tube.formula, operator.diffusion, operator.box, tube.u, operator.zeroth)
+    inverse = spectral_inverse_bound(tube.formula, operator.diffusion, operator.box, tube.u, operator.zeroth)
     shifts = {0.0} if not all(operator.box.periodic) else set()
     shifts |= {max(float(operator.zeroth.hi.max()), 0.0) or 1.0, float(operator.zeroth.magnitude().max()) or 1.0}
     pointwise = min(
-        supremum(operator.diffusion, operator.box, s)
-        * (1.0 + float((operator.zeroth - constant(s)).magnitude().max()) * inverse)
+        supremum_factor(operator.diffusion, operator.box, s)
+        * (1.0 + float((operator.zeroth - point_interval(s)).magnitude().max()) * inverse)
         for s in shifts
     )
     pointwise *= MARGIN
-    lifted = root * float(operator.zeroth.magnitude().max()) * missed * MARGIN
+    lifted = root * float(operator.zeroth.magnitude().max()) * side_mismatch * MARGIN
 
     def right(radius: float) -> float:
-        return (residual + lifted + 0.5 * root * tube.curvature(radius) * radius**2) * MARGIN
+        return (residual_norm + lifted + 0.5 * root * tube.curvature(radius) * radius**2) * MARGIN
 
-    largest = settled(lambda radius: pointwise * right(radius) + missed, (pointwise * right(0.0) + missed) * MARGIN)
-    alone = tube.alone(inverse)
+    largest = invariant_radius(
+        lambda radius: pointwise * right(radius) + side_mismatch, (pointwise * right(0.0) + side_mismatch) * MARGIN
+    )
+    alone = tube.uniqueness_radius(inverse)
     if not largest < alone:
         raise UncertifiedError("solutions near this one are not told apart")
-    mean_square = (inverse * right(largest) + root * missed) * MARGIN
-    words = f"norms: residual {rounded_up(residual)}, inverse {rounded_up(inverse)} at most, by enclosed eigenvalues"
+    mean_square = (inverse * right(largest) + root * side_mismatch) * MARGIN
+    words = (
+        f"norms: residual {rounded_up(residual_norm)}, inverse {rounded_up(inverse)} at most, by enclosed eigenvalues"
+    )
     return Distance(largest, min(mean_square, root * largest), alone, words)
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """Of a residual: largest value, L2 norm, a bound of the v that it causes (``effect``), and mismatch by side."""
+class ResidualSizes:
+    """Of a residual: largest value, L2 norm, a bound of its v (``solution_bound``), and mismatch by side."""
 
     largest: float
-    norm: float
-    effect: float
-    missed: Mapping[Side, float]
+    l2_norm: float
+    solution_bound: float
+    side_mismatch: Mapping[Side, float]
 
 
-def by_barrier(tube: Tube, barrier: Barrier, sizes: Sizes, energy: float) -> Distance:
-    """The distance by the maximum principle; ``energy`` bounds the inverse in L2, or is infinite.
+def distance_by_barrier(
+    tube: SolutionNeighbourhood, barrier: Barrier, sizes: ResidualSizes, energy_inverse: float
+) -> Distance:
+    """The distance by the maximum principle; ``energy_inverse`` bounds the inverse in L2, or is infinite.
 
     The mismatch on the sides is extended by z with L z = 0, |z| <= psi missed/b.
     """
-    inverse = barrier.most / barrier.inside * MARGIN
-    lifted, first = barrier.most * barrier.lifted(sizes.missed) * MARGIN, sizes.effect * MARGIN
+    inverse = barrier.maximum / barrier.operator_bound * MARGIN
+    lifted, first = (
+        barrier.maximum * barrier.side_mismatch_ratio(sizes.side_mismatch) * MARGIN,
+        sizes.solution_bound * MARGIN,
+    )
 
     def squared(radius: float) -> float:
         return 0.5 * tube.curvature(radius) * radius**2 * MARGIN
 
-    largest = settled(lambda radius: (first + inverse * squared(radius)) * MARGIN, first)
-    alone = tube.alone(inverse)
+    largest = invariant_radius(lambda radius: (first + inverse * squared(radius)) * MARGIN, first)
+    alone = tube.uniqueness_radius(inverse)
     if not largest < alone:
         raise UncertifiedError("solutions near this one are not told apart")
     root = float(np.sqrt(np.prod([t[-1] - t[0] for t in tube.u.breaks]))) * MARGIN
-    mean_square = energy * (sizes.norm + root * squared(largest)) + root * lifted if energy < np.inf else np.inf
+    mean_square = (
+        energy_inverse * (sizes.l2_norm + root * squared(largest)) + root * lifted
+        if energy_inverse < np.inf
+        else np.inf
+    )
     words = (
         f"largest residual {rounded_up(sizes.largest)}, inverse {rounded_up(inverse)} at most, by the maximum principle"
     )

@@ -12,7 +12,7 @@ from functools import lru_cache, reduce
 
 import numpy as np
 
-from pinnkan.certificate.enclosure import values_on
+from pinnkan.certificate.cell_ranges import values_at_nodes
 from pinnkan.certificate.series import EPS
 from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline
 from pinnkan.problem.expressions.interval import Array
@@ -20,7 +20,7 @@ from pinnkan.problem.expressions.tape import Tape
 
 
 @dataclass(frozen=True, eq=False)
-class Rule:
+class GaussRule:
     """Nodes in [-1, 1], weights that add up to one, and the defect."""
 
     nodes: Array
@@ -29,7 +29,7 @@ class Rule:
 
 
 @lru_cache(maxsize=16)
-def rule_of(points: int) -> Rule:
+def verified_gauss_rule(points: int) -> GaussRule:
     """The Gauss rule with so many points."""
     nodes, weights = np.polynomial.legendre.leggauss(points)
     weights = 0.5 * weights
@@ -40,31 +40,31 @@ def rule_of(points: int) -> Rule:
         mean = Fraction(1, 1 - k * k) if k % 2 == 0 else Fraction(0)
         defect += 2 * abs(sum((w * t for w, t in zip(exact, now, strict=True)), -mean))
         before, now = now, [2 * a * t - b for a, t, b in zip(x, now, before, strict=True)]
-    return Rule(nodes, weights, float(defect) * MARGIN)
+    return GaussRule(nodes, weights, float(defect) * MARGIN)
 
 
-def shift_of(cells: Cells) -> Array:
+def node_shift(cells: Cells) -> Array:
     """A bound of the shift of points by rounding, in units of the half-width of a cell: (coordinate, cell)."""
-    return 4.0 * EPS * (1.0 + np.abs(cells.middle) / np.where(cells.reach > 0.0, cells.reach, np.inf))
+    return 4.0 * EPS * (1.0 + np.abs(cells.middle) / np.where(cells.half_width > 0.0, cells.half_width, np.inf))
 
 
-def defects(rule: Rule, cells: Cells, degree: int) -> Array:
+def mean_errors(rule: GaussRule, cells: Cells, degree: int) -> Array:
     """A bound of the error of the mean of a polynomial of ``degree`` per coordinate, over its largest value (cell)."""
-    each = rule.defect + degree**2 * shift_of(cells)
+    each = rule.defect + degree**2 * node_shift(cells)
     return np.asarray((1.0 + each).prod(0) - 1.0) * MARGIN + 1e-15
 
 
-def norm_of(tape: Tape, cells: Cells, splines: Sequence[TensorSpline], largest: Array) -> tuple[float, float]:
+def norm_bounds(tape: Tape, cells: Cells, splines: Sequence[TensorSpline], largest: Array) -> tuple[float, float]:
     """Bounds of the L2 norm of a sum of splines, by their values; ``largest`` (cell) bounds its absolute value."""
     degree, d = max(max(s.degrees) for s in splines), len(cells.lo)
-    rule, volume = rule_of(degree + 1), (cells.hi - cells.lo).prod(0)
-    values, weights = values_on(tape, cells, splines, rule.nodes), tensor_weights(rule, d)
-    off = defects(rule, cells, 2 * degree) * largest**2
+    rule, volume = verified_gauss_rule(degree + 1), (cells.hi - cells.lo).prod(0)
+    values, weights = values_at_nodes(tape, cells, splines, rule.nodes), tensor_weights(rule, d)
+    off = mean_errors(rule, cells, 2 * degree) * largest**2
     least = ((values.mignitude()[0] ** 2 * weights).sum(-1) * (2.0 - MARGIN) - off) * volume
     most = ((values.magnitude()[0] ** 2 * weights).sum(-1) * MARGIN + off) * volume
     return float(np.sqrt(max(least.sum(), 0.0)) * (2.0 - MARGIN)), float(np.sqrt(most.sum()) * MARGIN)
 
 
-def tensor_weights(rule: Rule, dimension: int) -> Array:
+def tensor_weights(rule: GaussRule, dimension: int) -> Array:
     """The weights of all points of a cell, which add up to one."""
     return reduce(np.multiply.outer, [rule.weights] * dimension, np.ones(1)).ravel()

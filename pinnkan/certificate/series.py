@@ -18,11 +18,11 @@ from pinnkan.problem.expressions.tape import Tape
 EPS = float(np.finfo(float).eps)
 #: Largest whole exponent that is computed by multiplication, without a logarithm.
 _MULTIPLIED = 64
-_ZERO, _ONE = interval.constant(0.0), interval.constant(1.0)
+_ZERO, _ONE = interval.point_interval(0.0), interval.point_interval(1.0)
 _TWO_OVER_ROOT_PI = Interval(np.asarray(1.1283791670955123), np.asarray(1.1283791670955130))
 
 
-def total(x: Interval) -> Interval:
+def interval_sum(x: Interval) -> Interval:
     """The sum over the first index."""
     slack = len(x.lo) * EPS
     return Interval(x.lo.sum(0) - slack * np.abs(x.lo).sum(0), x.hi.sum(0) + slack * np.abs(x.hi).sum(0))
@@ -38,13 +38,13 @@ class Series:
         return Interval(self.lo[part], self.hi[part])
 
     @property
-    def orders(self) -> int:
+    def coefficient_count(self) -> int:
         """The number of coefficients, n + 1 or 1."""
         return len(self.lo)
 
     def __add__(self, other: Series) -> Series:
-        if self.orders != other.orders:
-            few, many = sorted((self, other), key=lambda a: a.orders)
+        if self.coefficient_count != other.coefficient_count:
+            few, many = sorted((self, other), key=lambda a: a.coefficient_count)
             first = few[0] + many[0]
             lo, hi = (np.concatenate([[f], m[1:]]) for f, m in ((first.lo, many.lo), (first.hi, many.hi)))
             return Series(lo, hi)
@@ -55,14 +55,14 @@ class Series:
         return Series(-self.hi, -self.lo)
 
     def __mul__(self, other: Series) -> Series:
-        if min(self.orders, other.orders) == 1:
+        if min(self.coefficient_count, other.coefficient_count) == 1:
             found = self[:] * other[:]
             return Series(found.lo, found.hi)
-        return _filled(self, lambda k, _: total(self[: k + 1] * _reversed(other, k)))
+        return _recurrence_series(self, lambda k, _: interval_sum(self[: k + 1] * _reversed(other, k)))
 
-    def differentiated(self) -> Series:
+    def scaled_derivative(self) -> Series:
         """The series with the coefficients k a_k, that of s df/ds."""
-        k = np.arange(float(self.orders))[:, None]
+        k = np.arange(float(self.coefficient_count))[:, None]
         found = self[:] * Interval(k, k)
         return Series(found.lo, found.hi)
 
@@ -71,46 +71,46 @@ def _reversed(a: Series, k: int) -> Interval:
     return Interval(a.lo[k::-1], a.hi[k::-1])
 
 
-def _filled(like: Series, rule: Callable[[int, Series], Interval]) -> Series:
+def _recurrence_series(like: Series, rule: Callable[[int, Series], Interval]) -> Series:
     """The series whose k-th coefficient is ``rule(k, series so far)``."""
     out = Series(np.zeros_like(like.lo), np.zeros_like(like.hi))
-    for k in range(like.orders):
+    for k in range(like.coefficient_count):
         found = rule(k, out)
         out.lo[k], out.hi[k] = found.lo, found.hi
     return out
 
 
-def constant(value: Interval, boxes: int) -> Series:
+def constant_series(value: Interval, boxes: int) -> Series:
     """The series of a function that does not vary along the coordinate."""
     lo, hi = (np.broadcast_to(end, (1, boxes)) for end in (value.lo, value.hi))
     return Series(lo, hi)
 
 
 def _over(value: Interval, k: int) -> Interval:
-    return value / interval.constant(float(k))
+    return value / interval.point_interval(float(k))
 
 
 def _integrated(a: Series, first: Interval, g: Series) -> Series:
     """The series f with f' = a' g and f_0 = ``first``."""
-    moved = a.differentiated()
+    moved = a.scaled_derivative()
 
     def rule(k: int, _: Series) -> Interval:
-        return first if k == 0 else _over(total(moved[1 : k + 1] * _reversed(g, k - 1)), k)
+        return first if k == 0 else _over(interval_sum(moved[1 : k + 1] * _reversed(g, k - 1)), k)
 
-    return _filled(a, rule)
+    return _recurrence_series(a, rule)
 
 
 def _paired(a: Series, first: Interval, second: Interval, sign: float) -> tuple[Series, Series]:
     """The series f and g with f' = a' g, g' = sign a' f and first coefficients ``first``, ``second``."""
-    moved = a.differentiated()
+    moved = a.scaled_derivative()
     f, g = (Series(np.zeros_like(a.lo), np.zeros_like(a.hi)) for _ in range(2))
-    for k in range(a.orders):
+    for k in range(a.coefficient_count):
         if k == 0:
             found = first, second
         else:
             step = moved[1 : k + 1]
-            other = _over(total(step * _reversed(f, k - 1)), k)
-            found = _over(total(step * _reversed(g, k - 1)), k), other if sign > 0.0 else -other
+            other = _over(interval_sum(step * _reversed(f, k - 1)), k)
+            found = _over(interval_sum(step * _reversed(g, k - 1)), k), other if sign > 0.0 else -other
         for made, value in zip((f, g), found, strict=True):
             made.lo[k], made.hi[k] = value.lo, value.hi
     return f, g
@@ -120,13 +120,13 @@ def _inverse(a: Series) -> Series:
     inverse = a[0].reciprocal()
 
     def rule(k: int, found: Series) -> Interval:
-        return inverse if k == 0 else -total(found[:k] * Interval(a.lo[k:0:-1], a.hi[k:0:-1])) * inverse
+        return inverse if k == 0 else -interval_sum(found[:k] * Interval(a.lo[k:0:-1], a.hi[k:0:-1])) * inverse
 
-    return _filled(a, rule)
+    return _recurrence_series(a, rule)
 
 
 def _one(like: Series) -> Series:
-    return constant(_ONE, like.lo.shape[1])
+    return constant_series(_ONE, like.lo.shape[1])
 
 
 def _power(a: Series, exponent: float) -> Series:
@@ -144,7 +144,7 @@ def _power(a: Series, exponent: float) -> Series:
     if exponent == int(exponent) and -_MULTIPLIED <= exponent < 0.0:
         return _inverse(_power(a, -exponent))
     first, inverse = interval.power(a[0], exponent), a[0].reciprocal()
-    alpha = interval.constant(exponent) if exponent * 2.0**20 % 1.0 == 0.0 else Interval(
+    alpha = interval.point_interval(exponent) if exponent * 2.0**20 % 1.0 == 0.0 else Interval(
         *(np.asarray(np.nextafter(exponent, end)) for end in (-np.inf, np.inf))
     )  # fmt: skip
 
@@ -153,26 +153,26 @@ def _power(a: Series, exponent: float) -> Series:
             return first
         j = np.arange(1.0, k + 1)[:, None]
         share = alpha * Interval(j, j) - Interval(k - j, k - j)
-        return _over(total(share * a[1 : k + 1] * _reversed(found, k - 1)) * inverse, k)
+        return _over(interval_sum(share * a[1 : k + 1] * _reversed(found, k - 1)) * inverse, k)
 
-    return _filled(a, rule)
+    return _recurrence_series(a, rule)
 
 
 def _tangent(a: Series, first: Interval, sign: float) -> Series:
     """The series f with f' = a' (1 + sign f^2) and f_0 = ``first``."""
-    moved = a.differentiated()
+    moved = a.scaled_derivative()
     g = Series(np.zeros_like(a.lo), np.zeros_like(a.hi))
 
     def rule(k: int, f: Series) -> Interval:
-        value = first if k == 0 else _over(total(moved[1 : k + 1] * _reversed(g, k - 1)), k)
+        value = first if k == 0 else _over(interval_sum(moved[1 : k + 1] * _reversed(g, k - 1)), k)
         f.lo[k], f.hi[k] = value.lo, value.hi
-        square = interval.power(value, 2.0) if k == 0 else total(f[: k + 1] * _reversed(f, k))
+        square = interval.power(value, 2.0) if k == 0 else interval_sum(f[: k + 1] * _reversed(f, k))
         slope = square if sign > 0.0 else -square
         slope = _ONE + slope if k == 0 else slope
         g.lo[k], g.hi[k] = slope.lo, slope.hi
         return value
 
-    return _filled(a, rule)
+    return _recurrence_series(a, rule)
 
 
 def _arc(a: Series, name: str) -> Series:
@@ -200,8 +200,10 @@ def _padded(a: Array, b: Array) -> tuple[Array, Array]:
 def _unary(name: str, a: Series) -> Series:
     first = interval.UNARY[name](a[0])
     if name == "exp":
-        moved = a.differentiated()
-        return _filled(a, lambda k, f: _over(total(moved[1 : k + 1] * _reversed(f, k - 1)), k) if k else first)
+        moved = a.scaled_derivative()
+        return _recurrence_series(
+            a, lambda k, f: _over(interval_sum(moved[1 : k + 1] * _reversed(f, k - 1)), k) if k else first
+        )
     if name in ("sin", "cos"):
         sine, cosine = _paired(a, interval.sin(a[0]), interval.cos(a[0]), -1.0)
         return sine if name == "sin" else cosine
@@ -222,20 +224,20 @@ def _unary(name: str, a: Series) -> Series:
     one = _one(a)
     if name == "abs":
         return _chosen(a, a, -a)
-    return _chosen(a, one, -one if name == "sign" else constant(_ZERO, a.lo.shape[1]))
+    return _chosen(a, one, -one if name == "sign" else constant_series(_ZERO, a.lo.shape[1]))
 
 
 def _run(name: str, arguments: Sequence[Series], number: float, boxes: int) -> Series:
-    if all(a.orders == 1 for a in arguments):
-        return constant(interval.apply(name, [a[0] for a in arguments], number), boxes)
+    if all(a.coefficient_count == 1 for a in arguments):
+        return constant_series(interval.apply_instruction(name, [a[0] for a in arguments], number), boxes)
     if name == "near":  # enclosures are those of the formula itself
         return arguments[-1]
     if name == "power" and len(arguments) == 1:
         return _power(arguments[0], number)
     if name == "power":
         base, exponent = arguments
-        if base.orders == 1:
-            return _unary("exp", exponent * constant(interval.log(base[0]), boxes))
+        if base.coefficient_count == 1:
+            return _unary("exp", exponent * constant_series(interval.log(base[0]), boxes))
         return _unary("exp", exponent * _unary("log", base))
     if name in interval.UNARY:
         return _unary(name, arguments[0])

@@ -16,7 +16,7 @@ import numpy as np
 from pinnkan.certificate.series import EPS, Series
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
-from pinnkan.problem.expressions.interval import Array, Interval, constant
+from pinnkan.problem.expressions.interval import Array, Interval, point_interval
 
 #: Factor that covers the rounding of bounds themselves: sums of a few thousand positive terms.
 MARGIN = 1.0 + 1e-12
@@ -31,7 +31,7 @@ class Ball:
     rad: Array
 
     @classmethod
-    def of(cls, x: Interval) -> "Ball":
+    def from_interval(cls, x: Interval) -> "Ball":
         """The smallest ball that holds an interval, rounded up."""
         mid = 0.5 * x.lo + 0.5 * x.hi
         return cls(mid, np.maximum(mid - x.lo, x.hi - mid) * MARGIN + _TINY)
@@ -60,12 +60,12 @@ class Cells:
         return np.clip(0.5 * (self.lo + self.hi), self.lo, self.hi)
 
     @property
-    def reach(self) -> Array:
-        """An upper bound of the half-widths about :attr:`middle`."""
+    def half_width(self) -> Array:
+        """An upper bound of the half-widths about :attr:`range_middles`."""
         widest = np.maximum(self.hi - self.middle, self.middle - self.lo)
         return np.where(self.hi > self.lo, np.nextafter(widest, np.inf), 0.0)
 
-    def taken(self, part: np.ndarray) -> "Cells":
+    def subset(self, part: np.ndarray) -> "Cells":
         """A subset of the cells."""
         return Cells(self.lo[:, part], self.hi[:, part])
 
@@ -98,7 +98,7 @@ class TensorSpline:
         pairs = zip(self.breaks, cells.middle, strict=True)
         return [np.clip(np.searchsorted(t, x, side="right") - 1, 0, len(t) - 2) for t, x in pairs]
 
-    def local(self, cells: Cells) -> Ball:
+    def local_coefficients(self, cells: Cells) -> Ball:
         """The coefficients of the basis functions that do not vanish in each cell, (cell, j, j, ..)."""
         index, spans = [], self.spans(cells)
         for i, (span, p) in enumerate(zip(spans, self.degrees, strict=True)):
@@ -106,40 +106,42 @@ class TensorSpline:
             index.append((span[:, None] + np.arange(p + 1)).reshape(len(span), *shape))
         return Ball(self.coefficients.mid[tuple(index)], self.coefficients.rad[tuple(index)])
 
-    def tables(self, cells: Cells, points: Sequence[Array]) -> "list[FunctionTable]":
+    def basis_tables(self, cells: Cells, points: Sequence[Array]) -> "list[FunctionTable]":
         """The basis functions at ``points``, which are (cell, point) for each coordinate."""
         found = []
         for i, (span, x) in enumerate(zip(self.spans(cells), points, strict=True)):
             few, where = _distinct(cells, i)
-            rows = functions(self.knots[i], self.degrees[i], span[few], Interval(x[few], x[few]))
-            found.append(FunctionTable(Ball.of(rows), where))
+            rows = basis_functions(self.knots[i], self.degrees[i], span[few], Interval(x[few], x[few]))
+            found.append(FunctionTable(Ball.from_interval(rows), where))
         return found
 
-    def at(self, cells: Cells, points: Sequence[Array]) -> Interval:
+    def grid_values(self, cells: Cells, points: Sequence[Array]) -> Interval:
         """Values on a grid in each cell: (cell, point, point, ..)."""
-        tables = [table.rows(np.arange(cells.count)) for table in self.tables(cells, points)]
-        return contracted(self.local(cells), tables).interval
+        tables = [table.rows(np.arange(cells.count)) for table in self.basis_tables(cells, points)]
+        return contract_tables(self.local_coefficients(cells), tables).interval
 
-    def taylor(self, cells: Cells) -> Ball:
+    def taylor_coefficients(self, cells: Cells) -> Ball:
         """Coefficients of the powers of s in x = middle + reach s, for each cell: (cell, power, power, ..)."""
         tables = []
         for i, span in enumerate(self.spans(cells)):
             few, where = _distinct(cells, i)
-            rows = powers(self.knots[i], self.degrees[i], span[few], cells.middle[i][few], cells.reach[i][few])
-            tables.append(FunctionTable(Ball.of(rows), where).rows(np.arange(cells.count)))
-        return contracted(self.local(cells), tables)
+            rows = basis_taylor(
+                self.knots[i], self.degrees[i], span[few], cells.middle[i][few], cells.half_width[i][few]
+            )
+            tables.append(FunctionTable(Ball.from_interval(rows), where).rows(np.arange(cells.count)))
+        return contract_tables(self.local_coefficients(cells), tables)
 
 
 @dataclass(frozen=True, eq=False)
 class FunctionTable:
-    """Basis functions (row, point, function) of one coordinate, and the row of each cell (``where``)."""
+    """Basis functions (row, point, function) of one coordinate, and the row of each cell (``cell_rows``)."""
 
     values: Ball
-    where: np.ndarray
+    cell_rows: np.ndarray
 
     def rows(self, part: np.ndarray) -> Ball:
         """The rows of some cells, (cell, point, function)."""
-        index = self.where[part]
+        index = self.cell_rows[part]
         return Ball(self.values.mid[index], self.values.rad[index])
 
 
@@ -151,7 +153,7 @@ def _distinct(cells: Cells, axis: int) -> tuple[np.ndarray, np.ndarray]:
     return few, where.ravel()
 
 
-def contracted(local: Ball, tables: Sequence[Ball]) -> Ball:
+def contract_tables(local: Ball, tables: Sequence[Ball]) -> Ball:
     """Coefficients (cell, j, j, ..) times tables (cell, point, j), one per coordinate: (cell, point, point, ..)."""
     size = np.abs(local.mid)
     terms = sum(table.mid.shape[-1] + 2 for table in tables)
@@ -172,7 +174,7 @@ def _sums(local: Array, tables: Sequence[Array]) -> Array:
     return local
 
 
-def functions(t: Interval, p: int, span: np.ndarray, x: Interval) -> Interval:
+def basis_functions(t: Interval, p: int, span: np.ndarray, x: Interval) -> Interval:
     """The p + 1 B-splines that do not vanish in interval ``span``, at x (cell, point): (cell, point, function)."""
     rows = Interval(np.ones((1, *x.lo.shape)), np.ones((1, *x.lo.shape)))
     for q in range(1, p + 1):
@@ -200,7 +202,7 @@ def _shifted(here: Interval, next_one: Interval) -> Interval:
     return first + Interval(np.concatenate([none, next_one.lo]), np.concatenate([none, next_one.hi]))
 
 
-def powers(t: Interval, p: int, span: np.ndarray, middle: Array, reach: Array) -> Interval:
+def basis_taylor(t: Interval, p: int, span: np.ndarray, middle: Array, reach: Array) -> Interval:
     """Taylor coefficients of the B-splines at ``middle`` (cell) times reach^k: (cell, k, function)."""
     x, h = Interval(middle[:, None], middle[:, None]), Interval(reach[:, None], reach[:, None])
     levels = [Interval(np.ones((1, len(middle), 1)), np.ones((1, len(middle), 1)))]
@@ -211,7 +213,7 @@ def powers(t: Interval, p: int, span: np.ndarray, middle: Array, reach: Array) -
         rows = levels[p - k]
         for i, q in enumerate(range(p - k + 1, p + 1)):
             low, high = _ends(t, p, q, span)
-            rate = constant(float(q)) * h / constant(float(i + 1))  # together h^k/k! times p!/(p-k)!
+            rate = point_interval(float(q)) * h / point_interval(float(i + 1))  # together h^k/k! times p!/(p-k)!
             share = rows * (rate / (high - low))
             rows = _shifted(-share, share)
         found.append(rows)
@@ -224,12 +226,12 @@ def spline_of(space: Space, coefficients: Array) -> TensorSpline:
     values = coefficients[..., 0]
     for i, axis in enumerate(space.axes):
         if axis.periodic:
-            values = np.take(values, axis.fold(np.arange(axis.intervals + axis.degree)), axis=i)
+            values = np.take(values, axis.coefficient_index(np.arange(axis.intervals + axis.degree)), axis=i)
     knots, degrees = tuple(knots_of(a) for a in space.axes), tuple(a.degree for a in space.axes)
     return TensorSpline(Ball(values, np.zeros_like(values)), knots, degrees, tuple(a.breaks for a in space.axes))
 
 
-def differentiated(spline: TensorSpline, order: Sequence[int]) -> TensorSpline:
+def differentiate_spline(spline: TensorSpline, order: Sequence[int]) -> TensorSpline:
     """The derivative D^order as a spline of lower degrees."""
     if not any(order):
         return spline
@@ -240,7 +242,7 @@ def differentiated(spline: TensorSpline, order: Sequence[int]) -> TensorSpline:
         for _ in range(times):
             c = _divided(c, knots[i], degrees[i], i)
             knots[i], degrees[i] = Interval(knots[i].lo[1:-1], knots[i].hi[1:-1]), degrees[i] - 1
-    return TensorSpline(Ball.of(c), tuple(knots), tuple(degrees), spline.breaks)
+    return TensorSpline(Ball.from_interval(c), tuple(knots), tuple(degrees), spline.breaks)
 
 
 def _divided(c: Interval, t: Interval, p: int, index: int) -> Interval:
@@ -248,7 +250,7 @@ def _divided(c: Interval, t: Interval, p: int, index: int) -> Interval:
     lo, hi = np.moveaxis(c.lo, index, 0), np.moveaxis(c.hi, index, 0)
     n, inner = len(lo), (-1, *(1,) * (lo.ndim - 1))
     gap = Interval(t.lo[p + 1 : n + p], t.hi[p + 1 : n + p]) - Interval(t.lo[1:n], t.hi[1:n])
-    rate = constant(float(p)) / gap
+    rate = point_interval(float(p)) / gap
     found = Interval(lo[1:], hi[1:]) - Interval(lo[:-1], hi[:-1])
     found = found * Interval(rate.lo.reshape(inner), rate.hi.reshape(inner))
     return Interval(np.moveaxis(found.lo, 0, index), np.moveaxis(found.hi, 0, index))

@@ -14,7 +14,7 @@ Ranges = tuple[tuple[float, float], ...]
 #: Points of the unit cube, (count, dimension) to (point, coordinate): Sobol, Kronecker or random points.
 UnitPoints = Callable[[int, int], Array]
 #: Share of its size by which a point may lie outside a domain and still count as inside: rounding.
-SLACK = 1e-12
+INSIDE_TOLERANCE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Box:
         return float(np.prod(self.lengths))
 
     @property
-    def pieces(self) -> Mapping[Hashable, BoxSide]:
+    def boundary_pieces(self) -> Mapping[Hashable, BoxSide]:
         """The sides of the coordinates that are not periodic."""
         axes = [i for i, wraps in enumerate(self.periodic) if not wraps]
         return {Side(i, end): BoxSide(self, i, end) for i in axes for end in (0, 1)}
@@ -67,10 +67,10 @@ class Box:
         low, high = np.array(self.ranges, dtype=np.float64).T
         return np.where(self.periodic, points, np.clip(points, low, high))
 
-    def refusal(self, point: Array, names: Sequence[str]) -> str:
+    def outside_reason(self, point: Array, names: Sequence[str]) -> str:
         """Return ``x = 2 is not in [0, 1]`` for the first coordinate that is outside. Raises ValueError if none is."""
         for axis, (name, (low, high)) in enumerate(zip(names, self.ranges, strict=True)):
-            if not Box(((low, high),), (self.periodic[axis],)).contains(point[axis : axis + 1], SLACK):
+            if not Box(((low, high),), (self.periodic[axis],)).contains(point[axis : axis + 1], INSIDE_TOLERANCE):
                 return f"{name} = {point[axis]:g} is not in [{low:g}, {high:g}]"
         raise ValueError("the point is inside")
 
@@ -78,7 +78,7 @@ class Box:
         low, high = np.array(self.ranges, dtype=np.float64).T
         return np.asarray(low + (high - low) * unit(count, len(low)))
 
-    def during(self, start: float, end: float) -> Box:
+    def time_part(self, start: float, end: float) -> Box:
         """Return the box with the range of its last coordinate replaced."""
         return replace(self, ranges=(*self.ranges[:-1], (start, end)))
 
@@ -91,29 +91,29 @@ class Box:
 class BoxSide:
     """A side of a box; its parameters are the other coordinates. A :class:`BoundaryPiece`."""
 
-    whole: Box
+    parent_box: Box
     axis: int
     end: int
 
     @property
-    def parameters(self) -> Ranges:
+    def parameter_ranges(self) -> Ranges:
         """The ranges of the other coordinates."""
-        return (*self.whole.ranges[: self.axis], *self.whole.ranges[self.axis + 1 :])
+        return (*self.parent_box.ranges[: self.axis], *self.parent_box.ranges[self.axis + 1 :])
 
     @property
     def fixed(self) -> Mapping[int, float]:
         """The fixed coordinate and its value."""
-        return {self.axis: self.whole.ranges[self.axis][self.end]}
+        return {self.axis: self.parent_box.ranges[self.axis][self.end]}
 
     @property
     def measure(self) -> float:
         """The product of the other lengths."""
-        return float(np.prod([b - a for a, b in self.parameters]))
+        return float(np.prod([b - a for a, b in self.parameter_ranges]))
 
-    def at(self, parameters: Array) -> Array:
+    def map_parameters(self, parameters: Array) -> Array:
         return np.insert(parameters, self.axis, self.fixed[self.axis], axis=1)
 
-    def stretch(self, parameters: Array) -> Array:
+    def measure_density(self, parameters: Array) -> Array:
         """Return ones: coordinates are parameters."""
         return np.ones(len(parameters))
 
@@ -122,5 +122,5 @@ class BoxSide:
         return tuple((2 * self.end - 1) * (i == self.axis) for i in range(len(point)))
 
     def sample(self, count: int, unit: UnitPoints) -> Array:
-        low, high = np.array(self.parameters, dtype=np.float64).reshape(-1, 2).T
-        return self.at(low + (high - low) * unit(count, len(low)))
+        low, high = np.array(self.parameter_ranges, dtype=np.float64).reshape(-1, 2).T
+        return self.map_parameters(low + (high - low) * unit(count, len(low)))

@@ -13,7 +13,7 @@ class BoundaryPiece(Protocol):
     """A smooth piece of the boundary, the image of a box of parameters, one fewer than there are coordinates."""
 
     @property
-    def parameters(self) -> Ranges:
+    def parameter_ranges(self) -> Ranges:
         """The ranges of the parameters; in time-dependent domains the last is time."""
 
     @property
@@ -24,10 +24,10 @@ class BoundaryPiece(Protocol):
     def measure(self) -> float:
         """The length or area, times the length of time."""
 
-    def at(self, parameters: Array) -> Array:
+    def map_parameters(self, parameters: Array) -> Array:
         """Return the points (point, coordinate) of ``parameters`` (point, parameter)."""
 
-    def stretch(self, parameters: Array) -> Array:
+    def measure_density(self, parameters: Array) -> Array:
         """Return the measure of the piece per measure of the parameters: the weight of an integral over it, (point)."""
 
     def normal(self, point: Sequence[Any]) -> tuple[Any, ...]:
@@ -49,7 +49,7 @@ class Domain(Protocol):
         """The length, area or volume, times the length of time."""
 
     @property
-    def pieces(self) -> Mapping[Hashable, BoundaryPiece]:
+    def boundary_pieces(self) -> Mapping[Hashable, BoundaryPiece]:
         """The pieces of the boundary, by the place name of a condition; the start of time is one of them."""
 
     def contains(self, points: Array, slack: float = 0.0) -> NDArray[np.bool_]:
@@ -58,13 +58,13 @@ class Domain(Protocol):
     def nearest(self, points: Array) -> Array:
         """Return the points (.., coordinate), those outside moved onto the boundary."""
 
-    def refusal(self, point: Array, names: Sequence[str]) -> str:
+    def outside_reason(self, point: Array, names: Sequence[str]) -> str:
         """Return the reason in words why a point is not inside, with the coordinate ``names``."""
 
     def sample(self, count: int, unit: UnitPoints) -> Array:
         """Return points (point, coordinate) that cover the domain evenly."""
 
-    def during(self, start: float, end: float) -> Self:
+    def time_part(self, start: float, end: float) -> Self:
         """Return the part of a time-dependent domain between two times."""
 
     def projected(self, count: int) -> "Domain":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import sympy
 
-from pinnkan.domain.box import SLACK
+from pinnkan.domain.box import INSIDE_TOLERANCE
 from pinnkan.errors import UsageError
 from pinnkan.kan.coordinates.warped import FittedField
 from pinnkan.kan.field import Array
@@ -211,7 +211,7 @@ def _named(solution: Solution, axes: Sequence[Array], values: Array) -> dict[str
 
 def _inside(solution: Solution, axes: Sequence[Array], arrays: dict[str, Array]) -> dict[str, Array]:
     """The arrays with nan outside of the domain."""
-    outside = ~solution.domain.contains(np.stack(np.meshgrid(*axes, indexing="ij"), -1), SLACK)
+    outside = ~solution.domain.contains(np.stack(np.meshgrid(*axes, indexing="ij"), -1), INSIDE_TOLERANCE)
     return {name: np.where(outside, np.nan, array) for name, array in arrays.items()} if outside.any() else arrays
 
 

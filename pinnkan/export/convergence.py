@@ -24,7 +24,7 @@ from pinnkan.export.style import (
     whole_decades,
 )
 from pinnkan.kan.field import Array
-from pinnkan.problem.evolution import in_time
+from pinnkan.problem.evolution import as_time_problem
 from pinnkan.solution import Solution
 from pinnkan.verdict.records import Level
 
@@ -66,12 +66,12 @@ def draw_convergence(drawing: Figure, solution: Solution) -> None:
         left, middle, right = panels
         ends = np.array([level.time[1] for level in levels if level.time is not None])
         _errors(left, ends, levels, solution)
-        problem = in_time(solution.problem)
+        problem = as_time_problem(solution.problem)
         time = problem.coordinates[-1].name
-        name = problem.labelled(time)
+        name = problem.label(time)
         left.set(xlabel=f"{name} reached", ylabel="relative error so far", xlim=problem.box.ranges[-1])
         left.legend(loc="best")
-        _slabs(middle, levels, name, problem.labelled(time, "length of the slab"))
+        _slabs(middle, levels, name, problem.label(time, "length of the slab"))
         _against_seconds(right, solution)
 
 

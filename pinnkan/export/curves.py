@@ -49,7 +49,7 @@ def draw_curve(canvas: Canvas, solution: Solution, shown: Shown) -> None:
             exact = exact_values(problem, problem.exact, axes)[..., unknown]
             top.plot(x, exact, color=style.BLACK, lw=1.0, ls=(0, (4, 3)), label=f"{name}, exact")
     _rug(top, solution.field.breaks(0), "knot intervals" if problem.time_axis is None else "time slabs")
-    top.set_ylabel(problem.labelled(shown.name))
+    top.set_ylabel(problem.label(shown.name))
     top.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
     for key, label in style.error_panels(arrays, shown.name):
         width = _ESTIMATE_WIDTH if label == ESTIMATED else 1.0
@@ -57,7 +57,7 @@ def draw_curve(canvas: Canvas, solution: Solution, shown: Shown) -> None:
             x, style.masked(style.relative(arrays, key, shown.name)), color=_ERROR_COLOURS[label], lw=width, label=label
         )
     style.whole_decades(bottom, style.DECADES)
-    bottom.set(xlabel=problem.labelled(problem.coordinates[0].name), xlim=problem.box.ranges[0])
+    bottom.set(xlabel=problem.label(problem.coordinates[0].name), xlim=problem.box.ranges[0])
     bottom.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
 
 
@@ -100,7 +100,7 @@ def _map(canvas: Canvas, axes: Axes, solution: Solution, shown: Shown) -> None:
         LineCollection(knots, colors=style.KNOTS, linewidths=0.4, alpha=style.faint(across)), autolim=False
     )
     axes.vlines(slabs, *problem.box.ranges[0], colors=style.KNOTS, linewidths=0.5, alpha=style.faint(len(slabs)))
-    names = [problem.labelled(c.name) for c in problem.coordinates]
+    names = [problem.label(c.name) for c in problem.coordinates]
     axes.set(xlabel=names[1], ylabel=names[0], ylim=problem.box.ranges[0])
     axes.set_xlim(problem.box.ranges[1])
     count = len(slabs) - 1
@@ -116,12 +116,12 @@ def _profiles(left: Axes, right: Axes, solution: Solution, shown: Shown) -> None
     key, label = style.error_panels(profiles[0], shown.name)[-1]
     size = 1.0 if key.startswith("residual") else size_of(np.stack([arrays[shown.name] for arrays in profiles]))
     for time, colour, arrays in zip(times, colours, profiles, strict=True):
-        left.plot(axes[0], arrays[shown.name], color=colour, label=problem.when(time))
+        left.plot(axes[0], arrays[shown.name], color=colour, label=problem.format_march_position(time))
         right.semilogy(axes[0], style.masked(arrays[key] / size), color=colour, lw=0.9)
     style.whole_decades(right, style.DECADES)
-    name = problem.labelled(problem.coordinates[0].name)
+    name = problem.label(problem.coordinates[0].name)
     left.set(xlabel=name, xlim=problem.box.ranges[0])
-    left.set_title(problem.labelled(shown.name, words_of(shown)), loc="left")
+    left.set_title(problem.label(shown.name, words_of(shown)), loc="left")
     right.set(xlabel=name, xlim=problem.box.ranges[0])
     right.set_title(f"{label}, same times", loc="left")
     for panel in (left, right):

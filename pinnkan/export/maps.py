@@ -87,7 +87,7 @@ def draw_plane_frames(canvas: Canvas, solution: Solution, shown: Shown) -> None:
         _knots(panel, solution, (0, 1), time)
         _streams(panel, solution, shown, time)
         _finish(panel, problem, (0, 1), row == 1, column == 0)
-        moment = problem.when(time)
+        moment = problem.format_march_position(time)
         panel.set_title(f"{_words(problem, shown)} at {moment}" if i == 0 else moment, loc="left")
     canvas.bar(picture, LEFT + columns * (wide + _GAP) - _GAP, ABOVE, 2 * high + ABOVE)
 
@@ -138,12 +138,12 @@ def _where(solution: Solution, plane: tuple[int, int]) -> str:
     problem = solution.problem
     fixed = _PLANES[plane]
     middle = sum(problem.box.ranges[fixed]) / 2
-    when = f", {problem.when(solution.domain.box.ranges[-1][1])}" if has_frames(problem) else ""
+    when = f", {problem.format_march_position(solution.domain.box.ranges[-1][1])}" if has_frames(problem) else ""
     return f"{problem.coordinates[fixed].name} = {middle:.3g}{when}"
 
 
 def _words(problem: Problem, shown: Shown) -> str:
-    return problem.labelled(shown.name, words_of(shown))
+    return problem.label(shown.name, words_of(shown))
 
 
 def _streams(axes: Axes, solution: Solution, shown: Shown, time: float | None = None) -> None:
@@ -185,7 +185,7 @@ def _slice(solution: Solution, fixed: int) -> tuple[list[Array], dict[str, Array
 
 def _finish(panel: Axes, problem: Problem, plane: tuple[int, ...], below: bool = True, beside: bool = True) -> None:
     """Ends, ticks and names of the axes; their labels ``below`` and ``beside`` the panel where asked for."""
-    names = [problem.labelled(problem.coordinates[axis].name) for axis in plane]
+    names = [problem.label(problem.coordinates[axis].name) for axis in plane]
     panel.set(xlim=problem.box.ranges[plane[0]], ylim=problem.box.ranges[plane[1]])
     style.few_ticks(panel)
     panel.tick_params(labelbottom=below, labelleft=beside)

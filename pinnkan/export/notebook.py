@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pinnkan.domain.box import SLACK
+from pinnkan.domain.box import INSIDE_TOLERANCE
 from pinnkan.errors import UsageError
 from pinnkan.export.arrays import has_frames, sampled, sliced, space_samples
 from pinnkan.export.pictures import figure_of
@@ -40,7 +40,7 @@ def to_pyvista(solution: Solution, resolution: int | None, time: float | None) -
     if has_frames(solution.problem):
         start, end = solution.domain.box.ranges[-1]
         moment = end if time is None else float(time)
-        if not start - SLACK <= moment <= end + SLACK:
+        if not start - INSIDE_TOLERANCE <= moment <= end + INSIDE_TOLERANCE:
             raise UsageError(f"t = {moment:g} is not in [{start:g}, {end:g}]")
         full.append(np.array([moment]))
     elif time is not None:

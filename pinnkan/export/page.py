@@ -18,8 +18,8 @@ from pinnkan.export.arrays import error_name, has_frames, pictured, shown_axes_o
 from pinnkan.export.mathml import equation
 from pinnkan.export.report import definitions_of
 from pinnkan.kan.field import Array
+from pinnkan.problem.description import conditions_by_place
 from pinnkan.problem.statement import Problem
-from pinnkan.problem.written import in_order
 from pinnkan.solution import Solution
 
 _STYLE = """
@@ -81,7 +81,7 @@ def _problem(problem: Problem, text: str) -> str:
         parts.append(f'<p class="place">{section}</p>')
         parts += [equation(f"{name} = {value}") for name, value in named.items()]
     places: dict[str, list[str]] = {}
-    for condition in in_order(problem):
+    for condition in conditions_by_place(problem):
         shown = "<p>none</p>" if condition.equation is None else equation(condition.equation.text)
         places.setdefault(shown, []).append(condition.name)
     parts += [f'<p class="place">{escape(", ".join(names))}</p>\n{shown}' for shown, names in places.items()]

@@ -131,7 +131,7 @@ def paraview_script(solution: Solution, name: str, file: str) -> str:
     problem = solution.problem
     first = shown_of(problem)[0].name
     error = "residual_1" if solution.error is None else error_name("error_estimate", problem, first)
-    names = [problem.labelled(c.name) for c in problem.coordinates]
+    names = [problem.label(c.name) for c in problem.coordinates]
     shown = names[:-1] if has_frames(problem) and len(names) > 2 else names  # one coordinate and time are one surface
     words = {"FILE": file, "FIELD": problem.unknowns[0], "ERROR": error, "SCRIPT": name, "NAME": problem.name}
     words["COORDINATES"] = ascii([*shown, "", ""][:3])

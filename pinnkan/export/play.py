@@ -13,7 +13,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
-from pinnkan.domain.box import SLACK
+from pinnkan.domain.box import INSIDE_TOLERANCE
 from pinnkan.export.arrays import frame_times, shown_axes_of, shown_of, sliced, words_of
 from pinnkan.export.style import BELOW, BLUE, HEAD, LEFT, RIGHT, VALUE_MAP, Canvas, image, sheet, value_colours
 from pinnkan.kan.field import Array
@@ -50,7 +50,7 @@ def draw_play(solution: Solution, path: Path) -> None:
         for time, field in zip(times, fields, strict=True):
             canvas.restore_region(still)
             moving.set_data(field.T) if plane else moving.set_ydata(field)
-            clock.set_text(problem.when(time, 4))
+            clock.set_text(problem.format_march_position(time, 4))
             for artist in (moving, clock):
                 artist.axes.draw_artist(artist) if artist.axes else artist.draw(canvas.get_renderer())
             drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
@@ -97,7 +97,9 @@ def _at(solution: Solution, axes: list[Array]) -> Array:
     """What is shown on the grid of ``axes``, nan outside the domain."""
     shown = shown_of(solution.problem)[0]
     values = shown.of(solution.field.grid(axes, (0,) * solution.problem.dimension))
-    return np.where(solution.domain.contains(np.stack(np.meshgrid(*axes, indexing="ij"), -1), SLACK), values, np.nan)
+    return np.where(
+        solution.domain.contains(np.stack(np.meshgrid(*axes, indexing="ij"), -1), INSIDE_TOLERANCE), values, np.nan
+    )
 
 
 def _panel(solution: Solution, plane: bool) -> tuple[float, float]:
@@ -116,8 +118,8 @@ def _curve(drawing: Figure, solution: Solution, axes: list[Array], fields: Array
     (line,) = panel.plot(axes[0], fields[0], color=BLUE, animated=True)
     panel.set(xlim=axes[0][[0, -1]], ylim=(low - margin, high + margin))
     problem, shown = solution.problem, shown_of(solution.problem)[0]
-    panel.set_xlabel(problem.labelled(problem.coordinates[0].name))
-    panel.set_ylabel(problem.labelled(shown.name, words_of(shown)))
+    panel.set_xlabel(problem.label(problem.coordinates[0].name))
+    panel.set_ylabel(problem.label(shown.name, words_of(shown)))
     return line
 
 
@@ -127,7 +129,7 @@ def _map(drawing: Figure, solution: Solution, axes: list[Array], fields: Array) 
     picture = image(panel, axes[:2], fields[0], value_colours(fields))
     picture.set_animated(True)
     shown = shown_of(problem)[0]
-    Canvas(drawing).bar(picture, LEFT + wide, HEAD, high, problem.labelled(shown.name, words_of(shown)))
-    names = [problem.labelled(c.name) for c in problem.coordinates]
+    Canvas(drawing).bar(picture, LEFT + wide, HEAD, high, problem.label(shown.name, words_of(shown)))
+    names = [problem.label(c.name) for c in problem.coordinates]
     panel.set(xlabel=names[0], ylabel=names[1])
     return picture

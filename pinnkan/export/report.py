@@ -10,11 +10,11 @@ import numpy as np
 from pinnkan.export.arrays import error_name, hidden_in_words, limited, sampled, shown_of, sliced, space_breaks
 from pinnkan.export.tables import by_x
 from pinnkan.kan.field import Array
-from pinnkan.problem.evolution import in_time
-from pinnkan.problem.report import visible
-from pinnkan.problem.source import Mapping, Scalar, read
+from pinnkan.problem.description import conditions_by_place, quantity_words
+from pinnkan.problem.evolution import as_time_problem
+from pinnkan.problem.report import escape_unprintable
+from pinnkan.problem.source import Mapping, Scalar, read_tree
 from pinnkan.problem.statement import Problem
-from pinnkan.problem.written import in_order, quantity_words
 from pinnkan.solution import Solution
 from pinnkan.solver.verify.checks import CHECKS
 from pinnkan.verdict.records import Reading
@@ -49,7 +49,7 @@ def report_of(solution: Solution, files: Sequence[str], warnings: Sequence[str] 
     """The report as Markdown; ``files`` are the names in the results folder."""
     sections = [
         f"# {solution.problem.name}",
-        visible(solution.problem.about),
+        escape_unprintable(solution.problem.about),
         _verdict(solution),
         _list("## Warnings", [*solution.problem.warnings, *warnings]),
         _problem(solution.problem),
@@ -94,11 +94,11 @@ def _verdict(solution: Solution) -> str:
 
 def _problem(problem: Problem) -> str:
     ranges = [
-        f"{problem.labelled(c.name)} in [{low:g}, {high:g}]{', periodic' if wrapped else ''}"
+        f"{problem.label(c.name)} in [{low:g}, {high:g}]{', periodic' if wrapped else ''}"
         for c, (low, high), wrapped in zip(problem.coordinates, problem.box.ranges, problem.box.periodic, strict=True)
     ]
     equations = "\n".join(f"    {equation.text}" for equation in problem.equations)
-    stated = [(c.name, "none" if c.equation is None else c.equation.text) for c in in_order(problem)]
+    stated = [(c.name, "none" if c.equation is None else c.equation.text) for c in conditions_by_place(problem)]
     conditions = "\n".join(f"    {name}: {text}" for name, text in stated)
     parts = [f"## Problem\n\n{'; '.join(ranges)}.", equations]
     for section, named in definitions_of(problem).items():
@@ -108,7 +108,7 @@ def _problem(problem: Problem) -> str:
 
 def definitions_of(problem: Problem) -> dict[str, dict[str, str]]:
     """The sections ``parameters`` and ``functions``, those that there are: name -> what it stands for, as written."""
-    root, _ = read(problem.source, problem.path) if problem.source else (None, None)
+    root, _ = read_tree(problem.source, problem.path) if problem.source else (None, None)
     sections = {} if root is None else {key: root.values.get(key) for key in ("parameters", "functions")}
     named = {
         key: {name: " ".join(v.text.split()) for name, v in node.values.items() if isinstance(v, Scalar)}
@@ -125,7 +125,7 @@ def _by_name(solution: Solution) -> str:
     rows = ["| | root mean square | estimate | true error |", "|---|---|---|---|"]
     for found in errors_by_name(solution):
         errors = ["" if e is None else f"{e:.1e}" for e in (found.estimate, found.true_error)]
-        rows.append(f"| {solution.problem.labelled(found.name)} | {found.size:.3g} | {errors[0]} | {errors[1]} |")
+        rows.append(f"| {solution.problem.label(found.name)} | {found.size:.3g} | {errors[0]} | {errors[1]} |")
     return "## Unknowns\n\n" + "\n".join(rows) + "\n\nErrors are relative to the size of each; no margin is added."
 
 
@@ -136,11 +136,11 @@ def _quantities(solution: Solution) -> str:
     rows = ["| quantity | what | value | error |", "|---|---|---|---|"]
     for name, reading in solution.quantities.items():
         what = quantity_words(solution.problem, solution.problem.quantities[name]).replace("|", "\\|")
-        when = "" if reading.times is None else f" at {solution.problem.when(reading.times[-1], 4)}"
-        label = solution.problem.labelled(name).replace("|", "\\|")
+        when = "" if reading.times is None else f" at {solution.problem.format_march_position(reading.times[-1], 4)}"
+        label = solution.problem.label(name).replace("|", "\\|")
         rows.append(f"| {label} | {what} | {value_words(reading)}{when} | {error_words(reading)} |")
     notes = [f"`{name}`: {reading.note}." for name, reading in solution.quantities.items() if reading.note]
-    return "\n\n".join(["## Quantities", "\n".join(map(visible, rows)), *map(visible, notes)])
+    return "\n\n".join(["## Quantities", "\n".join(map(escape_unprintable, rows)), *map(escape_unprintable, notes)])
 
 
 def value_words(reading: Reading) -> str:
@@ -164,10 +164,12 @@ def quantity_lines(solution: Solution) -> list[str]:
     """Each quantity in a line for the terminal; of a curve over time its end."""
     lines = []
     for name, reading in solution.quantities.items():
-        when = "" if reading.times is None else f" at {solution.problem.when(reading.times[-1], 4)}"
+        when = "" if reading.times is None else f" at {solution.problem.format_march_position(reading.times[-1], 4)}"
         unit = f" {solution.problem.units[name]}" if name in solution.problem.units else ""
         said = f"; {reading.note}" if reading.note else ""
-        lines.append(visible(f"{name}{when} = {value_words(reading)}{unit}, error {error_words(reading)}{said}"))
+        lines.append(
+            escape_unprintable(f"{name}{when} = {value_words(reading)}{unit}, error {error_words(reading)}{said}")
+        )
     return lines
 
 
@@ -176,7 +178,7 @@ def _levels(solution: Solution) -> str:
     if not levels:
         return "## Levels\n\nNo level was completed."
     slabs = levels[0].time is not None
-    march = [in_time(solution.problem).coordinates[-1].name] if slabs else []
+    march = [as_time_problem(solution.problem).coordinates[-1].name] if slabs else []
     names = ["slab" if slabs else "level", *march, "intervals", "parameters", "loss",
              "held-out", "estimate", "true error", "seconds"]  # fmt: skip
     rows = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
@@ -208,7 +210,9 @@ def _checks(solution: Solution) -> str:
     for check in CHECKS:
         if check.name in asked:
             found = next((x for x in reversed(asked[check.name]) if x), "nothing").replace("|", "\\|")
-            rows.append(f"| `{check.name}` | {check.question} | {len(asked[check.name])} | {visible(found)} |")
+            rows.append(
+                f"| `{check.name}` | {check.question} | {len(asked[check.name])} | {escape_unprintable(found)} |"
+            )
     return "## Checks\n\n" + "\n".join(rows)
 
 

@@ -144,7 +144,7 @@ def title(drawing: Figure, solution: Solution) -> None:
     text = f"{solution.problem.name}   {verdict_in_short(solution.verdict)}"
     if is_partial(solution):
         (_, reached), (_, end) = solution.domain.box.ranges[-1], solution.problem.box.ranges[-1]
-        text += f"; t = {reached:.4g} of {solution.problem.when(end, 4).removeprefix('t = ')} reached"
+        text += f"; t = {reached:.4g} of {solution.problem.format_march_position(end, 4).removeprefix('t = ')} reached"
     height = drawing.get_size_inches()[1]
     drawing.text(0.01, 1 - 0.1 / height, text, fontsize=10.5, color=colour, ha="left", va="top")
 

@@ -22,28 +22,28 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 
 #: A multi-index of a derivative, one order per coordinate.
-Order = tuple[int, ...]
+MultiIndex = tuple[int, ...]
 #: One level per coordinate, 0 if a product does not depend on it.
-Levels = tuple[int, ...]
+GroupLevels = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Edge:
     """Splines of zero mean on one coordinate, orthonormal, ordered by levels.
 
-    ``transform`` (axis.count, function): their coefficients in the B-splines of ``axis``; ``ends``: the number of
+    ``transform`` (axis.count, function): their coefficients in the B-splines of ``axis``; ``level_ends``: the number of
     functions up to each level, starting with 0.
     """
 
     axis: Axis
     transform: Array
-    ends: tuple[int, ...]
+    level_ends: tuple[int, ...]
 
     @classmethod
-    def first(cls, low: float, high: float, degree: int, periodic: bool) -> Edge:
+    def coarsest(cls, low: float, high: float, degree: int, periodic: bool) -> Edge:
         """Return the edge of polynomials up to ``degree``, two per level; on a periodic coordinate, cosine and sine."""
         axis = Axis(np.linspace(low, high, (2 * degree if periodic else 1) + 1), degree, periodic)
-        x, w = _rule(axis)
+        x, w = _mean_rule(axis)
         scaled = 2.0 * (x - low) / (high - low) - 1.0
         if periodic:
             waves = [f(np.pi * j * (scaled + 1.0)) for j in range(1, degree) for f in (np.cos, np.sin)]
@@ -60,7 +60,7 @@ class Edge:
         """Return the edge with intervals halved, a single one twice: the same functions, and one more level."""
         fine = self.axis.halved() if self.axis.intervals > 1 else self.axis.halved().halved()
         old = self.axis.prolongation_to(fine) @ self.transform
-        x, w = _rule(fine)
+        x, w = _mean_rule(fine)
         root, table = np.sqrt(w)[:, None], fine.matrix(x)
         known = root * np.column_stack([np.ones_like(x), table @ old])
         rest = root * table
@@ -69,25 +69,25 @@ class Edge:
         left, _, _ = np.linalg.svd(rest, full_matrices=False)
         new = left[:, : fine.count - known.shape[1]]
         added = np.linalg.lstsq(root * table, new, rcond=None)[0]
-        return Edge(fine, np.column_stack([old, added]), (*self.ends, self.ends[-1] + new.shape[1]))
+        return Edge(fine, np.column_stack([old, added]), (*self.level_ends, self.level_ends[-1] + new.shape[1]))
 
-    def reaching(self, level: int) -> Edge:
+    def with_level(self, level: int) -> Edge:
         """Return the edge refined until it has at least ``level`` levels."""
         edge = self
-        while len(edge.ends) <= level:
+        while len(edge.level_ends) <= level:
             edge = edge.refined()
         return edge
 
-    def functions(self, level: int) -> range:
+    def level_functions(self, level: int) -> range:
         """Return the indices of the functions of a level."""
-        return range(self.ends[level - 1], self.ends[level])
+        return range(self.level_ends[level - 1], self.level_ends[level])
 
     def table(self, x: Array, order: int = 0) -> Array:
         """Return a derivative of every function at points x: (point, function)."""
         return np.asarray(self.axis.matrix(x, order) @ self.transform)
 
 
-def _rule(axis: Axis) -> tuple[Array, Array]:
+def _mean_rule(axis: Axis) -> tuple[Array, Array]:
     """Return Gauss points of all intervals, and weights of the mean over the range."""
     nodes, weights = axis.gauss(axis.degree + 1)
     return nodes.ravel(), weights.ravel() / (axis.breaks[-1] - axis.breaks[0])
@@ -97,7 +97,7 @@ def _matrix(rows: list[tuple[int, ...]], width: int) -> np.ndarray:
     return np.array(rows, dtype=np.int64).reshape(len(rows), width)
 
 
-def support(levels: Levels) -> tuple[int, ...]:
+def support(levels: GroupLevels) -> tuple[int, ...]:
     """Return the coordinates on which a product depends."""
     return tuple(i for i, level in enumerate(levels) if level)
 
@@ -107,7 +107,7 @@ class BlockSum:
     """The span of the products of all ``groups``, for ``unknowns`` functions; coefficients are (product, unknown)."""
 
     edges: tuple[Edge, ...]
-    groups: tuple[Levels, ...]
+    groups: tuple[GroupLevels, ...]
     unknowns: int = 1
 
     @property
@@ -118,19 +118,19 @@ class BlockSum:
     @property
     def products(self) -> int:
         """The number of products."""
-        return self.places[-1].stop
+        return self.group_slices[-1].stop
 
     @cached_property
-    def places(self) -> tuple[slice, ...]:
+    def group_slices(self) -> tuple[slice, ...]:
         """The slice of the products of each group."""
         ends = [0]
         for group in self.groups:
-            ends.append(ends[-1] + self.count(group))
+            ends.append(ends[-1] + self.group_size(group))
         return tuple(slice(a, b) for a, b in pairwise(ends))
 
-    def count(self, group: Levels) -> int:
+    def group_size(self, group: GroupLevels) -> int:
         """Return the number of products of a group."""
-        return int(np.prod([len(self.edges[i].functions(group[i])) for i in support(group)]))
+        return int(np.prod([len(self.edges[i].level_functions(group[i])) for i in support(group)]))
 
     @cached_property
     def _runs(self) -> tuple[tuple[tuple[int, ...], np.ndarray], ...]:
@@ -140,11 +140,14 @@ class BlockSum:
             for on, groups in groupby(self.groups, support)
         )
 
-    def _rows(self, group: Levels, on: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-        return product(*(self.edges[i].functions(group[i]) for i in on))
+    def _rows(self, group: GroupLevels, on: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        return product(*(self.edges[i].level_functions(group[i]) for i in on))
 
-    def features(
-        self, points: Array, terms: Mapping[Order, Array | float], tables: dict[tuple[int, int], Array] | None = None
+    def operator_matrix(
+        self,
+        points: Array,
+        terms: Mapping[MultiIndex, Array | float],
+        tables: dict[tuple[int, int], Array] | None = None,
     ) -> Array:
         """Return ``sum_alpha terms[alpha] D^alpha`` of every product at points (point, coordinate): (point, product).
 
@@ -159,16 +162,16 @@ class BlockSum:
         on: tuple[int, ...],
         index: np.ndarray,
         points: Array,
-        terms: Mapping[Order, Array | float],
+        terms: Mapping[MultiIndex, Array | float],
         tables: dict[tuple[int, int], Array],
     ) -> Array:
         """Evaluate products on the coordinates ``on``, one by one; terms with equal later orders are added first."""
-        grouped: dict[Order, Array] = {}
+        grouped: dict[MultiIndex, Array] = {}
         for order, term in terms.items():
             if all(n == 0 or i in on for i, n in enumerate(order)):
                 grouped[tuple(order[i] for i in on)] = np.asarray(term, dtype=np.float64).reshape(-1, 1)
         for column, coordinate in enumerate(on):
-            after: dict[Order, Array] = {}
+            after: dict[MultiIndex, Array] = {}
             for order, value in grouped.items():
                 key = coordinate, order[0]
                 if key not in tables:
@@ -183,29 +186,29 @@ class BlockSum:
             return np.zeros((len(points), len(index)))
         return np.broadcast_to(grouped[()], (len(points), len(index)))
 
-    def evaluate(self, coefficients: Array, points: Array, orders: Sequence[Order], chunk: int = 4096) -> Array:
+    def evaluate(self, coefficients: Array, points: Array, orders: Sequence[MultiIndex], chunk: int = 4096) -> Array:
         """Return derivatives at scattered points: (point, unknown, order)."""
         out = np.empty((len(points), self.unknowns, len(orders)))
         for start in range(0, len(points), chunk):
             part = slice(start, start + chunk)
             tables: dict[tuple[int, int], Array] = {}
             for k, order in enumerate(orders):
-                out[part, :, k] = self.features(points[part], {order: 1.0}, tables) @ coefficients
+                out[part, :, k] = self.operator_matrix(points[part], {order: 1.0}, tables) @ coefficients
         return out
 
-    def evaluate_grid(self, coefficients: Array, axes: Sequence[Array], order: Order) -> Array:
+    def evaluate_grid(self, coefficients: Array, axes: Sequence[Array], order: MultiIndex) -> Array:
         """Return one derivative on a tensor grid, unknown last; each block is evaluated on its own coordinates only."""
         out = np.zeros((*(len(a) for a in axes), self.unknowns))
         tables: dict[int, Array] = {}
-        for group, place in zip(self.groups, self.places, strict=True):
+        for group, place in zip(self.groups, self.group_slices, strict=True):
             on = support(group)
             if any(n and i not in on for i, n in enumerate(order)):
                 continue
-            values = coefficients[place].reshape(*(len(self.edges[i].functions(group[i])) for i in on), -1)
+            values = coefficients[place].reshape(*(len(self.edges[i].level_functions(group[i])) for i in on), -1)
             for position, i in enumerate(on):
                 if i not in tables:
                     tables[i] = self.edges[i].table(np.asarray(axes[i], dtype=np.float64), order[i])
-                part = tables[i][:, self.edges[i].functions(group[i])]
+                part = tables[i][:, self.edges[i].level_functions(group[i])]
                 values = np.moveaxis(np.tensordot(part, values, axes=(1, position)), 0, position)
             out += values.reshape(*(len(a) if i in on else 1 for i, a in enumerate(axes)), self.unknowns)
         return out
@@ -214,15 +217,15 @@ class BlockSum:
         """Return the root mean square over the box, per unknown; exact, as the products are orthonormal."""
         return np.asarray(np.sqrt((coefficients**2).sum(0)))
 
-    def shares(self, coefficients: Array) -> Array:
+    def group_mean_squares(self, coefficients: Array) -> Array:
         """Return the mean square of the part of each group: (group, unknown)."""
-        return np.stack([(coefficients[p] ** 2).sum(0) for p in self.places])
+        return np.stack([(coefficients[p] ** 2).sum(0) for p in self.group_slices])
 
-    def carry(self, coefficients: Array, other: BlockSum) -> Array:
+    def map_coefficients(self, coefficients: Array, other: BlockSum) -> Array:
         """Return the coefficients on the groups of another sum with equal or refined edges; others are dropped."""
-        known = dict(zip(self.groups, self.places, strict=True))
+        known = dict(zip(self.groups, self.group_slices, strict=True))
         out = np.zeros((other.products, self.unknowns))
-        for group, place in zip(other.groups, other.places, strict=True):
+        for group, place in zip(other.groups, other.group_slices, strict=True):
             if group in known:
                 out[place] = coefficients[known[group]]
         return out

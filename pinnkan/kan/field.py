@@ -11,11 +11,14 @@ from pinnkan.problem.statement import Jet
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 #: A function of points (point, coordinate) and orders that returns derivatives (point, unknown, order).
-Jets = Callable[[Array, Sequence[tuple[int, ...]]], Array]
+DerivativeFunction = Callable[[Array, Sequence[tuple[int, ...]]], Array]
 
 
 class Field(Protocol):
-    """Values and derivatives of all unknowns on the whole domain; a class defines :meth:`grid` or :meth:`grids`."""
+    """Values and derivatives of all unknowns on the whole domain.
+
+    A class defines :meth:`sample_grid` or :meth:`grids`.
+    """
 
     def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
         """Return derivatives at scattered points.
@@ -32,19 +35,22 @@ class Field(Protocol):
         return self.grids(axes, [order])[0]
 
     def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
-        """Return several derivatives on a tensor grid, each as from :meth:`grid`; common work may be done once."""
+        """Return several derivatives on a tensor grid, each as from :meth:`sample_grid`.
+
+        Common work may be done once.
+        """
         return [self.grid(axes, order) for order in orders]
 
     def breaks(self, axis: int, time: float | None = None) -> Array:
         """Return the knots of a coordinate with both ends (of time: the slab ends); ``time`` selects a slab."""
 
 
-def slab_of(ends: Array, t: Array) -> np.ndarray:
+def slab_index(ends: Array, t: Array) -> np.ndarray:
     """Return the index of the slab between ``ends`` in which each time lies; at a common end, of the earlier one."""
     return np.clip(np.searchsorted(ends, t, side="left") - 1, 0, len(ends) - 2)
 
 
-def by_slab(
+def evaluate_by_slab(
     ends: Array | None, points: Array, orders: Sequence[tuple[int, ...]], evaluate: Callable[[int, Array], Array]
 ) -> Array:
     """Evaluate every point by its slab, ``evaluate(slab, points of it)``; the last coordinate is time.
@@ -55,7 +61,7 @@ def by_slab(
     points = points.reshape(-1, len(orders[0])) if points.ndim < 2 and orders else points
     if ends is None:
         return evaluate(0, points)
-    owner = slab_of(ends, points[:, -1])
+    owner = slab_index(ends, points[:, -1])
     order = np.argsort(owner, kind="stable")
     numbers = np.unique(owner) if len(owner) else [0]
     values = np.concatenate([evaluate(int(k), points[owner == k]) for k in numbers])
@@ -64,38 +70,38 @@ def by_slab(
     return out
 
 
-def breaks_of(ends: Array | None, pieces: Sequence[Sequence[Array]], axis: int, time: float | None) -> Array:
+def breaks_of_pieces(ends: Array | None, pieces: Sequence[Sequence[Array]], axis: int, time: float | None) -> Array:
     """Return the knots of an axis from ``pieces[piece][axis]``: at ``time``, or of all pieces; of time, ``ends``."""
     if ends is None:
         return pieces[0][axis]
     if axis == len(pieces[0]) - 1:
         return ends
     if time is not None:
-        return pieces[int(slab_of(ends, np.array([time]))[0])][axis]
+        return pieces[int(slab_index(ends, np.array([time]))[0])][axis]
     return np.unique(np.concatenate([p[axis] for p in pieces]))
 
 
-def on_grid(field: Field, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
+def evaluate_on_grid(field: Field, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
     """Evaluate a field on a tensor grid as scattered points; result as of :meth:`Field.grids`."""
     grids = np.meshgrid(*axes, indexing="ij")
     values = field(np.stack([g.ravel() for g in grids], -1), orders)
     return [values[..., k].reshape(*grids[0].shape, -1) for k in range(len(orders))]
 
 
-def picked(values: Array, orders: Sequence[tuple[int, ...]], jets: Iterable[Jet]) -> Array:
+def select_jets(values: Array, orders: Sequence[tuple[int, ...]], jets: Iterable[Jet]) -> Array:
     """Select the derivatives of an equation from values (point, unknown, order): (point, jet)."""
     return np.stack([values[:, jet.unknown, orders.index(jet.order)] for jet in jets], -1)
 
 
-def jets_at(function: Jets | None, points: Array, jets: Sequence[Jet]) -> Array:
+def jets_at(function: DerivativeFunction | None, points: Array, jets: Sequence[Jet]) -> Array:
     """Return the derivatives of a function that an equation needs (point, jet); None is the zero function."""
     if function is None or not jets:
         return np.zeros((len(points), len(jets)))
     orders = sorted({jet.order for jet in jets})
-    return picked(function(points, orders), orders, jets)
+    return select_jets(function(points, orders), orders, jets)
 
 
-def jets_on(field: Field | None, axes: Sequence[Array], jets: Sequence[Jet]) -> Array:
+def jets_on_grid(field: Field | None, axes: Sequence[Array], jets: Sequence[Jet]) -> Array:
     """Return the derivatives that an equation needs on a tensor grid, jet last; None is the zero function."""
     if field is None:
         return np.zeros((*map(len, axes), len(jets)))

@@ -12,7 +12,7 @@ from pinnkan.kan.field import Array
 Matrix: TypeAlias = "Array | scipy.sparse.csr_array"
 
 
-def along(matrix: Matrix, values: Array, axis: int) -> Array:
+def apply_matrix(matrix: Matrix, values: Array, axis: int) -> Array:
     """Apply a matrix (new, old) to index ``axis`` of an array."""
     if isinstance(matrix, np.ndarray):
         return np.moveaxis(np.tensordot(matrix, values, axes=(1, axis)), 0, axis)
@@ -21,6 +21,6 @@ def along(matrix: Matrix, values: Array, axis: int) -> Array:
     return np.moveaxis(found.reshape(-1, *first.shape[1:]), 0, axis)
 
 
-def factor_of(matrix: scipy.sparse.csc_array) -> SuperLU:
+def factorise_banded(matrix: scipy.sparse.csc_array) -> SuperLU:
     """Factorise a positive definite matrix that is banded, up to a periodic seam: without pivots and reordering."""
     return splu(matrix, permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True})

@@ -13,17 +13,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pinnkan.kan.axis import Axis, nearest
-from pinnkan.kan.field import Array, Field, breaks_of, by_slab, slab_of
-from pinnkan.kan.matrices import along
+from pinnkan.kan.axis import Axis, restrict_axis
+from pinnkan.kan.field import Array, Field, breaks_of_pieces, evaluate_by_slab, slab_index
+from pinnkan.kan.matrices import apply_matrix
 
 #: The most values squared at once in a norm: the values of 504,100 coefficients in the plane would take 0.5 GB.
-AT_ONCE = 2**22
+BATCH_VALUES = 2**22
 #: The number of points sampled to decide whether many share their last coordinate. Heuristic.
-PROBED = 256
+PROBE_POINTS = 256
 
 
-def alike(axes: Sequence[Axis]) -> tuple[Axis, ...]:
+def unify_equal_axes(axes: Sequence[Axis]) -> tuple[Axis, ...]:
     """Return the axes with equal ones replaced by one object, so that its cached tables are computed once."""
     found: dict[tuple[object, ...], Axis] = {}
     return tuple(found.setdefault((a.breaks.tobytes(), a.degree, a.periodic, a.joints, a.smooth), a) for a in axes)
@@ -46,7 +46,7 @@ class Space:
         """The number of coefficients."""
         return int(np.prod(self.shape))
 
-    def replaced(self, index: int, axis: Axis) -> "Space":
+    def with_axis(self, index: int, axis: Axis) -> "Space":
         """Return the space with the axis of coordinate ``index`` replaced."""
         return replace(self, axes=(*self.axes[:index], axis, *self.axes[index + 1 :]))
 
@@ -54,20 +54,20 @@ class Space:
         """Return the coefficients of the same function in a space ``fine`` that contains this one."""
         for i, (coarse_axis, fine_axis) in enumerate(zip(self.axes, fine.axes, strict=True)):
             if coarse_axis is not fine_axis:
-                coefficients = along(coarse_axis.prolongation_to(fine_axis), coefficients, i)
+                coefficients = apply_matrix(coarse_axis.prolongation_to(fine_axis), coefficients, i)
         return coefficients
 
-    def restrict(self, coefficients: Array, fine: "Space", only: Sequence[int] | None = None) -> Array:
-        """Return the nearest function to one of ``fine`` (least squares on coefficients), along the axes ``only``."""
+    def restrict(self, coefficients: Array, fine: "Space", restricted_axes: Sequence[int] | None = None) -> Array:
+        """Return the function nearest to one of ``fine`` (in coefficients), along the axes ``restricted_axes``."""
         for i, (coarse_axis, fine_axis) in enumerate(zip(self.axes, fine.axes, strict=True)):
-            if coarse_axis is not fine_axis and (only is None or i in only):
-                coefficients = nearest(coarse_axis, fine_axis, coefficients, i)
+            if coarse_axis is not fine_axis and (restricted_axes is None or i in restricted_axes):
+                coefficients = restrict_axis(coarse_axis, fine_axis, coefficients, i)
         return coefficients
 
     def evaluate_grid(self, coefficients: Array, axes: Sequence[Array], order: Sequence[int]) -> Array:
         """Return one derivative on a tensor grid, unknown last."""
         for i, (axis, x) in enumerate(zip(self.axes, axes, strict=True)):
-            coefficients = along(axis.sampling(np.asarray(x), order[i]), coefficients, i)
+            coefficients = apply_matrix(axis.sampling_matrix(np.asarray(x), order[i]), coefficients, i)
         return coefficients
 
     def evaluate(self, coefficients: Array, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
@@ -75,24 +75,26 @@ class Space:
 
         Where the points share a few last coordinates the last axis is contracted first, if that is less work.
         """
-        few = _few(points[:, -1]) if len(self.axes) > 1 else None
+        few = _distinct_values(points[:, -1]) if len(self.axes) > 1 else None
         kinds = sorted({order[-1] for order in orders})
         width = float(np.prod([axis.degree + 1.0 for axis in self.axes]))
         if few is not None and coefficients.size * len(few[0]) * len(kinds) <= len(points) * self.unknowns * width:
-            return self._evaluate_there(coefficients, points, orders, *few)
+            return self._evaluate_last_axis_first(coefficients, points, orders, *few)
         tables, columns = self._local(points, [max(o[i] for o in orders) for i in range(len(self.axes))])
-        return _summed(coefficients, tables, columns, orders)
+        return _sum_products(coefficients, tables, columns, orders)
 
-    def _evaluate_there(
+    def _evaluate_last_axis_first(
         self, coefficients: Array, points: Array, orders: Sequence[tuple[int, ...]], last: Array, place: np.ndarray
     ) -> Array:
         """Evaluate where the last coordinate of point i is ``last[place[i]]``, by contracting the last axis first."""
         kinds, rest = sorted({order[-1] for order in orders}), sorted({order[:-1] for order in orders})
-        there = np.stack([along(self.axes[-1].matrix(last, k), coefficients, len(self.axes) - 1) for k in kinds], -2)
+        there = np.stack(
+            [apply_matrix(self.axes[-1].matrix(last, k), coefficients, len(self.axes) - 1) for k in kinds], -2
+        )
         others = replace(self, axes=self.axes[:-1])
         tables, columns = others._local(points[:, :-1], [max(o[i] for o in rest) for i in range(len(others.axes))])
         flat = there.reshape(*there.shape[:-2], -1)
-        values = _summed(flat, tables, [*columns, place[:, None]], rest)
+        values = _sum_products(flat, tables, [*columns, place[:, None]], rest)
         values = values.reshape(len(points), len(kinds), self.unknowns, len(rest))
         kind, other = [kinds.index(o[-1]) for o in orders], [rest.index(o[:-1]) for o in orders]
         return values[:, kind, :, other].transpose(1, 2, 0)
@@ -103,14 +105,14 @@ class Space:
         for axis, x, most in zip(self.axes, points.T, highest, strict=True):
             first, values = axis.local(x, most)
             tables.append(values)
-            columns.append(axis.fold(first[:, None] + np.arange(axis.degree + 1)))
+            columns.append(axis.coefficient_index(first[:, None] + np.arange(axis.degree + 1)))
         return tables, columns
 
-    def on_gauss(self, coefficients: Array) -> tuple[Array, Array]:
+    def gauss_values(self, coefficients: Array) -> tuple[Array, Array]:
         """Return values on degree + 1 Gauss points per interval, and the weights of the grid (no unknown index)."""
         weights = np.ones(())
         for axis in self.axes:  # contract the first index, append its points last
-            table, index = axis.squares
+            table, index = axis.gauss_tables
             rest = coefficients.shape[1:]
             local = coefficients[index].reshape(*index.shape, -1)
             values = np.matmul(table, local).reshape(-1, *rest)
@@ -123,21 +125,21 @@ class Space:
         if not self.axes:
             return np.abs(coefficients)
         longest = int(np.argmax([axis.count for axis in self.axes]))
-        return np.sqrt(self.mass_per_interval(coefficients, longest).sum(0))
+        return np.sqrt(self.squared_norm_per_interval(coefficients, longest).sum(0))
 
-    def mass_per_interval(self, coefficients: Array, axis: int) -> Array:
+    def squared_norm_per_interval(self, coefficients: Array, axis: int) -> Array:
         """Return the squared L2 norm over each interval of coordinate ``axis``: (interval, unknown)."""
         for i, other in enumerate(self.axes):
             if i != axis:
-                coefficients = other.isometric(coefficients, i)
+                coefficients = other.isometric_values(coefficients, i)
         own, moved = self.axes[axis], np.moveaxis(coefficients, axis, 0)
         moved = moved.reshape(own.count, -1, self.unknowns)
-        few = max(1, AT_ONCE // (own.intervals * (own.degree + 1) * self.unknowns))
-        parts = (own.weighted(moved[:, k : k + few]) ** 2 for k in range(0, moved.shape[1], few))
+        few = max(1, BATCH_VALUES // (own.intervals * (own.degree + 1) * self.unknowns))
+        parts = (own.weighted_gauss_values(moved[:, k : k + few]) ** 2 for k in range(0, moved.shape[1], few))
         return np.asarray(sum(part.reshape(own.intervals, -1, self.unknowns).sum(1) for part in parts))
 
 
-def joined(terms: Sequence[tuple[Space, Array]]) -> tuple[Space, Array]:
+def sum_terms(terms: Sequence[tuple[Space, Array]]) -> tuple[Space, Array]:
     """Return the sum of functions of spaces with nested axes, in the space of the richest axis of each coordinate."""
     richest = [max(same, key=lambda axis: axis.count) for same in zip(*(space.axes for space, _ in terms), strict=True)]
     whole = Space(tuple(richest), terms[0][0].unknowns)
@@ -148,16 +150,16 @@ def joined(terms: Sequence[tuple[Space, Array]]) -> tuple[Space, Array]:
     return whole, total
 
 
-def _few(values: Array) -> tuple[Array, np.ndarray] | None:
+def _distinct_values(values: Array) -> tuple[Array, np.ndarray] | None:
     """Return the distinct values and the index of each entry in them; None if a sample suggests that they are many."""
-    seen = values[:PROBED]
+    seen = values[:PROBE_POINTS]
     if len(values) < 2 or 2 * len(set(seen.tolist())) > len(seen):
         return None
     found, place = np.unique(values, return_inverse=True)
     return found, place
 
 
-def _summed(
+def _sum_products(
     coefficients: Array, tables: Sequence[Array], columns: Sequence[np.ndarray], orders: Sequence[tuple[int, ...]]
 ) -> Array:
     """Sum the products of local functions with their coefficients: (point, unknown, order).
@@ -183,7 +185,7 @@ def _summed(
     return out
 
 
-def at_rest(axes: Sequence[Axis], trace: Array, start: float, end: float) -> tuple[Space, Array]:
+def constant_piece(axes: Sequence[Axis], trace: Array, start: float, end: float) -> tuple[Space, Array]:
     """Return the piece of a slab between two times that is constant in time: a ``trace`` on the ``axes`` of space."""
     return Space((*axes, Axis(np.array([start, end]), 1)), trace.shape[-1]), np.stack([trace] * 2, axis=-2)
 
@@ -200,14 +202,14 @@ class ProductField(Field):
             space, c = self.pieces[k]
             return space.evaluate(c, there, orders)
 
-        return by_slab(self.ends, points, orders, evaluate)
+        return evaluate_by_slab(self.ends, points, orders, evaluate)
 
     def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:
         if self.ends is None:
             space, c = self.pieces[0]
             return space.evaluate_grid(c, axes, order)
         t = np.asarray(axes[-1], dtype=np.float64)
-        owner = slab_of(self.ends, t)
+        owner = slab_index(self.ends, t)
         parts = []
         for k in np.unique(owner):
             space, c = self.pieces[k]
@@ -215,4 +217,4 @@ class ProductField(Field):
         return np.concatenate(parts, axis=-2)
 
     def breaks(self, axis: int, time: float | None = None) -> Array:
-        return breaks_of(self.ends, [[a.breaks for a in space.axes] for space, _ in self.pieces], axis, time)
+        return breaks_of_pieces(self.ends, [[a.breaks for a in space.axes] for space, _ in self.pieces], axis, time)

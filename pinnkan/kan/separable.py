@@ -19,7 +19,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 
 #: The most points that are evaluated at once.
-CHUNK = 16384
+BATCH_POINTS = 16384
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +43,8 @@ class Separable(Field):
         """Return derivatives (point, unknown, order)."""
         points = np.asarray(points, dtype=np.float64)
         out = np.empty((len(points), 1, len(orders)))
-        for start in range(0, len(points), CHUNK):
-            part = slice(start, start + CHUNK)
+        for start in range(0, len(points), BATCH_POINTS):
+            part = slice(start, start + BATCH_POINTS)
             tables: dict[tuple[int, int], Array] = {}
             for k, order in enumerate(orders):
                 out[part, 0, k] = self._product(points[part], order, tables).sum(-1)

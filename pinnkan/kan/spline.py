@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 Breaks = Sequence[float] | NDArray[np.float64] | torch.Tensor
 
 #: Relative difference below which gaps are equal: a few hundred units of rounding.
-SAME_GAP = 1e-13
+GAP_TOLERANCE = 1e-13
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,20 +50,20 @@ class Basis:
         return cls(torch.cat([t[:1].expand(degree), t, t[-1:].expand(degree)]), degree)
 
     @classmethod
-    def jointed(cls, breaks: Breaks, degree: int, joints: Breaks, smooth: Sequence[int]) -> Basis:
-        """Return a clamped basis in which at each of ``joints`` derivatives up to one of ``smooth`` are continuous."""
+    def with_joints(cls, breaks: Breaks, degree: int, joints: Breaks, smoothness: Sequence[int]) -> Basis:
+        """Return a clamped basis whose derivatives up to ``smoothness`` are continuous at each of ``joints``."""
         t, c = _as_breaks(breaks, "cpu"), torch.as_tensor(joints, dtype=torch.float64)
-        again = c.repeat_interleave(degree - 1 - torch.tensor(smooth))
+        again = c.repeat_interleave(degree - 1 - torch.tensor(smoothness))
         more = torch.cat([t[:1].expand(degree), again, t[-1:].expand(degree)])
         return cls(torch.cat([t, more]).sort().values, degree)
 
     @classmethod
-    def wrapped(
-        cls, breaks: Breaks, degree: int, device: torch.device | str = "cpu", again: Sequence[float] = ()
+    def periodic(
+        cls, breaks: Breaks, degree: int, device: torch.device | str = "cpu", repeated_breaks: Sequence[float] = ()
     ) -> Basis:
-        """Return the basis on periodic knots, those in ``again`` repeated, for splines with periodic coefficients."""
+        """Return the basis on periodic knots, ``repeated_breaks`` repeated, for periodic coefficients."""
         ends = _as_breaks(breaks, device)
-        t = torch.cat([torch.cat([ends[:-1], ends.new_tensor(again)]).sort().values, ends[-1:]])
+        t = torch.cat([torch.cat([ends[:-1], ends.new_tensor(repeated_breaks)]).sort().values, ends[-1:]])
         m, period = len(t) - 1, t[-1] - t[0]
         index = torch.arange(-degree, m + degree + 1, device=t.device)
         return cls(t[index % m] + torch.div(index, m, rounding_mode="floor") * period, degree)
@@ -87,7 +87,7 @@ class Basis:
     @cached_property
     def is_uniform(self) -> bool:
         """Whether all knots, the outer ones included, have the same spacing, up to rounding."""
-        return are_equal(self.knots.diff()) and self.degree > 0
+        return are_gaps_equal(self.knots.diff()) and self.degree > 0
 
     @cached_property
     def is_bernstein(self) -> bool:
@@ -123,7 +123,7 @@ class Basis:
         tables = local_tables(x, t, p, order)
         return tables, j - p
 
-    def beside(self, x: float, order: int, below: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    def one_sided(self, x: float, order: int, below: bool) -> tuple[torch.Tensor, torch.Tensor]:
         """Return one-sided derivatives at x, from below or above, as :meth:`local`: (order + 1, degree + 1) and (1)."""
         p, place = self.degree, torch.tensor([x], dtype=torch.float64)
         j = (torch.searchsorted(self.knots, place, right=not below) - 1).clamp(p, self.count - 1)
@@ -137,7 +137,7 @@ class Basis:
         out = values.new_zeros((*values.shape[:-1], self.count))
         return out.scatter(-1, index.expand(values.shape), values)
 
-    def identity(self) -> torch.Tensor:
+    def identity_coefficients(self) -> torch.Tensor:
         """Return the Greville abscissae (count), the coefficients of the function x; for degree 0, midpoints."""
         p = self.degree
         if p == 0:
@@ -283,6 +283,6 @@ def _blossom(basis: Basis, j: torch.Tensor, arguments: list[torch.Tensor]) -> to
     return rows[-1]
 
 
-def are_equal(gaps: torch.Tensor) -> bool:
+def are_gaps_equal(gaps: torch.Tensor) -> bool:
     """Whether all gaps are equal, up to rounding."""
-    return bool(((gaps - gaps[0]).abs() <= SAME_GAP * gaps[0]).all())
+    return bool(((gaps - gaps[0]).abs() <= GAP_TOLERANCE * gaps[0]).all())

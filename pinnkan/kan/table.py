@@ -13,19 +13,19 @@ Intervals = slice | torch.Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class FunctionPairs:
     """Pairs of functions of one coordinate that share an interval.
 
-    ``row`` and ``column`` (pair): the two coefficients; ``place`` (interval * local pair): the pair to which each local
-    pair adds; ``local`` (2, local pair): functions of an interval; ``itself`` (pair): whether it is a function with
-    itself, not with its copy across a periodic seam.
+    ``row`` and ``column`` (pair): the two coefficients; ``pair_index`` (interval * local pair): the pair to which each
+    local pair adds; ``local_functions`` (2, local pair): functions of an interval; ``is_diagonal`` (pair): whether it
+    is a function with itself, not with its copy across a periodic seam.
     """
 
     row: torch.Tensor
     column: torch.Tensor
-    place: torch.Tensor
-    local: torch.Tensor
-    itself: torch.Tensor
+    pair_index: torch.Tensor
+    local_functions: torch.Tensor
+    is_diagonal: torch.Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,64 +53,66 @@ class Table:
         values = self.values.reshape(len(self.values), *nodes.shape, -1)
         return Table(nodes, weights, values, self.index[::size].contiguous(), self.count)
 
-    def alone(self) -> "tuple[Table, torch.Tensor]":
+    def compact(self) -> "tuple[Table, torch.Tensor]":
         """Return the table with its coefficients renumbered without gaps, and the original number of each."""
         places, own = torch.unique(self.index, return_inverse=True)
         return Table(self.nodes, self.weights, self.values, own, len(places)), places
 
     @cached_property
-    def shift(self) -> int | None:
+    def index_step(self) -> int | None:
         """The number of coefficients from one interval to the next; None if it is not constant."""
         shift = int(self.index[1, 0] - self.index[0, 0]) if len(self.index) > 1 else 0
         first = self.index[0, 0] + shift * torch.arange(len(self.index), device=self.index.device)
         consecutive = first.unsqueeze(1) + torch.arange(self.index.shape[1], device=self.index.device)
         return shift if shift >= 0 and bool((self.index == consecutive).all()) else None
 
-    def local(self, values: torch.Tensor) -> torch.Tensor:
+    def gather_local(self, values: torch.Tensor) -> torch.Tensor:
         """Gather ``values`` (coefficient, rest) by interval, (interval, function, rest): a view if it can be."""
         shape = (*self.index.shape, values.shape[1])
-        if self.shift is None:
+        if self.index_step is None:
             return values.index_select(0, self.index.reshape(-1)).reshape(shape)
         row = values.stride(0)
         start = values.storage_offset() + int(self.index[0, 0]) * row
-        return values.as_strided(shape, (self.shift * row, row, values.stride(1)), start)
+        return values.as_strided(shape, (self.index_step * row, row, values.stride(1)), start)
 
     @property
-    def is_whole(self) -> bool:
+    def is_single_interval(self) -> bool:
         """Whether all functions are nonzero at all points, as on a single interval."""
         return self.index.shape == (1, self.count)
 
     @cached_property
-    def pairs(self) -> Pairs:
+    def pairs(self) -> FunctionPairs:
         """All ordered pairs."""
         k = torch.arange(self.index.shape[1], device=self.index.device)
         return self._pairs(torch.cartesian_prod(k, k).T)
 
     @cached_property
-    def half_pairs(self) -> Pairs:
+    def half_pairs(self) -> FunctionPairs:
         """Pairs whose second local function is not before the first: half of a symmetric matrix."""
         n = self.index.shape[1]
         return self._pairs(torch.triu_indices(n, n, device=self.index.device))
 
-    def pairs_of(self, left: torch.Tensor, right: torch.Tensor) -> Pairs:
-        """Return pairs of each function in mask ``left`` with each in ``right``, and a last pair for all others."""
+    def masked_pairs(self, row_mask: torch.Tensor, column_mask: torch.Tensor) -> FunctionPairs:
+        """Return pairs of functions in ``row_mask`` and in ``column_mask``, and a last pair for all others."""
         k = torch.arange(self.index.shape[1], device=self.index.device)
         local = torch.cartesian_prod(k, k).T
-        first, second = (torch.where(m, m.cumsum(0) - 1, -1)[self.index] for m in (left, right))
+        first, second = (torch.where(m, m.cumsum(0) - 1, -1)[self.index] for m in (row_mask, column_mask))
         first, second = first[:, local[0]], second[:, local[1]]
         wanted = (first >= 0) & (second >= 0)
         seen = wanted.any(0)
-        rows, columns = int(left.sum()), int(right.sum())
+        rows, columns = int(row_mask.sum()), int(column_mask.sum())
         place = torch.where(wanted, first * columns + second, rows * columns)[:, seen]
         number = torch.arange(rows * columns + 1, device=self.index.device)
         row, column = torch.div(number, max(columns, 1), rounding_mode="floor"), number % max(columns, 1)
-        return Pairs(row, column, place.reshape(-1), local[:, seen], row == column)
+        return FunctionPairs(row, column, place.reshape(-1), local[:, seen], row == column)
 
-    def _pairs(self, local: torch.Tensor) -> Pairs:
+    def _pairs(self, local: torch.Tensor) -> FunctionPairs:
         key = (self.index[:, local[0]] * self.count + self.index[:, local[1]]) * 2 + (local[0] == local[1])
         found, place = torch.unique(key.reshape(-1), return_inverse=True)
         pair, itself = found >> 1, (found & 1).bool()
-        return Pairs(torch.div(pair, self.count, rounding_mode="floor"), pair % self.count, place, local, itself)
+        return FunctionPairs(
+            torch.div(pair, self.count, rounding_mode="floor"), pair % self.count, place, local, itself
+        )
 
 
 @lru_cache(maxsize=64)
@@ -128,12 +130,12 @@ def point_table(axis: Axis, x: float, order: int, device: torch.device) -> Table
 
 
 @lru_cache(maxsize=64)
-def joint_table(axis: Axis, place: float, order: int, shift: int, device: torch.device) -> Table:
-    """Return the table of the point ``place`` with both one-sided derivatives: above at 0.., below at ``shift``..."""
-    sides = [axis.basis.beside(place, order, below) for below in (False, True)]
+def joint_table(axis: Axis, place: float, order: int, below_shift: int, device: torch.device) -> Table:
+    """Return the table of a point with both one-sided derivatives: above at 0.., below at ``below_shift``..."""
+    sides = [axis.basis.one_sided(place, order, below) for below in (False, True)]
     index = np.unique(np.concatenate([first.numpy() + np.arange(axis.degree + 1) for _, first in sides]))
-    values = torch.zeros((shift + order + 1, 1, 1, len(index)), dtype=torch.float64)
-    for start, (found, first) in zip((0, shift), sides, strict=True):
+    values = torch.zeros((below_shift + order + 1, 1, 1, len(index)), dtype=torch.float64)
+    for start, (found, first) in zip((0, below_shift), sides, strict=True):
         at = int(np.searchsorted(index, int(first[0])))
         values[start : start + order + 1, 0, 0, at : at + axis.degree + 1] = found
     nodes = torch.full((1, 1), place, dtype=torch.float64)
@@ -143,7 +145,7 @@ def joint_table(axis: Axis, place: float, order: int, shift: int, device: torch.
 
 def _table(axis: Axis, nodes: torch.Tensor, weights: torch.Tensor, order: int, device: torch.device) -> Table:
     values, first = axis.basis.local(nodes, order)
-    index = axis.fold(first[:, 0].numpy()[:, None] + np.arange(axis.degree + 1))
+    index = axis.coefficient_index(first[:, 0].numpy()[:, None] + np.arange(axis.degree + 1))
     return Table(
         nodes.to(device), weights.to(device), values.to(device), torch.from_numpy(index).to(device), axis.count
     )

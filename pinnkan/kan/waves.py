@@ -26,10 +26,10 @@ class Waves:
     dual: Array
 
     @classmethod
-    def of(cls, axis: Axis, held: Sequence[bool] = (False, False)) -> "Waves":
-        """Return the waves of the splines of an axis that are zero at its ``held`` ends (lower, upper)."""
+    def from_axis(cls, axis: Axis, fixed_ends: Sequence[bool] = (False, False)) -> "Waves":
+        """Return the waves of the splines of an axis that are zero at its ``fixed_ends`` ends (lower, upper)."""
         free = np.ones(axis.count, dtype=bool)
-        for end, fixed in enumerate(held):
+        for end, fixed in enumerate(fixed_ends):
             if fixed:
                 free[-end] = False
         mass = _gram(axis, 0)

@@ -11,18 +11,18 @@ from pinnkan.problem import names, schema
 from pinnkan.problem.checks import coverage
 from pinnkan.problem.checks.exact import check_exact
 from pinnkan.problem.checks.finite import check_finite
-from pinnkan.problem.checks.values import check_corners, check_seams
-from pinnkan.problem.conditions import Placed, ProblemSpans, parse_equation, read_conditions, settled
-from pinnkan.problem.corners import without_norm
+from pinnkan.problem.checks.sampling import check_corners, check_seams
+from pinnkan.problem.conditions import PlacedCondition, ProblemSpans, decide_marching, parse_equation, read_conditions
+from pinnkan.problem.corners import unknowns_without_norm
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
-from pinnkan.problem.features.removable import continued
-from pinnkan.problem.habits import mapping_meant
+from pinnkan.problem.features.removable_singularities import remove_singularities
 from pinnkan.problem.names import DomainSection, section
+from pinnkan.problem.notation_hints import mapping_hint
 from pinnkan.problem.quantities import read_quantities
 from pinnkan.problem.report import Report, did_you_mean
-from pinnkan.problem.schema import LONGEST_UNIT
+from pinnkan.problem.schema import MAX_UNIT_LENGTH
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Equation, Point, Problem, SolverSettings
 
@@ -33,13 +33,13 @@ def assemble(root: Mapping, report: Report) -> Problem:
     name, about = _name(found.get("name"), report), _about(found.get("about"), report)
     domain, scope, parameters = _scope(found, report)
     solver, output = (schema.settings(key, found.get(key), report) for key in ("solver", "output"))
-    if report.failed and names.are_unreadable(found):  # else every further name would be reported as unknown
+    if report.failed and names.has_unreadable_names(found):  # else every further name would be reported as unknown
         raise report.failure()
     space, unknowns = scope.space, scope.space.unknowns
-    joining = scope if any(domain.box.periodic) else replace(scope, space=space.joining())
+    joining = scope if any(domain.box.periodic) else replace(scope, space=space.with_jump_deltas())
     equations = _equations(found.get("equations"), joining, report) if unknowns else []
     placed = read_conditions(found.get("conditions"), domain, scope, report) if unknowns else []
-    domain = settled(domain, placed)
+    domain = decide_marching(domain, placed)
     quantities = read_quantities(found.get("quantities"), domain, scope, report) if unknowns else {}
     exact = _exact(found.get("exact"), scope, report)
     named = [*domain.coordinates, *unknowns, *scope.vectors, *quantities]
@@ -47,28 +47,33 @@ def assemble(root: Mapping, report: Report) -> Problem:
     _refuse_unavailable(found, solver, report)
     _warn_idle(solver, domain, found.get("solver"), report)
     for parameter, span in () if report.failed else parameters.items():
-        if parameter not in scope.used:
+        if parameter not in scope.used_names:
             report.warn_at(span, f"the parameter '{parameter}' is never used")
     if report.failed:
         raise report.failure()
     conditions = tuple(p.condition for p in placed)
     problem = Problem(
-        name, about, space.symbols, domain.box, domain.time_axis, unknowns, tuple(equations), conditions, exact,
-        solver, output, report.text.content, report.text.path, (), dict(scope.vectors), quantities, units,
+        name, about, space.coordinate_symbols, domain.box, domain.time_axis, unknowns, tuple(equations), conditions,
+        exact, solver, output, report.text.content, report.text.path, (), dict(scope.vectors), quantities, units,
     )  # fmt: skip
     disagreements = _check_meaning(problem, domain, space, placed, _spans(root, found), report)
     if report.failed:
         raise report.failure()
     found_apart = replace(problem, warnings=report.warnings, disagreements=tuple(disagreements))
-    return replace(found_apart, unbounded=without_norm(found_apart))
+    return replace(found_apart, unknowns_without_norm=unknowns_without_norm(found_apart))
 
 
 @np.errstate(all="ignore")  # values that are not finite are reported with their place
 def _check_meaning(
-    problem: Problem, domain: DomainSection, space: JetSpace, placed: list[Placed], spans: ProblemSpans, report: Report
+    problem: Problem,
+    domain: DomainSection,
+    space: JetSpace,
+    placed: list[PlacedCondition],
+    spans: ProblemSpans,
+    report: Report,
 ) -> list[Point]:
     """Check coverage, finite values, corners and ``exact``. Returns the points at which conditions disagree."""
-    coverage.check(problem, domain, placed, spans, report)
+    coverage.check_coverage(problem, domain, placed, spans, report)
     check_finite(problem, placed, spans, report)
     if report.failed:
         return []
@@ -85,14 +90,14 @@ def _scope(found: dict[str, Node], report: Report) -> tuple[DomainSection, Scope
     unknowns = names.read_unknowns(found.get("unknowns"), domain.coordinates, report)
     circles = np.flatnonzero(domain.box.periodic).tolist()
     space = JetSpace(domain.coordinates, unknowns, domain.box.ranges, circles)
-    scope = Scope(space, values, used=used, where="a function")
+    scope = Scope(space, values, used_names=used, context="a function")
     functions = names.read_functions(found.get("functions"), scope, report)
     vectors, named = names.read_vectors(found.get("vectors"), unknowns, report)
     names.check_ambiguous(parameters | functions | named, unknowns, domain.coordinates, report)
     for name, span in named.items():
         if name in scope.values:
             report.error_at(span, f"'{name}' is a vector, and a parameter or function", "rename one of them")
-    return domain, replace(scope, unknowns=bool(unknowns), vectors=vectors, where="an equation"), parameters
+    return domain, replace(scope, allows_unknowns=bool(unknowns), vectors=vectors, context="an equation"), parameters
 
 
 def _spans(root: Mapping, found: dict[str, Node]) -> ProblemSpans:
@@ -112,7 +117,11 @@ def _spans(root: Mapping, found: dict[str, Node]) -> ProblemSpans:
 def _name(node: Node | None, report: Report) -> str:
     if node is None:
         return ""
-    if not isinstance(node, Scalar) or isinstance(node.value, bool | None) or not re.fullmatch(schema.NAME, node.text):
+    if (
+        not isinstance(node, Scalar)
+        or isinstance(node.value, bool | None)
+        or not re.fullmatch(schema.PROBLEM_NAME_PATTERN, node.text)
+    ):
         report.error_at(node.span, "this cannot name a results folder", "small letters, digits, - and _; at most 60")
         return ""
     return node.text
@@ -133,11 +142,11 @@ def _equations(node: Node | None, scope: Scope, report: Report) -> list[Equation
         equation = parse_equation(item, scope, report)
         if equation is None:
             continue
-        if not equation.jets and scope.unknowns and not before:
+        if not equation.jets and scope.allows_unknowns and not before:
             what = " and ".join(scope.space.unknowns)
             report.error_at(item.span, "this equation does not contain an unknown", f"it should determine {what}")
         equations.append(equation)
-    if isinstance(node, Sequence) and scope.unknowns and len(listed) != count:
+    if isinstance(node, Sequence) and scope.allows_unknowns and len(listed) != count:
         span = listed[min(count, len(listed) - 1)].span if listed else node.span
         message = f"{len(listed)} equation{'s' * (len(listed) != 1)} for {count} unknown{'s' * (count != 1)}"
         report.error_at(span, message, "one equation per unknown; boundary and initial data stand under `conditions`")
@@ -148,10 +157,10 @@ def _exact(node: Node | None, scope: Scope, report: Report) -> dict[str, sympy.E
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return None
     if not isinstance(node, Mapping):
-        hint = mapping_meant(node, f"{{{', '.join(f'{u}: ...' for u in scope.space.unknowns)}}}")
+        hint = mapping_hint(node, f"{{{', '.join(f'{u}: ...' for u in scope.space.unknowns)}}}")
         report.error_at(node.span, "'exact' must be `unknown: expression`", hint)
         return None
-    local = replace(scope, unknowns=False, where="an exact solution")
+    local = replace(scope, allows_unknowns=False, context="an exact solution")
     exact = {}
     for name, value in node.values.items():
         if name not in scope.space.unknowns:
@@ -162,7 +171,7 @@ def _exact(node: Node | None, scope: Scope, report: Report) -> dict[str, sympy.E
         else:
             meaning = parse(value, local, report)
             if meaning is not None:
-                exact[name] = continued(meaning, scope.space.box)
+                exact[name] = remove_singularities(meaning, scope.space.box)
     missing = [u for u in scope.space.unknowns if u not in node.values]
     if missing:
         report.error_at(node.span, f"'exact' lacks the unknown '{missing[0]}'")
@@ -200,8 +209,8 @@ def read_units(node: Node | None, known: Collection[str], scope: Scope, report: 
         if name not in known:
             hint = did_you_mean(name, list(known)) or f"coordinates, unknowns, vectors, quantities: {', '.join(known)}"
             report.error_at(span, f"'{name[:60]}' is nothing that could have a unit", hint)
-        elif not 0 < len(label) <= LONGEST_UNIT or not label.isprintable():
-            hint = f"a text of at most {LONGEST_UNIT} characters: m, kg/m**3"
+        elif not 0 < len(label) <= MAX_UNIT_LENGTH or not label.isprintable():
+            hint = f"a text of at most {MAX_UNIT_LENGTH} characters: m, kg/m**3"
             report.error_at(value.span, f"this is no label of the unit of '{name}'", hint)
         else:
             units[name] = label

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 
 #: Names of up to three coordinates of space; the most numbered coordinates (heuristic); all names in order.
 PLAIN = ("x", "y", "z")
-MOST = 20
-NUMBERED = tuple(f"x{i}" for i in range(1, MOST + 1))
+MAX_NUMBERED = 20
+NUMBERED = tuple(f"x{i}" for i in range(1, MAX_NUMBERED + 1))
 COORDINATES = (*PLAIN, *NUMBERED, "t")
 
 #: Name of a side in the file -> its coordinate, and 0 for the lower or 1 for the upper end.
@@ -28,7 +28,7 @@ PLACES = (*SIDES, "boundary", "initial", "domain")
 _NAME = re.compile(r"x[1-9][0-9]?|[xyzt]")
 
 
-def split(subscript: str) -> list[str] | None:
+def split_subscript(subscript: str) -> list[str] | None:
     """Split a subscript such as ``x1x2`` into names of coordinates, in the domain or not; None if that fails."""
     names, at = [], 0
     while at < len(subscript):
@@ -42,7 +42,7 @@ def split(subscript: str) -> list[str] | None:
 
 def order_of(subscript: str, coordinates: Sequence[str]) -> tuple[int, ...] | None:
     """The multi-index of a subscript in the given coordinates; None if it is empty or names anything else."""
-    names = split(subscript)
+    names = split_subscript(subscript)
     if not names or not set(names) <= set(coordinates):
         return None
     return tuple(names.count(c) for c in coordinates)
@@ -55,7 +55,7 @@ def places_of(coordinates: Sequence[str]) -> list[str]:
     return [*sides, *(["boundary"] if sides else []), *in_time, "domain"]
 
 
-def listed(names: Iterable[str]) -> str:
+def join_names(names: Iterable[str]) -> str:
     """Join names for a message; numbered ones in sequence are shortened: ``x, y, z, x1 ... x20, t``."""
     out: list[str] = []
     for name in names:
@@ -72,7 +72,7 @@ def _number(name: str) -> int | None:
     return int(digits) if name.startswith("x") and digits.isdigit() else None
 
 
-def gap(coordinates: Sequence[str]) -> str:
+def skipped_coordinate(coordinates: Sequence[str]) -> str:
     """The first numbered coordinate that is skipped, or "" if there is none."""
     wanted = [c for c in coordinates if c in NUMBERED]
     return next((n for n, c in zip(NUMBERED, wanted, strict=False) if n != c), "")

@@ -18,62 +18,66 @@ from itertools import product
 import numpy as np
 import sympy
 
-from pinnkan.problem.checks.linearised import offsets
+from pinnkan.problem.checks.linearised_system import principal_weights
 from pinnkan.problem.conditions import dirichlet_value
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.features.askew import is_askew
-from pinnkan.problem.features.kinks import kinks
+from pinnkan.problem.features.kinks import find_kinks
+from pinnkan.problem.features.oblique_laplacian import has_oblique_laplacian
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side
 
 #: Share of its largest by which a value that jumps changes, between two points at this share of the side from a place.
-JUMP, BESIDE = 1e-6, 1e-9
+JUMP_SHARE, JUMP_STEP = 1e-6, 1e-9
 #: Step of slopes, as a share of the side; the change of slope, relative to the values over the side, below a kink.
-SLOPE, BEND = 1e-6, 1e-3
+SLOPE_STEP, KINK_SHARE = 1e-6, 1e-3
 #: Half the step of slopes at an end of a side, as a share of it; the residual that is more than rounding, as a share of
 #: the largest term.
-INWARDS, CONTRADICT = 1e-4, 1e-5
+END_STEP, CONTRADICTION_SHARE = 1e-4, 1e-5
 #: A fifth of the step of curvatures there, as a share of the side; of fourth order, rounding is 1e-7.
-BENT = 3e-4
+CURVATURE_STEP = 3e-4
 #: Stencil of the second derivative from values at 0, 1, .. 5 steps.
-CURVATURE = np.array([15 / 4, -77 / 6, 107 / 6, -13, 61 / 12, -5 / 6])
+CURVATURE_STENCIL = np.array([15 / 4, -77 / 6, 107 / 6, -13, 61 / 12, -5 / 6])
 #: Samples per coordinate from which the size of a formula along a side, or of a source, is taken.
-PLACES = 33
+SIDE_SAMPLES = 33
 
 
 @dataclass(frozen=True)
 class Corner:
     """A point of the boundary where conditions change.
 
-    ``jumps``: whether the value of an unknown jumps there; ``held``: the unknowns with prescribed values on either side
-    of the point; ``inside``: whether it lies inside a side of the box.
+    ``has_jump``: whether the value of an unknown jumps there; ``prescribed_unknowns``: the unknowns with prescribed
+    values on either side of the point; ``is_inside_side``: whether it lies inside a side of the box.
     """
 
     position: tuple[float, ...]
-    jumps: bool
-    held: frozenset[int]
-    inside: bool
+    has_jump: bool
+    prescribed_unknowns: frozenset[int]
+    is_inside_side: bool
 
 
 @dataclass(frozen=True)
-class _Held:
-    """The unknowns with prescribed ``values`` at a place, and whether ``all`` conditions there are of this kind."""
+class _PrescribedValues:
+    """The ``unknowns`` prescribed at a place, and whether all conditions there are of this kind."""
 
-    values: frozenset[int]
-    all: bool
+    unknowns: frozenset[int]
+    is_complete: bool
 
 
 def corners(problem: Problem) -> tuple[Corner, ...]:
     """Find all corners of a steady problem in the plane; other problems have none. Cached in the problem."""
-    return _kept(problem, "corners", lambda: (*_between(problem), *_along(problem)))
+    return _cached_corners(problem, "corners", lambda: (*_corners_of_box(problem), *_corners_inside_sides(problem)))
 
 
-def bent_corners(problem: Problem) -> tuple[Corner, ...]:
+def curvature_corners(problem: Problem) -> tuple[Corner, ...]:
     """Find the points, not in :func:`corners`, where curvatures of prescribed values contradict an equation."""
     changed = {c.position for c in corners(problem)}
-    return _kept(problem, "bent corners", lambda: tuple(c for c in _bent(problem) if c.position not in changed))
+    return _cached_corners(
+        problem,
+        "bent corners",
+        lambda: tuple(c for c in _curvature_contradictions(problem) if c.position not in changed),
+    )
 
 
-def _kept(problem: Problem, name: str, find: Callable[[], tuple[Corner, ...]]) -> tuple[Corner, ...]:
+def _cached_corners(problem: Problem, name: str, find: Callable[[], tuple[Corner, ...]]) -> tuple[Corner, ...]:
     if problem.dimension != 2 or problem.time_axis is not None or any(problem.box.periodic):
         return ()
     kept = vars(problem)
@@ -83,43 +87,43 @@ def _kept(problem: Problem, name: str, find: Callable[[], tuple[Corner, ...]]) -
     return found
 
 
-def without_norm(problem: Problem) -> frozenset[int]:
+def unknowns_without_norm(problem: Problem) -> frozenset[int]:
     """Unknowns without finite L2 norm: next to a jump of values one k orders below the highest grows as r^-k."""
-    weights = offsets(problem) if any(c.jumps for c in corners(problem)) else None
+    weights = principal_weights(problem) if any(c.has_jump for c in corners(problem)) else None
     if weights is None:
         return frozenset()
-    return frozenset(j for j, order in enumerate(weights.unknowns) if order < max(weights.unknowns))
+    return frozenset(j for j, order in enumerate(weights.unknown_offsets) if order < max(weights.unknown_offsets))
 
 
-def _between(problem: Problem) -> Iterator[Corner]:
+def _corners_of_box(problem: Problem) -> Iterator[Corner]:
     """Find the corners at which two sides meet."""
     jumps = {p.position for p in problem.disagreements}
-    for position, sides in meetings(problem):
-        one, other = (_held(problem, side, position[1 - side.axis]) for side in sides)
+    for position, sides in box_corners(problem):
+        one, other = (_values_prescribed_at(problem, side, position[1 - side.axis]) for side in sides)
         given = [e for side in sides for e in equations_on(problem, side)]
         mixed = any(len({jet.unknown for jet in e.jets.values()}) > 1 for e in given)  # as in a traction
-        changes = mixed and (one != other or not one.all)
+        changes = mixed and (one != other or not one.is_complete)
         there = [*problem.equations, *given]
-        leans = any(is_askew(problem, e, position) for e in problem.equations)
-        contradict = _contradict(problem, _known(problem, sides, position), position, there)
+        leans = any(has_oblique_laplacian(problem, e, position) for e in problem.equations)
+        contradict = _is_contradicted(problem, _prescribed_jets(problem, sides, position), position, there)
         if position in jumps or changes or leans or contradict:
-            yield Corner(position, position in jumps, one.values | other.values, inside=False)
+            yield Corner(position, position in jumps, one.unknowns | other.unknowns, is_inside_side=False)
 
 
-def _bent(problem: Problem) -> Iterator[Corner]:
+def _curvature_contradictions(problem: Problem) -> Iterator[Corner]:
     """Find the points at which two sides meet and values, slopes and curvatures contradict an equation."""
-    for position, sides in meetings(problem):
-        known = _known(problem, sides, position)
+    for position, sides in box_corners(problem):
+        known = _prescribed_jets(problem, sides, position)
         for side in sides:
             bend = tuple(2 * int(axis != side.axis) for axis in range(2))
-            for unknown, value in _values(problem, side):
+            for unknown, value in _prescribed_values(problem, side):
                 known[Jet(unknown, bend)] = _curvature(problem, value, side, position[1 - side.axis])
-        if _contradict(problem, known, position, problem.equations):
-            held = [_held(problem, side, position[1 - side.axis]).values for side in sides]
-            yield Corner(position, False, held[0] | held[1], inside=False)
+        if _is_contradicted(problem, known, position, problem.equations):
+            held = [_values_prescribed_at(problem, side, position[1 - side.axis]).unknowns for side in sides]
+            yield Corner(position, False, held[0] | held[1], is_inside_side=False)
 
 
-def meetings(problem: Problem) -> Iterator[tuple[tuple[float, ...], list[Side]]]:
+def box_corners(problem: Problem) -> Iterator[tuple[tuple[float, ...], list[Side]]]:
     """Yield the corners of the box of which both sides have conditions: the position and the two sides."""
     for ends in product((0, 1), repeat=2):
         position = tuple(r[end] for r, end in zip(problem.box.ranges, ends, strict=True))
@@ -128,7 +132,7 @@ def meetings(problem: Problem) -> Iterator[tuple[tuple[float, ...], list[Side]]]
             yield position, sides
 
 
-def _values(problem: Problem, side: Side) -> Iterator[tuple[int, sympy.Expr]]:
+def _prescribed_values(problem: Problem, side: Side) -> Iterator[tuple[int, sympy.Expr]]:
     """Yield each unknown whose value is prescribed on a side, and the formula of that value."""
     for equation in equations_on(problem, side):
         value = dirichlet_value(equation)
@@ -137,34 +141,36 @@ def _values(problem: Problem, side: Side) -> Iterator[tuple[int, sympy.Expr]]:
             yield jet.unknown, value
 
 
-def _known(problem: Problem, sides: Sequence[Side], position: Sequence[float]) -> dict[Jet, tuple[float, float]]:
+def _prescribed_jets(
+    problem: Problem, sides: Sequence[Side], position: Sequence[float]
+) -> dict[Jet, tuple[float, float]]:
     """Values, and slopes along the sides, that two sides prescribe where they meet: (value, size) by jet."""
     known: dict[Jet, tuple[float, float]] = {}
     for side in sides:
         slope = tuple(int(axis != side.axis) for axis in range(2))
-        for unknown, value in _values(problem, side):
-            found = _at_end(problem, value, side, position[1 - side.axis])
+        for unknown, value in _prescribed_values(problem, side):
+            found = _end_value_and_slope(problem, value, side, position[1 - side.axis])
             known[Jet(unknown, (0, 0))], known[Jet(unknown, slope)] = found
     return known
 
 
-def _contradict(
+def _is_contradicted(
     problem: Problem, known: Mapping[Jet, tuple[float, float]], position: Sequence[float], equations: Iterable[Equation]
 ) -> bool:
     """Whether some equation, all of whose jets are known at a place, is violated there."""
     return any(
-        _is_left(problem, e, known, position) for e in equations if e.jets and set(e.jets.values()) <= set(known)
+        _has_residual(problem, e, known, position) for e in equations if e.jets and set(e.jets.values()) <= set(known)
     )
 
 
-def _at_end(
+def _end_value_and_slope(
     problem: Problem, value: sympy.Expr, side: Side, end: float
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """The value and the slope of a formula at an end of a side (from a parabola), each with its size on the side."""
     low, high = problem.box.ranges[1 - side.axis]
-    step = INWARDS * (high - low) * (1.0 if end == low else -1.0)
-    at, near, far, *all_along = _on(
-        problem, value, side, np.append(end + step * np.arange(3), np.linspace(low, high, PLACES))
+    step = END_STEP * (high - low) * (1.0 if end == low else -1.0)
+    at, near, far, *all_along = _values_along_side(
+        problem, value, side, np.append(end + step * np.arange(3), np.linspace(low, high, SIDE_SAMPLES))
     )
     size = float(np.abs(all_along).max())
     return (float(at), size), (float(4.0 * near - 3.0 * at - far) / (2.0 * step), size / (high - low))
@@ -173,16 +179,16 @@ def _at_end(
 def _curvature(problem: Problem, value: sympy.Expr, side: Side, end: float) -> tuple[float, float]:
     """The second derivative of a formula along a side at its end, and its size along the side."""
     low, high = problem.box.ranges[1 - side.axis]
-    step = BENT * (high - low) * (1.0 if end == low else -1.0)
-    middles = np.linspace(low, high, PLACES)[1:-1]
+    step = CURVATURE_STEP * (high - low) * (1.0 if end == low else -1.0)
+    middles = np.linspace(low, high, SIDE_SAMPLES)[1:-1]
     line = np.concatenate([end + step * np.arange(6), middles - step, middles, middles + step])
-    values, count = _on(problem, value, side, line), len(middles)
+    values, count = _values_along_side(problem, value, side, line), len(middles)
     near, before, at, after = np.split(values, [6, 6 + count, 6 + 2 * count])
     size = max(float(np.abs(before - 2.0 * at + after).max()) / step**2, float(np.abs(at).max()) / (high - low) ** 2)
-    return float(CURVATURE @ near) / step**2, size
+    return float(CURVATURE_STENCIL @ near) / step**2, size
 
 
-def _is_left(
+def _has_residual(
     problem: Problem, equation: Equation, known: Mapping[Jet, tuple[float, float]], position: Sequence[float]
 ) -> bool:
     """Whether an equation is violated by known derivatives, (value, size) by jet, at a place."""
@@ -191,12 +197,12 @@ def _is_left(
     tape = Tape([equation.residual, *slopes], [*problem.coordinates, *equation.jets])
     left, *factors = (float(v) for v in tape([np.array(float(v)) for v in (*position, *values)]))
     terms = [abs(f * size) for f, size in zip(factors, sizes, strict=True)]
-    return abs(left) > CONTRADICT * max(*terms, _source(problem, equation))
+    return abs(left) > CONTRADICTION_SHARE * max(*terms, _source_size(problem, equation))
 
 
-def _source(problem: Problem, equation: Equation) -> float:
+def _source_size(problem: Problem, equation: Equation) -> float:
     """The largest absolute residual for zero unknowns: the scale against which a residual counts as rounding."""
-    at = [low + (high - low) * (np.arange(PLACES) + 0.5) / PLACES for low, high in problem.box.ranges]
+    at = [low + (high - low) * (np.arange(SIDE_SAMPLES) + 0.5) / SIDE_SAMPLES for low, high in problem.box.ranges]
     points = [x.ravel() for x in np.meshgrid(*at)]
     tape = Tape([equation.residual], [*problem.coordinates, *equation.jets])
     with np.errstate(all="ignore"):
@@ -205,46 +211,46 @@ def _source(problem: Problem, equation: Equation) -> float:
     return float(found[np.isfinite(found)].max(initial=0.0))
 
 
-def _along(problem: Problem) -> Iterator[Corner]:
+def _corners_inside_sides(problem: Problem) -> Iterator[Corner]:
     """Find the corners inside the sides."""
     for side in (Side(axis, end) for axis in range(2) for end in (0, 1)):
         at = problem.box.ranges[side.axis][side.end]
         low, high = problem.box.ranges[1 - side.axis]
         residuals = [e.residual.subs(problem.coordinates[side.axis], at) for e in equations_on(problem, side)]
-        for place in kinks(residuals, problem.coordinates, problem.box.ranges).planes[1 - side.axis]:
-            if not any(_breaks(problem, e, side, place) for e in equations_on(problem, side)):
+        for place in find_kinks(residuals, problem.coordinates, problem.box.ranges).planes[1 - side.axis]:
+            if not any(_has_jump_or_kink(problem, e, side, place) for e in equations_on(problem, side)):
                 continue
-            beside = [place + sign * BESIDE * (high - low) for sign in (-1.0, 1.0)]
-            held = frozenset[int]().union(*(_held(problem, side, x).values for x in beside))
-            jumps = any(_jumps(problem, c, side, beside) for c in _conditions(problem, side))
-            yield Corner((place, at) if side.axis else (at, place), jumps, held, inside=True)
+            beside = [place + sign * JUMP_STEP * (high - low) for sign in (-1.0, 1.0)]
+            held = frozenset[int]().union(*(_values_prescribed_at(problem, side, x).unknowns for x in beside))
+            jumps = any(_has_jump(problem, c, side, beside) for c in _conditions(problem, side))
+            yield Corner((place, at) if side.axis else (at, place), jumps, held, is_inside_side=True)
 
 
-def _breaks(problem: Problem, equation: Equation, side: Side, place: float) -> bool:
+def _has_jump_or_kink(problem: Problem, equation: Equation, side: Side, place: float) -> bool:
     """Whether a condition, with random values for its jets, or its slope along the side jumps at a place."""
     drawn = np.random.default_rng(0).uniform(0.5, 1.5, len(equation.jets))
     held = equation.residual.subs(dict(zip(equation.jets, map(float, drawn), strict=True)))
     low, high = problem.box.ranges[1 - side.axis]
-    step = SLOPE * (high - low)
+    step = SLOPE_STEP * (high - low)
     near = place + step * np.array([-2.0, -1.0, 1.0, 2.0])
-    values = _on(problem, held, side, np.concatenate([near, np.linspace(low, high, 33)]))
+    values = _values_along_side(problem, held, side, np.concatenate([near, np.linspace(low, high, 33)]))
     size = max(float(np.abs(values).max()), 1e-300)
     before, after = values[1] - values[0], values[3] - values[2]
     jump = values[2] - values[1] - before - after
-    return bool(max(abs(jump), abs(after - before) / SLOPE) > BEND * size)
+    return bool(max(abs(jump), abs(after - before) / SLOPE_STEP) > KINK_SHARE * size)
 
 
-def _jumps(problem: Problem, condition: Condition, side: Side, beside: list[float]) -> bool:
+def _has_jump(problem: Problem, condition: Condition, side: Side, beside: list[float]) -> bool:
     """Whether the value that a condition prescribes jumps at a place between two points ``beside`` it."""
     value = dirichlet_value(condition.equation)
     if value is None:
         return False
     line = np.concatenate([beside, np.linspace(*problem.box.ranges[1 - side.axis], 33)])
-    values = _on(problem, value, side, line)
-    return bool(abs(values[1] - values[0]) > JUMP * np.abs(values).max())
+    values = _values_along_side(problem, value, side, line)
+    return bool(abs(values[1] - values[0]) > JUMP_SHARE * np.abs(values).max())
 
 
-def _on(problem: Problem, formula: sympy.Expr, side: Side, line: np.ndarray) -> np.ndarray:
+def _values_along_side(problem: Problem, formula: sympy.Expr, side: Side, line: np.ndarray) -> np.ndarray:
     """Evaluate a formula of the coordinates at points along a side: (point,)."""
     held = np.full_like(line, problem.box.ranges[side.axis][side.end])
     points = [line, held] if side.axis else [held, line]
@@ -260,18 +266,18 @@ def equations_on(problem: Problem, side: Side) -> list[Equation]:
     return [c.equation for c in _conditions(problem, side) if c.equation is not None]
 
 
-def _held(problem: Problem, side: Side, place: float) -> _Held:
+def _values_prescribed_at(problem: Problem, side: Side, place: float) -> _PrescribedValues:
     """The unknowns whose values the conditions on a side prescribe at a place along it."""
     values, equations = set(), equations_on(problem, side)
     for equation in equations:
         slopes = {symbol: sympy.diff(equation.residual, symbol) for symbol in equation.jets}
         seen = [s for s, slope in slopes.items() if not _vanishes(problem, slope, side, place)]
-        if len(seen) == 1 and equation.jets[seen[0]].total == 0:
+        if len(seen) == 1 and equation.jets[seen[0]].total_order == 0:
             values.add(equation.jets[seen[0]].unknown)
-    return _Held(frozenset(values), len(values) == len(equations))
+    return _PrescribedValues(frozenset(values), len(values) == len(equations))
 
 
 def _vanishes(problem: Problem, slope: sympy.Expr, side: Side, place: float) -> bool:
     """Whether a factor is zero at a place along a side; one that depends on unknowns is taken not to be."""
     known = slope.free_symbols <= set(problem.coordinates)
-    return bool(known and _on(problem, slope, side, np.array([place]))[0] == 0.0)
+    return bool(known and _values_along_side(problem, slope, side, np.array([place]))[0] == 0.0)

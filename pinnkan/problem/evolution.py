@@ -13,15 +13,15 @@ import numpy as np
 import sympy
 
 from pinnkan.domain.box import Box, Side
-from pinnkan.problem.checks.values import evaluate
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.checks.sampling import evaluate
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.statement import Condition, Equation, Jet, Point, Problem
 
 #: The most coordinates of a problem that is marched.
 MOST_COORDINATES = 4
 #: Positions along a coordinate, points at each position, and the share of its largest value below which the factor of
 #: a highest derivative vanishes (as that of x u_x = 0.6 u + x at x = 0): heuristic.
-ALONG, BESIDE, LOST = 201, 16, 1e-3
+POSITIONS, POINTS_PER_POSITION, VANISHING_SHARE = 201, 16, 1e-3
 
 
 @dataclass(frozen=True)
@@ -33,22 +33,24 @@ class Evolution:
     end: int
 
     @property
-    def order(self) -> tuple[int, ...]:
+    def coordinate_order(self) -> tuple[int, ...]:
         """The coordinates in the order of the rewritten problem: that of the march last."""
         return (*(i for i in range(self.problem.dimension) if i != self.axis), self.axis)
 
     @property
-    def total(self) -> float | None:
+    def sum_of_ends(self) -> float | None:
         """The sum of the ends of the coordinate if the march runs down it (to sum - x), else None."""
         return float(sum(self.problem.box.ranges[self.axis])) if self.end else None
 
     @cached_property
-    def turned(self) -> Problem:
+    def time_problem(self) -> Problem:
         """The rewritten problem: the coordinate of the march takes the place of time. It has no quantities."""
-        problem, order, box = self.problem, self.order, self.problem.box
-        coordinates = tuple(self._onward if i == self.axis else problem.coordinates[i] for i in order)
+        problem, order, box = self.problem, self.coordinate_order, self.problem.box
+        coordinates = tuple(self._march_symbol if i == self.axis else problem.coordinates[i] for i in order)
         ranges = tuple(box.ranges[i] for i in order), tuple(box.periodic[i] for i in order)
-        exact = problem.exact and {name: formula.xreplace(self._back) for name, formula in problem.exact.items()}
+        exact = problem.exact and {
+            name: formula.xreplace(self._coordinate_substitution) for name, formula in problem.exact.items()
+        }
         return replace(
             problem, coordinates=coordinates, domain=Box(*ranges), time_axis=problem.dimension - 1,
             equations=tuple(map(self._equation, problem.equations)), exact=exact, quantities={},
@@ -58,27 +60,29 @@ class Evolution:
         )  # fmt: skip
 
     @property
-    def _onward(self) -> sympy.Symbol:
+    def _march_symbol(self) -> sympy.Symbol:
         """The symbol of the march: the coordinate x, or the symbol that stands for total - x."""
         x = self.problem.coordinates[self.axis]
-        words = f"{self.total:g} - {x.name}" if self.total else f"-{x.name}"
-        return x if self.total is None else sympy.Symbol(words, real=True)
+        words = f"{self.sum_of_ends:g} - {x.name}" if self.sum_of_ends else f"-{x.name}"
+        return x if self.sum_of_ends is None else sympy.Symbol(words, real=True)
 
     @property
-    def _back(self) -> dict[sympy.Symbol, sympy.Expr]:
+    def _coordinate_substitution(self) -> dict[sympy.Symbol, sympy.Expr]:
         """The substitution of the coordinate by the symbol of the march; empty where these are the same."""
         x, total = self.problem.coordinates[self.axis], sum(map(sympy.Rational, self.problem.box.ranges[self.axis]))
-        return {} if self.total is None else {x: total - self._onward}
+        return {} if self.sum_of_ends is None else {x: total - self._march_symbol}
 
     def _equation(self, equation: Equation) -> Equation:
-        jets = {s: Jet(j.unknown, tuple(j.order[i] for i in self.order)) for s, j in equation.jets.items()}
+        jets = {s: Jet(j.unknown, tuple(j.order[i] for i in self.coordinate_order)) for s, j in equation.jets.items()}
         odd = {s: -s for s, j in equation.jets.items() if self.end and j.order[self.axis] % 2}
-        return replace(equation, residual=equation.residual.xreplace({**odd, **self._back}), jets=jets)
+        return replace(
+            equation, residual=equation.residual.xreplace({**odd, **self._coordinate_substitution}), jets=jets
+        )
 
     def _condition(self, condition: Condition) -> Condition:
         side = condition.place
         assert isinstance(side, Side)
-        place = Side(self.order.index(side.axis), 0 if side.axis == self.axis else side.end)
+        place = Side(self.coordinate_order.index(side.axis), 0 if side.axis == self.axis else side.end)
         return replace(
             condition, place=place, equation=None if condition.equation is None else self._equation(condition.equation)
         )
@@ -90,12 +94,12 @@ class Evolution:
 
     def _position(self, point: Point) -> tuple[float | None, ...]:
         there = list(point.position)
-        if self.total is not None and there[self.axis] is not None:
-            there[self.axis] = self.total - float(there[self.axis] or 0.0)
-        return tuple(there[i] for i in self.order)
+        if self.sum_of_ends is not None and there[self.axis] is not None:
+            there[self.axis] = self.sum_of_ends - float(there[self.axis] or 0.0)
+        return tuple(there[i] for i in self.coordinate_order)
 
 
-def evolution(problem: Problem) -> Evolution | None:
+def find_evolution(problem: Problem) -> Evolution | None:
     """Find the first coordinate of space along which a steady problem evolves; None if there is none.
 
     One end must have as many conditions as the sum of the orders of the unknowns along the coordinate, the other none.
@@ -110,15 +114,17 @@ def evolution(problem: Problem) -> Evolution | None:
     for axis, wraps in enumerate(problem.box.periodic):
         for end in (0, 1) if not wraps else ():
             given = on[Side(axis, end)]
-            if on[Side(axis, 1 - end)] == 0 < given == sum(_orders(problem, axis)) and _goes_on(problem, axis):
+            if on[Side(axis, 1 - end)] == 0 < given == sum(_orders(problem, axis)) and _determines_highest(
+                problem, axis
+            ):
                 return Evolution(problem, axis, end)
     return None
 
 
-def in_time(problem: Problem) -> Problem:
+def as_time_problem(problem: Problem) -> Problem:
     """Return the problem itself, or its rewriting as a problem in time where it evolves along a coordinate."""
-    found = evolution(problem)
-    return problem if found is None else found.turned
+    found = find_evolution(problem)
+    return problem if found is None else found.time_problem
 
 
 def _orders(problem: Problem, axis: int) -> list[int]:
@@ -127,7 +133,7 @@ def _orders(problem: Problem, axis: int) -> list[int]:
     return [max((j.order[axis] for j in jets if j.unknown == i), default=0) for i in range(len(problem.unknowns))]
 
 
-def _goes_on(problem: Problem, axis: int) -> bool:
+def _determines_highest(problem: Problem, axis: int) -> bool:
     """Whether equations are linear in the highest derivatives along a coordinate, with factors that nowhere vanish."""
     orders = _orders(problem, axis)
     for equation in problem.equations:
@@ -136,17 +142,21 @@ def _goes_on(problem: Problem, axis: int) -> bool:
         if any(slope.free_symbols & set(tops) for slope in slopes):
             return False
         symbols = set().union(*(slope.free_symbols for slope in slopes))
-        if symbols and symbols <= set(problem.coordinates) and _vanish(problem, axis, slopes):
+        if symbols and symbols <= set(problem.coordinates) and _vanish_or_change_sign(problem, axis, slopes):
             return False
     return True
 
 
-def _vanish(problem: Problem, axis: int, weights: list[sympy.Expr]) -> bool:
+def _vanish_or_change_sign(problem: Problem, axis: int, weights: list[sympy.Expr]) -> bool:
     """Whether formulas are all small at a position along a coordinate, or all change their sign between two."""
     low, high = np.array(problem.box.ranges).T
-    units = np.broadcast_to(kronecker(BESIDE, len(low)), (ALONG, BESIDE, len(low))).copy()
-    units[..., axis] = np.linspace(0.0, 1.0, ALONG)[:, None]
+    units = np.broadcast_to(
+        kronecker_points(POINTS_PER_POSITION, len(low)), (POSITIONS, POINTS_PER_POSITION, len(low))
+    ).copy()
+    units[..., axis] = np.linspace(0.0, 1.0, POSITIONS)[:, None]
     points = low + (high - low) * units.reshape(-1, len(low))
-    values = evaluate(weights, problem.coordinates, list(points.T)).reshape(len(weights), ALONG, BESIDE)
+    values = evaluate(weights, problem.coordinates, list(points.T)).reshape(
+        len(weights), POSITIONS, POINTS_PER_POSITION
+    )
     sizes, means = np.abs(values).max((0, 2)), values.mean(2)
-    return bool(sizes.min() < LOST * sizes.max() or (means[:, 1:] * means[:, :-1] < 0.0).all(0).any())
+    return bool(sizes.min() < VANISHING_SHARE * sizes.max() or (means[:, 1:] * means[:, :-1] < 0.0).all(0).any())

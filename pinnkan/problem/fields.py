@@ -6,7 +6,7 @@ from pinnkan.problem.expressions.operators import MAX_ORDER
 from pinnkan.problem.statement import Jet, Problem
 
 
-def jet_of(name: str, problem: Problem) -> Jet:
+def parse_field_name(name: str, problem: Problem) -> Jet:
     """The unknown or derivative that a name such as ``u`` or ``u_xt`` stands for. Raises UsageError: it is none."""
     coordinates = [c.name for c in problem.coordinates]
     for index in sorted(range(len(problem.unknowns)), key=lambda i: -len(problem.unknowns[i])):

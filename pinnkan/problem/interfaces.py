@@ -16,8 +16,8 @@ from functools import partial
 
 import sympy
 
-from pinnkan.problem.expressions.joints import beside, joints_of
-from pinnkan.problem.expressions.jumps import SWITCHES
+from pinnkan.problem.expressions.jump_planes import find_jump_planes, one_sided_expression
+from pinnkan.problem.expressions.jumps import SWITCH_FUNCTIONS
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.statement import Interface, Jet
 
@@ -25,7 +25,7 @@ from pinnkan.problem.statement import Interface, Jet
 ORDER = 2
 
 
-def split(residual: sympy.Expr, space: JetSpace) -> tuple[sympy.Expr, tuple[Interface, ...]]:
+def split_interfaces(residual: sympy.Expr, space: JetSpace) -> tuple[sympy.Expr, tuple[Interface, ...]]:
     """The residual almost everywhere, and the condition on each plane where a flux jumps; may raise JumpError."""
     deltas = space.deltas_of(residual)
     smooth = residual.xreplace(dict.fromkeys(deltas, sympy.S.Zero))
@@ -34,7 +34,7 @@ def split(residual: sympy.Expr, space: JetSpace) -> tuple[sympy.Expr, tuple[Inte
 
 def _interface(residual: sympy.Expr, smooth: sympy.Expr, delta: sympy.Symbol, space: JetSpace) -> Interface:
     axis, place, refused = space.deltas_of(residual)[delta]
-    x, flux = space.symbols[axis], sympy.diff(residual, delta)
+    x, flux = space.coordinate_symbols[axis], sympy.diff(residual, delta)
     jets = space.jets_of(smooth)
     if len(space.unknowns) > 1 or max((j.order[axis] for j in jets.values()), default=0) != ORDER:
         raise refused
@@ -43,8 +43,10 @@ def _interface(residual: sympy.Expr, smooth: sympy.Expr, delta: sympy.Symbol, sp
     for symbol, jet in jets.items():
         if jet.order[axis] == ORDER:
             lower = tuple(n - (i == axis) for i, n in enumerate(jet.order))
-            flux += _plain(flux, sympy.diff(smooth, symbol), space.symbol(Jet(jet.unknown, lower)), delta, space)
-    above, below = space.jets_of(flux), space.beneath_of(flux)
+            flux += _slope_jump_term(
+                flux, sympy.diff(smooth, symbol), space.jet_symbol(Jet(jet.unknown, lower)), delta, space
+            )
+    above, below = space.jets_of(flux), space.lower_side_jets(flux)
     if not above or any(j.order[axis] >= ORDER for j in [*above.values(), *below.values()]):
         raise refused
     if any(_has_corner(flux, s, axis, space) for s, j in above.items() if j.order[axis] == ORDER - 1):
@@ -52,16 +54,18 @@ def _interface(residual: sympy.Expr, smooth: sympy.Expr, delta: sympy.Symbol, sp
     return Interface(axis, place, flux, above, below)
 
 
-def _plain(
+def _slope_jump_term(
     flux: sympy.Expr, weight: sympy.Expr, slope: sympy.Symbol, delta: sympy.Symbol, space: JetSpace
 ) -> sympy.Expr:
     """The term a [u_x] of the interface condition; ``weight`` is the factor of u_xx. Raises JumpError: a jumps."""
     axis, place, refused = space.deltas[delta]
-    x, beneath = space.symbols[axis], space.beneath(slope)
-    sides = [beside(weight, space.box, x, place, way) for way in (1, -1)]
+    x, beneath = space.coordinate_symbols[axis], space.lower_side_symbol(slope)
+    sides = [one_sided_expression(weight, space.box, x, place, way) for way in (1, -1)]
     if sides[0] is None or sides[1] is None:
         raise refused
-    back: Mapping[sympy.Symbol, sympy.Symbol] = {space.beneath(s): s for s in space.jets_of(weight)} | {beneath: slope}
+    back: Mapping[sympy.Symbol, sympy.Symbol] = {space.lower_side_symbol(s): s for s in space.jets_of(weight)} | {
+        beneath: slope
+    }
     above = sides[0] - sympy.diff(flux, slope)
     below = (sides[1] + sympy.diff(flux, beneath)).xreplace(dict(back))
     if not _vanishes(above - below, x, place):
@@ -71,14 +75,14 @@ def _plain(
 
 def _has_corner(flux: sympy.Expr, slope: sympy.Symbol, axis: int, space: JetSpace) -> bool:
     """Whether the ratio of the factors of a slope above and below the plane jumps, or may jump, along it."""
-    beneath = space.beneath(slope)
-    back = {s: space.above(s) for s in space.beneath_of(flux)}
+    beneath = space.lower_side_symbol(slope)
+    back = {s: space.upper_side_symbol(s) for s in space.lower_side_jets(flux)}
     ratio = sympy.diff(flux, slope) / sympy.diff(flux, beneath).xreplace(back)
-    others = [s for k, s in enumerate(space.symbols) if k != axis and space.coordinates[k] != "t"]
-    return any(joints_of(ratio, space.box, partial(_holds, s), s) != [] for s in others)
+    others = [s for k, s in enumerate(space.coordinate_symbols) if k != axis and space.coordinates[k] != "t"]
+    return any(find_jump_planes(ratio, space.box, partial(_contains, s), s) != [] for s in others)
 
 
-def _holds(symbol: sympy.Symbol, e: sympy.Expr) -> bool:
+def _contains(symbol: sympy.Symbol, e: sympy.Expr) -> bool:
     return symbol in e.free_symbols
 
 
@@ -89,5 +93,5 @@ def _vanishes(e: sympy.Expr, x: sympy.Symbol, place: float) -> bool:
 
 
 def _switches_at(e: sympy.Expr, x: sympy.Symbol, place: float) -> bool:
-    arguments = (node.args[0] - sum(node.args[1:]) for node in e.atoms(*SWITCHES))
+    arguments = (node.args[0] - sum(node.args[1:]) for node in e.atoms(*SWITCH_FUNCTIONS))
     return any(a.xreplace({x: sympy.Float(place)}).is_zero is not False and x in a.free_symbols for a in arguments)

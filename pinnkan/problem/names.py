@@ -9,16 +9,16 @@ import sympy
 
 from pinnkan.domain.box import Box
 from pinnkan.problem import schema
-from pinnkan.problem.coordinates import COORDINATES, NUMBERED, PLAIN, gap, listed, order_of
+from pinnkan.problem.coordinates import COORDINATES, NUMBERED, PLAIN, join_names, order_of, skipped_coordinate
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import RESERVED, Scope
-from pinnkan.problem.habits import letters_of, mapping_meant
+from pinnkan.problem.notation_hints import latin_name_hint, mapping_hint
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 
 #: Names of arrays in every result file.
-_OUTPUT = re.compile(r"(error|error_estimate|residual_\d+)\Z", re.ASCII)
+_RESULT_ARRAYS = re.compile(r"(error|error_estimate|residual_\d+)\Z", re.ASCII)
 #: The most unknowns of a file: the cost of their coupling grows with the square. Heuristic.
 MAX_UNKNOWNS = 30
 _OTHER_SHAPES = ("disk", "ball", "polygon", "mesh", "union", "intersection", "difference")
@@ -46,7 +46,7 @@ class DomainSection:
         return self.coordinates == ("t",)
 
     @property
-    def placing(self) -> tuple[int, ...]:
+    def point_axes(self) -> tuple[int, ...]:
         """The axes in which points are given: those of space, or t where it is alone."""
         return (0,) if self.is_ordinary else tuple(i for i, c in enumerate(self.coordinates) if c != "t")
 
@@ -57,11 +57,11 @@ def read_domain(node: Node | None, parameters: dict[str, sympy.Expr], used: set[
         return DomainSection(("x",), Box(((0.0, 1.0),), (False,)))
     found = schema.entries(node, schema.DOMAIN, report, "the domain")
     if "shape" in found:
-        shaped = _box(found["shape"], report)
+        shaped = _read_shape(found["shape"], report)
         for name in shaped.keys() & found.keys():
             report.error_at(found[name].span, f"the range of {name} beside a shape that has one", "delete one of them")
         found = {**found, **shaped}
-    scope = Scope(JetSpace((), ()), parameters, coordinates=False, used=used, where="a range")
+    scope = Scope(JetSpace((), ()), parameters, allows_coordinates=False, used_names=used, context="a range")
     coordinates = tuple(c for c in COORDINATES if c in found)
     if "shape" in found and report.failed:  # stand-ins, so that the rest can be read
         return DomainSection((*PLAIN, "t"), Box(((0.0, 1.0),) * 4, (False,) * 4))
@@ -74,7 +74,7 @@ def read_domain(node: Node | None, parameters: dict[str, sympy.Expr], used: set[
 def _check_coordinates(node: Node, coordinates: tuple[str, ...], report: Report) -> None:
     """Report a missing coordinate, a gap in numbered coordinates, and numbered ones beside x, y, z."""
     numbered, plain = ([c for c in coordinates if c in names] for names in (NUMBERED, PLAIN))
-    missing = gap(coordinates)
+    missing = skipped_coordinate(coordinates)
     if not coordinates and not report.failed:
         report.error_at(node.span, "the domain has no coordinate", "give a range to x, or to t")
     elif numbered and plain:
@@ -92,13 +92,13 @@ def _periodic(node: Node, coordinates: tuple[str, ...], report: Report) -> list[
         if name == "t":
             report.error_at(item.span, "time cannot be periodic")
         elif name not in coordinates:
-            hint = f"its coordinates: {listed(coordinates)}"
+            hint = f"its coordinates: {join_names(coordinates)}"
             report.error_at(item.span, f"'{name[:60]}' is not a coordinate of this domain", hint)
         names.append(name)
     return names
 
 
-def _box(node: Node, report: Report) -> dict[str, Node]:
+def _read_shape(node: Node, report: Report) -> dict[str, Node]:
     """Read the ranges of ``shape: {interval | rectangle | box: {x: ..}}``."""
     kinds = list(node.values.items()) if isinstance(node, Mapping) else []
     kind, body = kinds[0] if len(kinds) == 1 else ("", node)
@@ -119,7 +119,7 @@ def _range(name: str, node: Node, scope: Scope, report: Report) -> tuple[float, 
     if not isinstance(node, Sequence) or len(node.items) != 2:
         report.error_at(node.span, f"the range of {name} must be two numbers", f"write {name}: [0, 1]")
         return 0.0, 1.0
-    ends = [constant(item, scope, report) for item in node.items]
+    ends = [read_constant(item, scope, report) for item in node.items]
     if ends[0] is None or ends[1] is None:
         return 0.0, 1.0
     if not ends[0] < ends[1]:
@@ -130,7 +130,7 @@ def _range(name: str, node: Node, scope: Scope, report: Report) -> tuple[float, 
     return ends[0], ends[1]
 
 
-def constant(node: Node, scope: Scope, report: Report) -> float | None:
+def read_constant(node: Node, scope: Scope, report: Report) -> float | None:
     """Read a number or constant expression as a float; None if it has a fault."""
     if not isinstance(node, Scalar) or node.value is None:
         hint = "several values: `pinnkan sweep FILE --set NAME=..`" if isinstance(node, Sequence) else ""
@@ -147,9 +147,16 @@ def read_parameters(node: Node | None, report: Report) -> tuple[dict[str, sympy.
     named = section(node, report, "parameters")
     for name, (span, value) in named.items():
         later = tuple(n for n in named if n not in values)
-        scope = Scope(JetSpace((), ()), values, coordinates=False, used=used, later=later, where="a parameter")
+        scope = Scope(
+            JetSpace((), ()),
+            values,
+            allows_coordinates=False,
+            used_names=used,
+            later_names=later,
+            context="a parameter",
+        )
         check_name(name, span, report, "parameter")
-        number = constant(value, scope, report)
+        number = read_constant(value, scope, report)
         if number is None:
             values[name] = sympy.S.One
         else:
@@ -167,17 +174,17 @@ def read_functions(node: Node | None, scope: Scope, report: Report) -> dict[str,
         if name in values:
             report.error_at(span, f"'{name}' is a parameter and a function", "rename one of them")
         scope.values = dict(values)
-        scope.later = tuple(n for n in named if n not in values)
+        scope.later_names = tuple(n for n in named if n not in values)
         meaning = parse(value, scope, report) if isinstance(value, Scalar) and value.text else None
         if meaning is None and not (isinstance(value, Scalar) and value.text):
             report.error_at(value.span, f"the function '{name}' needs an expression")
         values[name] = sympy.S.One if meaning is None else meaning
     scope.values = values
-    scope.later = ()
+    scope.later_names = ()
     return {name: span for name, (span, _) in named.items()}
 
 
-def are_unreadable(found: dict[str, Node]) -> bool:
+def has_unreadable_names(found: dict[str, Node]) -> bool:
     """Whether a faulty section hides all names of coordinates, parameters, functions or unknowns."""
     domain, unknowns = found.get("domain"), found.get("unknowns")
     if not isinstance(domain, Mapping) or unknowns is None or (isinstance(unknowns, Scalar) and not unknowns.text):
@@ -195,28 +202,28 @@ def section(node: Node | None, report: Report, what: str) -> dict[str, tuple[Spa
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return {}
     if not isinstance(node, Mapping):
-        report.error_at(node.span, f"'{what}' must be lines of `name: value`", mapping_meant(node, "{name: value}"))
+        report.error_at(node.span, f"'{what}' must be lines of `name: value`", mapping_hint(node, "{name: value}"))
         return {}
     return {name: (node.keys[name], value) for name, value in node.values.items()}
 
 
 def check_name(name: str, span: Span, report: Report, what: str) -> None:
     """Report a word that is no valid name, or that has a meaning in every problem."""
-    if not re.fullmatch(schema.WORD, name) or "__" in name or iskeyword(name):
+    if not re.fullmatch(schema.IDENTIFIER_PATTERN, name) or "__" in name or iskeyword(name):
         word = "a reserved word" if iskeyword(name) else "not a name"
-        hint = letters_of(name) or "letters, digits and _, a letter first"
+        hint = latin_name_hint(name) or "letters, digits and _, a letter first"
         report.error_at(span, f"'{name[:60]}' is {word}, so no {what} can have it", hint)
     elif name in RESERVED:
         report.error_at(span, f"'{name}' already has a meaning, so no {what} can have it", "choose another name")
 
 
-def _check_output(name: str, span: Span, report: Report) -> None:
+def _check_array_name(name: str, span: Span, report: Report) -> None:
     """Report an unknown or vector with the name of another array in result files."""
-    if _OUTPUT.match(name):
+    if _RESULT_ARRAYS.match(name):
         report.error_at(span, f"'{name}' is the name of another array in the results", "choose another name")
 
 
-def meanings(coordinates: tuple[str, ...]) -> set[str]:
+def names_reserved_by_domain(coordinates: tuple[str, ...]) -> set[str]:
     """The names that only domains with these coordinates reserve: coordinates, derivatives, normals."""
     space = [c for c in coordinates if c != "t"]
     return {*coordinates, *(f"d{c}" for c in coordinates), *(f"n_{c}" for c in space)} - RESERVED
@@ -231,9 +238,9 @@ def read_unknowns(node: Node | None, coordinates: tuple[str, ...], report: Repor
             continue
         if not (item.text in PLAIN and coordinates == ("t",)):  # where t is the only coordinate, x may be an unknown
             check_name(item.text, item.span, report, "unknown")
-        if item.text in meanings(coordinates):
+        if item.text in names_reserved_by_domain(coordinates):
             report.error_at(item.span, f"'{item.text}' already has a meaning in this domain", "choose another name")
-        _check_output(item.text, item.span, report)
+        _check_array_name(item.text, item.span, report)
         if item.text in names:
             report.error_at(item.span, f"the unknown '{item.text}' stands twice")
         else:
@@ -254,7 +261,7 @@ def read_vectors(
     named = section(node, report, "vectors")
     for name, (span, value) in named.items():
         check_name(name, span, report, "vector")
-        _check_output(name, span, report)
+        _check_array_name(name, span, report)
         parts = []
         for item in schema.items(value, report, f"the vector '{name}'"):
             part = item.text if isinstance(item, Scalar) else ""
@@ -277,7 +284,7 @@ def check_ambiguous(
     named: dict[str, Span], unknowns: tuple[str, ...], coordinates: tuple[str, ...], report: Report
 ) -> None:
     """Report a parameter, function or vector whose name is that of a coordinate, unknown or derivative."""
-    taken = meanings(coordinates)
+    taken = names_reserved_by_domain(coordinates)
     for name, span in named.items():
         base, _, letters = name.rpartition("_")
         if name in unknowns:

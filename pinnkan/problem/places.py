@@ -5,21 +5,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from pinnkan.problem import schema
-from pinnkan.problem.coordinates import SIDES, listed, places_of
+from pinnkan.problem.coordinates import SIDES, join_names, places_of
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
-from pinnkan.problem.habits import place_meant
-from pinnkan.problem.names import DomainSection, constant
+from pinnkan.problem.names import DomainSection, read_constant
+from pinnkan.problem.notation_hints import place_hint
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
-from pinnkan.problem.statement import Place, Point, Side, Whole
+from pinnkan.problem.statement import Place, Point, Side, WholeDomain
 
 #: Reports a fault: message and hint.
 _Fail = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedPlace:
     """A place, its name in messages, and its span in the file."""
 
     place: Place
@@ -39,13 +39,13 @@ def place_name(place: Place, domain: DomainSection) -> str:
     """The name of a side, ``domain``, or the coordinates of a point: ``x = 0, y = 0.5``."""
     if isinstance(place, Side):
         return side_name(place, domain)
-    if isinstance(place, Whole):
+    if isinstance(place, WholeDomain):
         return "domain"
     given = zip(domain.coordinates, place.position, strict=True)
     return ", ".join(f"{name} = {value:g}" for name, value in given if value is not None)
 
 
-def sides_of(domain: DomainSection) -> list[Side]:
+def space_sides(domain: DomainSection) -> list[Side]:
     """The sides in space of the coordinates that are not periodic: those that need a condition."""
     axes = [i for i, c in enumerate(domain.coordinates) if c != "t" and not domain.box.periodic[i]]
     return [Side(axis, end) for axis in axes for end in (0, 1)]
@@ -54,16 +54,16 @@ def sides_of(domain: DomainSection) -> list[Side]:
 def scope_at(place: Place, scope: Scope, domain: DomainSection, where: str) -> Scope:
     """The names that an expression may use at a place; on a side in space also the outward normal."""
     if not isinstance(place, Side):
-        return replace(scope, where=where)
-    space: JetSpace = scope.space.on(place.axis, place.end)
+        return replace(scope, context=where)
+    space: JetSpace = scope.space.on_side(place.axis, place.end)
     is_space = domain.coordinates[place.axis] != "t"
-    normal = domain.box.pieces[place].normal(space.symbols) if is_space else None
-    return replace(scope, space=space, normal=normal, where=where)
+    normal = domain.box.boundary_pieces[place].normal(space.coordinate_symbols) if is_space else None
+    return replace(scope, space=space, normal=normal, context=where)
 
 
-def read_places(node: Node, domain: DomainSection, scope: Scope, report: Report) -> list[Named]:
+def read_places(node: Node, domain: DomainSection, scope: Scope, report: Report) -> list[NamedPlace]:
     """Read the places of ``where`` or ``over``, each once."""
-    found: list[Named] = []
+    found: list[NamedPlace] = []
     for item in node.items if isinstance(node, Sequence) else [node]:
         for place in _places(item, domain, scope, report):
             name = place_name(place, domain)
@@ -71,18 +71,18 @@ def read_places(node: Node, domain: DomainSection, scope: Scope, report: Report)
                 what = "side" if isinstance(place, Side) else "place"
                 report.error_at(item.span, f"the {what} '{name}' stands twice in this place")
             else:
-                found.append(Named(place, name, item.span))
+                found.append(NamedPlace(place, name, item.span))
     if isinstance(node, Sequence) and not node.items:
-        report.error_at(node.span, "a place is missing", f"one of: {listed(places_of(domain.coordinates))}")
+        report.error_at(node.span, "a place is missing", f"one of: {join_names(places_of(domain.coordinates))}")
     return found
 
 
 def _places(node: Node, domain: DomainSection, scope: Scope, report: Report) -> list[Place]:
     if isinstance(node, Scalar):
-        return _named(node.text, domain, lambda message, hint: report.error_at(node.span, message, hint))
+        return _places_of_word(node.text, domain, lambda message, hint: report.error_at(node.span, message, hint))
     if isinstance(node, Mapping) and len(node.values) == 1:
         (name, value), *_ = node.values.items()
-        side = _equation_of(f"{name} = {value.text}", domain) if isinstance(value, Scalar) else ""
+        side = _side_equation_hint(f"{name} = {value.text}", domain) if isinstance(value, Scalar) else ""
         if side:
             report.error_at(node.span, f"'{name}' is no key of a place", side)
             return []
@@ -93,16 +93,16 @@ def _places(node: Node, domain: DomainSection, scope: Scope, report: Report) -> 
 
 def read_point(node: Node, domain: DomainSection, scope: Scope, report: Report) -> Point | Side | None:
     """Read a point in space (in t, where t is alone); in one coordinate, an end of its range becomes a side."""
-    axes = domain.placing
+    axes = domain.point_axes
     names = [domain.coordinates[axis] for axis in axes]
     if not isinstance(node, Sequence) or len(node.items) != len(axes):
         count = f"{len(axes)} coordinate{'s' * (len(axes) > 1)}"
         report.error_at(
-            node.span, f"a point of this domain has {count}: {listed(names)}", f"write [{', '.join(names)}]"
+            node.span, f"a point of this domain has {count}: {join_names(names)}", f"write [{', '.join(names)}]"
         )
         return None
-    local = replace(scope, unknowns=False, coordinates=False, where="a point")
-    values = [constant(item, local, report) for item in node.items]
+    local = replace(scope, allows_unknowns=False, allows_coordinates=False, context="a point")
+    values = [read_constant(item, local, report) for item in node.items]
     position: list[float | None] = [None] * len(domain.coordinates)
     for axis, value, item in zip(axes, values, node.items, strict=True):
         low, high = domain.box.ranges[axis]
@@ -118,7 +118,7 @@ def read_point(node: Node, domain: DomainSection, scope: Scope, report: Report) 
     return Point(tuple(position))
 
 
-def _equation_of(name: str, domain: DomainSection) -> str:
+def _side_equation_hint(name: str, domain: DomainSection) -> str:
     """A hint for a side written as an equation, ``t = 0`` or ``x = 1``; else ""."""
     coordinate, _, value = (part.strip() for part in name.partition("="))
     if coordinate not in domain.coordinates or not re.fullmatch(r"[-+.\deE]+", value):
@@ -128,12 +128,12 @@ def _equation_of(name: str, domain: DomainSection) -> str:
     return f"write {side_name(Side(axis, near[0]), domain)}" if near and (coordinate != "t" or near[0] == 0) else ""
 
 
-def _named(name: str, domain: DomainSection, fail: _Fail) -> list[Place]:
+def _places_of_word(name: str, domain: DomainSection, fail: _Fail) -> list[Place]:
     """The places that a word names; with an unknown word call ``fail`` and return none."""
     if name == "domain":
-        return [Whole()]
+        return [WholeDomain()]
     if name == "boundary":
-        sides = sides_of(domain)
+        sides = space_sides(domain)
         if not sides:
             why = "the domain has no space coordinate" if domain.is_ordinary else "every space coordinate is periodic"
             fail(f"`boundary` is empty: {why}", "delete this condition")
@@ -145,13 +145,13 @@ def _named(name: str, domain: DomainSection, fail: _Fail) -> list[Place]:
         return [Side(len(domain.coordinates) - 1, 0)]
     places = places_of(domain.coordinates)
     if name not in SIDES:
-        meant = _equation_of(name, domain) or place_meant(name, places)
-        meant = meant or did_you_mean(name, places) or f"known places: {listed(places)}"
+        meant = _side_equation_hint(name, domain) or place_hint(name, places)
+        meant = meant or did_you_mean(name, places) or f"known places: {join_names(places)}"
         fail(f"unknown place '{name[:60]}'", meant)
         return []
     coordinate, end = SIDES[name]
     if coordinate not in domain.coordinates:
-        hint = f"known places: {listed(places)}"
+        hint = f"known places: {join_names(places)}"
         fail(f"`{name}` needs the coordinate {coordinate}, which the domain lacks", hint)
         return []
     axis = domain.coordinates.index(coordinate)

@@ -1,14 +1,14 @@
 """Read the quantities of a solution: integrals over the domain or sides, values at points, extrema."""
 
 from pinnkan.problem import schema
-from pinnkan.problem.conditions import residual_of
+from pinnkan.problem.conditions import residual_equation
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.scope import Scope
 from pinnkan.problem.names import DomainSection, check_name, section
 from pinnkan.problem.places import read_places, read_point, scope_at
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Mapping, Node, Scalar
-from pinnkan.problem.statement import Equation, Place, Quantity, Side, Whole
+from pinnkan.problem.statement import Equation, Place, Quantity, Side, WholeDomain
 
 #: The most quantities of one file; heuristic.
 MAX_QUANTITIES = 100
@@ -31,10 +31,10 @@ def read_quantities(node: Node | None, domain: DomainSection, scope: Scope, repo
 
 def _read(name: str, node: Mapping, domain: DomainSection, scope: Scope, report: Report) -> Quantity | None:
     found = schema.entries(node, schema.QUANTITY, report, f"the quantity '{name}'")
-    kinds = [kind for kind in schema.KINDS if kind in found]
+    kinds = [kind for kind in schema.QUANTITY_KINDS if kind in found]
     if len(kinds) != 1:
         said = f"'{name}' is both {kinds[0]} and {kinds[1]}" if kinds else f"'{name}' has no expression"
-        report.error_at(node.span, said, f"one of: {', '.join(schema.KINDS)}")
+        report.error_at(node.span, said, f"one of: {', '.join(schema.QUANTITY_KINDS)}")
         return None
     kind = kinds[0]
     for key, owner in (("over", "integral"), ("at", "value")):
@@ -63,13 +63,13 @@ def _places(
     """The places of a quantity; none, with a fault, if they are not given as its kind requires."""
     if kind == "value":
         if "at" not in found:
-            names = ", ".join(domain.coordinates[axis] for axis in domain.placing)
+            names = ", ".join(domain.coordinates[axis] for axis in domain.point_axes)
             report.error_at(node.keys[kind], "a value at which point?", f"add `at: [{names}]`")
             return []
         point = read_point(found["at"], domain, scope, report)
         return [] if point is None else [point]
     if "over" not in found:
-        return [Whole()]
+        return [WholeDomain()]
     named_places = read_places(found["over"], domain, scope, report)
     for at in named_places:
         if not isinstance(at.place, Side) or domain.coordinates[at.place.axis] == "t":
@@ -95,4 +95,4 @@ def _expression(node: Node, scope: Scope, report: Report) -> Equation | None:
         report.error_at(node.span, "an expression is missing here")
         return None
     value = parse(node, scope, report)
-    return None if value is None else residual_of(value, node, scope, report)
+    return None if value is None else residual_equation(value, node, scope, report)

@@ -10,13 +10,13 @@ from pathlib import Path
 from pinnkan.errors import UsageError
 from pinnkan.problem.assemble import assemble
 from pinnkan.problem.report import Report, did_you_mean
-from pinnkan.problem.resolved import quoted
+from pinnkan.problem.resolved_file import yaml_scalar
 from pinnkan.problem.schema import SMALLEST_TOLERANCE
-from pinnkan.problem.source import MAX_BYTES, Mapping, Scalar, read
+from pinnkan.problem.source import MAX_BYTES, Mapping, Scalar, read_tree
 from pinnkan.problem.statement import Problem
 
 #: The path in messages about a problem that is no file.
-TEXT = "<text>"
+TEXT_SOURCE = "<text>"
 
 
 def shipped_folder() -> Path:
@@ -26,12 +26,12 @@ def shipped_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "problems"
 
 
-def shipped() -> dict[str, Path]:
+def shipped_problems() -> dict[str, Path]:
     """The shipped problems: name -> file, sorted by name."""
     return {path.stem: path for path in sorted(shipped_folder().glob("*.yaml"))}
 
 
-def find(path_or_name: str) -> Path:
+def find_problem_file(path_or_name: str) -> Path:
     """The file that a path or the name of a shipped problem means. Raises UsageError: there is none."""
     path = Path(path_or_name)
     try:
@@ -39,7 +39,7 @@ def find(path_or_name: str) -> Path:
             return path
     except (OSError, ValueError):
         raise UsageError(f"'{path_or_name[:200]}' is not a path") from None
-    known = shipped()
+    known = shipped_problems()
     if path_or_name in known:
         return known[path_or_name]
     if path_or_name and path.is_dir():
@@ -66,9 +66,9 @@ def load_problem(
     if set is not None and not isinstance(set, Given):
         raise UsageError(f"set={set!r}: names with their values are wanted, as set={{'nu': 0.02}}")
     if isinstance(path_or_name, str) and "\n" in path_or_name:
-        problem = parse_problem(path_or_name, TEXT, set)
+        problem = parse_problem(path_or_name, TEXT_SOURCE, set)
     else:
-        path = find(str(path_or_name))
+        path = find_problem_file(str(path_or_name))
         try:
             with path.open("rb") as file:
                 data = file.read(MAX_BYTES + 1)
@@ -90,20 +90,20 @@ def with_tolerance(problem: Problem, tolerance: float) -> Problem:
 def parse_problem(text: str | bytes, path: str, set: Given[str, float | str] | None = None) -> Problem:
     """Parse a text, with values ``set`` for parameters; messages call it ``path``. Raises ProblemError: a fault."""
     given = {name: str(value) for name, value in (set or {}).items()}
-    root, report = read(text, path)
+    root, report = read_tree(text, path)
     if given:
-        root, report = read(with_values(root, report, given), path)
-    return replace(assemble(root, report), given=given)
+        root, report = read_tree(text_with_parameters(root, report, given), path)
+    return replace(assemble(root, report), parameter_overrides=given)
 
 
-def about(path: Path) -> str:
+def read_about(path: Path) -> str:
     """The ``about`` line of a problem file; the rest is not checked."""
-    root, _ = read(path.read_bytes(), str(path))
+    root, _ = read_tree(path.read_bytes(), str(path))
     node = root.values.get("about")
     return node.text if isinstance(node, Scalar) else ""
 
 
-def with_values(root: Mapping, report: Report, values: Given[str, str]) -> str:
+def text_with_parameters(root: Mapping, report: Report, values: Given[str, str]) -> str:
     """The text with the given values of parameters. Raises ProblemError: no such parameter, or no single value."""
     node = root.values.get("parameters")
     known = node.values if isinstance(node, Mapping) else {}
@@ -126,5 +126,5 @@ def with_values(root: Mapping, report: Report, values: Given[str, str]) -> str:
     if report.failed:
         raise report.failure()
     for span, raw, value in sorted(spans, key=lambda found: -found[0].start):
-        text = text[: span.start] + quoted(value) + "\n" * raw.endswith("\n") + text[span.end :]
+        text = text[: span.start] + yaml_scalar(value) + "\n" * raw.endswith("\n") + text[span.end :]
     return text

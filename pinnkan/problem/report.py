@@ -49,7 +49,7 @@ class Report:
     def __init__(self, text: Text) -> None:
         self.text = text
         self._faults: dict[Fault, None] = {}  # in the order found, each once
-        self._read = 0
+        self._characters_read = 0
 
     def error(self, index: int, length: int, message: str, hint: str = "", severity: str = "error") -> None:
         """Add a fault at ``index``; the same fault at the same place counts once, and warnings end at MAX_FAULTS.
@@ -64,10 +64,10 @@ class Report:
         if severity == "error" and same >= MAX_FAULTS:
             raise self.failure()
 
-    def spend(self, span: Span, characters: int) -> None:
+    def count_characters(self, span: Span, characters: int) -> None:
         """Count the characters of an expression. Raises ProblemError: together they exceed MAX_EXPRESSIONS."""
-        self._read += characters
-        if self._read > MAX_EXPRESSIONS:
+        self._characters_read += characters
+        if self._characters_read > MAX_EXPRESSIONS:
             message = f"all expressions together are longer than {MAX_EXPRESSIONS:,} characters"
             self.error_at(span, message, "name repeated parts under `functions`")
             raise self.failure()
@@ -91,7 +91,9 @@ class Report:
         found = [f for f in self._faults if f.severity == "warning"]
         hints = [f" ({f.hint})" if f.hint else "" for f in found]
         path = self.text.path
-        return tuple(visible(f"{path}:{f.line}:{f.column}: {f.message}{h}") for f, h in zip(found, hints, strict=True))
+        return tuple(
+            escape_unprintable(f"{path}:{f.line}:{f.column}: {f.message}{h}") for f, h in zip(found, hints, strict=True)
+        )
 
     def failure(self) -> ProblemError:
         """The exception that carries every fault, in the order of the file."""
@@ -107,7 +109,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"did you mean '{near[0]}'?" if near else ""
 
 
-def visible(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     """The text with every control or unprintable character written as an escape."""
     return "".join(c if c.isprintable() else " " if c == "\t" else ascii(c)[1:-1] for c in text)
 
@@ -130,13 +132,13 @@ def render(error: ProblemError) -> str:
 def _block(fault: Fault, path: str, lines: list[str]) -> str:
     text = lines[fault.line - 1] if fault.line <= len(lines) else ""
     first = max(0, fault.column - _WIDTH + 20)
-    before = visible(text[first : fault.column - 1])
+    before = escape_unprintable(text[first : fault.column - 1])
     room = max(_WIDTH - len(before), 1)
-    marked = visible(text[fault.column - 1 : fault.column - 1 + fault.length])[:room]
-    rest = visible(text[fault.column - 1 + fault.length :])[: max(room - len(marked), 0)]
+    marked = escape_unprintable(text[fault.column - 1 : fault.column - 1 + fault.length])[:room]
+    rest = escape_unprintable(text[fault.column - 1 + fault.length :])[: max(room - len(marked), 0)]
     number = f"{fault.line:>5} | "
     margin = " " * (len(number) - 2) + "| "
     carets = "^" * max(_columns(marked), 1)
-    pointer = f"{margin}{' ' * _columns(before)}{carets} {visible(fault.hint)}".rstrip()
-    headline = visible(f"{path}:{fault.line}:{fault.column}: {fault.severity}: {fault.message}")
+    pointer = f"{margin}{' ' * _columns(before)}{carets} {escape_unprintable(fault.hint)}".rstrip()
+    headline = escape_unprintable(f"{path}:{fault.line}:{fault.column}: {fault.severity}: {fault.message}")
     return "\n".join([headline, (number + before + marked + rest).rstrip(), pointer])

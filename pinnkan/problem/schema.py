@@ -9,25 +9,30 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pinnkan.problem.coordinates import COORDINATES, PLACES, SIDES, listed
-from pinnkan.problem.habits import key_meant, list_meant, mapping_meant, number_meant, truth_meant
+from pinnkan.problem.coordinates import COORDINATES, PLACES, SIDES, join_names
+from pinnkan.problem.notation_hints import boolean_hint, key_hint, list_hint, mapping_hint, number_hint
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence
 from pinnkan.problem.statement import OutputSettings, SolverSettings
 
-NAME = "^[a-z0-9][a-z0-9_-]{0,59}$"
-WORD = "^[A-Za-z][A-Za-z0-9_]{0,39}$"
+PROBLEM_NAME_PATTERN = "^[a-z0-9][a-z0-9_-]{0,59}$"
+IDENTIFIER_PATTERN = "^[A-Za-z][A-Za-z0-9_]{0,39}$"
 #: Names in one line: a list without its brackets.
 _WORDS = re.compile(r"\w+([\s,;]+\w+)*")
-LONGEST_UNIT = 40  # characters of a label; heuristic
+MAX_UNIT_LENGTH = 40  # characters of a label; heuristic
 SMALLEST_TOLERANCE = 1e-13  # float64 does not resolve a smaller relative L2 error
 
 #: A section with names as keys, which may be empty.
-_SECTION = {"type": ["object", "null"], "propertyNames": {"pattern": WORD}}
+_SECTION = {"type": ["object", "null"], "propertyNames": {"pattern": IDENTIFIER_PATTERN}}
 _EXPRESSION = {"type": ["number", "string"], "pattern": r"\S"}
 _NAMED = {**_SECTION, "additionalProperties": _EXPRESSION}
 _TEXTS = {"type": "array", "items": {"type": "string", "pattern": r"\S"}, "minItems": 1}
-_NAMES = {"type": "array", "items": {"type": "string", "pattern": WORD}, "minItems": 1, "uniqueItems": True}
+_NAMES = {
+    "type": "array",
+    "items": {"type": "string", "pattern": IDENTIFIER_PATTERN},
+    "minItems": 1,
+    "uniqueItems": True,
+}
 _REFUSED: dict[str, Any] = {"not": {}}
 #: Shape -> its coordinates, of shapes that are boxes.
 BOXES = {"interval": "x", "rectangle": "xy", "box": "xyz"}
@@ -75,7 +80,7 @@ CONDITION = (
     Key("equation", _EXPRESSION, "left = right, or none for a side that has no condition", True),
     Key("enforce", {"enum": ["auto", "exact", "penalty"]}, "built into the function, or weighted rows"),
 )
-KINDS = ("integral", "value", "max", "min")
+QUANTITY_KINDS = ("integral", "value", "max", "min")
 QUANTITY = (
     Key("integral", _EXPRESSION, "an expression to integrate over the domain, or over what `over` names"),
     Key("value", _EXPRESSION, "an expression to evaluate at the point `at`"),
@@ -87,7 +92,7 @@ QUANTITY = (
 )
 #: A quantity has exactly one kind, and only the keys of that kind.
 _ONE_KIND = {
-    "oneOf": [{"required": [kind]} for kind in KINDS],
+    "oneOf": [{"required": [kind]} for kind in QUANTITY_KINDS],
     "dependentRequired": {"over": ["integral"], "at": ["value"], "value": ["at"]},
 }
 _WIDTH = {"type": "integer", "minimum": 1, "maximum": 1000}
@@ -111,10 +116,15 @@ OUTPUT = (
     Key("vtk", {"type": "boolean"}, "whether files for ParaView are written"),
     Key("report", {"type": "boolean"}, "whether report.html and report.md are written"),
 )
-_LABEL = {"type": ["string", "number"], "minLength": 1, "maxLength": LONGEST_UNIT}
+_LABEL = {"type": ["string", "number"], "minLength": 1, "maxLength": MAX_UNIT_LENGTH}
 _LABELS = {"type": ["object", "null"], "additionalProperties": _LABEL}
 PROBLEM = (
-    Key("name", {"type": ["string", "integer"], "pattern": NAME, "minimum": 0}, "names the results folder", True),
+    Key(
+        "name",
+        {"type": ["string", "integer"], "pattern": PROBLEM_NAME_PATTERN, "minimum": 0},
+        "names the results folder",
+        True,
+    ),
     Key("about", {"type": ["string", "number", "boolean", "null"]}, "one sentence for `pinnkan list`"),
     Key("domain", {"type": "object"}, "ranges of the coordinates", True),
     Key("parameters", _NAMED, "numbers or constant expressions"),
@@ -134,7 +144,7 @@ PROBLEM = (
 _DEFAULTS: dict[str, Any] = {"solver": SolverSettings(), "output": OutputSettings()}
 _SECTIONS = {"domain": DOMAIN, "solver": SOLVER, "output": OUTPUT}
 _EXAMPLES = {"'solver'": "{tolerance: 1e-6}", "'output'": "{pictures: false}", "domain": "{x: [0, 1]}"}
-_OWNERS = {key.name: section for section, keys in _SECTIONS.items() for key in keys}
+_SECTION_OF_KEY = {key.name: section for section, keys in _SECTIONS.items() for key in keys}
 
 
 def json_schema() -> dict[str, Any]:
@@ -172,16 +182,16 @@ def entries(node: Node, keys: tuple[Key, ...], report: Report, what: str) -> dic
     """The values of a mapping by key; unknown and missing keys are reported."""
     if not isinstance(node, Mapping):
         example = next((e for name, e in _EXAMPLES.items() if name in what), "key: value")
-        report.error_at(node.span, f"{what} must be lines of `key: value`", mapping_meant(node, example))
+        report.error_at(node.span, f"{what} must be lines of `key: value`", mapping_hint(node, example))
         return {}
     known = [k.name for k in keys]
     for name, span in node.keys.items():
         if name not in known:
-            hint = key_meant(name, what) or did_you_mean(name, known) or f"known keys: {listed(known)}"
+            hint = key_hint(name, what) or did_you_mean(name, known) or f"known keys: {join_names(known)}"
             if name[:1].isdigit() or re.search(r"[-+*/()^=]\s*\w|\)", name):
                 hint = "a text with a comma inside { } needs quotes, and decimals have a dot"
-            elif name in _OWNERS and what == "the problem":
-                hint = f"it belongs into the section `{_OWNERS[name]}`"
+            elif name in _SECTION_OF_KEY and what == "the problem":
+                hint = f"it belongs into the section `{_SECTION_OF_KEY[name]}`"
             report.error_at(span, f"unknown key '{name[:60]}' in {what}", hint)
     for key in keys:
         if key.required and key.name not in node.values:
@@ -193,7 +203,7 @@ def items(node: Node, report: Report, what: str) -> list[Node]:
     """The items of a list; anything else is reported and read as the items that it probably means."""
     if isinstance(node, Sequence):
         return node.items
-    report.error_at(node.span, f"{what} must be a list", list_meant(node))
+    report.error_at(node.span, f"{what} must be a list", list_hint(node))
     if isinstance(node, Scalar) and node.value is None:
         return []
     if isinstance(node, Mapping) or not _WORDS.fullmatch(node.text):
@@ -238,13 +248,13 @@ def _single(key: Key, schema: dict[str, Any], node: Node, report: Report) -> Any
         return value
     if schema["type"] == "boolean":
         if not isinstance(value, bool):
-            hint = truth_meant(node.text) if isinstance(node, Scalar) else ""
+            hint = boolean_hint(node.text) if isinstance(node, Scalar) else ""
             report.error_at(node.span, f"'{key.name}' must be true or false", hint or key.about)
             return None
         return value
     whole = schema["type"] == "integer"
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-        hint = ": ".join(part for part in (number_meant(node), key.about) if part)
+        hint = ": ".join(part for part in (number_hint(node), key.about) if part)
         report.error_at(node.span, f"'{key.name}' must be a {'whole ' if whole else ''}number", hint)
         return None
     if not _within(value, schema):

@@ -135,16 +135,16 @@ def _refusal(text: Text, index: int, message: str, hint: str) -> ProblemError:
     return report.failure()
 
 
-def read(data: bytes | str, path: str) -> tuple[Mapping, Report]:
+def read_tree(data: bytes | str, path: str) -> tuple[Mapping, Report]:
     """Parse a file to a tree and a report of faults so far. Raises ProblemError: no YAML, no mapping, too large."""
     text, report = decode(data, path)
     loader = yaml.SafeLoader(text.content)
     composer = _Composer(report)
     try:
         for event in iter(lambda: loader.get_event(), None):
-            composer.take(event)
+            composer.add_event(event)
     except _YAML_ERRORS as error:
-        _explain(error, loader, report)
+        _report_yaml_error(error, loader, report)
         raise report.failure() from None
     finally:
         loader.dispose()
@@ -154,7 +154,7 @@ def read(data: bytes | str, path: str) -> tuple[Mapping, Report]:
     return composer.root, report
 
 
-def _explain(error: Exception, loader: yaml.SafeLoader, report: Report) -> None:
+def _report_yaml_error(error: Exception, loader: yaml.SafeLoader, report: Report) -> None:
     """Report an exception of PyYAML as a fault; one of :class:`_LimitError` is reported already."""
     if isinstance(error, _LimitError):
         return
@@ -201,7 +201,7 @@ class _Composer:
         self._nodes = 0
         self._documents = 0
 
-    def take(self, event: yaml.Event) -> None:
+    def add_event(self, event: yaml.Event) -> None:
         """Add one event to the tree; report anchors, aliases, tags and further documents."""
         span = _span(event)
         if isinstance(event, yaml.DocumentStartEvent):
@@ -240,14 +240,14 @@ class _Composer:
             return
         parent = self._stack[-1]
         if isinstance(parent, Sequence):
-            whole = self._whole(parent.items[-1], node) if parent.items else None
+            whole = self._joined_value(parent.items[-1], node) if parent.items else None
             parent.items[-1:] = [whole] if whole else [*parent.items[-1:], node]
             return
         key = self._keys[-1]
         if key is not None:
             self._keys[-1] = None
             last, is_alone = next(reversed(parent.values), ""), node.span == Span(key.span.end, key.span.end)
-            if last and is_alone and (whole := self._whole(parent.values[last], key)):
+            if last and is_alone and (whole := self._joined_value(parent.values[last], key)):
                 parent.values[last] = whole
             elif key.text in parent.keys:
                 line, _ = self.report.text.locate(parent.keys[key.text].start)
@@ -260,7 +260,7 @@ class _Composer:
         else:
             self._stop(node.span, "a key must be a word", "a text that starts with [ or { needs quotes")
 
-    def _whole(self, before: Node, piece: Node) -> Scalar | None:
+    def _joined_value(self, before: Node, piece: Node) -> Scalar | None:
         """Join a value that a comma cut inside parentheses with the next piece; None for separate values."""
         if not isinstance(before, Scalar) or not isinstance(piece, Scalar) or before.style or piece.style:
             return None

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from pinnkan.errors import UsageError
-from pinnkan.problem.registry import find, shipped, shipped_folder
+from pinnkan.problem.registry import find_problem_file, shipped_folder, shipped_problems
 from pinnkan.problem.report import did_you_mean
 
 _HEAT = """\
@@ -81,20 +81,20 @@ solver:
   tolerance: 1e-4      # the relative L2 error to reach, of the worst unknown; all else is chosen by pinnkan
 """
 #: Kind of problem -> its starter; the first one is the default.
-KINDS = {"heat": _HEAT, "ode": _ODE, "system": _SYSTEM}
+STARTERS = {"heat": _HEAT, "ode": _ODE, "system": _SYSTEM}
 #: Begin of the first line of a file, which tells editors the schema.
 SCHEMA_LINE = "# yaml-language-server: $schema="
 
 
 def starter(name: str, like: str | None = None) -> str:
     """A commented starter of a kind, or a copy of a problem, with that name. Raises UsageError: ``like`` is neither."""
-    text = KINDS[next(iter(KINDS))] if like is None else KINDS.get(like)
+    text = STARTERS[next(iter(STARTERS))] if like is None else STARTERS.get(like)
     if text is None:
-        known = [*KINDS, *shipped()]
+        known = [*STARTERS, *shipped_problems()]
         if like not in known and not Path(str(like)).is_file():
-            hint = did_you_mean(str(like), known) or f"kinds: {', '.join(KINDS)}; `pinnkan list` names the problems"
+            hint = did_you_mean(str(like), known) or f"kinds: {', '.join(STARTERS)}; `pinnkan list` names the problems"
             raise UsageError(f"no kind and no problem is named '{str(like)[:200]}'; {hint}")
-        lines = find(str(like)).read_text(encoding="utf-8").splitlines()
+        lines = find_problem_file(str(like)).read_text(encoding="utf-8").splitlines()
         kept = [x for x in lines if not x.startswith((SCHEMA_LINE, "# Expected:"))]  # not valid for the copy
         text = re.sub(r"^name:.*$", "name: NAME", "\n".join(kept) + "\n", count=1, flags=re.MULTILINE)
     return f"{SCHEMA_LINE}{shipped_folder() / 'schema.json'}\n" + text.replace("NAME", name)

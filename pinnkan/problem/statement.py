@@ -24,7 +24,7 @@ class Jet:
     order: tuple[int, ...]
 
     @property
-    def total(self) -> int:
+    def total_order(self) -> int:
         """|order|, the total order of the derivative."""
         return sum(self.order)
 
@@ -33,14 +33,15 @@ class Jet:
 class Interface:
     """A condition on the plane where coordinate ``axis`` is ``place``: ``residual`` of both one-sided values is zero.
 
-    ``above``, ``below``: the jets of its symbols on the side of larger and of smaller values of the coordinate.
+    ``jets_above``, ``jets_below``: the jets of its symbols on the side of larger and of smaller values of the
+    coordinate.
     """
 
     axis: int
     place: float
     residual: sympy.Expr
-    above: Mapping[sympy.Symbol, Jet]
-    below: Mapping[sympy.Symbol, Jet]
+    jets_above: Mapping[sympy.Symbol, Jet]
+    jets_below: Mapping[sympy.Symbol, Jet]
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,14 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Whole:
+class WholeDomain:
     """The whole domain: the place of an integral, over space at every time."""
 
 
-Place: TypeAlias = Side | Point | Whole
+Place: TypeAlias = Side | Point | WholeDomain
 
 
-def position_of(place: Point | Whole) -> tuple[float, ...]:
+def position_of(place: Point | WholeDomain) -> tuple[float, ...]:
     """The coordinates of a place that is a single point. Raises SolverError: it is none."""
     if isinstance(place, Point) and None not in place.position:
         return tuple(x for x in place.position if x is not None)
@@ -157,9 +158,9 @@ class Problem:
     ``coordinates`` are symbols in the order x, y, z, t (those present), ``domain`` is the set of their values.
     ``time_axis`` is the index of t, always the last, or None if no time is marched (an ordinary equation with
     conditions at several times is steady in t). ``vectors`` groups unknowns into vectors, ``units`` has their labels.
-    ``disagreements``: one point for each pair of sides that meet and prescribe different values there; ``unbounded``:
-    the unknowns that therefore have no finite L2 norm. ``given``: the parameters with other values than in the file;
-    ``source`` is the text with these values.
+    ``disagreements``: one point for each pair of sides that meet and prescribe different values there;
+    ``unknowns_without_norm``: the unknowns that therefore have no finite L2 norm. ``parameter_overrides``: the
+    parameters with other values than in the file; ``source`` is the text with these values.
     """
 
     name: str
@@ -180,8 +181,8 @@ class Problem:
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     disagreements: tuple[Point, ...] = ()
-    unbounded: frozenset[int] = frozenset()
-    given: Mapping[str, str] = field(default_factory=dict)
+    unknowns_without_norm: frozenset[int] = frozenset()
+    parameter_overrides: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         unknowns, coordinates = ", ".join(self.unknowns), ", ".join(c.name for c in self.coordinates)
@@ -210,20 +211,20 @@ class Problem:
 
     def is_highest(self, jet: Jet) -> bool:
         """Whether a jet is the highest derivative of its unknown by the last coordinate, and by no other."""
-        return jet.order[-1] == self.orders_in_time[jet.unknown] == jet.total
+        return jet.order[-1] == self.orders_in_time[jet.unknown] == jet.total_order
 
-    def labelled(self, name: str, words: str = "") -> str:
+    def label(self, name: str, words: str = "") -> str:
         """``x (m)``: the name, or the ``words`` for it, with the unit if the file gives one."""
         unit = self.units.get(name)
         return (words or name) if unit is None else f"{words or name} ({unit})"
 
-    def when(self, time: float, digits: int = 3) -> str:
+    def format_march_position(self, time: float, digits: int = 3) -> str:
         """``t = 0.5 s``: a value of the last coordinate with so many digits, with its unit if there is one."""
         name = self.coordinates[-1].name
         unit = self.units.get(name)
         return f"{name} = {time:.{digits}g}{'' if unit is None else f' {unit}'}"
 
-    def at(self, point: Iterable[float | None], digits: int = 4) -> str:
+    def format_point(self, point: Iterable[float | None], digits: int = 4) -> str:
         """``x = 0.5, t = 0``: a point in words with so many digits, without coordinates that are None."""
         known = ((c.name, x) for c, x in zip(self.coordinates, point, strict=True) if x is not None)
         return ", ".join(f"{name} = {x:.{digits}g}" for name, x in known)

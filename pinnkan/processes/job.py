@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Job:
-    """A job of ``count`` processes; ``rank`` of this one (0 leads), and ``local``, its rank on its machine."""
+    """A job of ``count`` processes; ``rank`` of this one (0 leads), and ``local_rank``, its rank on its machine."""
 
     rank: int = 0
     count: int = 1
-    local: int = 0
+    local_rank: int = 0
 
     @property
-    def leads(self) -> bool:
+    def is_leader(self) -> bool:
         """Whether this process is the leader, which decides and writes all output."""
         return self.rank == 0
 
 
-def this_job() -> Job:
+def current_job() -> Job:
     """The job of this process; one of a single process where the environment names none."""
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
     try:

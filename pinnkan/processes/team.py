@@ -19,10 +19,13 @@ Makers = Mapping[str, Callable[..., Any]]
 
 
 class Team:
-    """The processes of a job as seen by the leader; ``count`` of them, and ``calls``, the number of joint calls."""
+    """The processes of a job as seen by the leader.
+
+    ``count`` of them, and ``call_count``, the number of joint calls.
+    """
 
     def __init__(self, wire: Wire, makers: Makers) -> None:
-        self._wire, self._makers, self.count, self.calls = wire, makers, wire.job.count, 0
+        self._wire, self._makers, self.count, self.call_count = wire, makers, wire.job.count, 0
         self._numbers, self._forgotten = itertools.count(), list[int]()
 
     @property
@@ -30,36 +33,39 @@ class Team:
         """The messages of the leader, with the time that it waited for others."""
         return self._wire.traffic
 
-    def share(self, maker: str, arguments: Sequence[tuple[Any, ...]], of: Sequence[Shared] = ()) -> Shared:
+    def create_shared(
+        self, maker: str, arguments: Sequence[tuple[Any, ...]], shared_arguments: Sequence[SharedObject] = ()
+    ) -> SharedObject:
         """Create an object with a part in each of the first ``len(arguments)`` processes.
 
-        A part is what the maker returns for the ``arguments`` of its rank and the local parts of the objects ``of``.
+        A part is what the maker returns for the ``arguments`` of its rank and the local parts of the objects
+        ``shared_arguments``.
         """
         number = next(self._numbers)
-        self._everyone(("make", number, maker, [s.number for s in of]), arguments)
-        own = self._makers[maker](*arguments[0], *(s.own for s in of))
+        self._everyone(("make", number, maker, [s.number for s in shared_arguments]), arguments)
+        own = self._makers[maker](*arguments[0], *(s.leader_part for s in shared_arguments))
         self._answers(len(arguments))
         return self._kept(number, own, len(arguments))
 
-    def call(self, shared: Shared, name: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+    def call(self, shared: SharedObject, name: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """The results of the method ``name`` of each part with the arguments of its rank, in the order of the ranks."""
-        self.calls += 1
+        self.call_count += 1
         self._everyone(("call", shared.number, name, None), arguments)
-        own = getattr(shared.own, name)(*arguments[0])
+        own = getattr(shared.leader_part, name)(*arguments[0])
         return [own, *self._answers(shared.count)]
 
-    def keep(self, shared: Shared, name: str, arguments: Sequence[tuple[Any, ...]]) -> Shared:
+    def call_and_keep(self, shared: SharedObject, name: str, arguments: Sequence[tuple[Any, ...]]) -> SharedObject:
         """As :meth:`call`, with each result kept in its process as the part of a new object."""
-        self.calls += 1
+        self.call_count += 1
         number = next(self._numbers)
         self._everyone(("call", shared.number, name, number), arguments)
-        own = getattr(shared.own, name)(*arguments[0])
+        own = getattr(shared.leader_part, name)(*arguments[0])
         self._answers(shared.count)
         return self._kept(number, own, shared.count)
 
-    def _kept(self, number: int, own: Any, count: int) -> Shared:
+    def _kept(self, number: int, own: Any, count: int) -> SharedObject:
         """The object of a number; once it is garbage, its parts are deleted with the next order."""
-        shared = Shared(self, number, own, count)
+        shared = SharedObject(self, number, own, count)
         weakref.finalize(shared, self._forgotten.append, number)
         return shared
 
@@ -87,31 +93,31 @@ class Team:
         self._wire.close()
 
 
-class Shared:
-    """An object with a part in each of the first ``count`` processes; ``own`` is that of the leader."""
+class SharedObject:
+    """An object with a part in each of the first ``count`` processes; ``leader_part`` is that of the leader."""
 
     def __init__(self, team: Team, number: int, own: Any, count: int) -> None:
-        self.team, self.number, self.own, self.count = team, number, own, count
+        self.team, self.number, self.leader_part, self.count = team, number, own, count
 
     def call(self, name: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """See :meth:`Team.call`."""
         return self.team.call(self, name, arguments)
 
-    def keep(self, name: str, arguments: Sequence[tuple[Any, ...]]) -> Shared:
+    def call_and_keep(self, name: str, arguments: Sequence[tuple[Any, ...]]) -> SharedObject:
         """See :meth:`Team.keep`."""
-        return self.team.keep(self, name, arguments)
+        return self.team.call_and_keep(self, name, arguments)
 
 
 _team: Team | None = None
 
 
-def team() -> Team | None:
+def current_team() -> Team | None:
     """The team of the job that this process leads; None if there is none."""
     return _team
 
 
 @contextmanager
-def leading(wire: Wire, makers: Makers) -> Iterator[Team]:
+def lead_team(wire: Wire, makers: Makers) -> Iterator[Team]:
     """Context with a team, which is dismissed at a regular end; otherwise the others lose their connection and end."""
     global _team
     _team = found = Team(wire, makers)

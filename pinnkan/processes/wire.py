@@ -14,9 +14,9 @@ from pinnkan.errors import ResourceError
 from pinnkan.processes.job import Job
 
 #: Longest wait for a message: the leader may compute alone for hours, and the end of a process is noticed at once.
-PATIENCE = timedelta(days=30)
+MESSAGE_TIMEOUT = timedelta(days=30)
 #: Types of tensors that can be sent.
-TYPES = {str(kind): kind for kind in (torch.float64, torch.int64)}
+TENSOR_TYPES = {str(kind): kind for kind in (torch.float64, torch.int64)}
 
 
 class LostProcessError(ResourceError):
@@ -40,12 +40,12 @@ class Wire:
 
         self.job, self.device, self.traffic = job, device, Traffic()
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-        distributed.init_process_group(backend, timeout=PATIENCE)
+        distributed.init_process_group(backend, timeout=MESSAGE_TIMEOUT)
         self._distributed = distributed
 
     def send(self, message: object, to: int) -> None:
         """Send a message to a process. Raises LostProcessError: it has ended."""
-        text, tensors = packed(message)
+        text, tensors = pack_message(message)
         head = torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
         with self._counted(to):
             for tensor in (torch.tensor([len(head)]), head, *tensors):
@@ -59,11 +59,11 @@ class Wire:
             head = self._received(torch.empty(int(length), dtype=torch.uint8), source)
             content = json.loads(head.numpy().tobytes())
             tensors = [self._received(self._empty(*described), source) for described in content["tensors"]]
-            return unpacked(content["message"], tensors)
+            return unpack_message(content["message"], tensors)
 
     def _empty(self, shape: list[int], kind: str, place: str) -> torch.Tensor:
         device = self.device if place == self.device.type else torch.device(place)
-        return torch.empty(shape, dtype=TYPES[kind], device=device)
+        return torch.empty(shape, dtype=TENSOR_TYPES[kind], device=device)
 
     def _received(self, tensor: torch.Tensor, source: int) -> torch.Tensor:
         self._distributed.recv(tensor, source)
@@ -89,7 +89,7 @@ class Wire:
         self._distributed.destroy_process_group()
 
 
-def packed(message: object) -> tuple[str, list[torch.Tensor]]:
+def pack_message(message: object) -> tuple[str, list[torch.Tensor]]:
     """The JSON text of numbers, texts, None, tensors and sequences of them, and the tensors that it refers to."""
     tensors: list[torch.Tensor] = []
 
@@ -104,8 +104,8 @@ def packed(message: object) -> tuple[str, list[torch.Tensor]]:
     return json.dumps({"message": content, "tensors": described}), tensors
 
 
-def unpacked(content: Any, tensors: list[torch.Tensor]) -> Any:
-    """The message of :func:`packed`, with sequences as lists."""
+def unpack_message(content: Any, tensors: list[torch.Tensor]) -> Any:
+    """The message of :func:`pack_message`, with sequences as lists."""
     if isinstance(content, list):
-        return [unpacked(v, tensors) for v in content]
+        return [unpack_message(v, tensors) for v in content]
     return tensors[content["tensor"]] if isinstance(content, dict) else content

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pinnkan.errors import Exit, PinnkanError, ResourceError, SolverError
-from pinnkan.problem.report import visible
+from pinnkan.problem.report import escape_unprintable
 from pinnkan.problem.statement import Problem
 from pinnkan.run import solving
 from pinnkan.run.folder import CHECKPOINT, disk_errors, has_state, interrupted_place
@@ -95,11 +95,11 @@ class Attempt:
     def left_behind(self, when: str = "To go on") -> list[str]:
         """What a stopped run says: where its state is, and how to go on, ``when`` that helps."""
         if not self._kept:
-            return [visible(f"stopped; {self.target} is as it was before")]
+            return [escape_unprintable(f"stopped; {self.target} is as it was before")]
         what = "the state and what is solved so far are" if self.partial is not None else "the state is"
         options = vars(self.arguments)
-        given = [f"--set {shlex.quote(f'{name}={value}')}" for name, value in self.problem.given.items()]
+        given = [f"--set {shlex.quote(f'{name}={value}')}" for name, value in self.problem.parameter_overrides.items()]
         given += [f"--{name} {shlex.quote(str(options[name]))}" for name in _REPEATED if options[name] is not None]
         command = " ".join(["pinnkan solve", shlex.quote(self.arguments.file), *given, "--resume"])
         place = interrupted_place(self.target)
-        return [visible(f"stopped; {what} in {place}"), visible(f"{when}: {command}")]
+        return [escape_unprintable(f"stopped; {what} in {place}"), escape_unprintable(f"{when}: {command}")]

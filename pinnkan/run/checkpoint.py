@@ -50,7 +50,7 @@ def save_checkpoint(solution: Solution, folder: Path) -> None:
         "problem": {
             "source_sha256": digest(solution.problem.source.encode()),
             "solver": asdict(solution.problem.solver),
-            "given": dict(solution.problem.given),
+            "given": dict(solution.problem.parameter_overrides),
         },
         "arrays": {"file": name, "sha256": checksum},
         "fields": fields,

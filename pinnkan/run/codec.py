@@ -18,10 +18,10 @@ from pinnkan.kan.layers.deep_field import DeepField, Inputs, Piece
 from pinnkan.kan.layers.network import Network
 from pinnkan.kan.layers.pointwise import Activation, Affine
 from pinnkan.kan.layers.spline_layer import Spline
+from pinnkan.kan.permuted_field import PermutedField
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.kan.separable import Separable
 from pinnkan.kan.spline import Basis
-from pinnkan.kan.turned import TurnedField
 from pinnkan.run.earlier_names import present_names
 from pinnkan.solver.error_growth import LocalTolerance
 from pinnkan.solver.families.blocks.levels import BlocksState
@@ -46,7 +46,7 @@ _CLASSES: dict[str, Callable[..., Any]] = {
         Coordinates, DeepField, DeepState, Edge, FittedAim, FittedField, FittedPiece, FittedState, Inputs,
         Iteration, Level, LevelsState, LocalTolerance, MarchState, MarkedPiece, MinimisationRestart,
         MinimisationResult, Network, NewtonState, Piece, ProductField, ProductState, Separable, SeparableState,
-        SlabHistory, SlabStart, SlabTraining, Space, Spline, Step, TurnedField,
+        SlabHistory, SlabStart, SlabTraining, Space, Spline, Step, PermutedField,
     )
 }  # fmt: skip
 

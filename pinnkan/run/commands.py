@@ -17,7 +17,7 @@ from pinnkan.export.allowance import Allowance
 from pinnkan.export.report import quantity_lines, verdict_words
 from pinnkan.export.vtk import write_vtk
 from pinnkan.problem.registry import load_problem
-from pinnkan.problem.report import visible
+from pinnkan.problem.report import escape_unprintable
 from pinnkan.problem.statement import Problem
 from pinnkan.run.attempt import Attempt
 from pinnkan.run.checkpoint import load_solution
@@ -103,15 +103,15 @@ def closing_lines(solution: Solution, target: Path, files: list[str], spent: Spe
         lines.append(solution.verdict.sentence)
     if solution.verdict.remedy and not solution.verdict.converged:
         lines.append(f"To try: {solution.verdict.remedy}")
-    lines += [visible(f"{target / files[0]}   open it in ParaView")] * solution.problem.output.vtk
-    return [*lines, *(visible(f"{target / name}") for name in files if name == "report.html")]
+    lines += [escape_unprintable(f"{target / files[0]}   open it in ParaView")] * solution.problem.output.vtk
+    return [*lines, *(escape_unprintable(f"{target / name}") for name in files if name == "report.html")]
 
 
 def run_eval(arguments: argparse.Namespace) -> int:
     """``pinnkan eval RUN``: values of a solved run at the points of a CSV file."""
     names, values = evaluate(load_solution(arguments.run), Path(arguments.points), arguments.fields)
     write_values(Path(arguments.out), names, values)
-    print(visible(f"{arguments.out}: {', '.join(names)} at {len(values)} points"), file=sys.stderr)
+    print(escape_unprintable(f"{arguments.out}: {', '.join(names)} at {len(values)} points"), file=sys.stderr)
     return Exit.CONVERGED
 
 
@@ -122,7 +122,7 @@ def run_report(arguments: argparse.Namespace) -> int:
         files = [name for name in listed_names(target) if (target / name).exists() or name.startswith("report.")]
         for name, content in reports(solution, target, files, (), Allowance()).items():
             write_atomically(target / name, content)
-    print(visible(f"{target / 'report.html'}"), file=sys.stderr)
+    print(escape_unprintable(f"{target / 'report.html'}"), file=sys.stderr)
     return Exit.CONVERGED
 
 
@@ -138,7 +138,7 @@ def run_export(arguments: argparse.Namespace) -> int:
                 if (target / name).is_dir():
                     shutil.rmtree(target / name)
                 (Path(partial) / name).replace(target / name)
-    print(visible(f"{target / names[0]}"), file=sys.stderr)
+    print(escape_unprintable(f"{target / names[0]}"), file=sys.stderr)
     return Exit.CONVERGED
 
 

@@ -9,6 +9,7 @@ CLASSES = {
     "Newton": "NewtonState",
     "Run": "SlabHistory",
     "Trained": "SlabTraining",
+    "TurnedField": "PermutedField",
 }
 
 #: By the present name of the class.
@@ -27,12 +28,18 @@ FIELDS = {
         "after": "final_loss",
         "grown": "growths",
     },
+    "Coordinates": {
+        "bend": "warp_coefficients",
+    },
     "DeepState": {
         "before": "previous_training",
         "done": "results",
         "descent": "restart",
         "swept": "new_field",
         "trained": "new_training",
+    },
+    "Edge": {
+        "ends": "level_ends",
     },
     "FittedAim": {
         "since": "attempts_since_best",

@@ -9,7 +9,7 @@ import numpy as np
 
 from pinnkan.errors import UsageError
 from pinnkan.kan.field import Array
-from pinnkan.problem.fields import jet_of
+from pinnkan.problem.fields import parse_field_name
 from pinnkan.problem.statement import Problem
 from pinnkan.run.folder import write_atomically
 from pinnkan.solution import OutsideError, Solution
@@ -35,7 +35,7 @@ def parse_fields(text: str | None, problem: Problem) -> tuple[Column, ...]:
 
 def _column(name: str, problem: Problem) -> Column:
     try:
-        jet = jet_of(name, problem)
+        jet = parse_field_name(name, problem)
     except UsageError as error:
         raise UsageError(f"--fields: {error}") from None
     return Column(name, jet.unknown, jet.order)

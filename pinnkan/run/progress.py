@@ -9,7 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from pinnkan.export.tables import by_x
-from pinnkan.problem.evolution import in_time
+from pinnkan.problem.evolution import as_time_problem
 from pinnkan.problem.statement import Problem
 from pinnkan.verdict.records import Iteration, Level
 
@@ -29,7 +29,7 @@ class Progress:
     def __init__(self, problem: Problem, verbose: bool = False, console: Console | None = None) -> None:
         self._console = console or Console(file=sys.stderr, highlight=False)
         self._verbose = verbose
-        self._marched = in_time(problem)
+        self._marched = as_time_problem(problem)
         self._span = None if self._marched.time_axis is None else self._marched.box.ranges[-1]
         self._level: Level | None = None
         self._step: Iteration | None = None
@@ -70,7 +70,7 @@ class Progress:
         self._writing = True
         last, count = self._level, self._slabs
         if last is not None and last.time is not None and not self._verbose:
-            slabs = f"{count} slab{'s' * (count > 1)} to {self._marched.when(last.time[1], 4)}"
+            slabs = f"{count} slab{'s' * (count > 1)} to {self._marched.format_march_position(last.time[1], 4)}"
             self.say(f"{slabs}  the last: {numbers_of(last)}  {last.seconds:.2f} s")
 
     def say(self, text: str) -> None:
@@ -85,7 +85,7 @@ class Progress:
             low, high = self._span
             reached = self._level.time[1] if self._level is not None and self._level.time is not None else low
             cells.append(ProgressBar(total=high - low, completed=reached - low, width=_BAR))
-            cells.append(f"{self._marched.when(reached, 4)} of {high:.4g}")
+            cells.append(f"{self._marched.format_march_position(reached, 4)} of {high:.4g}")
         if self._writing:
             cells.append("writing the results")
         elif self._level is not None and self._span is not None:
@@ -101,7 +101,11 @@ class Progress:
 
 def level_line(level: Level, problem: Problem) -> str:
     """A level or slab in one line, of the ``problem`` that is solved."""
-    name = f"level {level.number}" if level.time is None else f"slab {level.number}  {problem.when(level.time[1], 4)}"
+    name = (
+        f"level {level.number}"
+        if level.time is None
+        else f"slab {level.number}  {problem.format_march_position(level.time[1], 4)}"
+    )
     remarks = f"  {level.remarks}" if level.remarks else ""
     return f"{name}  {numbers_of(level)}  {level.seconds:.2f} s{remarks}"
 

@@ -21,7 +21,7 @@ from pinnkan.export.paraview_script import paraview_script
 from pinnkan.export.report import report_of
 from pinnkan.export.tables import history_csv, levels_csv, quantities_csv
 from pinnkan.export.vtk import stem_of, write_vtk
-from pinnkan.problem.resolved import resolved_text
+from pinnkan.problem.resolved_file import resolved_text
 from pinnkan.problem.statement import Problem
 from pinnkan.run.checkpoint import save_checkpoint
 from pinnkan.run.folder import MANIFEST, write_atomically
@@ -160,7 +160,7 @@ def manifest(
         "command": list(circumstances.command),
         "result": {key: value for key, value in summary(solution, Path()).items() if key != "run"},
         "exit_code": int(code),
-        "set": dict(solution.problem.given),
+        "set": dict(solution.problem.parameter_overrides),
         "seed": solution.problem.solver.seed,
         "device": circumstances.device,
         "file": circumstances.file,

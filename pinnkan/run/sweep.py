@@ -22,7 +22,7 @@ from rich.console import Console
 from pinnkan.errors import Exit, PinnkanError, ProblemError, ResourceError, UsageError
 from pinnkan.export.tables import csv_text
 from pinnkan.problem.registry import load_problem
-from pinnkan.problem.report import render, visible
+from pinnkan.problem.report import escape_unprintable, render
 from pinnkan.problem.statement import Problem
 from pinnkan.run.folder import MANIFEST, disk_errors, has_state, interrupted_place, locked, write_atomically
 
@@ -86,7 +86,7 @@ def run_sweep(arguments: argparse.Namespace) -> int:
         rows = table(chosen, results)
         write_atomically(target / TABLE, rows.encode())
         _draw(chosen, results, target / PICTURE)
-    console.print(visible(f"{target / TABLE}"), markup=False, soft_wrap=True)
+    console.print(escape_unprintable(f"{target / TABLE}"), markup=False, soft_wrap=True)
     if arguments.json:
         print(json.dumps({"name": problems[0].name, "run": str(target), "results": results}, allow_nan=False))
     missed = any(result is None or result["verdict"] != "converged" for result in results)
@@ -97,7 +97,7 @@ def is_done(folder: Path, problem: Problem, tolerance: float | None = None) -> b
     """Whether a folder holds a finished result of this very problem, to its own or the given ``tolerance``."""
     try:
         facts = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        source = load_problem(folder / "problem.yaml", set=problem.given).source
+        source = load_problem(folder / "problem.yaml", set=problem.parameter_overrides).source
         wanted = problem.solver.tolerance if tolerance is None else tolerance
         return source == problem.source and bool(facts["result"]["tolerance"] == wanted)
     except (OSError, ValueError, KeyError, TypeError, PinnkanError):
@@ -119,7 +119,7 @@ def _solved(tasks: Sequence[argparse.Namespace], workers: int, console: Console)
     with ProcessPoolExecutor(workers, context, _share_cores, (workers,)) as pool:
         try:
             for task, (code, words) in zip(tasks, pool.map(solve_one, tasks), strict=True):
-                console.print(visible(f"{Path(task.out).name}: {words}"), markup=False, soft_wrap=True)
+                console.print(escape_unprintable(f"{Path(task.out).name}: {words}"), markup=False, soft_wrap=True)
                 failed += [code] * (code not in (Exit.CONVERGED, Exit.NOT_CONVERGED))
         except BrokenProcessPool:
             raise ResourceError("a worker was killed, as the system does where memory is short; --resume goes on "

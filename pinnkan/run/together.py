@@ -9,8 +9,8 @@ from threadpoolctl import threadpool_limits
 
 from pinnkan.assembly.normal_matrix.shared_matrix import MAKERS
 from pinnkan.errors import Exit, PinnkanError
-from pinnkan.processes.job import this_job
-from pinnkan.processes.team import Team, leading, serve
+from pinnkan.processes.job import current_job
+from pinnkan.processes.team import Team, lead_team, serve
 from pinnkan.processes.wire import LostProcessError, Wire
 from pinnkan.run.solving import require_device
 from pinnkan.solver import memory
@@ -29,7 +29,7 @@ def run_serving(device: str | None) -> int:
         return Exit.CONVERGED  # a job ends with the first that fails, and the leader has yet to say why
     with threadpool_limits(limits=1, user_api="blas"):
         try:
-            serve(Wire(this_job(), _own(device)), MAKERS)
+            serve(Wire(current_job(), _own(device)), MAKERS)
         except LostProcessError:
             return Exit.RESOURCES
     return Exit.CONVERGED
@@ -41,27 +41,27 @@ def together(device: str) -> Iterator[Team | None]:
 
     Raises UsageError, ResourceError: there is no such device.
     """
-    job = this_job()
+    job = current_job()
     if job.count == 1:
         yield None
         return
     require_device(device)
-    with leading(Wire(job, _own(device)), MAKERS) as team:
+    with lead_team(Wire(job, _own(device)), MAKERS) as team:
         yield team
 
 
 def _own(device: str | None) -> torch.device:
     """The device of this process: each of a machine has a GPU of its own."""
     asked = torch.device(device or "cpu")
-    return asked if asked.type == "cpu" else torch.device(asked.type, this_job().local)
+    return asked if asked.type == "cpu" else torch.device(asked.type, current_job().local_rank)
 
 
 def shared_words(team: Team) -> str:
     """What many processes had to do, for people."""
-    if not team.calls:
+    if not team.call_count:
         return f"{team.count} processes, of which one had work: the steps of this solve are small or factors."
     traffic = team.traffic
     return (
-        f"{team.count} processes: {team.calls} products and the like in parts, {traffic.bytes / 1e6:.3g} MB in "
+        f"{team.count} processes: {team.call_count} products and the like in parts, {traffic.bytes / 1e6:.3g} MB in "
         f"{traffic.messages} messages, {traffic.seconds:.2f} s of sending and waiting for others."
     )

@@ -24,8 +24,9 @@ class Contradiction:
         """Describe the contradiction; "" for none."""
         if self.size == 0.0:
             return ""
+        start = problem.format_march_position(self.start_time, 4)
         return (
-            f"from {problem.when(self.start_time, 4)} on a residual that hides {self.size:.0e} of the solution falls "
+            f"from {start} on a residual that hides {self.size:.0e} of the solution falls "
             "neither with more knots nor in shorter slabs: "
             "equations and conditions may contradict each other by as much"
         )

@@ -14,9 +14,9 @@ from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import ResourceError, SolverError, UsageError
 from pinnkan.kan.field import Field
-from pinnkan.problem.checks.algebraic import contradicted_start, several_values
-from pinnkan.problem.checks.starts import free_start, several_starts
-from pinnkan.problem.features.penalty import penalties
+from pinnkan.problem.checks.algebraic_values import initial_contradiction, several_algebraic_values
+from pinnkan.problem.checks.initial_values import several_starts, undetermined_start
+from pinnkan.problem.features.penalty import penalty_advice
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
 from pinnkan.solver import memory
@@ -47,7 +47,7 @@ from pinnkan.solver.verify.failure_reasons import (
 )
 from pinnkan.solver.verify.uniqueness.uniqueness import Uniqueness
 from pinnkan.solver.verify.verifier import Verifier
-from pinnkan.verdict.advice import along, remedy
+from pinnkan.verdict.advice import name_coordinate, remedy
 from pinnkan.verdict.records import Level, Reason
 from pinnkan.verdict.verdict import Verdict, judge
 
@@ -91,21 +91,21 @@ def solve(
             reason = error.reason if isinstance(error, SolverError) else Reason.NOT_FINITE
             if monitor.state is None:
                 raise SolverError(str(error), reason) from error
-            detail = "; ".join(filter(None, (str(error), several_starts(unscaled), contradicted_start(unscaled))))
+            detail = "; ".join(filter(None, (str(error), several_starts(unscaled), initial_contradiction(unscaled))))
             return result_so_far(problem, monitor, Reason(reason), detail)
         except ResourceError:
             if monitor.state is None or not is_residual_constant(monitor.state.levels):
                 raise
             return result_so_far(problem, monitor, Reason.STALLED, CONTRADICTION_TEXT)
         open_ended = undetermined_reason(part.problem, None if model.is_linear else outcome.field)
-        open_ended = open_ended or free_start(unscaled)
+        open_ended = open_ended or undetermined_start(unscaled)
         if open_ended:
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
         elif model.may_have_other_solutions and outcome.reason == Reason.CONVERGED and not outcome.detail:
-            told = several_starts(unscaled) or several_values(unscaled)
+            told = several_starts(unscaled) or several_algebraic_values(unscaled)
             outcome = replace(outcome, detail=told or _describe_other_solutions(problem, found))
         if not outcome.detail:
-            outcome = replace(outcome, detail=contradicted_start(unscaled))
+            outcome = replace(outcome, detail=initial_contradiction(unscaled))
         if outcome.reason == Reason.MAX_TIME and not outcome.detail:
             outcome = replace(outcome, detail=monitor.early_end_reason())
         return _restore_solution(problem, _make_solution(model, outcome, monitor), part, monitor, outcome.coarser_field)
@@ -221,10 +221,10 @@ def _draw_verdict(
     """
     tolerance = problem.solver.tolerance
     end = None if problem.time_axis is None else problem.box.ranges[problem.time_axis][1]
-    if not (problem.unbounded and levels):
+    if not (problem.unknowns_without_norm and levels):
         verdict = judge(levels, tolerance, reason, detail, end)
-        instead = () if verdict.converged else penalties(problem)
-        advice = verdict.remedy if end is None else along(problem.coordinates[-1].name, verdict.remedy)
+        instead = () if verdict.converged else penalty_advice(problem)
+        advice = verdict.remedy if end is None else name_coordinate(problem.coordinates[-1].name, verdict.remedy)
         return replace(verdict, remedy=" ".join([*instead, advice])), levels
     reason = reason or Reason.NO_FINITE_NORM
     detail = "; ".join(filter(None, (detail, _describe_missing_norms(problem, levels))))
@@ -234,7 +234,7 @@ def _draw_verdict(
 
 def _describe_missing_norms(problem: Problem, levels: tuple[Level, ...]) -> str:
     """Describe which unknowns have no finite norm and where, and the estimated error of the others."""
-    names = ", ".join(problem.unknowns[j] for j in sorted(problem.unbounded))
+    names = ", ".join(problem.unknowns[j] for j in sorted(problem.unknowns_without_norm))
     known = max((e for e in levels[-1].estimates if np.isfinite(e)), default=np.inf)
     point = problem.disagreements[0].position if problem.disagreements else ()
     at = ", ".join(f"{c} = {x:.6g}" for c, x in zip(problem.coordinates, point, strict=False))

@@ -14,7 +14,7 @@ from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import ResourceError, SolverError
 from pinnkan.kan.field import Array, Field
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.norms import RELATIVE_SIZE_FLOOR
 from pinnkan.solver.monitor import OutOfTimeError
@@ -74,5 +74,5 @@ def _size_factors(solve: ScaledSolve) -> Array | None:
 def _rms_over_time(problem: Problem, field: Field) -> Array:
     """Root mean squares (unknown,) of a field over time."""
     (start, end), zero = problem.box.ranges[-1], (0,) * problem.dimension
-    values = field(start + (end - start) * kronecker(SAMPLE_POINTS, 1), [zero])[:, :, 0]
+    values = field(start + (end - start) * kronecker_points(SAMPLE_POINTS, 1), [zero])[:, :, 0]
     return np.asarray(np.sqrt((values**2).mean(0)))

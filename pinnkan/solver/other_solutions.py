@@ -17,7 +17,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import ProductField, Space
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.families.product.levels import ProductLevels, ProductState
 from pinnkan.solver.homotopy import continue_from_milder_problem
@@ -265,7 +265,7 @@ def _relative_distance(a: Array, b: Array) -> float:
 
 def _values(field: Field, problem: Problem) -> Array:
     """Values (point, unknown) of a field at the points of comparison."""
-    points = problem.domain.sample(COMPARISON_POINTS, kronecker)
+    points = problem.domain.sample(COMPARISON_POINTS, kronecker_points)
     return field(points, [(0,) * problem.dimension])[..., 0]
 
 
@@ -278,6 +278,6 @@ def describe_ambiguity(problem: Problem, field: Field, other: Field | None) -> s
     there = _values(other, problem)
     off = np.abs(here - there) / np.maximum(np.sqrt(np.mean(here**2 + there**2, axis=0)), 1e-300)
     k, unknown = np.unravel_index(int(np.argmax(off)), off.shape)
-    at = problem.at(problem.domain.sample(COMPARISON_POINTS, kronecker)[k])
+    at = problem.format_point(problem.domain.sample(COMPARISON_POINTS, kronecker_points)[k])
     name = problem.unknowns[unknown]
     return f"one of several solutions: {name} is {here[k, unknown]:.3g} at {at}, and {there[k, unknown]:.3g} in another"

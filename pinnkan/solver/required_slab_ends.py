@@ -4,14 +4,14 @@ import sympy
 
 from pinnkan.problem.expressions.functions import Magnitude
 from pinnkan.problem.features.formulas import formulas
-from pinnkan.problem.features.kinks import kinks
+from pinnkan.problem.features.kinks import find_kinks
 from pinnkan.problem.statement import Equation, Problem
 
 
 def required_slab_ends(problem: Problem) -> tuple[float, ...]:
     """Times at which formulas jump or have kinks, or a leading coefficient in time vanishes; and the end of time."""
     singular = [Magnitude(factor) for equation in problem.equations for factor in leading_coefficients(equation)]
-    planes = kinks([*formulas(problem), *singular], problem.coordinates, problem.box.ranges).planes
+    planes = find_kinks([*formulas(problem), *singular], problem.coordinates, problem.box.ranges).planes
     return (*planes[-1], problem.box.ranges[-1][1])
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol, TypeVar
 
-from pinnkan.kan.scaled import SlabPiece
+from pinnkan.kan.derived_fields import SlabPiece
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.level_family import LossMinimum

@@ -6,8 +6,8 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from pinnkan.kan.derived_fields import SlabPiece, to_single_precision
 from pinnkan.kan.field import Array
-from pinnkan.kan.scaled import SlabPiece, in_single
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.contradiction import Contradiction, contradiction
 from pinnkan.solver.error_growth import ErrorGrowth
@@ -130,7 +130,7 @@ class SlabHistory(Generic[P]):
         history: type[SlabHistory[Any]] = SlabHistory
         return history(
             (*self.slabs, slab.piece),
-            (*self.error_pieces[:-1], *map(in_single, self.error_pieces[-1:]), slab.error),
+            (*self.error_pieces[:-1], *map(to_single_precision, self.error_pieces[-1:]), slab.error),
             (*self.ends, self.ends[-1] + slab.length),
             self.squared_norms + slab.squared_norms,
             self.squared_error_norms + slab.squared_error_norms,

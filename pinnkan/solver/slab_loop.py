@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from pinnkan.errors import SolverError
-from pinnkan.kan.scaled import SlabPiece, field_of_slabs
+from pinnkan.kan.derived_fields import SlabPiece, field_of_slabs
 from pinnkan.problem.units.natural_units import natural_sizes
 from pinnkan.solver.error_growth import LocalTolerance, next_local_tolerance
 from pinnkan.solver.estimate.linearisation_check import FieldContext
@@ -203,7 +203,7 @@ def _attempt_slab(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, 
         return replace(state, aim=shorter)
     state = replace(state, history=(*state.history, *monitor.report_steps(len(state.slab_history.slabs), slab.steps)))
     measured, answers = family.evaluate_minimum(slab, at), NO_ANSWERS
-    during = family.problem.domain.during(at.time, at.time + slab.length)
+    during = family.problem.domain.time_part(at.time, at.time + slab.length)
     off = field_of_slabs([slab.error], during.box.ranges[-1], state.ranges)
     beside = FieldContext(off, at.rms_so_far, at.allowed_correction(slab.length), measured.losses_by_equation)
     stop = verify.event_finder.first_event(measured.field, beside, during, at.local_tolerance)
@@ -242,7 +242,7 @@ def _verify_slab(
     Raises SolverError if the slab can neither be accepted nor attempted otherwise.
     """
     spaces = family.spaces(slab) if state.is_stability_due(time_pass.time + slab.length) else None
-    during = family.problem.domain.during(time_pass.time, time_pass.time + slab.length)
+    during = family.problem.domain.time_part(time_pass.time, time_pass.time + slab.length)
     candidate = Candidate(minimum.field, during, max(minimum.loss, slab.rounding_loss), spaces, context, is_slab=True)
     answers = verify(candidate)
     decision = decide(findings(answers))

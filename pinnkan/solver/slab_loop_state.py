@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Generic, Self, TypeVar
 
 from pinnkan.domain.domain import Domain
+from pinnkan.kan.derived_fields import SlabPiece, field_of_slabs
 from pinnkan.kan.field import Field
-from pinnkan.kan.scaled import SlabPiece, field_of_slabs
 from pinnkan.solver.error_growth import LocalTolerance
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.slab_history import SlabHistory

@@ -10,7 +10,7 @@ from functools import cached_property
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import SolverError
-from pinnkan.problem.mirrors import Mirror, half_of, mirrors
+from pinnkan.problem.reflections import Reflection, find_reflections, symmetric_half
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import Outcome
@@ -37,8 +37,8 @@ class SymmetricSolve:
         if self.model.is_linear:
             return None
         problem = self.model.problem
-        for mirror in mirrors(problem):
-            half = half_of(problem, mirror)
+        for mirror in find_reflections(problem):
+            half = symmetric_half(problem, mirror)
             try:
                 found = self.solve_half(compile_model(half, sort_conditions(half), self.model.device, self.model.clock))
             except (SolverError, OutOfTimeError):
@@ -55,7 +55,7 @@ def prefer_symmetric_outcome(outcome: Outcome, symmetric_solve: SymmetricSolve) 
     return symmetric_solve.outcome or outcome
 
 
-def _extend_outcome(problem: Problem, half: Outcome, reflection: Mirror) -> Outcome:
+def _extend_outcome(problem: Problem, half: Outcome, reflection: Reflection) -> Outcome:
     assert half.error is not None
     detail = f"held among functions with {reflection.words(problem)} only"
     return replace(

@@ -5,8 +5,8 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from pinnkan.kan.derived_fields import SlabPiece
 from pinnkan.kan.field import Array
-from pinnkan.kan.scaled import SlabPiece
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.norms import reference_squares
 from pinnkan.solver.monitor import Monitor
@@ -71,7 +71,7 @@ class TimePass(Generic[P]):
     @property
     def time_words(self) -> str:
         """The time at which the next slab begins, as text: ``t = 0.5``."""
-        return self.problem.when(self.time, 6)
+        return self.problem.format_march_position(self.time, 6)
 
     @property
     def start(self) -> float:

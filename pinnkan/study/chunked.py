@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from pinnkan.kan.layers.jet import Jets, JetSet
-from pinnkan.kan.layers.network import Network, perceptron, random_network, spread_directions, stacked
+from pinnkan.kan.layers.network import Network, perceptron, random_network, spread_directions, stack_networks
 from pinnkan.kan.layers.pieces import LayerBasis
 from pinnkan.kan.layers.pointwise import Activation, Affine, LayerTrace
 from pinnkan.kan.layers.spline_layer import Spline
@@ -39,7 +39,7 @@ def tables_of(basis: LayerBasis, jets: JetSet, inputs: torch.Tensor, points: int
 def _tables(splines: LayerBasis, jets: JetSet, inputs: torch.Tensor) -> Tables:
     precise = inputs.double()
     bell = jets.bell_polynomials(precise.unbind(0))
-    features = [f.flatten(-2) for f in jets.composed(bell, splines.dense(precise[0], jets.order))]
+    features = [f.flatten(-2) for f in jets.composition(bell, splines.dense(precise[0], jets.order))]
     columns = [f.abs().amax(0).nonzero().squeeze(-1) for f in features]
     return tuple((c, f[:, c].to(inputs.dtype)) for c, f in zip(columns, features, strict=True))
 
@@ -78,14 +78,14 @@ class KnownTrace:
     def rows(self, adjoint: Jets) -> torch.Tensor:
         return self._moving().rows(adjoint)
 
-    def gradient(self, adjoint: Jets, below: bool) -> tuple[torch.Tensor, Jets]:
+    def gradient(self, adjoint: Jets, needs_input_adjoint: bool) -> tuple[torch.Tensor, Jets]:
         weight = self.layer.weight
         found = weight.new_zeros(weight.shape[:-2].numel(), weight.shape[-2:].numel())
         for a, (columns, table) in zip(adjoint, self.layer.tables, strict=True):
             found.index_add_(1, columns, (a.flatten(0, -2) @ table).to(weight.dtype))
         found, basis = found.view(weight.shape), self.layer.basis
         found = found @ from_powers(basis).T if isinstance(basis, PowerRelu) else found
-        return found.flatten(-3), self.pull(adjoint) if below else ()
+        return found.flatten(-3), self.pull(adjoint) if needs_input_adjoint else ()
 
     def _moving(self) -> LayerTrace:
         """Of the same layer at points that could be any."""
@@ -188,4 +188,4 @@ def perceptrons(widths: Sequence[int]) -> Start:
 
 def stacked_runs(network: Callable[[int], Network]) -> Start:
     """The networks of all seeds together."""
-    return lambda seeds: Chunked(stacked([network(seed) for seed in seeds]))
+    return lambda seeds: Chunked(stack_networks([network(seed) for seed in seeds]))

@@ -7,36 +7,36 @@ from collections.abc import Callable, Sequence
 from pinnkan.verdict.records import Level, Reason
 
 #: Most additional levels that are suggested; each costs several times the one before.
-FARTHEST = 10
+MAX_EXTRA_LEVELS = 10
 #: Largest tolerance that is suggested, as a share of the solution (heuristic).
-LOOSEST = 0.3
+MAX_TOLERANCE = 0.3
 #: Most intervals that a file may name (``pinnkan.problem.schema``).
 MOST_KNOTS = 10_000
 #: SHRINKING slabs in a row, each at most SHRUNK of the one before, shrink towards a time.
-SHRINKING, SHRUNK = 6, 0.95
+SHRINKING_SLABS, SHRINK_RATIO = 6, 0.95
 
 #: For an error as large as the solution, where a larger tolerance would not help.
-UNSURE = (
+EXISTENCE_HINT = (
     "; check that a solution exists and is the only one (what nothing holds in its place needs a value there), or "
     "start from a milder parameter"
 )
 #: For a nonlinear steady problem that is not solved. With steps in time to rest an eikonal equation took 11 s to 1e-6.
-MARCH = (
+TIME_MARCH_HINT = (
     "Let it come to rest in time: add `t: [0, T]` to `domain`, `u_t` to the equation, with the sign that makes its "
     "highest derivative smooth, and initial data that meet the conditions. Or start from a milder parameter; check "
     "that a solution exists."
 )
 
 #: Phrases about time, and those about another coordinate of evolution.
-ALONG = (
+COORDINATE_PHRASES = (
     ("Time t", "t"), ("t = ", "{0} = "), ("a shorter time", "a shorter range of {0}"), ("time run", "problem run"),
     ("times before that", "less of {0}"), ("Ask for times", "Ask for {0}"), ("in time", "along {0}"),
 )  # fmt: skip
 
 
-def along(name: str, text: str) -> str:
+def name_coordinate(name: str, text: str) -> str:
     """A ``text`` about time, rewritten for the coordinate ``name`` along which the problem evolves."""
-    for words, others in ALONG if name != "t" else ():
+    for words, others in COORDINATE_PHRASES if name != "t" else ():
         text = text.replace(words, others.format(name))
     return text
 
@@ -65,8 +65,8 @@ def _more(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
         return f"Start with more `knots`{_looser(levels)}."
     before, last = levels[-2:]
     more = max(1, math.ceil(math.log(last.estimate / tolerance) / math.log(factor)))
-    if more > FARTHEST:
-        looser = _looser(levels) if last.estimate < LOOSEST else ""
+    if more > MAX_EXTRA_LEVELS:
+        looser = _looser(levels) if last.estimate < MAX_TOLERANCE else ""
         return f"The error falls only {factor:.2g} times per level: try another network or method{looser}."
     spent, earlier = last.seconds - before.seconds, before.seconds - (levels[-3].seconds if len(levels) > 2 else 0.0)
     growth = min(max(1.0, spent / max(earlier, 1e-3)), 8.0)
@@ -83,7 +83,7 @@ def _looser(levels: Sequence[Level]) -> str:
     if not levels or not levels[-1].is_resolved:
         return ""
     estimate = levels[-1].estimate
-    return f", or ask for a `tolerance` of {_up(estimate)}" if estimate < LOOSEST else UNSURE
+    return f", or ask for a `tolerance` of {_up(estimate)}" if estimate < MAX_TOLERANCE else EXISTENCE_HINT
 
 
 def _stays(levels: Sequence[Level]) -> bool:
@@ -93,9 +93,9 @@ def _stays(levels: Sequence[Level]) -> bool:
 
 def _shrinking(levels: Sequence[Level]) -> float | None:
     """The limit of the last slabs, extrapolated as a geometric series; None where they do not shrink steadily."""
-    lengths = [x.time[1] - x.time[0] for x in levels if x.time is not None][-SHRINKING:]
+    lengths = [x.time[1] - x.time[0] for x in levels if x.time is not None][-SHRINKING_SLABS:]
     ratios = [b / a for a, b in itertools.pairwise(lengths)]
-    if len(lengths) < SHRINKING or max(ratios) > SHRUNK:
+    if len(lengths) < SHRINKING_SLABS or max(ratios) > SHRINK_RATIO:
         return None
     q, last = (lengths[-1] / lengths[0]) ** (1.0 / len(ratios)), levels[-1].time
     assert last is not None
@@ -111,7 +111,7 @@ def _larger(levels: Sequence[Level]) -> str:
         grew = f"The estimated error grew {estimate / middle:.1g} times in the second half of the slabs. "
     if not math.isfinite(estimate):
         return f"{grew}Ask for a shorter time."
-    looser = f"a `tolerance` of {_up(estimate)}, " if estimate < LOOSEST else ""
+    looser = f"a `tolerance` of {_up(estimate)}, " if estimate < MAX_TOLERANCE else ""
     return f"{grew}Ask for {looser}a shorter time, or allow more `max_levels` (passes)."
 
 
@@ -147,7 +147,7 @@ def _time(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
 def _stalled(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
     """Advice by whether the steps iterated and whether the residual falls under refinement."""
     if any(level.iterations > 1 and level.time is None for level in levels):
-        return MARCH
+        return TIME_MARCH_HINT
     if len(levels) > 1 and levels[-1].time is None and levels[-1].loss > 0.5 * levels[-2].loss > 0.0:
         return (
             f"The residual does not fall with more knots ({levels[-2].loss:.1e}, then {levels[-1].loss:.1e}): equation "
@@ -210,7 +210,7 @@ def _rank_deficient(levels: Sequence[Level], tolerance: float, end: float | None
             "`point`). Or ask for times before that."
         )
     if any(level.iterations > 1 for level in levels):
-        return f"What may move freely, such as a layer, needs a value at a point that holds it. {MARCH}"
+        return f"What may move freely, such as a layer, needs a value at a point that holds it. {TIME_MARCH_HINT}"
     return (
         "Add what is missing: a condition on a side that has none, a value on one side where only slopes are given, "
         "another parameter where it is an eigenvalue of the problem."

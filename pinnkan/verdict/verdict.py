@@ -33,11 +33,11 @@ class Verdict:
 HELDOUT_RATIO = 3.0
 
 #: A converged run with a true error above this many tolerances is contradicted by the `exact` of the file.
-CONTRADICTION = 2.0
+CONTRADICTION_RATIO = 2.0
 
 #: An estimate below CLAIM is rejected where the squared residual has not fallen below FALLEN times its largest value:
 #: such runs have estimated 2e-2 at an error of 0.8.
-CLAIM, FALLEN = 0.1, 0.5
+DOUBTFUL_ESTIMATE, LEAST_FALL = 0.1, 0.5
 
 _SENTENCES = {
     Reason.MAX_LEVELS: "The levels allowed were used up",
@@ -78,7 +78,11 @@ def judge(
         reason = Reason.NOT_ASYMPTOTIC
     if reason == Reason.RANK_DEFICIENT or not is_resolved:
         estimate = math.inf
-    if reason not in (Reason.CONVERGED, Reason.BELOW_ROUNDING) and estimate < CLAIM and _has_never_fallen(levels):
+    if (
+        reason not in (Reason.CONVERGED, Reason.BELOW_ROUNDING)
+        and estimate < DOUBTFUL_ESTIMATE
+        and _has_never_fallen(levels)
+    ):
         estimate = math.inf
     if reason:
         return _refusal(levels, tolerance, reason, detail, estimate, end)
@@ -102,7 +106,7 @@ def _found(levels: Sequence[Level], tolerance: float) -> tuple[Reason, str]:
     unseen = next((x.unseen for x in (levels if last.time is not None else levels[-1:]) if x.unseen), "")
     if unseen:
         return Reason.UNDERSAMPLED, unseen
-    if last.true_error is not None and last.true_error > CONTRADICTION * tolerance:
+    if last.true_error is not None and last.true_error > CONTRADICTION_RATIO * tolerance:
         return Reason.CONTRADICTED, f"they differ by {last.true_error:.1e}"
     return Reason.CONVERGED, ""
 
@@ -118,7 +122,7 @@ def _stands(levels: Sequence[Level]) -> bool:
 def _has_never_fallen(levels: Sequence[Level]) -> bool:
     """Whether the loss of the last of three or more steady levels is at least FALLEN times the largest."""
     seen = [x.loss for x in levels if x.time is None]
-    return len(seen) > 2 and seen[-1] >= FALLEN * max(seen) > 0.0
+    return len(seen) > 2 and seen[-1] >= LEAST_FALL * max(seen) > 0.0
 
 
 def is_undersampled(levels: Sequence[Level], tolerance: float) -> bool:

@@ -5,7 +5,7 @@ import pytest
 from small_models import model_of
 
 from pinnkan.assembly.clamped_corners import MAX_EXPONENT, clamped_corners, least_exponent
-from pinnkan.problem.checks.linearised import Weights
+from pinnkan.problem.checks.linearised_system import PrincipalWeights
 from pinnkan.problem.statement import Jet
 
 SQUARE = """
@@ -59,13 +59,13 @@ def zero(*unknowns):
 def of_a_plate():
     inside = [terms((0, (4, 0), 1.0), (0, (2, 2), 2.0), (0, (0, 4), 1.0))]
     held = [[terms((0, (0, 0), 1.0)), terms((0, slope, 1.0))] for slope in ((1, 0), (0, 1))]
-    return least_exponent(inside, held, Weights(4, (4,), (0,)))
+    return least_exponent(inside, held, PrincipalWeights(4, (4,), (0,)))
 
 
 def of_a_flow():
     inside = [terms((j, (2, 0), 1.0), (j, (0, 2), 1.0), (2, (1 - j, j), -1.0)) for j in range(2)]
     inside.append(terms((0, (1, 0), 1.0), (1, (0, 1), 1.0)))
-    return least_exponent(inside, [zero(0, 1), zero(0, 1)], Weights(4, (2, 2, 1), (0, 0, 1)))
+    return least_exponent(inside, [zero(0, 1), zero(0, 1)], PrincipalWeights(4, (2, 2, 1), (0, 0, 1)))
 
 
 def of_a_sheet(first):
@@ -74,7 +74,7 @@ def of_a_sheet(first):
         terms((0, (2, 0), first + 2.0), (0, (0, 2), 1.0), (1, (1, 1), first + 1.0)),
         terms((1, (0, 2), first + 2.0), (1, (2, 0), 1.0), (0, (1, 1), first + 1.0)),
     ]
-    return least_exponent(inside, [zero(0, 1), zero(0, 1)], Weights(4, (2, 2), (0, 0)))
+    return least_exponent(inside, [zero(0, 1), zero(0, 1)], PrincipalWeights(4, (2, 2), (0, 0)))
 
 
 def test_exponents_are_those_of_closed_forms():
@@ -88,7 +88,7 @@ def test_exponents_are_those_of_closed_forms():
 
 def test_polynomials_are_no_singularities():
     """Of the Laplacian next to two sides with u = 0 they are xy and its like; next to an insulated one x."""
-    inside, weights = [terms((0, (2, 0), 1.0), (0, (0, 2), 1.0))], Weights(2, (2,), (0,))
+    inside, weights = [terms((0, (2, 0), 1.0), (0, (0, 2), 1.0))], PrincipalWeights(2, (2,), (0,))
     assert least_exponent(inside, [zero(0), zero(0)], weights) == MAX_EXPONENT
     assert least_exponent(inside, [zero(0), [terms((0, (0, 1), 1.0))]], weights) == MAX_EXPONENT
     askew = [terms((0, (2, 0), 1.0), (0, (0, 2), 1.0), (0, (1, 1), 1.0))]  # an angle of 120 degrees

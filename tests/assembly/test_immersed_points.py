@@ -8,7 +8,7 @@ from pinnkan.assembly.immersed_points import CellGroups, GridPoints, group_size,
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.domain.box import Box, Side
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.coordinates.warped import Coordinates, rotated
+from pinnkan.kan.coordinates.warped import Coordinates, rotated_coordinates
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import gauss_table, point_table
 
@@ -16,8 +16,8 @@ UNIT = Box(((0.0, 1.0), (0.0, 1.0)), (False, False))
 
 
 def turned(degrees=120.0, intervals=(9, 4)):
-    coordinates = rotated(np.radians(degrees), UNIT.ranges, 0.2)
-    box = coordinates.box(UNIT.ranges)
+    coordinates = rotated_coordinates(np.radians(degrees), UNIT.ranges, 0.2)
+    box = coordinates.covering_ranges(UNIT.ranges)
     axes = tuple(Axis(np.linspace(a, b, n + 1), 5) for (a, b), n in zip(box, intervals, strict=False))
     return Space(axes), coordinates
 
@@ -61,7 +61,7 @@ def test_the_largest_value_in_the_support_of_a_function_is_found():
 @pytest.mark.parametrize(("axis", "end"), [(0, 0), (0, 1), (1, 0), (1, 1)])
 def test_a_side_has_points_between_all_its_crossings_with_knots(axis, end):
     space, coordinates = turned()
-    found = side_points(space, coordinates, UNIT.pieces[Side(axis, end)], (6, 6))
+    found = side_points(space, coordinates, UNIT.boundary_pieces[Side(axis, end)], (6, 6))
     assert np.all(found.outer[:, axis] == end)
     along = found.outer[:, 1 - axis]
     assert abs((found.weights * np.exp(along)).sum() - (np.e - 1)) < 1e-12
@@ -81,14 +81,14 @@ def test_moving_coordinates_have_points_at_the_start_and_on_sides_in_time():
     course = Space((Axis(np.array([-2.0, 2.0]), 1), Axis(np.array([1.0, 1.5]), 1)))
     bend = np.array([[0.0, 0.3], [0.0, 0.3]])[..., None]
     coordinates = Coordinates(0.4, course, bend)
-    space = Space(tuple(Axis(np.linspace(a, b, 4), 4) for a, b in coordinates.box(domain.ranges)))
+    space = Space(tuple(Axis(np.linspace(a, b, 4), 4) for a, b in coordinates.covering_ranges(domain.ranges)))
     cpu = torch.device("cpu")
     start = point_table(space.axes[2], float(space.axes[2].breaks[0]), 1, cpu)
     tables = [*(gauss_table(a, 3, 1, cpu, 2) for a in space.axes[:2]), start]
     start = GridPoints(space, tables, coordinates, domain)
     assert np.all(start.outer[:, 2] == 1.0)
     assert abs(start.weights.sum() - 1) < 0.02
-    side = side_points(space, coordinates, domain.pieces[Side(1, 1)], (5, 5, 5))
+    side = side_points(space, coordinates, domain.boundary_pieces[Side(1, 1)], (5, 5, 5))
     assert np.all(side.outer[:, 1] == 1.0)
     assert abs((side.weights * np.exp(side.outer[:, 2])).sum() - (np.exp(1.5) - np.exp(1.0))) < 1e-12
 
@@ -99,7 +99,7 @@ def test_points_of_either_kind_evaluate_and_make_rows_like_the_space():
     ordering = order_coefficients(space, np.zeros(space.shape, dtype=bool), torch.device("cpu"))
     c = np.random.default_rng(0).standard_normal(space.shape)
     orders = [(0, 0), (1, 0), (1, 2)]
-    on_side = side_points(space, coordinates, UNIT.pieces[Side(0, 1)], (4, 4))
+    on_side = side_points(space, coordinates, UNIT.boundary_pieces[Side(0, 1)], (4, 4))
     for places in (grid(space, coordinates), CellGroups(space, on_side, (2, 2))):
         shape = places.weights.shape
         inner = coordinates.forward(places.outer.reshape(-1, 2))
@@ -118,7 +118,7 @@ def test_points_of_either_kind_evaluate_and_make_rows_like_the_space():
 
 def test_a_batch_fills_up_with_weight_zero_and_cuts_cells_of_many_points():
     space, coordinates = turned()
-    points = side_points(space, coordinates, UNIT.pieces[Side(1, 0)], (7, 4))
+    points = side_points(space, coordinates, UNIT.boundary_pieces[Side(1, 0)], (7, 4))
     batch = CellGroups(space, points, (0, 0))
     assert abs(batch.weights.sum() - points.weights.sum()) < 1e-12
     kept = batch.outer[batch.weights > 0]

@@ -7,7 +7,7 @@ import torch
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.coordinates.warped import rotated
+from pinnkan.kan.coordinates.warped import rotated_coordinates
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.families.fitted.system import ImmersedSystem
@@ -32,10 +32,11 @@ DEGREE, WIDTHS = 4, (0.1, 0.5)
 def patches():
     problem = parse_problem(TEXT, "t.yaml")
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
-    turned = rotated(np.radians(60), problem.box.ranges, 0.0)
-    ends = [np.floor(a / w) * w for (a, _), w in zip(turned.box(problem.box.ranges), WIDTHS, strict=True)]
+    turned = rotated_coordinates(np.radians(60), problem.box.ranges, 0.0)
+    ends = [np.floor(a / w) * w for (a, _), w in zip(turned.covering_ranges(problem.box.ranges), WIDTHS, strict=True)]
     counts = [
-        int(np.ceil((b - a) / w)) for (_, b), a, w in zip(turned.box(problem.box.ranges), ends, WIDTHS, strict=True)
+        int(np.ceil((b - a) / w))
+        for (_, b), a, w in zip(turned.covering_ranges(problem.box.ranges), ends, WIDTHS, strict=True)
     ]
     axes = tuple(Axis(a + w * np.arange(n + 1), DEGREE) for a, w, n in zip(ends, WIDTHS, counts, strict=True))
     return [p for p, _ in ImmersedSystem(model, Space(axes), turned, problem.domain).patches]

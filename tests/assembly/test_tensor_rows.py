@@ -109,8 +109,8 @@ def test_rows_of_a_single_interval_written_out_are_the_same():
     )
     assert difference(written.apply(ordering, step), rows.apply(ordering, step)) < 1e-13
     assert difference(written.transpose(ordering, residual), rows.transpose(ordering, residual)) < 1e-13
-    assert table.is_whole
-    assert not gauss_table(space.axes[0].halved(), 7, 2, CPU).is_whole
+    assert table.is_single_interval
+    assert not gauss_table(space.axes[0].halved(), 7, 2, CPU).is_single_interval
     at_once, one_by_one = (grid_jets((table,), values, jets) for values in (c, c.unsqueeze(-1)))
     for jet, alone in zip(at_once, one_by_one, strict=True):
         assert difference(jet, alone[0]) < 1e-13

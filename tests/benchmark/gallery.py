@@ -26,7 +26,7 @@ import pinnkan  # noqa: E402  (the path comes first, so that the script runs by 
 from pinnkan.export.arrays import Shown, shown_of  # noqa: E402
 from pinnkan.export.style import BLUE, GREEN, ORANGE, value_colours  # noqa: E402
 from pinnkan.kan.field import Array  # noqa: E402
-from pinnkan.problem.registry import shipped  # noqa: E402
+from pinnkan.problem.registry import shipped_problems  # noqa: E402
 
 FOLDER = ROOT / "results" / "figures" / "gallery"
 #: Inches and dots per inch: 480 by 270 dots, a third of a page and sharp on most screens.
@@ -128,7 +128,7 @@ def save(drawing: Figure, path: Path) -> None:
 
 def main() -> None:
     """Draw the problems that are named, or all."""
-    for name in sys.argv[1:] or shipped():
+    for name in sys.argv[1:] or shipped_problems():
         solution = pinnkan.solve(pinnkan.load_problem(name))
         save(picture(solution), FOLDER / f"{name}.png")
         print(solution)

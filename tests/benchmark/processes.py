@@ -20,8 +20,8 @@ from pinnkan.assembly.model import compile_model
 from pinnkan.assembly.normal_matrix.shared_matrix import MAKERS
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
-from pinnkan.processes.job import this_job
-from pinnkan.processes.team import leading, serve
+from pinnkan.processes.job import current_job
+from pinnkan.processes.team import lead_team, serve
 from pinnkan.processes.wire import Wire
 from pinnkan.solver import memory
 from pinnkan.solver.linear.system import System
@@ -79,10 +79,10 @@ def step(team, intervals):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     memory.keep_freed_memory()
-    makers, job = {**MAKERS, "processor": Processor}, this_job()
+    makers, job = {**MAKERS, "processor": Processor}, current_job()
     wire = Wire(job, torch.device("cpu")) if job.count > 1 else None
-    if wire and not job.leads:
+    if wire and not job.is_leader:
         serve(wire, makers)
     else:
-        with leading(wire, makers) if wire else nullcontext() as found:
+        with lead_team(wire, makers) if wire else nullcontext() as found:
             step(found, [int(n) for n in sys.argv[1:]])

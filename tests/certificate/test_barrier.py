@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from pinnkan.certificate import barrier as module
-from pinnkan.certificate.barrier import FLOOR, MOST_CELLS, WORTH, Barrier, barrier_of, effect
+from pinnkan.certificate.barrier import (
+    LEAST_OPERATOR_VALUE,
+    MOST_CELLS,
+    RESIDUAL_FLOOR,
+    Barrier,
+    find_barrier,
+    solution_bound,
+)
 from pinnkan.certificate.splines import MARGIN
 from pinnkan.domain.box import Side
 
@@ -41,25 +48,29 @@ def formula():
     [
         ([barrier()], 0),
         ([barrier(left=-1e-9), barrier()], 1),  # large inside, but not positive on a side: nothing is proven
-        ([barrier(inside=0.9 * WORTH), barrier()], 1),  # proven, but little worth
+        ([barrier(inside=0.9 * LEAST_OPERATOR_VALUE), barrier()], 1),  # proven, but little worth
         ([None, barrier()], 1),  # no such function in the coarse space
         ([barrier(least=0.0), barrier(inside=-1.0)], None),
     ],
 )
 def test_a_barrier_is_one_that_is_proven_and_worth_having(monkeypatch, formula, found, taken):
-    monkeypatch.setattr(module, "spaces_of", lambda field: range(len(found)))
-    monkeypatch.setattr(module, "nodes_of", lambda axes: [np.zeros(3)])
-    monkeypatch.setattr(module, "least", lambda formula, conditions, field, axes, *_: found[axes])
+    monkeypatch.setattr(module, "barrier_spaces", lambda field: range(len(found)))
+    monkeypatch.setattr(module, "programme_nodes", lambda axes: [np.zeros(3)])
+    monkeypatch.setattr(module, "least_barrier_spline", lambda formula, conditions, field, axes, *_: found[axes])
     monkeypatch.setattr(module, "_proven", lambda conditions, u, axes, psi, inside: psi if inside == 0.7 else None)
     monkeypatch.setattr(module, "cells_between", lambda breaks: None)
-    assert barrier_of(formula, {}, None, SimpleNamespace(breaks=())) is (None if taken is None else found[taken])
+    assert find_barrier(formula, {}, None, SimpleNamespace(breaks=())) is (None if taken is None else found[taken])
 
 
 def test_what_a_residual_does_is_at_most_its_largest_value_over_the_least_of_the_equation(formula):
     """Two over a quarter, times the largest value of the barrier; more is missed on a side than that in the second."""
     many, residual = SimpleNamespace(count=MOST_CELLS + 1), np.array([1.0, 2.0])
-    assert effect(barrier(), formula, {}, None, None, many, residual, {LEFT: 0.1}) == pytest.approx(16.0 * MARGIN)
-    assert effect(barrier(), formula, {}, None, None, many, residual, {LEFT: 1.0}) == pytest.approx(20.0 * MARGIN)
+    assert solution_bound(barrier(), formula, {}, None, None, many, residual, {LEFT: 0.1}) == pytest.approx(
+        16.0 * MARGIN
+    )
+    assert solution_bound(barrier(), formula, {}, None, None, many, residual, {LEFT: 1.0}) == pytest.approx(
+        20.0 * MARGIN
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,15 +84,15 @@ def test_what_a_residual_does_is_at_most_its_largest_value_over_the_least_of_the
 )
 def test_a_barrier_of_its_own_may_bound_what_a_residual_does_closer(monkeypatch, formula, own, expected):
     asked, cells, residual = [], SimpleNamespace(count=2), np.array([0.02, 2.0])
-    monkeypatch.setattr(module, "nodes_of", lambda axes: "nodes")
-    monkeypatch.setattr(module, "envelope", lambda cells, sizes, nodes: asked.append(sizes))
-    monkeypatch.setattr(module, "least", lambda *given: asked.append(given[-1]) or own)
+    monkeypatch.setattr(module, "programme_nodes", lambda axes: "nodes")
+    monkeypatch.setattr(module, "cell_maxima", lambda cells, sizes, nodes: asked.append(sizes))
+    monkeypatch.setattr(module, "least_barrier_spline", lambda *given: asked.append(given[-1]) or own)
     monkeypatch.setattr(
         module, "ranges_of", lambda *given: SimpleNamespace(value=SimpleNamespace(lo=np.array([[0.8, 0.5]])))
     )
     monkeypatch.setattr(module, "_proven", lambda conditions, u, axes, psi, inside: psi if inside == 0.5 else None)
-    found = effect(barrier(), formula, {}, None, None, cells, residual, {LEFT: 0.1})
+    found = solution_bound(barrier(), formula, {}, None, None, cells, residual, {LEFT: 0.1})
     assert found == pytest.approx(min(16.0, expected) * MARGIN)
     sizes, beside = asked
-    assert sizes.tolist() == [FLOOR, 1.0]
+    assert sizes.tolist() == [RESIDUAL_FLOOR, 1.0]
     assert beside == {LEFT: 0.05}

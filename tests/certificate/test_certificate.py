@@ -15,7 +15,7 @@ from pinnkan.certificate.certificate import certificate_of
 from pinnkan.cli import main
 from pinnkan.kan.product import ProductField
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.in_code import problem_of
+from pinnkan.problem.python_statement import problem_of
 from pinnkan.problem.registry import load_problem
 from pinnkan.run.checkpoint import load_solution, read_state, save_checkpoint, solution_of
 from pinnkan.run.solving import certify, solve
@@ -189,7 +189,7 @@ def test_mixed_derivatives_are_weighed_against_both_of_theirs(equation, elliptic
 
 
 def test_what_would_take_minutes_is_refused(monkeypatch):
-    monkeypatch.setattr(proof, "WORK", 100.0)
+    monkeypatch.setattr(proof, "MAX_OPERATIONS", 100.0)
     field = projected(bratu(0.1, 4), [(0, 1)], [24])
     assert "24 cells" in certificate_of(BRATU, field, None).refusal
 

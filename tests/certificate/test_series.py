@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import sympy
 
-from pinnkan.certificate.series import Series, constant, series_of
+from pinnkan.certificate.series import Series, constant_series, series_of
 from pinnkan.problem.expressions.functions import FUNCTIONS
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
@@ -39,7 +39,7 @@ def along_x(low: float, high: float, y: tuple[float, float]) -> list[Series]:
     """The inputs x and y over one box, with x = c + h s."""
     lo, hi = np.zeros((2, ORDERS, 1))
     lo[0], hi[0], lo[1], hi[1] = low, high, 0.5 * (high - low), 0.5 * (high - low)
-    return [Series(lo, hi), constant(Interval(np.array([y[0]]), np.array([y[1]])), 1)]
+    return [Series(lo, hi), constant_series(Interval(np.array([y[0]]), np.array([y[1]])), 1)]
 
 
 def misfit(name: str, shift: float) -> float:
@@ -50,7 +50,7 @@ def misfit(name: str, shift: float) -> float:
     with mpmath.workdps(60):
         for x, y in ((0.5, 0.25), (0.625, 0.3125), (0.75, 0.375), (0.5625, 0.375)):
             exact = mpmath.taylor(lambda s, y=y: reference(s, mpmath.mpf(y)), mpmath.mpf(x), ORDERS - 1)
-            for k in range(found.orders):
+            for k in range(found.coefficient_count):
                 value = exact[k] * mpmath.mpf(0.125) ** k
                 value += shift * (1 + abs(value))
                 worst = max(worst, float(found.lo[k, 0] - value), float(value - found.hi[k, 0]))

@@ -9,24 +9,24 @@ import sympy
 from smooth_fields import projected
 
 from pinnkan.certificate import spectrum
-from pinnkan.certificate.enclosure import cells_between, replayed
-from pinnkan.certificate.linearised import UncertifiedError, elliptic, zeroth
+from pinnkan.certificate.cell_ranges import grid_cells, replayed
+from pinnkan.certificate.linearised import UncertifiedError, elliptic_formula, zeroth_coefficient
 from pinnkan.certificate.splines import spline_of
 from pinnkan.domain.box import Box
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.in_code import problem_of
+from pinnkan.problem.python_statement import problem_of
 
 
 def inverse(equation, domain, size=1.0, **more):
     """The bound of the inverse, linearised at a function that the equations here do not depend on."""
     conditions = [("boundary", "u = 0")] if "periodic" not in more else []
     problem = problem_of(domain=domain | more, unknowns=["u"], equations=[equation], conditions=conditions)
-    formula = elliptic(problem)
+    formula = elliptic_formula(problem)
     u = spline_of(*projected(lambda *x: 0.0 * x[0], problem.box.ranges, [4] * len(domain)).pieces[0])
-    c = formula.compiled(zeroth(formula)).over(cells_between(u.breaks), u)[1].value
+    c = formula.compile_expressions(zeroth_coefficient(formula)).ranges_over(grid_cells(u.breaks), u)[1].value
     a = (Interval(np.asarray(1.0), np.asarray(1.0)),) * len(domain)
-    return spectrum.inverse_norm(formula, a, problem.box, u, c)
+    return spectrum.spectral_inverse_bound(formula, a, problem.box, u, c)
 
 
 @pytest.mark.parametrize("k2", [12.0, 30.0, 45.0])
@@ -71,15 +71,15 @@ def test_all_waves_below_a_number_are_looked_at_and_the_next_one_is_known(length
     box = Box(((1.0, 1.0 + length), (0.0, 0.5 * length)), (wraps, False))
     rates = np.array([4.0 if wraps else 1.0, 4.0]) * (np.pi / length) ** 2
     below = 30.5 * (np.pi / length) ** 2
-    found = spectrum.waves_of((Interval(np.asarray(1.0), np.asarray(1.0)),) * 2, box, below)
+    found = spectrum.waves_below((Interval(np.asarray(1.0), np.asarray(1.0)),) * 2, box, below)
     numbers = np.stack(np.meshgrid(np.arange(-20 if wraps else 1, 21), np.arange(1, 21), indexing="ij"), -1)
     values = (rates * numbers**2).sum(-1)
-    assert {tuple(n) for n in found.number} == {tuple(n) for n in numbers[values < below]}
-    exact = (rates * found.number**2).sum(1)
-    assert np.all((found.value.lo <= exact) & (exact <= found.value.hi))
-    assert found.value.hi == pytest.approx(found.value.lo)
-    assert found.beyond == pytest.approx(values[values >= below].min())
-    assert found.beyond <= values[values >= below].min()
+    assert {tuple(n) for n in found.wave_numbers} == {tuple(n) for n in numbers[values < below]}
+    exact = (rates * found.wave_numbers**2).sum(1)
+    assert np.all((found.eigenvalues.lo <= exact) & (exact <= found.eigenvalues.hi))
+    assert found.eigenvalues.hi == pytest.approx(found.eigenvalues.lo)
+    assert found.other_eigenvalues_bound == pytest.approx(values[values >= below].min())
+    assert found.other_eigenvalues_bound <= values[values >= below].min()
 
 
 def test_a_resonance_is_refused():
@@ -92,7 +92,7 @@ def test_largest_values_are_bounded_by_the_operator():
         domain={"x": (0, 2), "y": (0, 1)}, unknowns=["u"], equations=["-lap(u) = 1"], conditions=[("boundary", "u = 0")]
     )
     a = (Interval(np.asarray(1.0), np.asarray(1.0)),) * 2
-    bound = spectrum.supremum(a, problem.box, 3.0)
+    bound = spectrum.supremum_factor(a, problem.box, 3.0)
     rng = np.random.default_rng(0)
     m, n = np.meshgrid(np.arange(1, 30), np.arange(1, 30), indexing="ij")
     eigenvalue = np.pi**2 * (m**2 / 4 + n**2) + 3.0
@@ -125,5 +125,5 @@ def test_waves_beyond_those_that_are_looked_at_add_to_the_largest_value():
     problem = problem_of(
         domain={"x": (0, 1)}, unknowns=["u"], equations=["-u_xx = 1"], conditions=[("boundary", "u = 0")]
     )
-    bound = spectrum.supremum((Interval(np.asarray(1.0), np.asarray(1.0)),), problem.box, 0.0)
+    bound = spectrum.supremum_factor((Interval(np.asarray(1.0), np.asarray(1.0)),), problem.box, 0.0)
     assert np.sqrt(2.0 / 90.0) <= bound < 1.0001 * np.sqrt(2.0 / 90.0)

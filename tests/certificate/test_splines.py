@@ -8,8 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pinnkan.certificate.enclosure import cells_between
-from pinnkan.certificate.splines import Ball, differentiated, series_along, spline_of
+from pinnkan.certificate.cell_ranges import grid_cells
+from pinnkan.certificate.splines import Ball, differentiate_spline, series_along, spline_of
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 
@@ -45,9 +45,9 @@ def exact(axis, c, x, order):
 def test_values_lie_in_their_enclosure(order, periodic):
     axis = Axis(BREAKS, 5, periodic)
     c = np.random.default_rng(order).normal(size=axis.count)
-    cells = cells_between([BREAKS])
+    cells = grid_cells([BREAKS])
     points = np.linspace(cells.lo[0], cells.hi[0], 5).T
-    found = differentiated(spline_of(Space((axis,)), c[:, None]), (order,)).at(cells, [points])
+    found = differentiate_spline(spline_of(Space((axis,)), c[:, None]), (order,)).grid_values(cells, [points])
     scale = np.abs(found.hi).max()
     for cell in range(cells.count):
         for k in range(5 - (cell < 2)):  # an inner knot belongs to the next interval
@@ -64,10 +64,12 @@ def test_a_derivative_is_as_far_off_as_coefficients_are():
     c = np.random.default_rng(0).normal(size=(axis.count, 1))
     turns = off * (-1.0) ** np.arange(axis.count)[:, None]
     spline = replace(spline_of(Space((axis,)), c), coefficients=Ball(c[:, 0], np.full(axis.count, off)))
-    cells = cells_between([BREAKS])
-    found = differentiated(spline, (1,)).at(cells, [cells.lo[0][:, None]])
+    cells = grid_cells([BREAKS])
+    found = differentiate_spline(spline, (1,)).grid_values(cells, [cells.lo[0][:, None]])
     for size, held in ((1.0, True), (-1.0, True), (1.01, False)):
-        exactly = differentiated(spline_of(Space((axis,)), c + size * turns), (1,)).at(cells, [cells.lo[0][:, None]])
+        exactly = differentiate_spline(spline_of(Space((axis,)), c + size * turns), (1,)).grid_values(
+            cells, [cells.lo[0][:, None]]
+        )
         assert np.all((found.lo <= exactly.hi) & (exactly.lo <= found.hi)) == held
 
 
@@ -76,8 +78,10 @@ def test_a_product_is_enclosed_as_its_factors_are():
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=x.count), rng.normal(size=y.count)
     spline = spline_of(Space((x, y)), np.multiply.outer(a, b)[..., None])
-    cells = cells_between([x.breaks, y.breaks])
-    found = differentiated(spline, (2, 1)).at(cells, [cells.middle[0][:, None], cells.middle[1][:, None]])
+    cells = grid_cells([x.breaks, y.breaks])
+    found = differentiate_spline(spline, (2, 1)).grid_values(
+        cells, [cells.middle[0][:, None], cells.middle[1][:, None]]
+    )
     for cell in range(cells.count):
         value = float(exact(x, a, cells.middle[0, cell], 2) * exact(y, b, cells.middle[1, cell], 1))
         # the coefficients are rounded products
@@ -88,11 +92,11 @@ def test_a_product_is_enclosed_as_its_factors_are():
 def test_taylor_coefficients_sum_to_the_function_and_its_series_holds_it():
     axis = Axis(BREAKS, 5)
     c = np.random.default_rng(1).normal(size=axis.count)
-    cells = cells_between([BREAKS])
-    taylor = spline_of(Space((axis,)), c[:, None]).taylor(cells)
+    cells = grid_cells([BREAKS])
+    taylor = spline_of(Space((axis,)), c[:, None]).taylor_coefficients(cells)
     series = series_along(taylor, 0, 7)
     for cell in range(cells.count):
-        middle, reach = cells.middle[0, cell], cells.reach[0, cell]
+        middle, reach = cells.middle[0, cell], cells.half_width[0, cell]
         for s in (-0.9, 0.3, 0.8):
             value = float(exact(axis, c, middle + s * reach, 0))
             assert abs((taylor.mid[cell] * s ** np.arange(6)).sum() - value) < 1e-12
@@ -105,6 +109,6 @@ def test_taylor_coefficients_sum_to_the_function_and_its_series_holds_it():
 
 def test_a_ball_holds_its_interval():
     ball = Ball(np.array([0.1]), np.array([1e-3]))
-    again = Ball.of(ball.interval)
+    again = Ball.from_interval(ball.interval)
     assert again.mid - again.rad <= ball.interval.lo
     assert again.mid + again.rad >= ball.interval.hi

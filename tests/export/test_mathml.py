@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from pinnkan.export.mathml import equation
-from pinnkan.problem.registry import load_problem, shipped
+from pinnkan.problem.registry import load_problem, shipped_problems
 
 
 def plain(text: str) -> str:
@@ -62,7 +62,7 @@ def test_quotients_are_fractions_and_powers_are_raised() -> None:
 
 @pytest.mark.parametrize("name", ["burgers", "kdv", "poisson_multiscale", "curved_layer", "poisson5d_gaussian"])
 def test_every_equation_of_a_shipped_problem_is_typeset(name: str) -> None:
-    assert name in shipped()
+    assert name in shipped_problems()
     problem = load_problem(name)
     for stated in [*problem.equations, *(c.equation for c in problem.conditions if c.equation is not None)]:
         assert ElementTree.fromstring(equation(stated.text)).tag == "math"

@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 
 from pinnkan.errors import ProblemError
+from pinnkan.problem.description import describe
 from pinnkan.problem.registry import parse_problem, shipped_folder
 from pinnkan.problem.report import render
-from pinnkan.problem.written import describe
 
 CORPUS = Path(__file__).parent / "corpus"
 #: Seconds of processor time that any text may take.

@@ -96,7 +96,7 @@ def test_what_is_shown_cannot_move_the_terminal(text: str) -> None:
 
 
 def test_the_target_sees_a_character_that_a_terminal_obeys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "visible", lambda text: text)
+    monkeypatch.setattr(report, "escape_unprintable", lambda text: text)
     with pytest.raises(AssertionError, match="a terminal obeys"):
         target("name: fuzz\ndomain: {x: [0, 1]}\nunknowns: [u]\nequations: ['\u202eu = 1']\n".encode())
 

@@ -6,7 +6,7 @@ import torch
 from scipy.interpolate import BSpline
 from small_axes import axis, random, refined, scaled_difference
 
-from pinnkan.kan.axis import MANY, Axis, nearest
+from pinnkan.kan.axis import DENSE_PROJECTION_RATIO, Axis, restrict_axis
 from pinnkan.kan.product import Space
 from pinnkan.kan.spline import prolongation
 from pinnkan.kan.table import gauss_table
@@ -75,7 +75,7 @@ def test_derivatives_of_a_periodic_axis_jump_at_its_joints_and_nowhere_else(join
     fine, x = line.halved(), np.linspace(-0.3, 1.2, 400)
     moved = line.prolongation_to(fine) @ c
     assert scaled_difference(fine.matrix(x, 2) @ moved, line.matrix(x, 2) @ c) < 1e-11
-    assert scaled_difference(line.project(line.matrix(line.samples()) @ c, 0), c) < 1e-10
+    assert scaled_difference(line.project(line.matrix(line.projection_points()) @ c, 0), c) < 1e-10
 
 
 def test_prolongation_raises_the_degree_too():
@@ -129,10 +129,12 @@ def test_the_way_between_many_knots_takes_memory_in_proportion(periodic):
     fine = coarse.halved()
     c = np.cos(np.arange(coarse.count))[:, None]
     assert coarse.prolongation_to(fine).nnz <= 4 * fine.count
-    assert np.abs(nearest(coarse, fine, coarse.prolongation_to(fine) @ c, 0) - c).max() < 1e-11
-    x = coarse.samples()
+    assert np.abs(restrict_axis(coarse, fine, coarse.prolongation_to(fine) @ c, 0) - c).max() < 1e-11
+    x = coarse.projection_points()
     assert (
-        scaled_difference(coarse.sampling(x) @ coarse.project(coarse.sampling(x) @ c, 0), coarse.sampling(x) @ c)
+        scaled_difference(
+            coarse.sampling_matrix(x) @ coarse.project(coarse.sampling_matrix(x) @ c, 0), coarse.sampling_matrix(x) @ c
+        )
         < 1e-11
     )
 
@@ -156,7 +158,7 @@ def test_a_joint_is_as_smooth_as_it_is_said_to_be():
     assert axis.count == axis.basis.count
     coefficients = np.random.default_rng(0).standard_normal(axis.count)
     for place, order in ((0.3, 1), (0.7, 0)):
-        above, below = (axis.basis.beside(place, 2, way) for way in (False, True))
+        above, below = (axis.basis.one_sided(place, 2, way) for way in (False, True))
         sides = [values.numpy() @ coefficients[int(first) : int(first) + 6] for values, first in (above, below)]
         jumps = np.abs(sides[0] - sides[1])
         assert jumps[: order + 1].max() < 1e-12 * np.abs(sides[0]).max()
@@ -166,7 +168,9 @@ def test_a_joint_is_as_smooth_as_it_is_said_to_be():
 @pytest.mark.parametrize("periodic", [False, True])
 def test_many_sides_are_projected_like_one(periodic):
     axis = Axis(np.array([0.0, 0.1, 0.4, 1.0]), 8, periodic)
-    sides = np.random.default_rng(1).standard_normal((len(axis.samples()), MANY * len(axis.samples()) + 1))
+    sides = np.random.default_rng(1).standard_normal(
+        (len(axis.projection_points()), DENSE_PROJECTION_RATIO * len(axis.projection_points()) + 1)
+    )
     together, alone = axis.project(sides, 0), np.stack([axis.project(s, 0) for s in sides[:, :3].T], 1)
     np.testing.assert_allclose(together[:, :3], alone, atol=1e-12 * np.abs(alone).max())
     assert not np.allclose(together[:, 1:4], alone, rtol=1e-2)

@@ -10,7 +10,7 @@ GROUPS = ((0, 0, 0), (1, 0, 0), (0, 2, 0), (6, 0, 0), (1, 1, 0), (2, 0, 1), (1, 
 
 
 def edge(periodic=False, low=0.5, high=2.0, degree=10):
-    return Edge.first(low, high, degree, periodic)
+    return Edge.coarsest(low, high, degree, periodic)
 
 
 def space(unknowns=1):

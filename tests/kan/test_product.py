@@ -9,7 +9,7 @@ from small_axes import UNEVEN, axis, random, refined, scaled_difference
 from stored_state import stored
 
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.product import ProductField, Space, alike, joined
+from pinnkan.kan.product import ProductField, Space, sum_terms, unify_equal_axes
 
 
 @pytest.mark.parametrize("order", [(0, 0), (1, 2), (3, 0)])
@@ -41,7 +41,7 @@ def test_points_that_share_their_last_coordinate_are_as_others(shared):
 def test_functions_on_nested_axes_are_one_on_the_richest():
     x, t = axis(degree=4), Axis(np.array([0.0, 1.0]), 3)
     terms = [(space, random(space.shape)) for space in (Space((refined(x), t), 2), Space((x, t.elevated(2)), 2))]
-    space, c = joined(terms)
+    space, c = sum_terms(terms)
     assert space.shape == (refined(x).count, 6, 2)
     points = np.random.default_rng(3).uniform(0, 1, (20, 2))
     one, other = (each.evaluate(values, points, [(1, 1)]) for each, values in terms)
@@ -73,9 +73,9 @@ def test_norm_and_mass_are_integrals():
     weight = np.concatenate([0.5 * h * w for h in np.diff(UNEVEN)])
     square = space.evaluate_grid(c, points, (0, 0))[..., 0] ** 2 * np.multiply.outer(weight, weight)
     assert abs(space.norm(c)[0] ** 2 / square.sum() - 1) < 1e-12
-    mass = space.mass_per_interval(c, 0)[:, 0]
+    mass = space.squared_norm_per_interval(c, 0)[:, 0]
     assert scaled_difference(mass, square.reshape(4, 40, -1).sum((1, 2))) < 1e-12
-    assert not np.allclose(mass, space.mass_per_interval(c, 1)[:, 0])
+    assert not np.allclose(mass, space.squared_norm_per_interval(c, 1)[:, 0])
 
 
 def two_slabs():
@@ -113,7 +113,7 @@ def test_a_norm_is_summed_a_few_values_at_a_time(monkeypatch):
     space = Space(tuple(Axis(np.linspace(0.0, 1.0, n + 1), 3) for n in (5, 4)), 2)
     some = np.random.default_rng(0).standard_normal(space.shape)
     whole = space.norm(some)
-    monkeypatch.setattr("pinnkan.kan.product.AT_ONCE", 100)
+    monkeypatch.setattr("pinnkan.kan.product.BATCH_VALUES", 100)
     np.testing.assert_allclose(space.norm(some), whole, rtol=1e-14)
     assert (np.abs(space.norm(1.001 * some) - whole) > 1e-4 * whole).all()
 
@@ -121,7 +121,7 @@ def test_a_norm_is_summed_a_few_values_at_a_time(monkeypatch):
 def test_equal_axes_are_one_and_others_are_left_alone():
     breaks = np.linspace(0.0, 1.0, 4)
     first, second, other = Axis(breaks, 3), Axis(breaks.copy(), 3), Axis(breaks, 4)
-    axes = alike([first, second, other, Axis(breaks, 3, periodic=True)])
+    axes = unify_equal_axes([first, second, other, Axis(breaks, 3, periodic=True)])
     assert axes[0] is axes[1] is first
     assert axes[2] is other
     assert axes[3].periodic

@@ -66,7 +66,7 @@ def test_a_stored_sum_comes_back():
 @pytest.mark.parametrize("held", [(True, True), (False, True), (False, False)])
 def test_waves_are_orthonormal_and_span_the_splines_that_are_zero_where_held(held):
     axis = Axis(np.array([0.0, 0.2, 0.5, 1.0]), 5)
-    waves = Waves.of(axis, held)
+    waves = Waves.from_axis(axis, held)
     nodes, weights = axis.gauss(6)
     table = waves.matrix(nodes.ravel())
     np.testing.assert_allclose((table * weights.ravel()[:, None]).T @ table, np.eye(waves.count), atol=1e-10)

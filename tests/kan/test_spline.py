@@ -6,7 +6,7 @@ from scipy.interpolate import BSpline
 from pinnkan.kan.spline import Basis, prolongation
 
 BREAKS = [-1.0, -0.4, -0.1, 0.05, 0.5, 0.8, 1.0]
-MAKERS = [Basis.extended, Basis.clamped, Basis.wrapped]
+MAKERS = [Basis.extended, Basis.clamped, Basis.periodic]
 
 
 def relative(a, b):
@@ -61,7 +61,7 @@ def test_functions_sum_to_one_and_greville_gives_the_identity(make):
 
 
 def test_wrapped_coefficients_make_a_periodic_spline():
-    basis, m = Basis.wrapped(BREAKS, 3), len(BREAKS) - 1
+    basis, m = Basis.periodic(BREAKS, 3), len(BREAKS) - 1
     c = torch.randn(m, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     ends = torch.tensor([-1.0, 1.0], dtype=torch.float64)
     jets = basis.dense(ends, 2) @ c[torch.arange(basis.count) % m]

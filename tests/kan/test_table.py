@@ -21,7 +21,7 @@ def test_what_lives_in_an_interval_is_a_view_where_intervals_follow_each_other_e
     axis, shift = CASES[case]
     table = gauss_table(axis, 3, 0, torch.device("cpu"))
     values = torch.from_numpy(np.random.default_rng(0).standard_normal((axis.count + 1, 2, 3)))[1:, 0]
-    local = table.local(values)
+    local = table.gather_local(values)
     assert (local == values[table.index]).all()
-    assert table.shift == shift
+    assert table.index_step == shift
     assert (local.untyped_storage().data_ptr() == values.untyped_storage().data_ptr()) == (shift is not None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from edited import TEXT, edited, only_fault, problem
 
-from pinnkan.problem.resolved import resolved_text
-from pinnkan.problem.written import describe
+from pinnkan.problem.description import describe
+from pinnkan.problem.resolved_file import resolved_text
 
 FLOW = """\
 name: flow
@@ -28,8 +28,8 @@ def with_units(units: str) -> str:
 
 def test_a_name_is_shown_with_its_unit() -> None:
     stated = problem(with_units("{x: m, u: K}"))
-    assert [stated.labelled(name) for name in ("x", "t", "u")] == ["x (m)", "t", "u (K)"]
-    assert stated.labelled("u", "temperature") == "temperature (K)"
+    assert [stated.label(name) for name in ("x", "t", "u")] == ["x (m)", "t", "u (K)"]
+    assert stated.label("u", "temperature") == "temperature (K)"
     assert "x m, u K" in describe(stated)
     assert "units" not in describe(problem(TEXT))
 
@@ -66,5 +66,5 @@ def test_what_is_no_unit_is_refused_at_its_place(units: str, message: str, hint:
 
 def test_a_time_has_its_unit_where_the_file_gives_one() -> None:
     timed = edited("unknowns: [u]", "unknowns: [u]\nunits: {t: years}")
-    assert problem(timed).when(0.5) == "t = 0.5 years"
-    assert problem(TEXT).when(1.26666, 4) == "t = 1.267"
+    assert problem(timed).format_march_position(0.5) == "t = 0.5 years"
+    assert problem(TEXT).format_march_position(1.26666, 4) == "t = 1.267"

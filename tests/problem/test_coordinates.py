@@ -9,8 +9,8 @@ import pytest
 from edited import edited, faults, only_fault, problem
 
 from pinnkan.domain.box import Box
-from pinnkan.problem.checks.values import grid
-from pinnkan.problem.coordinates import listed, order_of, places_of, split
+from pinnkan.problem.checks.sampling import sample_grid
+from pinnkan.problem.coordinates import join_names, order_of, places_of, split_subscript
 from pinnkan.run.points import parse_fields
 from pinnkan.solver.driver import solve
 
@@ -41,7 +41,7 @@ def test_derivatives_of_numbered_coordinates_read_alike_either_way() -> None:
 
 def test_an_index_ends_where_no_digit_follows() -> None:
     names = [f"x{i}" for i in range(1, 12)]
-    assert split("x11x1t") == ["x11", "x1", "t"]
+    assert split_subscript("x11x1t") == ["x11", "x1", "t"]
     assert order_of("x11", names) == (*[0] * 10, 1)
     assert order_of("x1x1", names) == (2, *[0] * 10)
     assert order_of("x12", names) is None
@@ -162,7 +162,7 @@ def test_a_wrong_exact_solution_is_noticed_in_ten_coordinates() -> None:
 def test_many_coordinates_are_sampled_on_lines_and_at_random() -> None:
     cube = problem(CUBE)
     wide = replace(cube, domain=Box(((-1.0, 2.0),) * 12, (False,) * 12), coordinates=(cube.coordinates * 3))
-    at = grid(wide, {3: 2.0})
+    at = sample_grid(wide, {3: 2.0})
     assert len(at) == 12
     assert len(at[0]) < 1000
     assert (at[3] == 2.0).all()
@@ -175,5 +175,5 @@ def test_fields_of_numbered_coordinates_are_columns() -> None:
 
 
 def test_long_rows_of_names_are_shortened() -> None:
-    assert listed(["x", "x1", "x2", "x3", "t"]) == "x, x1 ... x3, t"
-    assert listed(places_of(["x", "t"])) == "left, right, boundary, initial, domain"
+    assert join_names(["x", "x1", "x2", "x3", "t"]) == "x, x1 ... x3, t"
+    assert join_names(places_of(["x", "t"])) == "left, right, boundary, initial, domain"

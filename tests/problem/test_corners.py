@@ -3,7 +3,7 @@
 import pytest
 from small_models import model_of
 
-from pinnkan.problem.corners import bent_corners, corners, without_norm
+from pinnkan.problem.corners import corners, curvature_corners, unknowns_without_norm
 
 SQUARE = """
 name: square
@@ -28,7 +28,7 @@ def square(equations, *conditions, unknowns="u"):
 
 
 def found(problem):
-    return {c.position: (c.jumps, set(c.held), c.inside) for c in corners(problem)}
+    return {c.position: (c.has_jump, set(c.prescribed_unknowns), c.is_inside_side) for c in corners(problem)}
 
 
 def test_values_that_agree_all_around_have_no_corner():
@@ -38,7 +38,7 @@ def test_values_that_agree_all_around_have_no_corner():
 def test_values_that_disagree_jump():
     problem = square(LAPLACE, ("[left, right, bottom]", "u = 0"), ("top", "u = 100"))
     assert found(problem) == {(0, 2): (True, {0}, False), (1, 2): (True, {0}, False)}
-    assert without_norm(problem) == set()
+    assert unknowns_without_norm(problem) == set()
 
 
 def test_slopes_meet_values_where_these_hold_and_each_other_where_nothing_does():
@@ -86,8 +86,8 @@ def test_slopes_of_values_that_agree_may_contradict_an_equation(lid, wall, numbe
 
 def test_a_pressure_has_no_norm_where_the_lid_jumps_and_one_where_it_does_not():
     jumping = square(STOKES, *WALLS, ("top", "u = 1"), unknowns="u, v, p")
-    assert without_norm(jumping) == {2}
-    assert without_norm(square(STOKES, *WALLS, ("top", "u = x*(1 - x)"), unknowns="u, v, p")) == set()
+    assert unknowns_without_norm(jumping) == {2}
+    assert unknowns_without_norm(square(STOKES, *WALLS, ("top", "u = x*(1 - x)"), unknowns="u, v, p")) == set()
 
 
 def test_there_are_none_in_time():
@@ -119,17 +119,17 @@ ZERO = ("boundary", "u = 0")
 )
 def test_curvatures_may_contradict_an_equation_where_values_and_slopes_agree(equation, conditions, number):
     problem = square((equation,), *conditions)
-    assert len(bent_corners(problem)) == number
+    assert len(curvature_corners(problem)) == number
     assert corners(problem) == ()
 
 
 def test_a_corner_that_jumps_is_not_bent_as_well():
     problem = square(("-lap(u) = 1",), ("[left, right, bottom]", "u = 0"), ("top", "u = 100"))
-    assert {c.position for c in bent_corners(problem)} == {(0, 0), (1, 0)}
+    assert {c.position for c in curvature_corners(problem)} == {(0, 0), (1, 0)}
     assert {c.position for c in corners(problem)} == {(0, 2), (1, 2)}
 
 
 @pytest.mark.parametrize(("mixed", "number"), [("0.1*u_xy", 4), ("-(x + 1)*u_xy/2", 4), ("1e-9*u_xy", 0), ("0", 0)])
 def test_second_derivatives_that_are_askew_make_corners_whatever_the_source(mixed, number):
     problem = square((f"-u_xx - 0.01*u_yy - {mixed} = sin(pi*x)*sin(pi*y/2)",), ZERO)
-    assert len([c for c in corners(problem) if not c.jumps and c.held]) == number
+    assert len([c for c in corners(problem) if not c.has_jump and c.prescribed_unknowns]) == number

@@ -5,7 +5,7 @@ import pytest
 import sympy
 
 from pinnkan.domain.box import Side
-from pinnkan.problem.evolution import evolution, in_time
+from pinnkan.problem.evolution import as_time_problem, find_evolution
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.statement import Jet
 
@@ -34,11 +34,11 @@ def line(equation, *conditions):
 
 
 def test_what_has_all_its_conditions_at_one_end_evolves_from_there():
-    found = evolution(plane("u_x = u_yy", "u = sin(pi*y)", "none"))
-    assert (found.axis, found.end, found.order, found.total) == (0, 0, (1, 0), None)
-    found = evolution(plane("-u_x = u_yy", "none", "u = sin(pi*y)"))
-    assert (found.axis, found.end, found.order, found.total) == (0, 1, (1, 0), 4.0)
-    assert evolution(line("(x + 0.1)*u_xx = -u", START, SLOPE, NONE)) is not None
+    found = find_evolution(plane("u_x = u_yy", "u = sin(pi*y)", "none"))
+    assert (found.axis, found.end, found.coordinate_order, found.sum_of_ends) == (0, 0, (1, 0), None)
+    found = find_evolution(plane("-u_x = u_yy", "none", "u = sin(pi*y)"))
+    assert (found.axis, found.end, found.coordinate_order, found.sum_of_ends) == (0, 1, (1, 0), 4.0)
+    assert find_evolution(line("(x + 0.1)*u_xx = -u", START, SLOPE, NONE)) is not None
 
 
 @pytest.mark.parametrize(
@@ -57,22 +57,22 @@ def test_what_has_all_its_conditions_at_one_end_evolves_from_there():
     ids=["both ends", "too few", "square", "zero", "crossing", "point", "deep", "time"],
 )  # fmt: skip
 def test_what_has_not_does_not(problem):
-    assert evolution(problem) is None
-    assert in_time(problem) is problem
+    assert find_evolution(problem) is None
+    assert as_time_problem(problem) is problem
 
 
 def test_the_coordinate_takes_the_place_of_time():
-    turned = in_time(plane("u_x = u_yy + x", "u = sin(pi*y)", "none"))
+    turned = as_time_problem(plane("u_x = u_yy + x", "u = sin(pi*y)", "none"))
     assert [c.name for c in turned.coordinates] == ["y", "x"]
     assert (turned.box.ranges, turned.time_axis) == (((0.0, 1.0), (1.0, 3.0)), 1)
     assert set(turned.equations[0].jets.values()) == {Jet(0, (0, 1)), Jet(0, (2, 0))}
     assert [c.place for c in turned.conditions] == [Side(1, 0), Side(0, 0), Side(0, 1)]
-    assert turned.when(1.5) == "x = 1.5"
+    assert turned.format_march_position(1.5) == "x = 1.5"
 
 
 def test_from_the_upper_end_it_is_turned_round():
     """With s = 4 - x, -u_x = u_yy + x**2 is u_s = u_yy + (4 - s)**2."""
-    turned = in_time(plane("-u_x = u_yy + x**2", "none", "u = sin(pi*y)"))
+    turned = as_time_problem(plane("-u_x = u_yy + x**2", "none", "u = sin(pi*y)"))
     s = turned.coordinates[-1]
     assert s.name == "4 - x"
     (equation,) = turned.equations

@@ -4,13 +4,17 @@ import pytest
 from edited import TEXT, problem
 
 from pinnkan.errors import UsageError
-from pinnkan.problem.fields import jet_of
+from pinnkan.problem.fields import parse_field_name
 from pinnkan.problem.statement import Jet
 
 
 def test_a_subscript_is_a_multi_index() -> None:
     rod = problem(TEXT)
-    assert [jet_of(name, rod) for name in ("u", "u_x", "u_xxt")] == [Jet(0, (0, 0)), Jet(0, (1, 0)), Jet(0, (2, 1))]
+    assert [parse_field_name(name, rod) for name in ("u", "u_x", "u_xxt")] == [
+        Jet(0, (0, 0)),
+        Jet(0, (1, 0)),
+        Jet(0, (2, 1)),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -18,4 +22,4 @@ def test_a_subscript_is_a_multi_index() -> None:
 )
 def test_what_is_no_derivative_is_refused(name: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
-        jet_of(name, problem(TEXT))
+        parse_field_name(name, problem(TEXT))

@@ -8,7 +8,7 @@ from edited import edited, only_fault, problem
 from pinnkan.errors import ProblemError
 from pinnkan.problem.expressions.functions import FUNCTIONS
 from pinnkan.problem.expressions.scope import OPERATORS
-from pinnkan.problem.habits import _SAME
+from pinnkan.problem.notation_hints import _FUNCTIONS
 
 SQUARE = "u_x**2 + u_y**2 for grad(u) times itself; equations hold at every point, in no weak form: -div(k*grad(u)) = f"
 DEFINE = "give it a value under `parameters`, or a formula under `functions`"
@@ -111,4 +111,4 @@ def test_a_decimal_comma_inside_braces_is_named() -> None:
 
 
 def test_no_hint_hides_a_name_that_has_a_meaning() -> None:
-    assert not set(_SAME) & {*FUNCTIONS, *OPERATORS}
+    assert not set(_FUNCTIONS) & {*FUNCTIONS, *OPERATORS}

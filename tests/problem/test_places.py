@@ -5,7 +5,7 @@ from __future__ import annotations
 from edited import edited, only_fault, problem
 from flow import ORDINARY, TEXT
 
-from pinnkan.problem.statement import Point, Side, Whole
+from pinnkan.problem.statement import Point, Side, WholeDomain
 
 
 def test_points_are_written_in_the_coordinates_of_space() -> None:
@@ -18,7 +18,7 @@ def test_points_are_written_in_the_coordinates_of_space() -> None:
 
 
 def test_the_whole_domain_is_the_place_of_an_integral() -> None:
-    assert problem(TEXT).conditions[-1].place == Whole()
+    assert problem(TEXT).conditions[-1].place == WholeDomain()
 
 
 def test_an_end_of_a_line_is_its_side() -> None:

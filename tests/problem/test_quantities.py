@@ -6,9 +6,9 @@ import pytest
 from edited import edited, faults, problem
 from flow import ORDINARY, TEXT
 
-from pinnkan.problem.resolved import resolved_text
-from pinnkan.problem.statement import Point, Side, Whole
-from pinnkan.problem.written import describe
+from pinnkan.problem.description import describe
+from pinnkan.problem.resolved_file import resolved_text
+from pinnkan.problem.statement import Point, Side, WholeDomain
 
 MIDDLE = 'middle: {value: "u**2 + v**2", at: [0.5, 1]}'
 
@@ -20,7 +20,7 @@ def test_quantities_are_read_with_their_places() -> None:
     assert drag == {Side(0, 0): "p", Side(0, 1): "-p", Side(1, 0): "-u_y", Side(1, 1): "u_y"}
     ((place, equation),) = found["middle"].parts
     assert (place, equation.text) == (Point((0.5, 1.0)), "u**2 + v**2")
-    assert found["top_pressure"].parts[0][0] == Whole()
+    assert found["top_pressure"].parts[0][0] == WholeDomain()
 
 
 def test_a_quantity_over_time_may_be_that_of_its_end() -> None:

@@ -14,9 +14,9 @@ import pytest
 from edited import TEXT, edited, problem
 
 from pinnkan.errors import UsageError
-from pinnkan.problem.registry import about, find, load_problem, shipped
-from pinnkan.problem.resolved import quoted, resolved_text
-from pinnkan.problem.source import Scalar, read
+from pinnkan.problem.registry import find_problem_file, load_problem, read_about, shipped_problems
+from pinnkan.problem.resolved_file import resolved_text, yaml_scalar
+from pinnkan.problem.source import Scalar, read_tree
 from pinnkan.problem.statement import Problem
 
 ROOT = Path(__file__).parents[2]
@@ -39,13 +39,13 @@ WANTED = {
 
 
 def test_the_shipped_problems_are_there_and_their_names_are_those_of_their_files() -> None:
-    assert set(shipped()) >= WANTED
-    assert all(about(path) for path in shipped().values())
+    assert set(shipped_problems()) >= WANTED
+    assert all(read_about(path) for path in shipped_problems().values())
 
 
-@pytest.mark.parametrize("name", sorted(shipped()))
+@pytest.mark.parametrize("name", sorted(shipped_problems()))
 def test_every_shipped_problem_opens_with_equation_source_and_expectation(name: str) -> None:
-    lines = shipped()[name].read_text().splitlines()
+    lines = shipped_problems()[name].read_text().splitlines()
     header = lines[: lines.index(f"name: {name}")]
     assert all(line.startswith("# ") for line in header)
     labels = [line.split(":")[0] for line in header if line.startswith(("# Source:", "# Expected:"))]
@@ -71,7 +71,7 @@ def test_a_path_wins_over_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 )
 def test_a_name_that_is_none_is_a_usage_error_with_a_hint(name: str, hint: str) -> None:
     with pytest.raises(UsageError, match=hint):
-        find(name)
+        find_problem_file(name)
 
 
 def test_a_folder_is_not_a_problem(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def same_meaning(a: Problem, b: Problem) -> bool:
     return essence(a) == essence(b)
 
 
-@pytest.mark.parametrize("name", sorted(shipped()))
+@pytest.mark.parametrize("name", sorted(shipped_problems()))
 def test_a_resolved_file_means_the_same_and_is_a_fixed_point(name: str) -> None:
     original = load_problem(name)
     text = resolved_text(original)
@@ -115,7 +115,7 @@ def test_a_resolved_file_keeps_ranges_to_the_last_digit() -> None:
     ["u = 0", "-u_xx = 1", 'a "b" \\c', "x: y", "a # b", "{a}", "é\u2028\U0001f600", "- a", "'", "&a", "%", "true"],
 )
 def test_a_quoted_text_reads_back(text: str) -> None:
-    node = read(f"a: {quoted(text)}\n", "f.yaml")[0].values["a"]
+    node = read_tree(f"a: {yaml_scalar(text)}\n", "f.yaml")[0].values["a"]
     assert isinstance(node, Scalar)
     assert node.text == " ".join(text.split())
 

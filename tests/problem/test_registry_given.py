@@ -7,7 +7,7 @@ from edited import TEXT, without_exact
 
 from pinnkan.errors import ProblemError, UsageError
 from pinnkan.problem.registry import load_problem, parse_problem
-from pinnkan.problem.resolved import resolved_text
+from pinnkan.problem.resolved_file import resolved_text
 
 MORE = without_exact().replace("  k: 0.1\n", "  k: 0.1   # conductivity\n  m: 2*k\n").replace("k*u_xx", "m*u_xx/2")
 
@@ -18,7 +18,7 @@ def test_a_parameter_that_is_set_is_the_one_of_a_file_that_says_so() -> None:
     assert changed.equations[0].residual == written.equations[0].residual
     assert changed.equations[0].residual != parse_problem(TEXT, "rod.yaml").equations[0].residual
     assert "k: 0.02" in resolved_text(changed)
-    assert changed.given == {"k": "0.02"}
+    assert changed.parameter_overrides == {"k": "0.02"}
 
 
 def test_what_stands_around_and_what_follows_from_it_stays() -> None:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from edited import TEXT, edited, faults
 
-from pinnkan.problem.registry import shipped, shipped_folder
+from pinnkan.problem.registry import shipped_folder, shipped_problems
 from pinnkan.problem.schema import json_schema
 
 
@@ -21,9 +21,9 @@ def test_the_schema_is_a_valid_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(json_schema())
 
 
-@pytest.mark.parametrize("name", sorted(shipped()))
+@pytest.mark.parametrize("name", sorted(shipped_problems()))
 def test_every_shipped_problem_satisfies_the_schema(name: str) -> None:
-    jsonschema.validate(yaml.safe_load(shipped()[name].read_text()), json_schema())
+    jsonschema.validate(yaml.safe_load(shipped_problems()[name].read_text()), json_schema())
 
 
 @pytest.mark.parametrize(

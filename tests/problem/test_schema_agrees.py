@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pinnkan.errors import ProblemError
-from pinnkan.problem.registry import parse_problem, shipped
+from pinnkan.problem.registry import parse_problem, shipped_problems
 from pinnkan.problem.schema import json_schema
 
 #: Small ones that have every key between them.
@@ -30,7 +30,7 @@ Path = tuple[str | int, ...]
 
 def content(name: str) -> Any:
     """A shipped problem with every optional section in it."""
-    data = yaml.safe_load(shipped()[name].read_text())
+    data = yaml.safe_load(shipped_problems()[name].read_text())
     first = data["unknowns"][0]
     data.setdefault("solver", {}).update(degree=6, knots=4, max_levels=5, max_time=60, seed=1, hidden="auto")
     data["output"] = {"resolution": 10, "times": 5, "pictures": True, "vtk": False, "report": True}

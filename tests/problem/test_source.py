@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from pinnkan.errors import Fault, ProblemError
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.report import render
-from pinnkan.problem.source import Scalar, read
+from pinnkan.problem.source import Scalar, read_tree
 
 
 def scalar(text: str) -> tuple[Scalar, str]:
-    root, report = read("a: " + text, "f.yaml")
+    root, report = read_tree("a: " + text, "f.yaml")
     node = root.values["a"]
     assert isinstance(node, Scalar)
     return node, report.text.content
@@ -47,7 +47,7 @@ def test_a_scalar_reads_as_what_it_looks_like(text: str, value: object) -> None:
 
 
 def test_keys_are_strings_whatever_they_look_like() -> None:
-    root, _ = read("on: 1\n1: 2\nnull: 3\n", "f.yaml")
+    root, _ = read_tree("on: 1\n1: 2\nnull: 3\n", "f.yaml")
     assert list(root.values) == ["on", "1", "null"]
 
 
@@ -143,7 +143,7 @@ def result(make: Callable[[], object]) -> object:
 @settings(max_examples=150, deadline=1000)
 @given(st.binary(max_size=200))
 def test_any_bytes_give_a_tree_or_a_problem_error(data: bytes) -> None:
-    assert result(lambda: read(data, "f.yaml")[0])
+    assert result(lambda: read_tree(data, "f.yaml")[0])
 
 
 _PIECES = st.sampled_from(
@@ -231,4 +231,4 @@ def test_in_quotes_or_apart_commas_are_as_they_were() -> None:
 
 def test_a_list_of_open_parentheses_costs_no_more_than_a_moment() -> None:
     with pytest.raises(ProblemError):
-        read("a: [" + ", ".join(["("] * 19_000) + "]\nb: [x, x]\na: 1\n" + "c: {", "f.yaml")
+        read_tree("a: [" + ", ".join(["("] * 19_000) + "]\nb: [x, x]\na: 1\n" + "c: {", "f.yaml")

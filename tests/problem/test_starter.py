@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from pinnkan.errors import UsageError
-from pinnkan.problem.registry import parse_problem, shipped, shipped_folder
-from pinnkan.problem.starter import KINDS, SCHEMA_LINE, starter
+from pinnkan.problem.registry import parse_problem, shipped_folder, shipped_problems
+from pinnkan.problem.starter import SCHEMA_LINE, STARTERS, starter
 
 
-@pytest.mark.parametrize("like", [None, *KINDS, "burgers", "kdv"])
+@pytest.mark.parametrize("like", [None, *STARTERS, "burgers", "kdv"])
 def test_a_new_file_is_a_problem_of_that_name_without_warnings(like: str | None) -> None:
     text = starter("mine", like)
     problem = parse_problem(text, "mine.yaml")
@@ -23,7 +23,7 @@ def test_a_new_file_is_a_problem_of_that_name_without_warnings(like: str | None)
 
 def test_a_copy_states_the_same_equations_and_no_figures_of_the_original() -> None:
     text = starter("mine", "burgers")
-    original = shipped()["burgers"].read_text()
+    original = shipped_problems()["burgers"].read_text()
     assert "Expected" in original
     assert "Expected" not in text
     assert text.count(SCHEMA_LINE) == 1

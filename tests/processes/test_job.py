@@ -2,7 +2,7 @@
 
 import pytest
 
-from pinnkan.processes.job import Job, this_job
+from pinnkan.processes.job import Job, current_job
 
 NAMES = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
 
@@ -16,5 +16,5 @@ def test_the_environment_says_it_in_full_or_this_process_is_alone(values, job, m
         monkeypatch.delenv(name, raising=False)
     for name, value in zip(NAMES, values, strict=False):
         monkeypatch.setenv(name, value)
-    assert this_job() == job
+    assert current_job() == job
     assert job.leads == (job.rank == 0)

@@ -6,7 +6,7 @@ import pytest
 from teams import team_of
 
 from pinnkan.processes.job import Job
-from pinnkan.processes.team import leading, team
+from pinnkan.processes.team import current_team, lead_team
 from pinnkan.processes.wire import Traffic
 
 
@@ -33,15 +33,17 @@ MAKERS = {"adder": Adder}
 
 
 def test_parts_answer_in_the_order_of_the_ranks():
-    assert team() is None
+    assert current_team() is None
     with team_of(3, MAKERS) as three:
-        assert team() is three
-        parts = three.share("adder", [(10,), (20,), (30,)])
+        assert current_team() is three
+        parts = three.create_shared("adder", [(10,), (20,), (30,)])
         assert parts.call("plus", [(1,), (2,), (3,)]) == [11, 22, 33]
-        both = three.share("adder", [(0,)] * 3, of=[parts, parts.keep("raised", [(5,)] * 3)])
+        both = three.create_shared(
+            "adder", [(0,)] * 3, shared_arguments=[parts, parts.call_and_keep("raised", [(5,)] * 3)]
+        )
         assert both.call("plus", [(0,)] * 3) == [25, 45, 65]
-        assert three.calls == 3
-    assert team() is None
+        assert three.call_count == 3
+    assert current_team() is None
 
 
 def test_the_first_processes_may_be_enough():
@@ -90,11 +92,11 @@ class Silent:
 def test_a_leader_dismisses_the_others_unless_it_fails():
     """They may be in the middle of a message then; their connections close with its process."""
     wire = Silent()
-    with leading(wire, MAKERS):
+    with lead_team(wire, MAKERS):
         assert wire.sent == []
     assert wire.sent == [(((), ("end",)), 1), "closed"]
     wire = Silent()
-    with pytest.raises(ZeroDivisionError), leading(wire, MAKERS):
+    with pytest.raises(ZeroDivisionError), lead_team(wire, MAKERS):
         raise ZeroDivisionError
-    assert team() is None
+    assert current_team() is None
     assert wire.sent == []

@@ -5,12 +5,12 @@ import json
 import pytest
 import torch
 
-from pinnkan.processes.wire import packed, unpacked
+from pinnkan.processes.wire import pack_message, unpack_message
 
 
 def through(message):
-    text, tensors = packed(message)
-    return unpacked(json.loads(text)["message"], tensors)
+    text, tensors = pack_message(message)
+    return unpack_message(json.loads(text)["message"], tensors)
 
 
 def test_numbers_texts_and_sequences_arrive_to_the_bit():
@@ -25,9 +25,9 @@ def test_tensors_arrive_where_they_stood_whatever_their_layout():
     assert torch.equal(first, a.T)
     assert torch.equal(second, b)
     assert torch.equal(third, a[:, 1])
-    assert all(t.is_contiguous() for t in packed((a.T, a[:, 1]))[1])
+    assert all(t.is_contiguous() for t in pack_message((a.T, a[:, 1]))[1])
 
 
 def test_nothing_else_travels():
     with pytest.raises(TypeError):
-        packed([lambda: 1])
+        pack_message([lambda: 1])

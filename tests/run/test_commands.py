@@ -65,7 +65,7 @@ def test_a_parameter_that_is_set_is_kept_with_the_run(files: Path, command: Comm
     assert (run / "problem.yaml").read_bytes() == text.replace("a: 4", "a: 2*2").encode()
     assert "a: 8/2" in (run / "resolved.yaml").read_text()
     assert json.loads((run / "manifest.json").read_text())["set"] == {"a": "8/2"}
-    assert load_solution(run).problem.given == {"a": "8/2"}
+    assert load_solution(run).problem.parameter_overrides == {"a": "8/2"}
 
 
 def test_a_run_goes_on_with_the_parameters_it_began_with_only() -> None:

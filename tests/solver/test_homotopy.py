@@ -35,7 +35,7 @@ def followed(problem):
 
 def test_a_milder_problem_has_more_of_the_terms_of_highest_order():
     (equation,) = milder_problem(of("u_x**2 - 0.5*u_xx = 1"), 3.0).equations
-    values = {s: {0: 7.0, 1: 2.0, 2: 5.0}[jet.total] for s, jet in equation.jets.items()}
+    values = {s: {0: 7.0, 1: 2.0, 2: 5.0}[jet.total_order] for s, jet in equation.jets.items()}
     assert float(equation.residual.subs(values)) == 4.0 - 4.0 * 2.5 - 1.0
 
 

@@ -8,7 +8,7 @@ from pinnkan.solver.verify.verifier import Verifier
 
 
 def test_errors_of_slabs_that_are_past_take_half_of_the_memory(monkeypatch):
-    monkeypatch.setattr("pinnkan.kan.scaled.MANY", 1)
+    monkeypatch.setattr("pinnkan.kan.derived_fields.MIN_SINGLE_PRECISION_SIZE", 1)
     solution = pinnkan.solve(pinnkan.load_problem("heat1d"))
     *past, last = (c.dtype for _, c in solution.error.pieces)
     assert past

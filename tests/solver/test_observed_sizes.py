@@ -8,7 +8,7 @@ from scipy.integrate import solve_ivp
 
 from pinnkan import solve
 from pinnkan.problem.registry import parse_problem
-from pinnkan.problem.units.natural_units import natural_sizes, resized
+from pinnkan.problem.units.natural_units import natural_sizes, with_scaled_sizes
 from pinnkan.verdict.records import Reason
 
 TEXT = """
@@ -69,7 +69,7 @@ def test_rounding_of_a_formula_is_no_curvature(rate, switch, end, tolerance, beg
 def test_sizes_that_were_learned_are_those_of_unknowns_and_of_what_moves_them():
     problem = stated("u_t = cos(t)", "1e4*(1 + tanh(30*(u - 1.2))) - v", 12, 1e-3)
     (u, v), (one, two) = natural_sizes(problem)
-    assert natural_sizes(resized(problem, (1.0, 1e-6))) == ((u, 1e-6 * v), (one, 1e-6 * two))
+    assert natural_sizes(with_scaled_sizes(problem, (1.0, 1e-6))) == ((u, 1e-6 * v), (one, 1e-6 * two))
     assert natural_sizes(problem) == ((u, v), (one, two))
 
 

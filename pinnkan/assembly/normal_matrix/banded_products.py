@@ -32,7 +32,7 @@ class BandedProducts:
     """J^T J of blocks of rows at the same points of a plane (:func:`banded_products`)."""
 
     def __init__(self, rows: Sequence[TensorRows], bases: Sequence["_Bases"], cores: dict[int, list[torch.Tensor]]):
-        tables, self._places = zip(*(t.alone() for t in rows[0].tables), strict=True)
+        tables, self._places = zip(*(t.compact() for t in rows[0].tables), strict=True)
         first, second = (_Banded(t, b.factors(t)) for t, b in zip(tables, bases, strict=True))
         self._first, self._second = first, second
         count = first.entries.shape[0]
@@ -54,9 +54,9 @@ class BandedProducts:
         """The diagonal of an unknown, from its ``products`` (function, function, pair) of the second coordinate."""
         first, second = self._first, self._second
         own = second.entries.new_zeros((*products.shape[:2], second.count))
-        own[..., second.pairs.row[second.pairs.itself]] = products[..., second.pairs.itself]
+        own[..., second.pairs.row[second.pairs.is_diagonal]] = products[..., second.pairs.is_diagonal]
         ahead = first.entries.new_zeros((*products.shape[:2], first.count))
-        ahead[..., first.pairs.row[first.pairs.itself]] = first.entries[..., first.pairs.itself]
+        ahead[..., first.pairs.row[first.pairs.is_diagonal]] = first.entries[..., first.pairs.is_diagonal]
         return torch.einsum("abi,abj->ij", ahead, own)
 
     def add_diagonal(self, out: torch.Tensor) -> None:
@@ -200,7 +200,7 @@ def _is_worth_while(rows: Sequence[TensorRows], bases: Sequence[_Bases]) -> bool
     """Whether a product takes fewer multiplications than sum factorisation."""
     unknowns = len({j.unknown for r in rows for j in r.jets})
     jets = len({j for r in rows for j in r.jets})
-    first, second = (t.alone()[0] for t in rows[0].tables)
+    first, second = (t.compact()[0] for t in rows[0].tables)
     widths = [2 * t.index.shape[1] + BLOCK_ROWS for t in (first, second)]
     ours = bases[0].size ** 2 * (widths[0] + unknowns * widths[1]) * unknowns * first.count * second.count
     theirs = rows[0].count * 2 * (jets * second.index.shape[1] + sum(len(r.jets) for r in rows))
@@ -218,7 +218,7 @@ class _Banded:
         self.entries = factors.new_zeros((functions, functions, len(self.pairs.row)))
         for a, b in product(range(functions), repeat=2):
             local = torch.bmm(factors[a].transpose(1, 2), factors[b]).reshape(-1)
-            self.entries[a, b].index_add_(0, self.pairs.place, local)
+            self.entries[a, b].index_add_(0, self.pairs.pair_index, local)
         apart = (self.pairs.column - self.pairs.row + count // 2) % count - count // 2
         reach = int(apart.abs().max())
         self._is_whole = 2 * reach + BLOCK_ROWS >= count

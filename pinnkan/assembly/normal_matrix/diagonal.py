@@ -68,7 +68,7 @@ def _add_sampled_rows(rows: TensorRows, tables: Sequence[Table], out: torch.Tens
     over = [2 * i + 1 for i, is_other in enumerate(others) if is_other]
     squares = [_squares(t, is_other) for t, is_other in zip(tables, others, strict=True)]
     for part, _ in interval_batches(rows.tables):
-        weights, (own, places) = rows.weights_part(part), squares[0].part(part).alone()
+        weights, (own, places) = rows.weights_part(part), squares[0].part(part).compact()
         for u in sorted({j.unknown for j in rows.jets}):
             jets = [(k, j.order) for k, j in enumerate(rows.jets) if j.unknown == u]
             seen: dict[tuple[int, ...], torch.Tensor] = {}

@@ -38,7 +38,7 @@ def _add_block(grids: Sequence[TensorRows], ordering: Ordering, u: int, v: int, 
     inwards = [last - work.index(i) for i in range(len(work))]
     total = out.new_zeros((len(first), len(second)))
     for r in here:
-        pairs = [t.pairs_of(a, b) for t, a, b in zip(r.tables, left, right, strict=True)]
+        pairs = [t.masked_pairs(a, b) for t, a, b in zip(r.tables, left, right, strict=True)]
         block = r.gram_block(u, v, pairs).reshape([len(pairs[i].row) for i in reversed(work)])
         for k, (rows, columns) in enumerate(reversed(counts)):
             block = block.narrow(k, 0, rows * columns)

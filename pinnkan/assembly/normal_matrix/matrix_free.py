@@ -205,7 +205,7 @@ class _Group:
         size, out = max(1, batch_size(BATCH_WEIGHTS, first.nodes.device) // points), []
         for start in range(0, len(first.index), size):
             there = first.part(slice(start, start + size))
-            back, places = there.alone()
+            back, places = there.compact()
             part = self.grouped[0].interval_slice(slice(start, start + size), len(self.tables[self.outer[0]].index))
             some = tuple(None if _is_recomputed(r, own) else self._sum_weights(r, own, part) for r, own in pairs)
             out.append(_Chunk((there, *others), (back, *others), places, some, part))

@@ -13,7 +13,7 @@ from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
 from pinnkan.problem.statement import Jet
-from pinnkan.processes.team import Makers, Team, team
+from pinnkan.processes.team import Makers, Team, current_team
 
 #: Rows without their space: the numbers of tables, jets as numbers, weights (jet, grid).
 _Block = tuple[list[int], list[tuple[int, tuple[int, ...]]], torch.Tensor]
@@ -21,7 +21,7 @@ _Block = tuple[list[int], list[tuple[int, tuple[int, ...]]], torch.Tensor]
 
 def normal_matrix(rows: Sequence[TensorRows]) -> "MatrixFree | SharedMatrix":
     """The matrix-free J^T J of the rows, in this process or, where rows are distributed, in all of them."""
-    there = team()
+    there = current_team()
     if there is None or not any(distributed_parts(r) for r in rows):
         return MatrixFree(rows)
     return SharedMatrix(rows, there)
@@ -36,7 +36,7 @@ class SharedMatrix:
         self._shape, self._partition = rows[0].space.shape, kept[0].partition
         parts = zip(self._partition.interval_ranges, self._partition.range_coefficients, strict=True)
         blocks = [_blocks(others, self._partition.coordinate, *c, p) for c, p in parts]
-        self._shared = process_team.share("matrix", blocks, of=[k.shared for k in kept])
+        self._shared = process_team.create_shared("matrix", blocks, shared_arguments=[k.shared for k in kept])
 
     def __call__(self, values: torch.Tensor) -> torch.Tensor:
         """J^T J of coefficients (coefficient, .., unknown, rhs), of the same shape."""

@@ -16,7 +16,7 @@ import sympy
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.separable import Separable
-from pinnkan.problem.expressions.separation import Separated, Separation
+from pinnkan.problem.expressions.separation import SeparatedProduct, Separation
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation
 
@@ -41,8 +41,8 @@ class SeparatedEquation:
     """
 
     coordinates: tuple[sympy.Symbol, ...]
-    terms: tuple[tuple[Separated, tuple[int, ...]], ...]
-    sources: tuple[Separated, ...]
+    terms: tuple[tuple[SeparatedProduct, tuple[int, ...]], ...]
+    sources: tuple[SeparatedProduct, ...]
     splines: Mapping[sympy.Symbol, EdgeDerivative] = field(default_factory=dict)
 
     def factor_values(self, expressions: Sequence[sympy.Expr], coordinate: int, x: Array) -> Array:
@@ -96,7 +96,9 @@ def separated_linearisation(
 
 def _symbols(
     base_function: Separable, equation: Equation
-) -> tuple[dict[sympy.Symbol, tuple[Separated, ...]], dict[sympy.Symbol, int], dict[sympy.Symbol, EdgeDerivative]]:
+) -> tuple[
+    dict[sympy.Symbol, tuple[SeparatedProduct, ...]], dict[sympy.Symbol, int], dict[sympy.Symbol, EdgeDerivative]
+]:
     """Jets as sums of products of new symbols, the coordinate of each symbol, and the spline that it stands for."""
     owners: dict[sympy.Symbol, int] = {}
     splines: dict[sympy.Symbol, EdgeDerivative] = {}
@@ -109,7 +111,7 @@ def _symbols(
             owners[symbol], splines[symbol] = i, EdgeDerivative(axis, base_function.edges[i][term], order)
     sums = {
         s: tuple(
-            Separated(1.0, tuple(made[term, i, n] for i, n in enumerate(jet.order)))
+            SeparatedProduct(1.0, tuple(made[term, i, n] for i, n in enumerate(jet.order)))
             for term in range(base_function.terms)
         )
         for s, jet in equation.jets.items()

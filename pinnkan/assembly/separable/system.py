@@ -15,10 +15,10 @@ from pinnkan.assembly.separable.point_rows import PointRows, graded_points
 from pinnkan.assembly.separable.separated_equation import SeparatedEquation, separated_linearisation
 from pinnkan.assembly.separable.separated_rows import SeparatedRows, gauss_rule
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.field import Array, Jets, jets_at
+from pinnkan.kan.field import Array, DerivativeFunction, jets_at
 from pinnkan.kan.separable import Separable
 from pinnkan.kan.waves import Waves
-from pinnkan.problem.statement import Equation, Place, Point, Problem, Side, Whole, position_of
+from pinnkan.problem.statement import Equation, Place, Point, Problem, Side, WholeDomain, position_of
 
 #: Points at which the sizes of equations are sampled.
 SIZE_SAMPLES = 256
@@ -178,7 +178,7 @@ class SeparableModel:
     def _prescribes_value(self, placed: PlacedEquation, zero: bool) -> bool:
         """Whether a condition prescribes u (as ``zero``), sampled at points of its side."""
         compiled = placed.compiled
-        if [jet.total for jet in compiled.jets] != [0] or not compiled.is_linear:
+        if [jet.total_order for jet in compiled.jets] != [0] or not compiled.is_linear:
             return False
         points = draw_points(self.problem, placed.place, SIZE_SAMPLES, uniform_generator(0))
         data, slopes = compiled.linearise_numpy(points, np.zeros((len(points), 1)))
@@ -191,18 +191,22 @@ class SeparableModel:
         fixed = {i for i, ends in enumerate(self.zero_ends) if any(ends)}
         return tuple(i for i in range(self.problem.dimension) if fixed <= {i})
 
-    def system(self, axes: Sequence[Axis], base_function: Jets | None, terms: int, seed: int) -> SeparableSystem:
+    def system(
+        self, axes: Sequence[Axis], base_function: DerivativeFunction | None, terms: int, seed: int
+    ) -> SeparableSystem:
         """The rows on knots ``axes`` for a sum of ``terms`` products; nonlinear ones linearised at a function."""
         return self._system(self.zero_ends, axes, base_function, terms, seed)
 
-    def homogeneous_system(self, axes: Sequence[Axis], base_function: Jets | None, seed: int) -> SeparableSystem:
+    def homogeneous_system(
+        self, axes: Sequence[Axis], base_function: DerivativeFunction | None, seed: int
+    ) -> SeparableSystem:
         """The rows of one product to add to a function; it vanishes where values are prescribed."""
         return self._system(self.prescribed_ends, axes, base_function, 1, seed)
 
     def _system(
-        self, ends: EndFlags, axes: Sequence[Axis], base_function: Jets | None, terms: int, seed: int
+        self, ends: EndFlags, axes: Sequence[Axis], base_function: DerivativeFunction | None, terms: int, seed: int
     ) -> SeparableSystem:
-        waves = tuple(Waves.of(a, e) for a, e in zip(axes, ends, strict=True))
+        waves = tuple(Waves.from_axis(a, e) for a, e in zip(axes, ends, strict=True))
         rows: list[SeparableRows] = []
         for numbers in self._row_groups(ends):
             rows += self._rows(numbers, waves, base_function, terms, seed)
@@ -220,13 +224,18 @@ class SeparableModel:
         return list(groups.values())
 
     def _rows(
-        self, numbers: Sequence[int], waves: Sequence[Waves], base_function: Jets | None, terms: int, seed: int
+        self,
+        numbers: Sequence[int],
+        waves: Sequence[Waves],
+        base_function: DerivativeFunction | None,
+        terms: int,
+        seed: int,
     ) -> list[SeparableRows]:
         placed = self.placed_equations[numbers[0]]
         products = self.separated_equations[numbers[0]]
         if products is None and isinstance(base_function, Separable) and not placed.compiled.is_linear:
             products = self._separate(placed, base_function)
-        if products is None or isinstance(placed.place, Point | Whole):
+        if products is None or isinstance(placed.place, Point | WholeDomain):
             return [self._at_points(n, waves, base_function, terms, seed) for n in numbers]
         places = [self.placed_equations[n].place for n in numbers]
         axis = placed.place.axis if isinstance(placed.place, Side) else None
@@ -234,7 +243,7 @@ class SeparableModel:
         return [SeparatedRows(products, waves, rule, placed.weight)]
 
     def _at_points(
-        self, number: int, waves: Sequence[Waves], base_function: Jets | None, terms: int, seed: int
+        self, number: int, waves: Sequence[Waves], base_function: DerivativeFunction | None, terms: int, seed: int
     ) -> PointRows:
         placed, axes = self.placed_equations[number], [w.axis for w in waves]
         count = max(MIN_POINTS, int(POINTS_PER_COEFFICIENT * terms * sum(w.count for w in waves)))
@@ -269,7 +278,7 @@ def graded_place_points(place: Place | None, axes: Sequence[Axis], count: int, s
 
 
 def linearise_at_points(
-    compiled: CompiledEquation, points: Array, base_function: Jets | None
+    compiled: CompiledEquation, points: Array, base_function: DerivativeFunction | None
 ) -> tuple[Array, Array, Array]:
     """F (point), its slopes and the jets, both (point, jet), at a function."""
     jets = jets_at(base_function, points, compiled.jets)

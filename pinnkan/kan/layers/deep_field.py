@@ -7,7 +7,7 @@ from math import cos, pi, sin
 import numpy as np
 import torch
 
-from pinnkan.kan.field import Array, Field, breaks_of, by_slab, on_grid
+from pinnkan.kan.field import Array, Field, breaks_of_pieces, evaluate_by_slab, evaluate_on_grid
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.kan.layers.network import Network
 
@@ -54,7 +54,7 @@ def _wave(x: torch.Tensor, a: float, b: float, n: int, shift: float) -> torch.Te
 
 
 #: The most points evaluated at once: the jets of all layers take some tens of megabytes.
-CHUNK = 4096
+BATCH_POINTS = 4096
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,10 @@ class Piece:
         pick = [jets.position[tuple(order)] for order in orders]
         device = self.network.device
         parts = []
-        for start in range(0, len(points), CHUNK):
-            x = torch.from_numpy(np.ascontiguousarray(points[start : start + CHUNK], dtype=np.float64)).to(device)
+        for start in range(0, len(points), BATCH_POINTS):
+            x = torch.from_numpy(np.ascontiguousarray(points[start : start + BATCH_POINTS], dtype=np.float64)).to(
+                device
+            )
             u, _ = self.network.forward(jets, self.inputs.jets(jets, x))
             parts.append(u[pick].permute(1, 2, 0).cpu().numpy())
         return np.concatenate(parts) if parts else np.zeros((0, self.network.outputs, len(orders)))
@@ -100,11 +102,11 @@ class DeepField(Field):
 
     def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
         """Return derivatives (point, unknown, order); at a common end, those of the earlier slab."""
-        return by_slab(self.ends, points, orders, lambda k, there: self.pieces[k].jets(there, orders))
+        return evaluate_by_slab(self.ends, points, orders, lambda k, there: self.pieces[k].jets(there, orders))
 
     def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
-        return on_grid(self, axes, orders)
+        return evaluate_on_grid(self, axes, orders)
 
     def breaks(self, axis: int, time: float | None = None) -> Array:
         """Return the cells of the training points, which follow fronts, unlike the uniform knots of a deep network."""
-        return breaks_of(self.ends, [p.cells for p in self.pieces], axis, time)
+        return breaks_of_pieces(self.ends, [p.cells for p in self.pieces], axis, time)

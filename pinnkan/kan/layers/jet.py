@@ -16,7 +16,7 @@ from math import comb, prod
 
 import torch
 
-Index = tuple[int, ...]
+MultiIndex = tuple[int, ...]
 #: One array per alpha, stacked only where an operation needs one array.
 Jets = Sequence[torch.Tensor]
 #: Partial Bell polynomials B_{alpha,k} as ``[alpha][k]``, None where zero.
@@ -26,12 +26,12 @@ Bell = list[list[torch.Tensor | None]]
 class JetSet:
     """A downward-closed set of multi-indices, sorted by total order; the first is zero."""
 
-    def __init__(self, indices: Iterable[Index]) -> None:
+    def __init__(self, indices: Iterable[MultiIndex]) -> None:
         closed = {below for index in indices for below in product(*(range(n + 1) for n in index))}
         if not closed:
             raise ValueError("a jet needs at least one multi-index")
-        self.indices: tuple[Index, ...] = tuple(sorted(closed, key=lambda i: (sum(i), tuple(-n for n in i))))
-        self.position: dict[Index, int] = {index: n for n, index in enumerate(self.indices)}
+        self.indices: tuple[MultiIndex, ...] = tuple(sorted(closed, key=lambda i: (sum(i), tuple(-n for n in i))))
+        self.position: dict[MultiIndex, int] = {index: n for n, index in enumerate(self.indices)}
         self.dimension = len(self.indices[0])
         self.order = max(sum(index) for index in self.indices)
 
@@ -39,7 +39,7 @@ class JetSet:
         return len(self.indices)
 
     @cached_property
-    def leibniz(self) -> tuple[tuple[int, int, int, float], ...]:
+    def leibniz_terms(self) -> tuple[tuple[int, int, int, float], ...]:
         """The terms (alpha, beta, alpha - beta, C(alpha, beta)) of the product rule, as positions."""
         terms = []
         for a, alpha in enumerate(self.indices):
@@ -51,7 +51,7 @@ class JetSet:
         return tuple(terms)
 
     @cached_property
-    def bell(self) -> tuple[tuple[tuple[int, int, float], ...], ...]:
+    def bell_recurrence(self) -> tuple[tuple[tuple[int, int, float], ...], ...]:
         """For each alpha = beta + e_i > 0, i its first positive axis: (gamma, beta - gamma + e_i, C(beta, gamma))."""
         table: list[tuple[tuple[int, int, float], ...]] = [()]
         for alpha in self.indices[1:]:
@@ -68,7 +68,7 @@ class JetSet:
     def bell_polynomials(self, z: torch.Tensor | Jets) -> Bell:
         """Return B_{alpha,k} of the jet ``z`` (alpha, ...) as ``[alpha][k]``, k = 0..|alpha|; None where zero."""
         rows: Bell = [[z[0].new_ones(()).expand(z[0].shape)]]
-        for alpha, terms in enumerate(self.bell[1:], start=1):
+        for alpha, terms in enumerate(self.bell_recurrence[1:], start=1):
             row: list[torch.Tensor | None] = [None] * (sum(self.indices[alpha]) + 1)
             for gamma, rest, weight in terms:
                 for k, lower in enumerate(rows[gamma], start=1):
@@ -80,11 +80,11 @@ class JetSet:
             rows.append(row)
         return rows
 
-    def compose(self, bell: Bell, outer: torch.Tensor | Jets) -> torch.Tensor:
+    def stacked_composition(self, bell: Bell, outer: torch.Tensor | Jets) -> torch.Tensor:
         """Return :meth:`composed` as one array (alpha, ...)."""
-        return torch.stack(self.composed(bell, outer))
+        return torch.stack(self.composition(bell, outer))
 
-    def composed(self, bell: Bell, outer: torch.Tensor | Jets) -> list[torch.Tensor]:
+    def composition(self, bell: Bell, outer: torch.Tensor | Jets) -> list[torch.Tensor]:
         """Return the jet of b(z) from the Bell polynomials of z and ``outer[k] = b^(k)(z)``, k = 0..order.
 
         ``outer`` may have trailing axes that z lacks (one per function b), and may omit trailing zeros.
@@ -100,10 +100,10 @@ class JetSet:
             out.append(torch.zeros_like(outer[0]) if total is None else total)
         return out
 
-    def multiplied_adjoint(self, g: torch.Tensor | Jets, adjoint: torch.Tensor | Jets) -> list[torch.Tensor]:
+    def product_adjoint(self, g: torch.Tensor | Jets, adjoint: torch.Tensor | Jets) -> list[torch.Tensor]:
         """Apply the transpose of ``f -> f g`` (Leibniz) to ``adjoint`` (alpha, ...); g is broadcast against it."""
         parts: list[torch.Tensor | None] = [None] * len(self)
-        for alpha, beta, rest, weight in self.leibniz:
+        for alpha, beta, rest, weight in self.leibniz_terms:
             known = parts[beta]
             if known is None:  # alpha = beta, of weight one: lower orders come first
                 parts[beta] = adjoint[alpha] * g[rest]

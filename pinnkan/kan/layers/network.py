@@ -101,7 +101,7 @@ class Network:
         return [(traces[n], n > first) for n in range(len(traces) - 1, first - 1, -1)]
 
 
-def stacked(networks: Sequence[Network]) -> Network:
+def stack_networks(networks: Sequence[Network]) -> Network:
     """Combine runs of the same architecture and frozen layers into one network with a leading axis."""
     return networks[0].with_flat(torch.stack([n.flat() for n in networks]))
 
@@ -120,7 +120,7 @@ def random_network(
     """
     generator = torch.Generator().manual_seed(seed)
     basis = Basis.extended(uniform_breaks(-1.0, 1.0, intervals), degree)
-    line = basis.identity()
+    line = basis.identity_coefficients()
     layers: list[Layer] = []
     for inputs, outputs in pairwise(widths):
         slope = torch.randn((outputs, inputs, 1), generator=generator, dtype=torch.float64)

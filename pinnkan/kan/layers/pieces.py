@@ -12,7 +12,7 @@ from typing import Protocol, Self
 
 import torch
 
-from pinnkan.kan.spline import are_equal
+from pinnkan.kan.spline import are_gaps_equal
 
 
 class LayerBasis(Protocol):
@@ -42,7 +42,7 @@ class LayerBasis(Protocol):
     def dense(self, x: torch.Tensor, order: int = 0) -> torch.Tensor:
         """Return derivatives 0..order of all functions: (order + 1, *x.shape, count)."""
 
-    def identity(self) -> torch.Tensor:
+    def identity_coefficients(self) -> torch.Tensor:
         """Return the coefficients (count) of the function x."""
 
     def halved(self) -> Self:
@@ -56,20 +56,21 @@ class LayerBasis(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Pieces:
+class TaylorPieces:
     """``breaks`` (interval + 1), equidistant with spacing ``step`` unless that is None.
 
-    ``taylor`` (degree + 1, interval, function): derivatives of every function at the left end of every interval.
+    ``knot_derivatives`` (degree + 1, interval, function): derivatives of every function at the left end of every
+    interval.
     """
 
     breaks: torch.Tensor
-    taylor: torch.Tensor
+    knot_derivatives: torch.Tensor
     step: float | None
 
     @property
     def degree(self) -> int:
         """The degree of the pieces."""
-        return len(self.taylor) - 1
+        return len(self.knot_derivatives) - 1
 
     @property
     def intervals(self) -> int:
@@ -87,17 +88,21 @@ class Pieces:
 
     def derivatives(self, weight: torch.Tensor) -> torch.Tensor:
         """Return the d_m of splines with coefficients ``weight`` (..., function): (degree + 1, ..., interval)."""
-        return (weight @ self.taylor.flatten(0, 1).mT).unflatten(-1, self.taylor.shape[:2]).movedim(-2, 0)
+        return (
+            (weight @ self.knot_derivatives.flatten(0, 1).mT)
+            .unflatten(-1, self.knot_derivatives.shape[:2])
+            .movedim(-2, 0)
+        )
 
-    def coefficients(self, gradient: torch.Tensor) -> torch.Tensor:
+    def coefficient_gradient(self, gradient: torch.Tensor) -> torch.Tensor:
         """Apply the transpose of :meth:`derivatives`: (..., function) from (degree + 1, ..., interval)."""
-        return gradient.movedim(0, -2).flatten(-2) @ self.taylor.flatten(0, 1)
+        return gradient.movedim(0, -2).flatten(-2) @ self.knot_derivatives.flatten(0, 1)
 
 
 @lru_cache(maxsize=64)
-def pieces_of(basis: LayerBasis) -> Pieces:
+def taylor_pieces(basis: LayerBasis) -> TaylorPieces:
     """Return the polynomial pieces of a basis, cached."""
     breaks = basis.breaks
     gaps = breaks.diff()
-    step = float(breaks[-1] - breaks[0]) / len(gaps) if are_equal(gaps) else None
-    return Pieces(breaks, basis.dense(breaks[:-1], basis.degree), step)
+    step = float(breaks[-1] - breaks[0]) / len(gaps) if are_gaps_equal(gaps) else None
+    return TaylorPieces(breaks, basis.dense(breaks[:-1], basis.degree), step)

@@ -32,8 +32,8 @@ class LayerTrace(Protocol):
     def rows(self, adjoint: Jets) -> torch.Tensor:
         """Return derivatives (..., point, coefficient) by the coefficients of the layer, point by point."""
 
-    def gradient(self, adjoint: Jets, below: bool) -> tuple[torch.Tensor, Jets]:
-        """Return :meth:`rows` summed over the points (..., coefficient), and :meth:`pull` if ``below``, else ()."""
+    def gradient(self, adjoint: Jets, needs_input_adjoint: bool) -> tuple[torch.Tensor, Jets]:
+        """Return :meth:`rows` summed over points (..., coefficient); :meth:`pull` if ``needs_input_adjoint``, else ()."""
 
 
 class Layer(Protocol):
@@ -131,10 +131,10 @@ class AffineTrace:
         weight = sum((a.mT.unsqueeze(-1) * z.mT.unsqueeze(-2) for a, z in pairs), adjoint[0].new_zeros(()))
         return self._with_bias(weight.flatten(-2), adjoint[0].mT)
 
-    def gradient(self, adjoint: Jets, below: bool) -> tuple[torch.Tensor, Jets]:
+    def gradient(self, adjoint: Jets, needs_input_adjoint: bool) -> tuple[torch.Tensor, Jets]:
         weight = sum((a @ z.mT for a, z in zip(adjoint, self.z, strict=True)), adjoint[0].new_zeros(()))
         found = self._with_bias(weight.flatten(-2), adjoint[0].sum(-1)).to(self.layer.weight.dtype)
-        return found, self.pull(adjoint) if below else ()
+        return found, self.pull(adjoint) if needs_input_adjoint else ()
 
     def _with_bias(self, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         if not self.layer.trained:
@@ -151,7 +151,7 @@ class Activation(Layer):
     def forward(self, jets: JetSet, z: Jets) -> tuple[Jets, ActivationTrace]:
         value, slopes = ACTIVATIONS[self.name]
         y = value(z[0])
-        return jets.composed(jets.bell_polynomials(z), slopes(y, jets.order)), ActivationTrace(self.name, jets, z, y)
+        return jets.composition(jets.bell_polynomials(z), slopes(y, jets.order)), ActivationTrace(self.name, jets, z, y)
 
 
 @dataclass(frozen=True)
@@ -165,13 +165,13 @@ class ActivationTrace:
 
     def pull(self, adjoint: Jets) -> Jets:
         slopes = ACTIVATIONS[self.name][1](self.y, self.jets.order + 1)[1:]
-        return self.jets.multiplied_adjoint(self.jets.composed(self.jets.bell_polynomials(self.z), slopes), adjoint)
+        return self.jets.product_adjoint(self.jets.composition(self.jets.bell_polynomials(self.z), slopes), adjoint)
 
     def rows(self, adjoint: Jets) -> torch.Tensor:
         return adjoint[0].mT[..., :0]
 
-    def gradient(self, adjoint: Jets, below: bool) -> tuple[torch.Tensor, Jets]:
-        return adjoint[0][..., 0, :0], self.pull(adjoint) if below else ()
+    def gradient(self, adjoint: Jets, needs_input_adjoint: bool) -> tuple[torch.Tensor, Jets]:
+        return adjoint[0][..., 0, :0], self.pull(adjoint) if needs_input_adjoint else ()
 
 
 def _tanh(z: torch.Tensor) -> torch.Tensor:

@@ -15,15 +15,15 @@ from itertools import pairwise
 import torch
 
 from pinnkan.kan.layers.jet import Bell, Jets, JetSet
-from pinnkan.kan.layers.pieces import LayerBasis, Pieces, pieces_of
+from pinnkan.kan.layers.pieces import LayerBasis, TaylorPieces, taylor_pieces
 from pinnkan.kan.layers.pointwise import Layer, LayerTrace
 
 #: The most edge values of a block of points, a megabyte, which stays in the cache. Measured, [2,20,20,1] at 4288
 #: points: 94 ms with 2^14, 61 ms with 2^17.
-BLOCK = 2**17
+BLOCK_VALUES = 2**17
 #: Partial sums of a piece, to which its points add in turn, so that additions need not wait for each other. Measured,
 #: four pieces: 1.3 ns a value with one, 0.45 with eight.
-LANES = 8
+PARTIAL_SUMS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +60,11 @@ class Spline(Layer):
         return Spline(self.basis.to(device), self.weight.to(device))
 
     def forward(self, jets: JetSet, z: Jets) -> tuple[Jets, LayerTrace]:
-        pieces = pieces_of(self.basis)
+        pieces = taylor_pieces(self.basis)
         j, s = pieces.locate(z[0])
         table = pieces.derivatives(self.weight).transpose(-3, -2).to(s.dtype).contiguous()
         trace = SplineTrace(self, jets, z, table, j, s)
-        return _joined([block.sums() for block in trace.blocks()]), trace
+        return _joined([block.output_jets() for block in trace.blocks()]), trace
 
 
 @dataclass(frozen=True)
@@ -75,36 +75,36 @@ class EdgeBlock:
     f_oi^(k)(z_i), of the same shape.
     """
 
-    place: slice
+    point_slice: slice
     bell: Bell
     index: torch.Tensor
     powers: list[torch.Tensor]
     values: list[torch.Tensor]
 
-    def sums(self) -> list[torch.Tensor]:
+    def output_jets(self) -> list[torch.Tensor]:
         """Return the output jets (..., out, point), one for each alpha."""
         found = [self.values[0].sum(-3)]
         for row in self.bell[1:]:
             pairs = zip(row[1:], self.values[1:], strict=False)
-            found.append(_combined([(value, b) for b, value in pairs if b is not None]).sum(-3))
+            found.append(_sum_of_products([(value, b) for b, value in pairs if b is not None]).sum(-3))
         return found
 
-    def adjoints(self, lam: Jets) -> list[torch.Tensor]:
+    def edge_adjoints(self, lam: Jets) -> list[torch.Tensor]:
         """Return a_k (..., in, out, point), a_0 (..., 1, out, point), from lam[alpha] (..., 1, out, point)."""
         terms: list[list[tuple[torch.Tensor, torch.Tensor]]] = [[] for _ in self.bell[-1]]
         for alpha, row in enumerate(self.bell[1:], start=1):
             for k, b in enumerate(row):
                 if b is not None:
                     terms[k].append((lam[alpha], b))
-        return [lam[0], *(_combined(found) for found in terms[1:])]
+        return [lam[0], *(_sum_of_products(found) for found in terms[1:])]
 
-    def pulled(self, jets: JetSet, lam: Jets, edges: list[torch.Tensor]) -> list[torch.Tensor]:
+    def input_adjoints(self, jets: JetSet, lam: Jets, edges: list[torch.Tensor]) -> list[torch.Tensor]:
         """Return adjoints (..., in, point) of the input jets from those of the output and of the edges."""
         slopes = self.values[1:]
-        parts = [_combined(list(zip(slopes, edges, strict=False))).sum(-2)]
+        parts = [_sum_of_products(list(zip(slopes, edges, strict=False))).sum(-2)]
         parts += [torch.zeros_like(parts[0]) for _ in lam[1:]]
         along: dict[tuple[int, int], torch.Tensor] = {}  # sum_o lambda^alpha f^(k+1)
-        for alpha, beta, rest, factor in jets.leibniz:
+        for alpha, beta, rest, factor in jets.leibniz_terms:
             for k, (b, slope) in enumerate(zip(self.bell[rest], slopes, strict=False)) if beta else ():
                 if b is not None:
                     if (alpha, k) not in along:
@@ -119,7 +119,7 @@ class EdgeBlock:
         """
         for m in range(len(found) - 1, -1, -1):
             terms = [(edge, self.powers[m - k]) for k, edge in enumerate(edges[:m])]
-            total = edges[m] if m < len(edges) else _combined(terms)
+            total = edges[m] if m < len(edges) else _sum_of_products(terms)
             for edge, power in terms if m < len(edges) else ():
                 total.addcmul_(edge, power)
             found[m].scatter_add_(-1, lanes, total.expand(lanes.shape))
@@ -152,15 +152,15 @@ class SplineTrace:
     def pull(self, adjoint: Jets) -> Jets:
         parts = []
         for block in self.blocks():
-            lam = [a[..., None, :, block.place] for a in adjoint]
-            parts.append(block.pulled(self.jets, lam, block.adjoints(lam)))
+            lam = [a[..., None, :, block.point_slice] for a in adjoint]
+            parts.append(block.input_adjoints(self.jets, lam, block.edge_adjoints(lam)))
         return _joined(parts)
 
     def rows(self, adjoint: Jets) -> torch.Tensor:
         """Return rows from the jets (alpha, ..., point, in, local) of the functions that are nonzero at z."""
         basis, bell = self.layer.basis, self.jets.bell_polynomials([z.mT for z in self.z])
         tables, first = basis.local(self.z[0].mT, self.jets.order)
-        features = self.jets.compose(bell, tables)
+        features = self.jets.stacked_composition(bell, tables)
         inputs, local = features.shape[-2:]
         rows = torch.stack(list(adjoint), -1).transpose(-3, -2) @ features.flatten(-2).movedim(0, -2)
         rows = rows.unflatten(-1, (inputs, local))  # (..., point, out, in, local)
@@ -170,25 +170,25 @@ class SplineTrace:
             rows = dense.scatter_(-1, index.unsqueeze(-3).expand(rows.shape), rows)
         return rows.flatten(-3)
 
-    def gradient(self, adjoint: Jets, below: bool) -> tuple[torch.Tensor, Jets]:
-        pieces: Pieces = pieces_of(self.layer.basis)
-        found, parts = self.table.new_zeros((*self.table.shape[:-1], pieces.intervals * LANES)), []
-        lanes = self.j * LANES + torch.arange(self.j.shape[-1], device=self.j.device) % LANES
+    def gradient(self, adjoint: Jets, needs_input_adjoint: bool) -> tuple[torch.Tensor, Jets]:
+        pieces: TaylorPieces = taylor_pieces(self.layer.basis)
+        found, parts = self.table.new_zeros((*self.table.shape[:-1], pieces.intervals * PARTIAL_SUMS)), []
+        lanes = self.j * PARTIAL_SUMS + torch.arange(self.j.shape[-1], device=self.j.device) % PARTIAL_SUMS
         for block in self.blocks():
-            lam = [a[..., None, :, block.place] for a in adjoint]
-            edges = block.adjoints(lam)
-            if below:
-                parts.append(block.pulled(self.jets, lam, edges))
-            where = lanes[..., None, block.place].expand(block.index.shape)
+            lam = [a[..., None, :, block.point_slice] for a in adjoint]
+            edges = block.edge_adjoints(lam)
+            if needs_input_adjoint:
+                parts.append(block.input_adjoints(self.jets, lam, edges))
+            where = lanes[..., None, block.point_slice].expand(block.index.shape)
             block.add_coefficients(found, where, edges)
-        summed = found.unflatten(-1, (-1, LANES)).sum(-1).to(self.layer.weight.dtype)
-        weight = pieces.coefficients(summed).transpose(-3, -2)
+        summed = found.unflatten(-1, (-1, PARTIAL_SUMS)).sum(-1).to(self.layer.weight.dtype)
+        weight = pieces.coefficient_gradient(summed).transpose(-3, -2)
         return weight.flatten(-3), _joined(parts)
 
 
 def _blocks(points: int, edges: int) -> list[slice]:
     """Return slices of equal length that cover all points, with a limited number of edge values each."""
-    count = max(1, -(-points * edges // BLOCK))
+    count = max(1, -(-points * edges // BLOCK_VALUES))
     ends = [points * n // count for n in range(count + 1)]
     return [slice(a, b) for a, b in pairwise(ends) if a < b]
 
@@ -218,7 +218,7 @@ def _edge_values(
     return values[: order + 1]
 
 
-def _combined(terms: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
+def _sum_of_products(terms: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
     """Return ``sum_n a_n b_n``, without a new array for every term."""
     (a, b), *rest = terms
     total = a * b

@@ -5,24 +5,26 @@ from collections import Counter
 import numpy as np
 import sympy
 
-from pinnkan.problem.checks import values
+from pinnkan.problem.checks import sampling
 from pinnkan.problem.checks.condition_count import missing_condition
-from pinnkan.problem.checks.levels import free_level, free_levels
-from pinnkan.problem.checks.linearised import assigned, gradients
-from pinnkan.problem.checks.system_count import order_in
-from pinnkan.problem.conditions import Placed, ProblemSpans
-from pinnkan.problem.expressions.functions import written
+from pinnkan.problem.checks.free_constants import free_constant_groups, free_constant_message
+from pinnkan.problem.checks.linearised_system import assign_equations, slopes_at_random_values
+from pinnkan.problem.checks.system_count import system_order
+from pinnkan.problem.conditions import PlacedCondition, ProblemSpans
+from pinnkan.problem.expressions.functions import expression_text
 from pinnkan.problem.names import DomainSection
-from pinnkan.problem.places import side_name, sides_of
+from pinnkan.problem.places import side_name, space_sides
 from pinnkan.problem.report import Report
-from pinnkan.problem.statement import Equation, Place, Problem, Side, Whole
+from pinnkan.problem.statement import Equation, Place, Problem, Side, WholeDomain
 
 #: Slopes of two conditions are parallel if their cross product is below this share of their sizes: above rounding.
 _PARALLEL = 1e-13
 _ORDINALS = ("no", "first", "second", "third", "fourth")
 
 
-def check(problem: Problem, domain: DomainSection, placed: list[Placed], spans: ProblemSpans, report: Report) -> None:
+def check_coverage(
+    problem: Problem, domain: DomainSection, placed: list[PlacedCondition], spans: ProblemSpans, report: Report
+) -> None:
     """Report every side, initial condition or order that is missing, given twice or too high."""
     jets = [jet for e in problem.equations for jet in e.jets.values()]
     orders = tuple(max((jet.order[axis] for jet in jets), default=0) for axis in range(problem.dimension))
@@ -35,9 +37,9 @@ def check(problem: Problem, domain: DomainSection, placed: list[Placed], spans: 
     _check_degree(problem, orders, spans, report)
     if not report.failed:
         _warn_count(problem, domain, placed, spans, report)
-        words = free_level(problem)
+        words = free_constant_message(problem)
         if words:
-            first = problem.unknowns[free_levels(problem)[0][-1]]
+            first = problem.unknowns[free_constant_groups(problem)[0][-1]]
             hint = f"add {{where: domain, equation: integral({first}) = 0}}, or give its value at a point or on a side"
             report.warn_at(spans.conditions, words, hint)
 
@@ -51,23 +53,23 @@ def _check_unknowns(problem: Problem, spans: ProblemSpans, report: Report) -> No
             report.error_at(spans.unknowns[index], message, "nothing determines it")
     for i, second in enumerate(problem.equations):
         for first in problem.equations[:i]:
-            if _are_one(problem, first, second, Whole()):
+            if _are_equivalent(problem, first, second, WholeDomain()):
                 report.error_at(spans.equations[i], f"this equation says the same as that of line {first.line}")
     occurs = np.array([[0 if j in unknowns else -1 for j in range(len(problem.unknowns))] for unknowns in present])
-    if not report.failed and assigned(occurs) is None:
+    if not report.failed and assign_equations(occurs) is None:
         message = "some of the equations have fewer unknowns than they are, so that others are not determined"
         report.error_at(spans.equations[0], message, "there must be a way to pair each equation with an unknown in it")
 
 
-def _are_one(problem: Problem, a: Equation, b: Equation, place: Place) -> bool:
+def _are_equivalent(problem: Problem, a: Equation, b: Equation, place: Place) -> bool:
     """Whether two equations fix the same quantity: their slopes are parallel at all points of the place.
 
     For integrals the slopes at all points together must be parallel: integral(u) and integral(x*u) differ.
     """
     if set(a.jets) != set(b.jets):
         return False
-    slopes = gradients(problem, (a, b), values.points_at(problem, place))
-    if isinstance(place, Whole):
+    slopes = slopes_at_random_values(problem, (a, b), sampling.points_at(problem, place))
+    if isinstance(place, WholeDomain):
         slopes = slopes.reshape(2, 1, -1)
     across = np.abs(np.einsum("pi,pj->pij", slopes[0], slopes[1]) - np.einsum("pi,pj->pji", slopes[0], slopes[1]))
     size = np.linalg.norm(slopes[0], axis=1) * np.linalg.norm(slopes[1], axis=1)
@@ -79,9 +81,9 @@ def normal_order(equation: Equation, axis: int) -> int:
     return max(jet.order[axis] for jet in equation.jets.values())
 
 
-def _check_sides(domain: DomainSection, placed: list[Placed], spans: ProblemSpans, report: Report) -> None:
+def _check_sides(domain: DomainSection, placed: list[PlacedCondition], spans: ProblemSpans, report: Report) -> None:
     given = {p.condition.place for p in placed}
-    for side in sides_of(domain):
+    for side in space_sides(domain):
         if side not in given:
             name = side_name(side, domain)
             place = f"{domain.coordinates[side.axis]} = {domain.box.ranges[side.axis][side.end]:g}"
@@ -89,26 +91,26 @@ def _check_sides(domain: DomainSection, placed: list[Placed], spans: ProblemSpan
             report.error_at(spans.conditions, f"the side '{name}' ({place}) has no condition", hint)
 
 
-def _check_orders(problem: Problem, domain: DomainSection, placed: list[Placed], report: Report) -> None:
+def _check_orders(problem: Problem, domain: DomainSection, placed: list[PlacedCondition], report: Report) -> None:
     for p in placed:
         at, equation = p.condition.place, p.condition.equation
         if equation is None or not isinstance(at, Side):
             continue
-        given, order = normal_order(equation, at.axis), _highest(problem, at.axis)
+        given, order = normal_order(equation, at.axis), _order_bound(problem, at.axis)
         coordinate = domain.coordinates[at.axis]
         if at.axis == domain.time_axis and order == 0:
-            report.error_at(p.equation, "an initial condition, but no equation has a derivative by t")
+            report.error_at(p.equation_span, "an initial condition, but no equation has a derivative by t")
         elif given >= max(order, 1):
             message = f"a condition of order {given} in {coordinate}, where the equation has order {order}"
             hint = "a condition needs a lower order than the equation"
             said = f"; put in what the equation says of the derivative of order {given}"
             is_start = at.axis == domain.time_axis
-            lower = "" if is_start else _lowered(problem, equation, at.axis, order)
+            lower = "" if is_start else _lower_order_condition(problem, equation, at.axis, order)
             hint += f"{said}: {lower}" if lower else said * is_start
-            report.error_at(p.equation, message, hint)
+            report.error_at(p.equation_span, message, hint)
 
 
-def _lowered(problem: Problem, condition: Equation, axis: int, order: int) -> str:
+def _lower_order_condition(problem: Problem, condition: Equation, axis: int, order: int) -> str:
     """The condition with its derivatives of that order replaced by means of the equations; "" if that fails.
 
     V_xx = 0 beside V_t = x**2*V_xx + x*V_x - V becomes V_t = x*V_x - V.
@@ -127,10 +129,10 @@ def _lowered(problem: Problem, condition: Equation, axis: int, order: int) -> st
     left = [jet.order[axis] for symbol, jet in jets.items() if symbol in lower.free_symbols]
     if len(told) < len(high) or not left or max(left) >= order:
         return ""
-    return f"{written(-lower if lower.could_extract_minus_sign() else lower)} = 0"
+    return f"{expression_text(-lower if lower.could_extract_minus_sign() else lower)} = 0"
 
 
-def _highest(problem: Problem, axis: int) -> int:
+def _order_bound(problem: Problem, axis: int) -> int:
     """The sum over the unknowns of their orders in one coordinate: a bound of the order of the system."""
     jets = [jet for e in problem.equations for jet in e.jets.values()]
     return sum(
@@ -138,38 +140,40 @@ def _highest(problem: Problem, axis: int) -> int:
     )
 
 
-def _check_pairs(problem: Problem, placed: list[Placed], report: Report) -> None:
+def _check_pairs(problem: Problem, placed: list[PlacedCondition], report: Report) -> None:
     """Report two conditions at one place that fix the same quantity, and a condition beside ``none``."""
     for i, second in enumerate(placed):
         for first in placed[:i]:
             if first.condition.place != second.condition.place:
                 continue
             name, place = first.condition.name, first.condition.place
-            line, column = report.text.locate(first.equation.start)
+            line, column = report.text.locate(first.equation_span.start)
             hint = f"the other is at {line}:{column}"
             a, b = first.condition.equation, second.condition.equation
             if a is None or b is None:
-                report.error_at(second.equation, f"the side '{name}' has a condition, and `none` as well", hint)
-            elif _fix_one(problem, place, a, b):
-                what = values.disagreement(problem, place, a, b)
-                report.error_at(second.equation, f"two conditions for the same quantity on '{name}': {what}", hint)
+                report.error_at(second.equation_span, f"the side '{name}' has a condition, and `none` as well", hint)
+            elif _fix_same_quantity(problem, place, a, b):
+                what = sampling.disagreement_in_words(problem, place, a, b)
+                report.error_at(second.equation_span, f"two conditions for the same quantity on '{name}': {what}", hint)
 
 
-def _fix_one(problem: Problem, place: Place, a: Equation, b: Equation) -> bool:
+def _fix_same_quantity(problem: Problem, place: Place, a: Equation, b: Equation) -> bool:
     """Whether two conditions fix the same quantity: of one unknown on a side, those of equal normal order."""
     if len(problem.unknowns) == 1 and isinstance(place, Side):
         return normal_order(a, place.axis) == normal_order(b, place.axis)
-    return _are_one(problem, a, b, place)
+    return _are_equivalent(problem, a, b, place)
 
 
-def _check_initial(problem: Problem, axis: int, placed: list[Placed], spans: ProblemSpans, report: Report) -> None:
+def _check_initial(
+    problem: Problem, axis: int, placed: list[PlacedCondition], spans: ProblemSpans, report: Report
+) -> None:
     """Report missing initial conditions: each unknown needs u, u_t, .. up to its order in time.
 
     In a system with as many initial conditions as its order, some of them may follow from others.
     """
     initial = [p.condition.equation for p in placed if p.condition.place == Side(axis, 0)]
     jets = [jet for equation in problem.equations for jet in equation.jets.values()]
-    if len(problem.unknowns) == 1 or len(initial) < order_in(problem, axis):
+    if len(problem.unknowns) == 1 or len(initial) < system_order(problem, axis):
         for index, unknown in enumerate(problem.unknowns):
             order = max((jet.order[axis] for jet in jets if jet.unknown == index), default=0)
             of_it = [e for e in initial if e is not None and any(jet.unknown == index for jet in e.jets.values())]
@@ -204,7 +208,7 @@ def _check_degree(problem: Problem, orders: tuple[int, ...], spans: ProblemSpans
     degree = problem.solver.degree
     if degree is None:
         return
-    totals = [jet.total for e in problem.equations for jet in e.jets.values()]
+    totals = [jet.total_order for e in problem.equations for jet in e.jets.values()]
     order = max(totals if problem.solver.family in ("deep", "ridge") else orders)
     if degree <= order:
         message = f"splines of degree {degree} cannot represent a derivative of order {order}"
@@ -213,28 +217,28 @@ def _check_degree(problem: Problem, orders: tuple[int, ...], spans: ProblemSpans
 
 
 def _warn_count(
-    problem: Problem, domain: DomainSection, placed: list[Placed], spans: ProblemSpans, report: Report
+    problem: Problem, domain: DomainSection, placed: list[PlacedCondition], spans: ProblemSpans, report: Report
 ) -> None:
     missing = missing_condition(problem)
     if missing is not None:
         report.warn_at(spans.conditions, missing.words(problem), "the solution is not determined")
-    count = Counter(p.side.axis for p in placed if _says_something(p))
+    count = Counter(p.side.axis for p in placed if _is_side_condition(p))
     within = sum(not isinstance(p.condition.place, Side) for p in placed)
-    for side in sides_of(domain)[::2]:
-        order = _highest(problem, side.axis)
+    for side in space_sides(domain)[::2]:
+        order = _order_bound(problem, side.axis)
         asked = len(problem.unknowns) == 1 and order > 1
         if missing is None and asked and not count[side.axis] and not within:
             coordinate = domain.coordinates[side.axis]
             message = f"no condition along {coordinate}, where the equation has order {order}"
             report.warn_at(spans.conditions, message, "the solution is then hardly determined")
     for axis, number in count.items():
-        most = max(_highest(problem, axis), 1)
+        most = max(_order_bound(problem, axis), 1)
         if axis != domain.time_axis and number > most:
-            last = [p for p in placed if _says_something(p) and p.side.axis == axis][-1]
+            last = [p for p in placed if _is_side_condition(p) and p.side.axis == axis][-1]
             coordinate, what = domain.coordinates[axis], "equation has" if len(problem.unknowns) == 1 else "system has"
             message = f"{number} conditions along {coordinate}, where the {what} order {most}"
-            report.warn_at(last.equation, message, "more than the equation can meet, unless they happen to agree")
+            report.warn_at(last.equation_span, message, "more than the equation can meet, unless they happen to agree")
 
 
-def _says_something(placed: Placed) -> bool:
+def _is_side_condition(placed: PlacedCondition) -> bool:
     return isinstance(placed.condition.place, Side) and placed.condition.equation is not None

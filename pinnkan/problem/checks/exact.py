@@ -7,12 +7,12 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from pinnkan.problem.checks.values import agree, evaluate, grid, place, points_at, random_points
-from pinnkan.problem.conditions import Placed, ProblemSpans
+from pinnkan.problem.checks.sampling import agree, evaluate, point_in_words, points_at, random_points, sample_grid
+from pinnkan.problem.conditions import PlacedCondition, ProblemSpans
 from pinnkan.problem.expressions.operators import JetSpace, JumpError, OperatorError
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Span
-from pinnkan.problem.statement import Equation, Jet, Place, Problem, Side, Whole
+from pinnkan.problem.statement import Equation, Jet, Place, Problem, Side, WholeDomain
 
 Array = NDArray[np.float64]
 
@@ -27,17 +27,17 @@ _INTEGRAL_SHARE = 1e-4
 
 
 def check_exact(
-    problem: Problem, space: JetSpace, placed: Sequence[Placed], spans: ProblemSpans, report: Report
+    problem: Problem, space: JetSpace, placed: Sequence[PlacedCondition], spans: ProblemSpans, report: Report
 ) -> None:
     """Report an ``exact`` that is not finite, or does not satisfy the equations or conditions."""
     if problem.exact is None:
         return
-    inside, corners = random_points(problem.domain), grid(problem, {})
+    inside, corners = random_points(problem.domain), sample_grid(problem, {})
     for name, expression in problem.exact.items():
         for at in (inside, corners):
             finite = np.isfinite(evaluate([expression], problem.coordinates, at)[0])
             if not finite.all():
-                where = place(problem, at, int(np.argmin(finite)))
+                where = point_in_words(problem, at, int(np.argmin(finite)))
                 hint = "write exp so that it cannot overflow"
                 report.error_at(spans.exact[name], f"`exact` is not finite at {where}", hint)
                 return
@@ -45,15 +45,15 @@ def check_exact(
     _check_wraps(problem, span, report)
     for equation in problem.equations:
         what = f"the equation of line {equation.line}"
-        _check_satisfied(problem, space, equation, Whole(), span, what, report)
+        _check_satisfied(problem, space, equation, WholeDomain(), span, what, report)
     for p in placed:
         if p.condition.equation is not None:
             what = f"the condition on '{p.condition.name}' of line {p.condition.equation.line}"
             on, equation = p.condition.place, p.condition.equation
-            if isinstance(on, Whole):
+            if isinstance(on, WholeDomain):
                 _check_integral(problem, space, equation, span, what, report)
             else:
-                local = space.on(on.axis, on.end) if isinstance(on, Side) else space
+                local = space.on_side(on.axis, on.end) if isinstance(on, Side) else space
                 _check_satisfied(problem, local, equation, on, span, what, report)
 
 
@@ -61,7 +61,7 @@ def _check_wraps(problem: Problem, span: Span, report: Report) -> None:
     for axis in [i for i, wraps in enumerate(problem.box.periodic) if wraps]:
         for name, expression in (problem.exact or {}).items():
             low, high = (
-                evaluate([expression], problem.coordinates, grid(problem, {axis: end}))[0]
+                evaluate([expression], problem.coordinates, sample_grid(problem, {axis: end}))[0]
                 for end in problem.box.ranges[axis]
             )
             if not all(agree(a, b) for a, b in zip(low, high, strict=True)):
@@ -78,7 +78,7 @@ def _check_satisfied(
         report.warn_at(span, f"`exact` is too long to be checked against {what}")
         return
     if jumps:
-        _tell_jumps(equation, jumps, span, what, report)
+        _report_jumps(equation, jumps, span, what, report)
     at = points_at(problem, where)
     residual, scale = _residual(problem, equation, derivatives, at)
     error = np.abs(residual)
@@ -87,14 +87,14 @@ def _check_satisfied(
     share = error - _EXACT_SHARE * scale - _EXACT_FLOOR * largest
     finite = np.isfinite(share)
     if not finite.all():
-        at_one = place(problem, at, int(np.argmin(finite)))
+        at_one = point_in_words(problem, at, int(np.argmin(finite)))
         report.warn_at(span, f"`exact` cannot be checked against {what}: not finite at {at_one}")
     share = np.where(finite, share, -np.inf)
     worst = int(np.argmax(share))
     if share[worst] > 0:
         message = (
             f"`exact` does not satisfy {what}: left minus right is {error[worst]:.3g} at "
-            f"{place(problem, at, worst)}, where the terms add up to {scale[worst]:.3g}"
+            f"{point_in_words(problem, at, worst)}, where the terms add up to {scale[worst]:.3g}"
         )
         report.error_at(span, message, "one of the two has a slip, or leave `exact` out")
 
@@ -110,17 +110,17 @@ def _residual(
     return both[0], np.abs(both[1:]).sum(axis=0)
 
 
-def _tell_jumps(
+def _report_jumps(
     equation: Equation, jumps: Mapping[sympy.Symbol, JumpError], span: Span, what: str, report: Report
 ) -> None:
     """Report delta functions in the derivatives of ``exact``: an error if nothing can cancel one, else a warning."""
     symbol, jump = next(iter(jumps.items()))
     factor = sympy.diff(equation.residual, symbol)
     if len(jumps) == 1 and factor.is_number and not factor.is_zero:
-        message = f"`exact` does not satisfy {what}: {symbol} holds a delta function, as {jump.where}"
+        message = f"`exact` does not satisfy {what}: {symbol} holds a delta function, as {jump.description}"
         report.error_at(span, message, "nothing cancels it: one of the two has a slip, or leave `exact` out")
     else:
-        message = f"`exact` is checked against {what} only where it is smooth: {jump.where}"
+        message = f"`exact` is checked against {what} only where it is smooth: {jump.description}"
         report.warn_at(span, message, "that the delta functions in its derivatives cancel is not checked")
 
 
@@ -145,7 +145,7 @@ def _differentiate(
                 expression = space.derivative(expression, axis)
             except JumpError as jump:
                 jumps.setdefault(symbol, jump)
-                expression = space.almost_everywhere(expression, axis)
+                expression = space.regular_derivative(expression, axis)
     return expression
 
 

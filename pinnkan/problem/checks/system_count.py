@@ -23,13 +23,19 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from pinnkan.problem.checks.linearised import Derivative, Linearised, Weights, assigned, linearised
-from pinnkan.problem.statement import Jet, Place, Point, Problem, Side, Whole
+from pinnkan.problem.checks.linearised_system import (
+    Derivative,
+    LinearisedSystem,
+    PrincipalWeights,
+    assign_equations,
+    linearise,
+)
+from pinnkan.problem.statement import Jet, Place, Point, Problem, Side, WholeDomain
 
 #: A determinant below this share of its Hadamard bound may vanish between the samples.
-_LEAST = 1e-6
+_SINGULAR_SHARE = 1e-6
 #: So may one below this share of the largest of all samples: a coefficient passes zero, or is noise.
-_SHARE = 1e-3
+_VANISHING_SHARE = 1e-3
 #: Directions, besides the axes, in which the symbol of an elliptic system is sampled.
 _DIRECTIONS = 50
 #: Real parts of s, in units of one over the length of time, and wave numbers along the side, per length. Growth as of
@@ -43,7 +49,7 @@ _HIGHEST = 16
 
 
 @dataclass(frozen=True)
-class Lacking:
+class MissingSideCondition:
     """A side that needs ``wanted`` conditions and has ``given``; with ``is_line`` both ends of a line together."""
 
     side: Side
@@ -60,11 +66,11 @@ class Lacking:
         return f"the system asks for {self.wanted} condition{'s' * (self.wanted > 1)} {place}, {given}"
 
 
-def lacking(problem: Problem, derivative: Derivative | None = None) -> Lacking | None:
+def missing_side_condition(problem: Problem, derivative: Derivative | None = None) -> MissingSideCondition | None:
     """Find the first side that provably has too few conditions; None if none does, or nothing is proven."""
     with np.errstate(all="ignore"):
         in_time = problem.time_axis is not None  # signs of waves could be those of the error of the solution
-        system = linearised(problem, None if in_time else derivative)
+        system = linearise(problem, None if in_time else derivative)
         if system is None:
             return None
         on = Counter(c.place for c in problem.conditions if c.equation is not None)
@@ -75,15 +81,19 @@ def lacking(problem: Problem, derivative: Derivative | None = None) -> Lacking |
         return _in_time(problem, system, on) if problem.dimension > 1 else None
 
 
-def order_in(problem: Problem, axis: int) -> int:
+def system_order(problem: Problem, axis: int) -> int:
     """The order of the system along one coordinate, by its principal terms; 0 if they do not determine it."""
     with np.errstate(all="ignore"):
-        system = linearised(problem)
-        weights = None if system is None else assigned(system.orders(along(axis)))
+        system = linearise(problem)
+        weights = None if system is None else assign_equations(system.orders(order_along(axis)))
         if system is None or weights is None:
             return 0
         numbers = [1.0 + 0.3j * k for k in range(problem.dimension)]
-        return weights.total if _is_regular(_principal(system, weights, _one(numbers, axis), along(axis))) else 0
+        return (
+            weights.system_order
+            if _is_regular(_principal(system, weights, _with_one(numbers, axis), order_along(axis)))
+            else 0
+        )
 
 
 def has_characteristics(problem: Problem) -> bool:
@@ -91,88 +101,95 @@ def has_characteristics(problem: Problem) -> bool:
     found = _symbol(problem)
     if found is None:
         return False
-    least = _LEAST * np.abs(found).max(0)
+    least = _SINGULAR_SHARE * np.abs(found).max(0)
     return bool(((found.min(0) < -least) & (found.max(0) > least)).any())
 
 
 def is_elliptic(problem: Problem) -> bool:
     """Whether the principal symbol of a steady problem in the plane provably vanishes nowhere."""
     found = _symbol(problem)
-    return found is not None and bool((np.abs(found).min(0) > _LEAST * np.abs(found).max(0)).all())
+    return found is not None and bool((np.abs(found).min(0) > _SINGULAR_SHARE * np.abs(found).max(0)).all())
 
 
 def _symbol(problem: Problem) -> NDArray[np.float64] | None:
     """The principal symbol (direction, sample) of the equations in the plane; None where it is not known."""
     with np.errstate(all="ignore"):
-        system = linearised(problem)
-        weights = None if system is None else assigned(system.orders(_total))
-        if system is None or weights is None or weights.total % 2 or not _is_principal_known(system, weights, _total):
+        system = linearise(problem)
+        weights = None if system is None else assign_equations(system.orders(_total))
+        if (
+            system is None
+            or weights is None
+            or weights.system_order % 2
+            or not _is_principal_known(system, weights, _total)
+        ):
             return None
         angles = np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
         symbols = [_principal(system, weights, [np.cos(a), np.sin(a)], _total) for a in angles]
         return np.asarray(np.linalg.det(np.array(symbols)).real)
 
 
-def along(axis: int) -> Callable[[Jet], int]:
+def order_along(axis: int) -> Callable[[Jet], int]:
     """The function that gives the order of a jet in one coordinate."""
     return lambda jet: jet.order[axis]
 
 
 def _total(jet: Jet) -> int:
-    return jet.total
+    return jet.total_order
 
 
-def _on_a_line(problem: Problem, system: Linearised, on: Counter[Place]) -> Lacking | None:
-    weights = assigned(system.orders(_total))
+def _on_a_line(problem: Problem, system: LinearisedSystem, counts: Counter[Place]) -> MissingSideCondition | None:
+    weights = assign_equations(system.orders(_total))
     if weights is None or problem.box.periodic[0] or not _is_principal_known(system, weights, _total):
         return None
-    given = sum(on.values())
-    if given >= weights.total or not _stays(_principal(system, weights, [1.0], _total)):
+    given = sum(counts.values())
+    if given >= weights.system_order or not _is_uniformly_regular(_principal(system, weights, [1.0], _total)):
         return None
-    return Lacking(Side(0, 1), weights.total, given, is_line=True)
+    return MissingSideCondition(Side(0, 1), weights.system_order, given, is_line=True)
 
 
-def _elliptic(problem: Problem, system: Linearised, on: Counter[Place]) -> Lacking | None:
+def _elliptic(problem: Problem, system: LinearisedSystem, counts: Counter[Place]) -> MissingSideCondition | None:
     """Elliptic systems: half of the order on every side, unless some side has more."""
-    weights = assigned(system.orders(_total))
-    if weights is None or weights.total % 2 or not _is_principal_known(system, weights, _total):
+    weights = assign_equations(system.orders(_total))
+    if weights is None or weights.system_order % 2 or not _is_principal_known(system, weights, _total):
         return None
-    half = weights.total // 2
+    half = weights.system_order // 2
     sides = [Side(i, end) for i, wraps in enumerate(problem.box.periodic) if not wraps for end in (0, 1)]
-    if max((on[side] for side in sides), default=0) > half or all(on[side] >= half for side in sides):
+    if max((counts[side] for side in sides), default=0) > half or all(counts[side] >= half for side in sides):
         return None
     random = np.random.default_rng(0).standard_normal((_DIRECTIONS, problem.dimension))
     directions = np.concatenate([np.eye(problem.dimension), random])
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    if not all(_stays(_principal(system, weights, list(direction), _total)) for direction in directions):
+    if not all(_is_uniformly_regular(_principal(system, weights, list(direction), _total)) for direction in directions):
         return None
-    side = min(sides, key=lambda s: on[s])
-    return Lacking(side, half, on[side])
+    side = min(sides, key=lambda s: counts[s])
+    return MissingSideCondition(side, half, counts[side])
 
 
-def _in_time(problem: Problem, system: Linearised, on: Counter[Place]) -> Lacking | None:
+def _in_time(problem: Problem, system: LinearisedSystem, counts: Counter[Place]) -> MissingSideCondition | None:
     """Systems in time: on each side as many conditions as solutions decay away from it."""
-    last = along(problem.dimension - 1)
-    if not all(known or not last(jet) for (_, jet), known in system.known.items()):
+    last = order_along(problem.dimension - 1)
+    if not all(known or not last(jet) for (_, jet), known in system.is_known.items()):
         return None
-    inside = on if problem.dimension == 2 else Counter[Place]()
-    held, points = (sum(n for place, n in inside.items() if isinstance(place, kind)) for kind in (Whole, Point))
+    inside = counts if problem.dimension == 2 else Counter[Place]()
+    held, points = (sum(n for place, n in inside.items() if isinstance(place, kind)) for kind in (WholeDomain, Point))
     for axis in range(problem.dimension - 1):
-        weights = None if problem.box.periodic[axis] else assigned(system.orders(along(axis)))
-        if weights is None or not 0 < weights.total <= _HIGHEST:
+        weights = None if problem.box.periodic[axis] else assign_equations(system.orders(order_along(axis)))
+        if weights is None or not 0 < weights.system_order <= _HIGHEST:
             continue
-        if not _is_principal_known(system, weights, along(axis)):
+        if not _is_principal_known(system, weights, order_along(axis)):
             continue
         for side in (Side(axis, 0), Side(axis, 1)):
-            if on[side] + held >= weights.total:
+            if counts[side] + held >= weights.system_order:
                 continue
-            wanted, is_travelling = _entering(problem, system, side, weights)
-            if on[side] + held + points * is_travelling < wanted:
-                return Lacking(side, wanted, on[side])
+            wanted, is_travelling = _decaying_solutions(problem, system, side, weights)
+            if counts[side] + held + points * is_travelling < wanted:
+                return MissingSideCondition(side, wanted, counts[side])
     return None
 
 
-def _entering(problem: Problem, system: Linearised, side: Side, weights: Weights) -> tuple[int, bool]:
+def _decaying_solutions(
+    problem: Problem, system: LinearisedSystem, side: Side, weights: PrincipalWeights
+) -> tuple[int, bool]:
     """The number of solutions exp(l x) decaying away from a side; 0 where samples differ or none is counted.
 
     Also whether they travel, |l| growing in proportion to the rate: only then may a condition inside replace one on the
@@ -188,24 +205,24 @@ def _entering(problem: Problem, system: Linearised, side: Side, weights: Weights
     for rate, wave in product(_RATES, _WAVES):
         numbers = [2j * np.pi * wave / length for length in lengths]
         numbers[last] = rate / lengths[last] + 0j
-        for rates in _rates(system, at, axis, weights, numbers):
+        for rates in _decay_rates(system, at, axis, weights, numbers):
             inward = rates.real * (1 - 2 * side.end)
-            if np.isfinite(inward).all() and np.abs(inward).min() > _LEAST * np.abs(rates).max():
+            if np.isfinite(inward).all() and np.abs(inward).min() > _SINGULAR_SHARE * np.abs(rates).max():
                 seen.add(int(np.sum(inward < 0)))
                 least[rate] = min(least[rate], float(np.min(-inward[inward < 0], initial=np.inf)))
     grown = np.log(least[_RATES[1]] / least[_RATES[0]]) / np.log(_RATES[1] / _RATES[0])
     return (seen.pop() if len(seen) == 1 else 0), bool(grown > _TRAVELLING)
 
 
-def _rates(
-    system: Linearised, at: list[int], axis: int, weights: Weights, numbers: list[complex]
+def _decay_rates(
+    system: LinearisedSystem, at: list[int], axis: int, weights: PrincipalWeights, numbers: list[complex]
 ) -> Iterator[NDArray[np.complex128]]:
     """The roots l of the determinant of the symbol along one coordinate, the others fixed, at each sample."""
-    everywhere = _principal(system, weights, _one(numbers, axis), along(axis))
-    if not _stays(everywhere):
+    everywhere = _principal(system, weights, _with_one(numbers, axis), order_along(axis))
+    if not _is_uniformly_regular(everywhere):
         return
     principal = everywhere[at]
-    n = weights.total
+    n = weights.system_order
     constant = np.abs(np.linalg.det(system.symbol([*numbers[:axis], 0.0, *numbers[axis + 1 :]], at)))
     radius = float(np.max((constant / np.abs(np.linalg.det(principal))) ** (1 / n))) or 1.0
     circle = radius * np.exp(2j * np.pi * np.arange(n + 1) / (n + 1))
@@ -215,32 +232,37 @@ def _rates(
             yield np.asarray(radius * np.roots(coefficients[::-1]), dtype=np.complex128)
 
 
-def _one(numbers: list[complex], axis: int) -> list[complex]:
+def _with_one(numbers: list[complex], axis: int) -> list[complex]:
     """The same numbers with 1 along ``axis``."""
     return [1.0 + 0j if i == axis else n for i, n in enumerate(numbers)]
 
 
 def _principal(
-    system: Linearised, weights: Weights, numbers: Sequence[complex], weigh: Callable[[Jet], int]
+    system: LinearisedSystem, weights: PrincipalWeights, numbers: Sequence[complex], order_of_jet: Callable[[Jet], int]
 ) -> NDArray[np.complex128]:
     """The matrices (sample, equation, unknown) of the principal terms of the symbol."""
     every = range(math.prod(system.shape))
-    return system.symbol(numbers, every, lambda i, jet: weigh(jet) == weights.difference(i, jet.unknown))
+    return system.symbol(numbers, every, lambda i, jet: order_of_jet(jet) == weights.principal_order(i, jet.unknown))
 
 
-def _is_principal_known(system: Linearised, weights: Weights, weigh: Callable[[Jet], int]) -> bool:
-    return all(known or weigh(jet) < weights.difference(i, jet.unknown) for (i, jet), known in system.known.items())
+def _is_principal_known(
+    system: LinearisedSystem, weights: PrincipalWeights, order_of_jet: Callable[[Jet], int]
+) -> bool:
+    return all(
+        known or order_of_jet(jet) < weights.principal_order(i, jet.unknown)
+        for (i, jet), known in system.is_known.items()
+    )
 
 
 def _is_regular(matrices: NDArray[np.complex128]) -> bool:
     """Whether no determinant vanishes, relative to the Hadamard bound of its rows."""
     size = np.prod(np.linalg.norm(matrices, axis=-1), axis=-1)
-    return bool(np.all(size > 0.0) and np.all(np.abs(np.linalg.det(matrices)) > _LEAST * size))
+    return bool(np.all(size > 0.0) and np.all(np.abs(np.linalg.det(matrices)) > _SINGULAR_SHARE * size))
 
 
-def _stays(matrices: NDArray[np.complex128]) -> bool:
+def _is_uniformly_regular(matrices: NDArray[np.complex128]) -> bool:
     """Whether determinants are regular and similar at all samples, so that none vanishes between them."""
     determinants = np.linalg.det(matrices)
     size = np.abs(determinants)
     turned = (determinants / determinants.flat[0]).real if size.min() > 0.0 else np.zeros(1)
-    return _is_regular(matrices) and bool(size.min() > _SHARE * size.max() and turned.min() > 0.0)
+    return _is_regular(matrices) and bool(size.min() > _VANISHING_SHARE * size.max() and turned.min() > 0.0)

@@ -16,7 +16,7 @@ MAX_EXPONENT = 100  # largest absolute exponent of a symbolic power
 _UNREAL = (sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I)
 
 
-def fold(value: object) -> sympy.Expr:
+def sympy_number(value: object) -> sympy.Expr:
     """The sympy number: exact if whole and at most MAX_EXACT, else float64. Raises OverflowError if not finite."""
     if isinstance(value, int) and abs(value) <= MAX_EXACT:
         return sympy.Integer(value)
@@ -36,14 +36,14 @@ def combine(op: type[ast.operator], a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
     if op is ast.Pow:
         return _power(a, b)
     if op is ast.Add:
-        return tamed(a + b)
+        return round_long_numbers(a + b)
     if op is ast.Sub:
-        return tamed(a - b)
+        return round_long_numbers(a - b)
     if op is ast.Mult:
-        return tamed(a * b)
+        return round_long_numbers(a * b)
     if b == 0:
         raise ZeroDivisionError
-    return tamed(a / b)
+    return round_long_numbers(a / b)
 
 
 def _power(base: sympy.Expr, exponent: sympy.Expr) -> sympy.Expr:
@@ -53,39 +53,39 @@ def _power(base: sympy.Expr, exponent: sympy.Expr) -> sympy.Expr:
         value = float(base) ** float(exponent)
         if base.is_Integer and exponent.is_Integer and exponent.is_nonnegative and abs(value) <= MAX_EXACT:
             return sympy.Integer(round(value))
-        return fold(value)
+        return sympy_number(value)
     if base.is_number and float(base) <= 0:
         raise ValueError  # real for whole exponents only
     if exponent.is_number and abs(float(exponent)) > MAX_EXPONENT:
         raise OperatorError(f"an exponent above {MAX_EXPONENT}", "write a smaller power")
-    return tamed(sympy.Pow(base, exponent))
+    return round_long_numbers(sympy.Pow(base, exponent))
 
 
-def tamed(e: sympy.Expr) -> sympy.Expr:
+def round_long_numbers(e: sympy.Expr) -> sympy.Expr:
     """The expression with a long exact coefficient as a float64.
 
     Raises ValueError: a part is infinite, undefined or complex; OperatorError: an exponent is above MAX_EXPONENT.
     """
-    e = _with_slopes(e)
+    e = _regularise_roots(e)
     for part in (e, *e.args):
         if part in _UNREAL:
             raise ValueError
         if isinstance(part, sympy.Pow) and part.exp.is_number and abs(float(part.exp)) > MAX_EXPONENT:
             raise OperatorError(f"an exponent above {MAX_EXPONENT}", "write a smaller power")
     if e.is_number:
-        return fold(float(e)) if e.has(sympy.Float) or (e.is_Rational and max(abs(e.p), e.q) > MAX_EXACT) else e
+        return sympy_number(float(e)) if e.has(sympy.Float) or (e.is_Rational and max(abs(e.p), e.q) > MAX_EXACT) else e
     coefficient, rest = e.as_coeff_Mul()
     if coefficient.is_Rational and max(abs(coefficient.p), coefficient.q) > MAX_EXACT:
-        return fold(coefficient) * rest
+        return sympy_number(coefficient) * rest
     if coefficient.is_Float:
-        fold(coefficient)
+        sympy_number(coefficient)
     return e
 
 
-def _with_slopes(e: sympy.Expr) -> sympy.Expr:
+def _regularise_roots(e: sympy.Expr) -> sympy.Expr:
     """Replace max(a, 0) by max(a, TINY) inside fractional powers below two: the slope for a < 0 is 0, not 0/0."""
     if isinstance(e, sympy.Mul):
-        return e.func(*map(_with_slopes, e.args)) if any(isinstance(x, sympy.Pow) for x in e.args) else e
+        return e.func(*map(_regularise_roots, e.args)) if any(isinstance(x, sympy.Pow) for x in e.args) else e
     if not isinstance(e, sympy.Pow) or not e.exp.is_number or e.exp.is_Integer or not 0.0 < float(e.exp) < 2.0:
         return e
     zero, one = sympy.S.Zero, sympy.Float(TINY)

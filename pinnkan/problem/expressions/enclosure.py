@@ -25,13 +25,13 @@ _MARGIN = 1.0 + 1e-14  # covers the rounding of a sum over coordinates
 class Enclosure:
     """Enclosures of all outputs and of their gradients over boxes, and both at the centres of the boxes.
 
-    ``value`` and ``centre`` are (output, box); ``slope`` and ``centre_slope`` are (output, coordinate, box).
+    ``value`` and ``centre_value`` are (output, box); ``slope`` and ``centre_slope`` are (output, coordinate, box).
     Derivatives are multiplied by the ``scale`` of their coordinate. Those at a centre are nan where they overflow.
     """
 
     value: Interval
     slope: Interval
-    centre: Array
+    centre_value: Array
     centre_slope: Array
 
 
@@ -77,26 +77,26 @@ def enclose(
     return Enclosure(value, slope, centre, centre_slope)
 
 
-def replayed(tape: Tape, inputs: Sequence[Interval], continued: bool = False) -> list[Interval]:
-    """The outputs of a tape in plain interval arithmetic; ``continued`` as in :func:`registers`."""
-    found = registers(tape, inputs, continued)
+def interval_outputs(tape: Tape, inputs: Sequence[Interval], use_limits: bool = False) -> list[Interval]:
+    """The outputs of a tape in plain interval arithmetic; ``use_limits`` as in :func:`interval_registers`."""
+    found = interval_registers(tape, inputs, use_limits)
     return [found[i] for i in tape.outputs]
 
 
-def registers(tape: Tape, inputs: Sequence[Interval], continued: bool = False) -> list[Interval]:
+def interval_registers(tape: Tape, inputs: Sequence[Interval], use_limits: bool = False) -> list[Interval]:
     """The inputs and the result of each instruction of a tape, in plain interval arithmetic.
 
-    ``continued``: whether polynomials replace 0/0 formulas near their singular points; the result is then no proof.
+    ``use_limits``: whether polynomials replace 0/0 formulas near their singular points; the result is then no proof.
     """
     found = list(inputs)
     with np.errstate(all="ignore"):
         for name, arguments, number in tape.instructions:
             own = [found[a] for a in arguments]
-            if name == "near" and continued:
+            if name == "near" and use_limits:
                 inside = own[0].magnitude() < number
                 found.append(Interval(*(np.where(inside, a, b) for a, b in zip(*map(_ends, own[1:]), strict=True))))
             else:
-                found.append(interval.apply(name, own, number))
+                found.append(interval.apply_instruction(name, own, number))
     return found
 
 
@@ -104,7 +104,7 @@ def _ends(x: Interval) -> tuple[Array, Array]:
     return x.lo, x.hi
 
 
-_ZERO, _HALF, _ONE = interval.constant(0.0), interval.constant(0.5), interval.constant(1.0)
+_ZERO, _HALF, _ONE = interval.point_interval(0.0), interval.point_interval(0.5), interval.point_interval(1.0)
 _ERF_SLOPE = Interval(np.asarray(1.1283791670955123), np.asarray(1.1283791670955130))  # 2/sqrt(pi)
 
 
@@ -136,7 +136,7 @@ def _run(name: str, arguments: Sequence[_Register], number: float) -> _Register:
         distance, near, beyond = arguments
         inside = distance.value.magnitude() < number
         return _either(inside, near, beyond)
-    value = interval.apply(name, [a.value for a in arguments], number)
+    value = interval.apply_instruction(name, [a.value for a in arguments], number)
     if all(a.slope is None for a in arguments):
         return _Register(value, None)
     if name == "power" and len(arguments) == 2:
@@ -145,7 +145,7 @@ def _run(name: str, arguments: Sequence[_Register], number: float) -> _Register:
         return _Register(value, _plus(by_base, _times(exponent.slope, value * interval.log(base.value))))
     x = arguments[0].value
     if name == "power":
-        rate = interval.constant(number) * interval.power(x, number - 1.0)
+        rate = interval.point_interval(number) * interval.power(x, number - 1.0)
         return _Register(value, _times(arguments[0].slope, rate))
     rate = _RATES[name](x, value)
     return _Register(value, _times(arguments[0].slope, rate))

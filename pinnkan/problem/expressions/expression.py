@@ -7,15 +7,15 @@ from typing import TypeAlias
 
 import sympy
 
-from pinnkan.problem.coordinates import order_of, split
+from pinnkan.problem.coordinates import order_of, split_subscript
 from pinnkan.problem.expressions import operators
-from pinnkan.problem.expressions.arithmetic import combine, fold, is_real, tamed
-from pinnkan.problem.expressions.constants import exact, is_lost
+from pinnkan.problem.expressions.arithmetic import combine, is_real, round_long_numbers, sympy_number
+from pinnkan.problem.expressions.constant_sums import has_cancelled, high_precision_sum
 from pinnkan.problem.expressions.functions import FUNCTIONS
-from pinnkan.problem.expressions.lexicon import ExpressionError, check
+from pinnkan.problem.expressions.lexicon import ExpressionError, check_tokens
 from pinnkan.problem.expressions.operators import OperatorError, Vector
 from pinnkan.problem.expressions.scope import Scope
-from pinnkan.problem.habits import habit_of, operator_of
+from pinnkan.problem.notation_hints import foreign_name_hint, operator_hint
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Scalar
 
@@ -27,20 +27,20 @@ Result: TypeAlias = sympy.Expr | Vector
 def parse(scalar: Scalar, scope: Scope, report: Report, start: int = 0, end: int | None = None) -> sympy.Expr | None:
     """The sympy expression of characters ``start`` to ``end`` of a value; None after a fault, which is reported."""
     text = scalar.text[start:end]
-    report.spend(scalar.span, len(text))
+    report.count_characters(scalar.span, len(text))
 
     def fail(a: int, b: int, message: str, hint: str = "") -> None:
         report.error_at(scalar.part(start + a, start + b), message, hint)
 
     reader = _Reader(scope, fail)
     try:
-        check(text)
+        check_tokens(text)
         result = reader.visit(_tree(text))
         if isinstance(result, sympy.Expr) and not is_real(result):
             raise ExpressionError(0, len(text), "this has no finite real value", "look for a division by zero")
         if isinstance(result, Vector):
             raise ExpressionError(0, len(text), "this is a vector, where a number is needed", "apply div to a gradient")
-        if operators.size(result) > operators.MAX_NODES:
+        if operators.node_count(result) > operators.MAX_NODES:
             raise ExpressionError(0, len(text), f"an expression of more than {operators.MAX_NODES:,} terms and factors")
     except ExpressionError as fault:
         fail(fault.start, fault.end, fault.message, fault.hint)
@@ -89,7 +89,9 @@ class _Reader:
         result = self._visit_plain(node)
         for outer in reversed(chain):
             right = self.visit(outer.right)
-            result = _known(outer, self.scope.values, result, right, _guarded(outer, _binary, outer, result, right))
+            result = _restore_cancelled(
+                outer, self.scope.values, result, right, _guarded(outer, _binary, outer, result, right)
+            )
         self._depth -= 1
         return result
 
@@ -110,25 +112,25 @@ class _Reader:
     def _name(self, node: ast.Name) -> Result:
         name, scope = node.id, self.scope
         if name in scope.values:
-            scope.used.add(name)
-            self._borrowed += operators.size(scope.values[name])
+            scope.used_names.add(name)
+            self._borrowed += operators.node_count(scope.values[name])
             if self._borrowed > operators.MAX_NODES:
                 raise _fault(node, f"with the functions it uses, more than {operators.MAX_NODES:,} terms and factors")
             return scope.values[name]
         if name == "pi":
             return sympy.pi
-        if name in scope.space.coordinates and scope.coordinates:
-            return scope.space.symbols[scope.space.coordinates.index(name)]
+        if name in scope.space.coordinates and scope.allows_coordinates:
+            return scope.space.coordinate_symbols[scope.space.coordinates.index(name)]
         if scope.is_normal(name) and scope.normal is not None:
             return self._normal(node)
-        if scope.unknowns and name in scope.vectors:
+        if scope.allows_unknowns and name in scope.vectors:
             return self._vector(node)
         base, _, subscript = name.rpartition("_")
-        if scope.unknowns and name in scope.space.unknowns:
-            return scope.space.unknown(name)
-        if scope.unknowns and base in scope.space.unknowns and order_of(subscript, scope.space.coordinates):
-            return _guarded(node, scope.space.unknown, base, subscript)
-        return self._unknown_name(node, base, split(subscript) or [])
+        if scope.allows_unknowns and name in scope.space.unknowns:
+            return scope.space.unknown_symbol(name)
+        if scope.allows_unknowns and base in scope.space.unknowns and order_of(subscript, scope.space.coordinates):
+            return _guarded(node, scope.space.unknown_symbol, base, subscript)
+        return self._unknown_name(node, base, split_subscript(subscript) or [])
 
     def _normal(self, node: ast.Name) -> sympy.Expr:
         """A component of the outward normal of the current side."""
@@ -138,7 +140,7 @@ class _Reader:
             raise _fault(node, message, f"write d{node.id[2:]}(n) for the derivative, or rename the unknown")
         assert self.scope.normal is not None
         component = self.scope.normal[space.coordinates.index(node.id[2:])]
-        return component if isinstance(component, sympy.Expr) else fold(component)
+        return component if isinstance(component, sympy.Expr) else sympy_number(component)
 
     def _vector(self, node: ast.Name) -> Vector:
         """The vector of unknowns with this name, one component per space coordinate."""
@@ -147,29 +149,31 @@ class _Reader:
             count = len(space.space_axes)
             message = f"'{node.id}' has {len(parts)} components, where space has {count}"
             raise _fault(node, message, "name its unknowns one by one")
-        return Vector(tuple(space.unknown(part) for part in parts))
+        return Vector(tuple(space.unknown_symbol(part) for part in parts))
 
     def _unknown_name(self, node: ast.Name, base: str, by: list[str]) -> sympy.Expr:
         name = node.id
         if name not in self._unknown:
-            self._fail(node.col_offset - 1, node.col_offset - 1 + len(name), *self.scope.complaint(name, base, by))
+            self._fail(
+                node.col_offset - 1, node.col_offset - 1 + len(name), *self.scope.unknown_name_message(name, base, by)
+            )
         self._unknown.add(name)
         return sympy.Symbol("?")
 
     def _call(self, node: ast.Call, name: str) -> Result:
         if name in FUNCTIONS:
             return self._function(node, name)
-        if self.scope.calls(name):
+        if self.scope.is_operator(name):
             return self._operator(node, name)
-        if name in self.scope.known():
+        if name in self.scope.known_names():
             hint = f"write {name}*(...) to multiply"
-            if self.scope.unknowns and name in self.scope.space.unknowns:
+            if self.scope.allows_unknowns and name in self.scope.space.unknowns:
                 hint = f"write {name} alone: a place or a time stands in `where`"
             raise _fault(node.func, f"'{name}' is not a function", hint)
         hint = (
-            habit_of(name)
-            or operator_of(name, self.scope.space.coordinates)
-            or did_you_mean(name, [*FUNCTIONS, *self.scope.operators()])
+            foreign_name_hint(name)
+            or operator_hint(name, self.scope.space.coordinates)
+            or did_you_mean(name, [*FUNCTIONS, *self.scope.operator_names()])
         )
         hint = hint or f"known functions: {', '.join(FUNCTIONS)}"
         raise _fault(node.func, f"unknown function '{name}'", hint)
@@ -183,10 +187,10 @@ class _Reader:
             raise _fault(node, f"{name} takes {wanted}, here are {len(arguments)}", commas)
         if all(a.is_number for a in arguments):
             value = _guarded(node, lambda: at_number(*(float(a) for a in arguments)))
-            return _guarded(node, fold, value)
+            return _guarded(node, sympy_number, value)
         result = arguments[0]
         if count:
-            return _guarded(node, lambda: tamed(build(result)))
+            return _guarded(node, lambda: round_long_numbers(build(result)))
         for other in arguments[1:]:
             result = build(result, other)
         return result
@@ -195,8 +199,8 @@ class _Reader:
         space = self.scope.space
         if len(node.args) != 1:
             raise _fault(node, f"{name} takes 1 argument, here are {len(node.args)}")
-        if not self.scope.coordinates:
-            raise _fault(node, f"{name} cannot stand in {self.scope.where}")
+        if not self.scope.allows_coordinates:
+            raise _fault(node, f"{name} cannot stand in {self.scope.context}")
         if name == "integral":
             return self._integral(node)
         if name == "div":
@@ -216,14 +220,14 @@ class _Reader:
         coordinate = name[1:]
         if coordinate not in space.coordinates:
             message = f"{name} needs the coordinate '{coordinate}', which the domain lacks"
-            raise _fault(node, message, operator_of(name, space.coordinates) or self.scope.absent())
+            raise _fault(node, message, operator_hint(name, space.coordinates) or self.scope.missing_coordinate_hint())
         return _guarded(node, space.derivative, inner, space.coordinates.index(coordinate))
 
     def _integral(self, node: ast.Call) -> sympy.Expr:
         integrals = self.scope.integrals
         if integrals is None:
             hint = "it stands in a condition `where: domain`: integral(p) = 0"
-            raise _fault(node, f"an integral cannot stand in {self.scope.where}", hint)
+            raise _fault(node, f"an integral cannot stand in {self.scope.context}", hint)
         inner = self._scalar(node.args[0])
         if inner.free_symbols & set(integrals):
             raise _fault(node, "an integral inside an integral")
@@ -257,19 +261,21 @@ def _guarded(node: ast.expr, build: Callable[..., Result], *arguments: object) -
 
 def _number(node: ast.Constant) -> sympy.Expr:
     try:
-        return fold(node.value)
+        return sympy_number(node.value)
     except (OverflowError, ValueError):
         raise _fault(node, "a number that float64 cannot hold", "the largest is about 1.8e308") from None
 
 
-def _known(node: ast.BinOp, values: Mapping[str, sympy.Expr], left: Result, right: Result, found: Result) -> Result:
-    """The result of ``left op right``: ``found``, or the high-precision value where two numbers cancel."""
-    if not isinstance(node.op, ast.Add | ast.Sub) or isinstance(found, Vector) or not found.is_number:
-        return found
-    if isinstance(left, Vector) or isinstance(right, Vector) or not is_lost(found, left, right):
-        return found
-    value = exact(node, values)
-    return found if value is None else _guarded(node, fold, value)
+def _restore_cancelled(
+    node: ast.BinOp, values: Mapping[str, sympy.Expr], left: Result, right: Result, result: Result
+) -> Result:
+    """The result of ``left op right``: ``result``, or the high-precision value where two numbers cancel."""
+    if not isinstance(node.op, ast.Add | ast.Sub) or isinstance(result, Vector) or not result.is_number:
+        return result
+    if isinstance(left, Vector) or isinstance(right, Vector) or not has_cancelled(result, left, right):
+        return result
+    value = high_precision_sum(node, values)
+    return result if value is None else _guarded(node, sympy_number, value)
 
 
 def _binary(node: ast.BinOp, left: Result, right: Result) -> Result:

@@ -19,21 +19,21 @@ _AT_NUMBERS: dict[Any, Callable[..., sympy.Expr]] = {
 }
 
 
-def as_fractions(e: sympy.Expr, known: dict[sympy.Expr, sympy.Expr]) -> sympy.Expr:
-    """The expression with decimals as fractions and even powers under roots as abs; ``known`` is a cache."""
-    if e in known:
-        return known[e]
+def as_fractions(e: sympy.Expr, cache: dict[sympy.Expr, sympy.Expr]) -> sympy.Expr:
+    """The expression with decimals as fractions and even powers under roots as abs; ``cache`` is a cache."""
+    if e in cache:
+        return cache[e]
     if e.is_Float:
         result = sympy.Rational(repr(float(e)))
     elif not e.args:
         result = e
     else:
-        result = e.func(*(as_fractions(a, known) for a in e.args))
+        result = e.func(*(as_fractions(a, cache) for a in e.args))
         if isinstance(result, sympy.Pow) and result.exp.is_number and not result.exp.is_integer:
             result = _root(result)
         if result.func in _AT_NUMBERS and all(a.is_number for a in result.args):
             result = _AT_NUMBERS[result.func](*result.args)
-    known[e] = result
+    cache[e] = result
     return result
 
 

@@ -40,10 +40,10 @@ HyperbolicTangent: Any = _function("HyperbolicTangent", lambda x: 1 - Hyperbolic
 
 
 @dataclass(frozen=True)
-class Near:
-    """The polynomial in w - ``place``, lowest order first, that replaces a function at ``|w - place| < radius``."""
+class LocalPolynomial:
+    """The polynomial in w - ``centre``, lowest order first, that replaces a function at ``|w - place| < radius``."""
 
-    place: float
+    centre: float
     radius: float
     coefficients: tuple[float, ...]
 
@@ -54,45 +54,49 @@ class Near:
             total = a + distance * total
         return total
 
-    def slope(self) -> "Near":
+    def derivative(self) -> "LocalPolynomial":
         """The derivative by w."""
-        return Near(self.place, self.radius, tuple(k * a for k, a in enumerate(self.coefficients))[1:] or (0.0,))
+        return LocalPolynomial(
+            self.centre, self.radius, tuple(k * a for k, a in enumerate(self.coefficients))[1:] or (0.0,)
+        )
 
 
-#: The argument in the formula of a :class:`Continued` function.
+#: The argument in the formula of a :class:`LimitFunction` function.
 ARGUMENT = sympy.Dummy("w")
 
 
-class Continued(sympy.Function):
-    """A ``formula`` of ARGUMENT that is 0/0 at some points, replaced near each by a polynomial of ``places``."""
+class LimitFunction(sympy.Function):
+    """A ``formula`` of ARGUMENT that is 0/0 at some points, replaced near each by a polynomial of ``polynomials``."""
 
     nargs = (1,)
     formula: sympy.Expr
-    places: tuple[Near, ...]
+    polynomials: tuple[LocalPolynomial, ...]
 
     def __new__(cls, w: sympy.Expr, **options: Any) -> sympy.Expr:
         """The function of an expression; its value where ``w`` is a number."""
         if not w.is_number:
             return super().__new__(cls, w, **options)
-        for near in cls.places:
-            if abs(float(w) - near.place) < near.radius:
-                return sympy.Float(near.value(float(w) - near.place))
+        for near in cls.polynomials:
+            if abs(float(w) - near.centre) < near.radius:
+                return sympy.Float(near.value(float(w) - near.centre))
         return cls.formula.xreplace({ARGUMENT: w})
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
         """The derivative: that of the formula, with the derivatives of the polynomials."""
-        slope = continued_function(sympy.diff(self.formula, ARGUMENT), tuple(near.slope() for near in self.places))
+        slope = limit_function(
+            sympy.diff(self.formula, ARGUMENT), tuple(near.derivative() for near in self.polynomials)
+        )
         return slope(*self.args)
 
-    def plain(self) -> sympy.Expr:
+    def original_formula(self) -> sympy.Expr:
         """The formula at the argument, without the polynomials."""
         return self.formula.xreplace({ARGUMENT: self.args[0]})
 
 
 @lru_cache(maxsize=1024)
-def continued_function(formula: sympy.Expr, places: tuple[Near, ...]) -> Any:
-    """The :class:`Continued` function class of a formula and its polynomials; cached."""
-    return type("Continued", (Continued,), {"formula": formula, "places": places})
+def limit_function(formula: sympy.Expr, polynomials: tuple[LocalPolynomial, ...]) -> Any:
+    """The :class:`LimitFunction` function class of a formula and its polynomials; cached."""
+    return type("Continued", (LimitFunction,), {"formula": formula, "places": polynomials})
 
 
 def _tan(x: sympy.Expr) -> sympy.Expr:
@@ -136,13 +140,13 @@ FUNCTIONS: dict[str, tuple[Callable[..., sympy.Expr], Callable[..., float], int 
 TINY = 1e-100
 
 
-def exactly(e: sympy.Expr) -> sympy.Expr:
+def restore_zeros(e: sympy.Expr) -> sympy.Expr:
     """The expression with ``max(a, TINY)`` as ``max(a, 0)`` again, as the user wrote it."""
     return e.xreplace({sympy.Float(sign * TINY): sympy.S.Zero for sign in (1, -1)})
 
 
 # The name under which each function is printed.
-WRITTEN: dict[Any, str] = {entry[0]: name for name, entry in FUNCTIONS.items()}
+PRINTED_NAMES: dict[Any, str] = {entry[0]: name for name, entry in FUNCTIONS.items()}
 
 
 _LARGEST = 10_000  # largest numerator or denominator that is printed
@@ -159,28 +163,28 @@ class _Writer(StrPrinter):
         return f"{expr.p}/{expr.q}" if max(abs(expr.p), expr.q) <= _LARGEST else f"{float(expr):.10g}"
 
     def _print_Function(self, expr: sympy.Function) -> str:  # noqa: N802
-        if isinstance(expr, Continued):
-            return f"({self._print(expr.plain())})"
-        name = WRITTEN.get(expr.func, expr.func.__name__)
+        if isinstance(expr, LimitFunction):
+            return f"({self._print(expr.original_formula())})"
+        name = PRINTED_NAMES.get(expr.func, expr.func.__name__)
         return f"{name}({self.stringify(expr.args, ', ')})"
 
     def _print_ExpBase(self, expr: sympy.Expr) -> str:  # noqa: N802
         return f"exp({self._print(expr.args[0])})"
 
 
-def written(expression: sympy.Expr) -> str:
+def expression_text(expression: sympy.Expr) -> str:
     """The text of an expression in the syntax of the problem file, cut at ``_LONGEST`` characters."""
-    text = str(_Writer().doprint(exactly(expression)))
+    text = str(_Writer().doprint(restore_zeros(expression)))
     return text if len(text) <= _LONGEST else text[:_LONGEST] + " ..."
 
 
-def switching(e: sympy.Expr) -> Iterator[sympy.Expr]:
+def switch_arguments(e: sympy.Expr) -> Iterator[sympy.Expr]:
     """The arguments whose sign changes make an expression jump or kink: of heaviside, sign, abs, max and min."""
     yield from (node.args[0] for node in sympy.preorder_traversal(e) if isinstance(node, UnitStep | Signum))
-    yield from bending(e)
+    yield from kink_arguments(e)
 
 
-def bending(e: sympy.Expr) -> Iterator[sympy.Expr]:
+def kink_arguments(e: sympy.Expr) -> Iterator[sympy.Expr]:
     """The arguments whose sign changes give an expression a kink: of abs, max and min."""
     for node in sympy.preorder_traversal(e):
         if isinstance(node, Magnitude):

@@ -75,11 +75,11 @@ class Interval:
 
 
 Ends = tuple[float, float]
-Enclosure = Callable[[Interval], Interval]
+IntervalFunction = Callable[[Interval], Interval]
 _LINE: Ends = (-np.inf, np.inf)
 
 
-def constant(value: float) -> Interval:
+def point_interval(value: float) -> Interval:
     """The interval [value, value]."""
     return Interval(np.asarray(value), np.asarray(value))
 
@@ -101,7 +101,7 @@ def _within(x: Interval, low: float, high: float) -> Interval:
     return Interval(np.where(void, np.nan, np.maximum(x.lo, low)), np.where(void, np.nan, np.minimum(x.hi, high)))
 
 
-def _rising(function: Callable[[Array], Array], values: Ends = _LINE, domain: Ends = _LINE) -> Enclosure:
+def _rising(function: Callable[[Array], Array], values: Ends = _LINE, domain: Ends = _LINE) -> IntervalFunction:
     """The interval extension of an increasing function on ``domain`` with range ``values``."""
 
     def enclose(x: Interval) -> Interval:
@@ -117,7 +117,7 @@ def _holds(x: Interval, place: float, period: float) -> np.ndarray:
     return np.ceil((x.lo - place) / period - slack) <= np.floor((x.hi - place) / period + slack)
 
 
-def _wave(function: Callable[[Array], Array], top: float) -> Enclosure:
+def _wave(function: Callable[[Array], Array], top: float) -> IntervalFunction:
     """The interval extension of sin or cos, whose maximum 1 is at ``top``."""
 
     def enclose(x: Interval) -> Interval:
@@ -213,18 +213,18 @@ def power(x: Interval, exponent: float) -> Interval:
 
 
 #: Functions of one argument under their names in :mod:`pinnkan.problem.expressions.tape`.
-UNARY: dict[str, Enclosure] = {
+UNARY: dict[str, IntervalFunction] = {
     "sin": sin, "cos": cos, "tan": tan, "arcsin": arcsin, "arccos": arccos, "arctan": arctan,
     "sinh": sinh, "cosh": cosh, "tanh": tanh, "exp": exp, "log": log, "sqrt": sqrt, "erf": erf,
     "abs": absolute, "sign": sign, "heaviside": heaviside,
 }  # fmt: skip
 
 
-def apply(name: str, arguments: Sequence[Interval], value: float) -> Interval:
+def apply_instruction(name: str, arguments: Sequence[Interval], value: float) -> Interval:
     """The result of one tape instruction ``name`` with its number ``value``."""
     if name == "constant":
         is_exact = value * _SHORT % 1.0 == 0.0 and abs(value) < _LARGE
-        return constant(value) if is_exact else _outward(*[np.asarray(value)] * 2)
+        return point_interval(value) if is_exact else _outward(*[np.asarray(value)] * 2)
     if name == "power":
         x, *exponents = arguments
         return exp(exponents[0] * log(x)) if exponents else power(x, value)

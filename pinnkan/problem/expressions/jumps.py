@@ -17,11 +17,11 @@ import sympy
 
 from pinnkan.problem.expressions.factors import as_fractions, factors
 from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, UnitStep
-from pinnkan.problem.expressions.sign import SymbolRanges, is_bounded, sign
+from pinnkan.problem.expressions.sign import SymbolRanges, is_bounded, proven_sign
 
-JUMPING = (Signum, UnitStep)
-BENDING = (Magnitude, Larger, Smaller)
-SWITCHES = (*JUMPING, *BENDING)
+JUMP_FUNCTIONS = (Signum, UnitStep)
+KINK_FUNCTIONS = (Magnitude, Larger, Smaller)
+SWITCH_FUNCTIONS = (*JUMP_FUNCTIONS, *KINK_FUNCTIONS)
 
 _MOST_BRANCHES = 64  # cases of nested switching functions; with more the jump is not known (heuristic)
 _MOST_TERMS = 2_000  # of a jump that is multiplied out (0.1 s); a larger one counts as a jump
@@ -41,30 +41,33 @@ class UndecidedError(Exception):
 
 
 @dataclass
-class SignSearch:
-    """Sign variables (``sigmas``) by factor, the function (``nodes``) of each factor, and the number of cases so far.
+class SignVariables:
+    """Sign variables (``sigmas``) by factor, the function (``source_nodes``) of each, and the number of cases.
 
-    ``moves``: whether an expression depends on the coordinate of differentiation.
+    ``depends_on_axis``: whether an expression depends on the coordinate of differentiation.
     """
 
     box: SymbolRanges
-    moves: Callable[[sympy.Expr], bool]
+    depends_on_axis: Callable[[sympy.Expr], bool]
     sigmas: dict[sympy.Expr, sympy.Dummy] = field(default_factory=dict)
-    nodes: dict[sympy.Expr, sympy.Expr] = field(default_factory=dict)
-    branches: int = 0
+    source_nodes: dict[sympy.Expr, sympy.Expr] = field(default_factory=dict)
+    case_count: int = 0
 
 
-def jump_of(e: sympy.Expr, box: SymbolRanges, moves: Callable[[sympy.Expr], bool]) -> Jump | None:
-    """The first jump of an expression inside the box across a surface whose factor fulfils ``moves``; None if none."""
-    plain = settled(as_fractions(e, {}), box)
-    return _first(plain, SignSearch(box, moves)) if plain.has(*SWITCHES) else None
+def find_jump(e: sympy.Expr, box: SymbolRanges, depends_on_axis: Callable[[sympy.Expr], bool]) -> Jump | None:
+    """The first jump of an expression inside the box across a surface whose factor fulfils ``depends_on_axis``.
+
+    None if none.
+    """
+    plain = resolve_fixed_switches(as_fractions(e, {}), box)
+    return _first(plain, SignVariables(box, depends_on_axis)) if plain.has(*SWITCH_FUNCTIONS) else None
 
 
-def settled(e: sympy.Expr, box: SymbolRanges) -> sympy.Expr:
+def resolve_fixed_switches(e: sympy.Expr, box: SymbolRanges) -> sympy.Expr:
     """Replace each heaviside, sign, abs, max and min that provably does not switch in the box by its branch."""
 
     def branch(node: sympy.Expr) -> sympy.Expr:
-        is_open = isinstance(node, JUMPING) and node.args[0].has(*SWITCHES)  # may vanish on an interval
+        is_open = isinstance(node, JUMP_FUNCTIONS) and node.args[0].has(*SWITCH_FUNCTIONS)  # may vanish on an interval
         return node if is_open else _branch(node, _sign(as_fractions(_switch(node), {}), box))
 
     return _rewritten(e, branch)
@@ -76,8 +79,8 @@ def _rewritten(e: sympy.Expr, rewrite: Callable[[sympy.Expr], sympy.Expr]) -> sy
 
     def visit(e: sympy.Expr) -> sympy.Expr:
         if e not in known:
-            new = e.func(*map(visit, e.args)) if e.has(*SWITCHES) else e
-            known[e] = rewrite(new) if isinstance(new, SWITCHES) else new
+            new = e.func(*map(visit, e.args)) if e.has(*SWITCH_FUNCTIONS) else e
+            known[e] = rewrite(new) if isinstance(new, SWITCH_FUNCTIONS) else new
         return known[e]
 
     return visit(e)
@@ -105,24 +108,24 @@ def _sign(g: sympy.Expr, box: SymbolRanges) -> int:
     if not value.is_Integer:
         return 0
     for f, times in parts.items():
-        value *= sign(f, box) if times % 2 else 1
+        value *= proven_sign(f, box) if times % 2 else 1
     return int(value)
 
 
-def written_with_signs(e: sympy.Expr, search: SignSearch) -> sympy.Expr:
+def substitute_sign_variables(e: sympy.Expr, search: SignVariables) -> sympy.Expr:
     """Write switching functions, innermost first, by sign variables, unless their argument holds one already."""
 
     def by_signs(node: sympy.Expr) -> sympy.Expr:
-        return node if any(a.has(*SWITCHES, sympy.Dummy) for a in node.args) else _by_signs(node, search)
+        return node if any(a.has(*SWITCH_FUNCTIONS, sympy.Dummy) for a in node.args) else _by_signs(node, search)
 
     return _rewritten(e, by_signs)
 
 
-def _by_signs(node: sympy.Expr, search: SignSearch) -> sympy.Expr:
+def _by_signs(node: sympy.Expr, search: SignVariables) -> sympy.Expr:
     g = _switch(node)
     number, parts = factors(sympy.expand_mul(g) if isinstance(g, sympy.Add) else g)
     if number == 0:
-        if isinstance(node, JUMPING):
+        if isinstance(node, JUMP_FUNCTIONS):
             raise UndecidedError
         return node.args[0] if isinstance(node, Larger | Smaller) else sympy.S.Zero
     value: sympy.Expr = sympy.sign(number)
@@ -130,7 +133,7 @@ def _by_signs(node: sympy.Expr, search: SignSearch) -> sympy.Expr:
         raise UndecidedError
     for f, times in parts.items():
         if times % 2:
-            value *= sign(f, search.box) or _sigma(f, node, search)
+            value *= proven_sign(f, search.box) or _sigma(f, node, search)
     size = value * sympy.Mul(number, *(f**n for f, n in parts.items()))
     if isinstance(node, Signum):
         return value
@@ -142,29 +145,29 @@ def _by_signs(node: sympy.Expr, search: SignSearch) -> sympy.Expr:
     return mean + (size if isinstance(node, Larger) else -size) / 2
 
 
-def _sigma(f: sympy.Expr, node: sympy.Expr, search: SignSearch) -> sympy.Dummy:
-    search.nodes.setdefault(f, node)
-    if isinstance(node, JUMPING) and not isinstance(search.nodes[f], JUMPING):
-        search.nodes[f] = node
+def _sigma(f: sympy.Expr, node: sympy.Expr, search: SignVariables) -> sympy.Dummy:
+    search.source_nodes.setdefault(f, node)
+    if isinstance(node, JUMP_FUNCTIONS) and not isinstance(search.source_nodes[f], JUMP_FUNCTIONS):
+        search.source_nodes[f] = node
     return search.sigmas.setdefault(f, sympy.Dummy("sigma"))
 
 
-def _first(e: sympy.Expr, search: SignSearch) -> Jump | None:
-    search.branches += 1
+def _first(e: sympy.Expr, search: SignVariables) -> Jump | None:
+    search.case_count += 1
     try:
-        e = written_with_signs(e, search)
+        e = substitute_sign_variables(e, search)
     except UndecidedError:
-        return _lost(e)
+        return _jump_of_unknown_size(e)
     for f, sigma in list(search.sigmas.items()):
-        if sigma in e.free_symbols and search.moves(f):
-            size = size_of(e, f, sigma, search)
+        if sigma in e.free_symbols and search.depends_on_axis(f):
+            size = jump_size(e, f, sigma, search)
             if size is None or not size.is_zero:
-                return Jump(search.nodes[f], f, size)
-    outer = {s for node in e.atoms(*SWITCHES) for s in node.free_symbols if isinstance(s, sympy.Dummy)}
+                return Jump(search.source_nodes[f], f, size)
+    outer = {s for node in e.atoms(*SWITCH_FUNCTIONS) for s in node.free_symbols if isinstance(s, sympy.Dummy)}
     if not outer:
         return None
-    if search.branches > _MOST_BRANCHES:
-        return _lost(e)
+    if search.case_count > _MOST_BRANCHES:
+        return _jump_of_unknown_size(e)
     sigma = min(outer, key=lambda s: s.dummy_index)
     for value in (1, -1):
         found = _first(e.xreplace({sigma: sympy.Integer(value)}), search)
@@ -173,12 +176,12 @@ def _first(e: sympy.Expr, search: SignSearch) -> Jump | None:
     return None
 
 
-def _lost(e: sympy.Expr) -> Jump:
-    node = min(e.atoms(*SWITCHES), key=str)
+def _jump_of_unknown_size(e: sympy.Expr) -> Jump:
+    node = min(e.atoms(*SWITCH_FUNCTIONS), key=str)
     return Jump(node, _switch(node), None)
 
 
-def size_of(e: sympy.Expr, f: sympy.Expr, sigma: sympy.Dummy, search: SignSearch) -> sympy.Expr | None:
+def jump_size(e: sympy.Expr, f: sympy.Expr, sigma: sympy.Dummy, search: SignVariables) -> sympy.Expr | None:
     """The jump [e] on f = 0, simplified: zero, or a nonzero expression; None where it cannot be computed."""
     above, below = (e.xreplace({sigma: sympy.Integer(v)}) for v in (1, -1))
     worst: sympy.Expr | None = sympy.S.Zero
@@ -192,19 +195,19 @@ def size_of(e: sympy.Expr, f: sympy.Expr, sigma: sympy.Dummy, search: SignSearch
     return worst
 
 
-OnSurface = Callable[[sympy.Expr, SignSearch], sympy.Expr]
+OnSurface = Callable[[sympy.Expr, SignVariables], sympy.Expr]
 
 
 def _surfaces(f: sympy.Expr, box: SymbolRanges, jump: sympy.Expr) -> Iterator[OnSurface]:
     """For every part of f = 0 in the box: a function that substitutes it into an expression."""
-    roots = list(solved_for(f, box))
+    roots = list(surface_solutions(f, box))
     if not roots:
         yield partial(_without, f, jump)
     for symbol, value in roots:
         yield partial(_at, symbol, value)
 
 
-def solved_for(f: sympy.Expr, box: SymbolRanges) -> Iterator[tuple[sympy.Symbol, sympy.Expr]]:
+def surface_solutions(f: sympy.Expr, box: SymbolRanges) -> Iterator[tuple[sympy.Symbol, sympy.Expr]]:
     """(symbol, value) of f = 0: where f is linear in a symbol, or a quadratic of its only one (roots in the box)."""
     symbols = sorted(f.free_symbols, key=lambda s: (s in box.symbols, str(s)))
     for s in symbols:
@@ -221,14 +224,14 @@ def solved_for(f: sympy.Expr, box: SymbolRanges) -> Iterator[tuple[sympy.Symbol,
             yield s, root
 
 
-def _at(s: sympy.Symbol, value: sympy.Expr, e: sympy.Expr, search: SignSearch) -> sympy.Expr:
+def _at(s: sympy.Symbol, value: sympy.Expr, e: sympy.Expr, search: SignVariables) -> sympy.Expr:
     """The expression with s = ``value``, and with the signs that the other factors provably have there."""
-    here = {sigma: sign(sympy.expand(f.xreplace({s: value})), search.box) for f, sigma in search.sigmas.items()}
+    here = {sigma: proven_sign(sympy.expand(f.xreplace({s: value})), search.box) for f, sigma in search.sigmas.items()}
     there = {sigma: sympy.Integer(v) for sigma, v in here.items() if v}
-    return written_with_signs(e.xreplace({s: value, **there}), search)
+    return substitute_sign_variables(e.xreplace({s: value, **there}), search)
 
 
-def _without(f: sympy.Expr, jump: sympy.Expr, e: sympy.Expr, search: SignSearch) -> sympy.Expr:
+def _without(f: sympy.Expr, jump: sympy.Expr, e: sympy.Expr, search: SignVariables) -> sympy.Expr:
     """The expression with the largest term of f eliminated by f = 0; UndecidedError if ``jump`` may be infinite."""
     for node in jump.atoms(sympy.Pow, sympy.log, sympy.tan):
         if isinstance(node, sympy.Pow) and node.exp.is_number and node.exp > 0:
@@ -237,10 +240,10 @@ def _without(f: sympy.Expr, jump: sympy.Expr, e: sympy.Expr, search: SignSearch)
             raise UndecidedError
     terms = [t for t in sympy.Add.make_args(f) if not t.is_number]
     coefficient, term = max(terms, key=lambda t: (t.count_ops(), str(t))).as_coeff_Mul()
-    return written_with_signs(e.subs(term, term - f / coefficient), search)
+    return substitute_sign_variables(e.subs(term, term - f / coefficient), search)
 
 
-def _reduced(size: sympy.Expr, search: SignSearch) -> sympy.Expr:
+def _reduced(size: sympy.Expr, search: SignVariables) -> sympy.Expr:
     """A jump multiplied out, with squares of sign variables replaced by one."""
     if size.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
         raise UndecidedError

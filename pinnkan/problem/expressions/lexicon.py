@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from keyword import iskeyword
 
 from pinnkan.problem.expressions.functions import FUNCTIONS
-from pinnkan.problem.habits import PARTS, habit_of, letters_of, sign_of
+from pinnkan.problem.notation_hints import COMPLEX_HINT, character_hint, foreign_name_hint, latin_name_hint
 
 MAX_LENGTH = 2_000  # characters of an expression
 MAX_NESTING = 40  # parentheses inside parentheses (heuristic)
@@ -90,7 +90,7 @@ def _check(token: Token, text: str) -> None:
         message = f"a name with two underscores: '{word[:60]}'"
         raise ExpressionError(token.start, token.end, message, "derivatives are written u_xx")
     if token.kind == "name" and iskeyword(word):
-        hint = letters_of(word) or _KEYWORDS.get(word, "arithmetic only")
+        hint = latin_name_hint(word) or _KEYWORDS.get(word, "arithmetic only")
         raise ExpressionError(token.start, token.end, f"'{word}' is a reserved word", hint)
     after = NAME.match(text, token.end)
     if token.kind == "number" and after:
@@ -99,7 +99,7 @@ def _check(token: Token, text: str) -> None:
         hint = f"write {word}*{after.group()}" if len(joined) <= 40 else "write * between them"
         hint = f"write {word}e{power[1]}" if power else hint
         if after.group() in ("i", "j", "I", "J"):
-            hint = f"complex numbers are {PARTS}"
+            hint = f"complex numbers are {COMPLEX_HINT}"
         elif re.fullmatch(r"[\d_]+", after.group()):
             hint = f"write {word}{after.group().replace('_', '')}"
         elif word == "0" and re.fullmatch(r"[xXbo][\da-fA-F]+", after.group()):
@@ -111,11 +111,11 @@ def _check(token: Token, text: str) -> None:
         _refuse_sign(token, text)
 
 
-def called(word: str) -> str:
+def function_hint(name: str) -> str:
     """A hint for a function name of another program (capitals, behind a dot, another word); "" if there is none."""
-    if word.lower() in FUNCTIONS:
-        return f"write {word.lower()}(...)"
-    return "write pi" if word.lower() == "pi" else habit_of(word)
+    if name.lower() in FUNCTIONS:
+        return f"write {name.lower()}(...)"
+    return "write pi" if name.lower() == "pi" else foreign_name_hint(name)
 
 
 def _refuse_sign(token: Token, text: str) -> None:
@@ -123,22 +123,22 @@ def _refuse_sign(token: Token, text: str) -> None:
     before = _BEFORE.search(text[: token.start])
     chain = _CHAIN.match(text, before.start()) if before else None
     if word == "." and chain and "." in chain.group():
-        hint = called(chain.group().split(".")[-1].strip()) or _DOT
+        hint = function_hint(chain.group().split(".")[-1].strip()) or _DOT
         raise ExpressionError(chain.start(), chain.end(), "attribute access with '.'", hint)
     if word == ".":
         raise ExpressionError(token.start, token.end, "attribute access with '.'", _DOT)
-    if word == "[" and before and called(before.group().strip()):
-        hint = called(before.group().strip())
+    if word == "[" and before and function_hint(before.group().strip()):
+        hint = function_hint(before.group().strip())
         raise ExpressionError(before.start(), token.end, "a '[' after a name; arguments stand in ( )", hint)
     if word == "//":
         raise ExpressionError(token.start, token.end, "'//' is not an operator here", "write / to divide")
     if text.startswith("==", token.start):
         raise ExpressionError(token.start, token.start + 2, "'==' in an equation", "write a single =")
-    message, hint = _HINTS.get(word, (f"the character '{word}' has no meaning here", sign_of(word)))
+    message, hint = _HINTS.get(word, (f"the character '{word}' has no meaning here", character_hint(word)))
     raise ExpressionError(token.start, token.end, message, hint)
 
 
-def check(text: str) -> None:
+def check_tokens(text: str) -> None:
     """Raise ExpressionError unless ``text`` is a sequence of valid tokens with balanced parentheses."""
     if len(text) > MAX_LENGTH:
         message = f"an expression longer than {MAX_LENGTH:,} characters"
@@ -157,7 +157,7 @@ def check(text: str) -> None:
             opened.pop()
         elif token.text == "," and not (opened and _name_before(opened[-1], text)):
             names = [_name_before(each, text) for each in opened]
-            hint = next((called(name) for name in names if called(name)), "decimals have a dot")
+            hint = next((function_hint(name) for name in names if function_hint(name)), "decimals have a dot")
             raise ExpressionError(token.start, token.end, "a ',' outside a function call", hint)
         _check_pair(before, token)
         before = token

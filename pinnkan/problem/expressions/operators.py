@@ -13,10 +13,10 @@ import sympy
 
 from pinnkan.problem.coordinates import order_of
 from pinnkan.problem.expressions.factors import as_decimals
-from pinnkan.problem.expressions.functions import written
-from pinnkan.problem.expressions.joints import joints_of, refusal
-from pinnkan.problem.expressions.jumps import Jump, jump_of, settled
-from pinnkan.problem.expressions.primitive import jump_along
+from pinnkan.problem.expressions.functions import expression_text
+from pinnkan.problem.expressions.hidden_jumps import find_hidden_jump
+from pinnkan.problem.expressions.jump_planes import find_jump_planes, jump_message
+from pinnkan.problem.expressions.jumps import Jump, find_jump, resolve_fixed_switches
 from pinnkan.problem.expressions.sign import SymbolRanges
 from pinnkan.problem.statement import Jet
 
@@ -34,11 +34,11 @@ class OperatorError(Exception):
 
 
 class JumpError(OperatorError):
-    """The differentiated expression jumps in the domain; ``where`` says which part of it, and at which place."""
+    """The differentiated expression jumps in the domain; ``description`` says which part of it, and at which place."""
 
-    def __init__(self, where: str, hint: str) -> None:
-        self.where = where
-        super().__init__(f"this differentiates a jump: {where}", hint)
+    def __init__(self, description: str, hint: str) -> None:
+        self.description = description
+        super().__init__(f"this differentiates a jump: {description}", hint)
 
 
 class JetSpace:
@@ -56,74 +56,77 @@ class JetSpace:
         coordinates: Sequence[str],
         unknowns: Sequence[str],
         ranges: Sequence[tuple[float, float]] = (),
-        circles: Collection[int] = (),
+        periodic_axes: Collection[int] = (),
     ) -> None:
         self.coordinates = tuple(coordinates)
         self.unknowns = tuple(unknowns)
-        self.symbols = tuple(sympy.Symbol(c) for c in coordinates)
-        self.box = SymbolRanges(self.symbols[: len(ranges)], tuple(ranges))
+        self.coordinate_symbols = tuple(sympy.Symbol(c) for c in coordinates)
+        self.box = SymbolRanges(self.coordinate_symbols[: len(ranges)], tuple(ranges))
         self._jets: dict[sympy.Symbol, Jet] = {}
         self._work = {"nodes": 0}  # shared with the copies
-        self._joins = False
-        self.circles = frozenset(circles)
+        self._allows_deltas = False
+        self.periodic_axes = frozenset(periodic_axes)
         self.deltas: dict[sympy.Symbol, tuple[int, float, JumpError]] = {}
-        self._beneath: dict[sympy.Symbol, sympy.Symbol] = {}
+        self._lower_side: dict[sympy.Symbol, sympy.Symbol] = {}
 
-    def on(self, axis: int, end: int) -> "JetSpace":
+    def on_side(self, axis: int, end: int) -> "JetSpace":
         """A space with the same symbols, for derivatives on the side where coordinate ``axis`` is at that end."""
         side = copy.copy(self)
-        side.box = self.box.at(axis, end) if self.box.symbols else self.box
+        side.box = self.box.on_side(axis, end) if self.box.symbols else self.box
         return side
 
-    def joining(self, joins: bool = True) -> "JetSpace":
+    def with_jump_deltas(self, allow_deltas: bool = True) -> "JetSpace":
         """A space with the same symbols in which a jump across a plane is differentiated to a delta function."""
         equation = copy.copy(self)
-        equation._joins = joins
+        equation._allows_deltas = allow_deltas
         return equation
 
     def deltas_of(self, expression: sympy.Expr) -> dict[sympy.Symbol, tuple[int, float, JumpError]]:
         """The delta functions in an expression: axis, position, and the error to raise where it is not allowed."""
         return {s: self.deltas[s] for s in sorted(expression.free_symbols & set(self.deltas), key=str)}
 
-    def beneath(self, symbol: sympy.Symbol) -> sympy.Symbol:
+    def lower_side_symbol(self, symbol: sympy.Symbol) -> sympy.Symbol:
         """The symbol of the same derivative on the lower side of a plane across which it may jump."""
         found = sympy.Symbol(f"{symbol.name}|below")
-        self._beneath[found] = symbol
+        self._lower_side[found] = symbol
         return found
 
-    def above(self, symbol: sympy.Symbol) -> sympy.Symbol:
-        """The inverse of :meth:`beneath`."""
-        return self._beneath[symbol]
+    def upper_side_symbol(self, symbol: sympy.Symbol) -> sympy.Symbol:
+        """The inverse of :meth:`without_space_derivatives`."""
+        return self._lower_side[symbol]
 
-    def beneath_of(self, expression: sympy.Expr) -> dict[sympy.Symbol, Jet]:
+    def lower_side_jets(self, expression: sympy.Expr) -> dict[sympy.Symbol, Jet]:
         """The symbols of the lower side in an expression, each with its jet."""
-        return {s: self._jets[self._beneath[s]] for s in sorted(expression.free_symbols & set(self._beneath), key=str)}
+        return {
+            s: self._jets[self._lower_side[s]] for s in sorted(expression.free_symbols & set(self._lower_side), key=str)
+        }
 
     @property
     def space_axes(self) -> tuple[int, ...]:
         """The axes that are not time."""
         return tuple(i for i, c in enumerate(self.coordinates) if c != "t")
 
-    def symbol(self, jet: Jet) -> sympy.Symbol:
+    def jet_symbol(self, jet: Jet) -> sympy.Symbol:
         """The symbol of a derivative: ``u``, or e.g. ``u_xxt``. Raises OperatorError: the order is above MAX_ORDER."""
-        if jet.total > MAX_ORDER:
+        if jet.total_order > MAX_ORDER:
             raise OperatorError(
-                f"a derivative of order {jet.total}; {MAX_ORDER} is the highest", "more need a system of equations"
+                f"a derivative of order {jet.total_order}; {MAX_ORDER} is the highest",
+                "more need a system of equations",
             )
         subscript = "".join(c * n for c, n in zip(self.coordinates, jet.order, strict=True))
         symbol = sympy.Symbol(self.unknowns[jet.unknown] + ("_" + subscript if subscript else ""))
         self._jets[symbol] = jet
         return symbol
 
-    def unknown(self, name: str, subscript: str = "") -> sympy.Symbol:
+    def unknown_symbol(self, name: str, subscript: str = "") -> sympy.Symbol:
         """The symbol of an unknown, differentiated by the coordinates in the subscript, which may be in any order."""
         order = order_of(subscript, self.coordinates) or (0,) * len(self.coordinates)
-        return self.symbol(Jet(self.unknowns.index(name), order))
+        return self.jet_symbol(Jet(self.unknowns.index(name), order))
 
     def jets_of(self, expression: sympy.Basic) -> dict[sympy.Symbol, Jet]:
         """The jet symbols in an expression, each with its jet, sorted by unknown and order."""
         found = [(self._jets[s], s) for s in expression.free_symbols if s in self._jets]
-        return {s: j for j, s in sorted(found, key=lambda p: (p[0].unknown, p[0].total, p[0].order))}
+        return {s: j for j, s in sorted(found, key=lambda p: (p[0].unknown, p[0].total_order, p[0].order))}
 
     def derivative(self, expression: sympy.Expr, axis: int) -> sympy.Expr:
         """The total derivative of an expression by coordinate ``axis``.
@@ -136,16 +139,16 @@ class JetSpace:
         for _, _, error in self.deltas_of(expression).values():
             raise error
         self._spend(expression)
-        jump = jump_of(expression, self.box, lambda f: self._depends(f, axis))
-        found = self._derivative(settled(expression, self.box), axis)
+        jump = find_jump(expression, self.box, lambda f: self._depends(f, axis))
+        found = self._derivative(resolve_fixed_switches(expression, self.box), axis)
         if jump is not None:
             return found + self._concentrated(expression, axis, jump)
         self._refuse_hidden(expression, found, axis)
         return found
 
     def _refuse_hidden(self, expression: sympy.Expr, derivative: sympy.Expr, axis: int) -> None:
-        """Raise JumpError where an expression jumps though its formula shows no jump, see :func:`jump_along`."""
-        closed = axis in self.circles and self.symbols[axis] in expression.free_symbols
+        """Raise JumpError where an expression jumps though its formula shows no jump, see :func:`find_hidden_jump`."""
+        closed = axis in self.periodic_axes and self.coordinate_symbols[axis] in expression.free_symbols
         powers = (not p.exp.is_Integer for p in expression.atoms(sympy.Pow))
         if not self.box.symbols or not (closed or expression.has(sympy.Function) or any(powers)):
             return
@@ -153,9 +156,9 @@ class JetSpace:
         if ranges[axis][0] == ranges[axis][1]:  # the derivative is normal to the side
             return
         jets = self.jets_of(sympy.Tuple(expression, derivative))  # terms may cancel in one
-        place = jump_along(expression, derivative, axis, self.symbols, jets, ranges, closed)
+        place = find_hidden_jump(expression, derivative, axis, self.coordinate_symbols, jets, ranges, closed)
         if place is not None:
-            name, what = self.coordinates[axis], written(as_decimals(expression))
+            name, what = self.coordinates[axis], expression_text(as_decimals(expression))
             if closed and place == ranges[axis][1]:
                 hint = f"on a circle what is differentiated by {name} has to be the same at both ends"
                 raise JumpError(f"{what} is another at {name} = {ranges[axis][0]:g} than at {place:g}", hint)
@@ -167,24 +170,24 @@ class JetSpace:
 
         Raises JumpError: the jump is not across planes of the coordinate, or they cannot be solved for.
         """
-        error = JumpError(*refusal(jump, set(self._jets)))
-        if not self._joins or self.coordinates[axis] == "t":
+        error = JumpError(*jump_message(jump, set(self._jets)))
+        if not self._allows_deltas or self.coordinates[axis] == "t":
             raise error
-        joints = joints_of(expression, self.box, lambda f: self._depends(f, axis), self.symbols[axis])
+        joints = find_jump_planes(expression, self.box, lambda f: self._depends(f, axis), self.coordinate_symbols[axis])
         total = sympy.S.Zero
         for joint in joints or ():
-            delta = sympy.Symbol(f"delta({self.coordinates[axis]} = {joint.place!r})")
-            self.deltas[delta] = axis, joint.place, error
-            lower = {s: self.beneath(s) for s in joint.below.free_symbols if s in self._jets}
+            delta = sympy.Symbol(f"delta({self.coordinates[axis]} = {joint.position!r})")
+            self.deltas[delta] = axis, joint.position, error
+            lower = {s: self.lower_side_symbol(s) for s in joint.below.free_symbols if s in self._jets}
             total += delta * (joint.above - joint.below.xreplace(lower))
         if not joints:
             raise error
         return total
 
-    def almost_everywhere(self, expression: sympy.Expr, axis: int) -> sympy.Expr:
+    def regular_derivative(self, expression: sympy.Expr, axis: int) -> sympy.Expr:
         """The total derivative without delta functions: wherever the expression does not jump."""
         self._spend(expression)
-        return self._derivative(settled(expression, self.box), axis)
+        return self._derivative(resolve_fixed_switches(expression, self.box), axis)
 
     def _spend(self, expression: sympy.Expr) -> None:
         self._work["nodes"] += _derivative_size(expression, {})[1]
@@ -193,13 +196,13 @@ class JetSpace:
 
     def _derivative(self, expression: sympy.Expr, axis: int) -> sympy.Expr:
         result = self._derive(expression, axis, {})
-        if size(result) > MAX_NODES:
+        if node_count(result) > MAX_NODES:
             message = f"the derivative has more than {MAX_NODES:,} terms and factors"
             raise OperatorError(message, "simplify the expression first")
         return result
 
     def _depends(self, expression: sympy.Expr, axis: int) -> bool:
-        return any(s == self.symbols[axis] or s in self._jets for s in expression.free_symbols)
+        return any(s == self.coordinate_symbols[axis] or s in self._jets for s in expression.free_symbols)
 
     def _derive(self, e: sympy.Expr, axis: int, known: dict[sympy.Expr, sympy.Expr]) -> sympy.Expr:
         if e in known:
@@ -224,9 +227,9 @@ class JetSpace:
     def _derive_symbol(self, e: sympy.Expr, axis: int) -> sympy.Expr:
         jet = self._jets.get(e)
         if jet is None:
-            return sympy.S.One if e == self.symbols[axis] else sympy.S.Zero
+            return sympy.S.One if e == self.coordinate_symbols[axis] else sympy.S.Zero
         raised = tuple(n + (i == axis) for i, n in enumerate(jet.order))
-        return self.symbol(Jet(jet.unknown, raised))
+        return self.jet_symbol(Jet(jet.unknown, raised))
 
 
 def _derive_power(e: sympy.Expr, base: sympy.Expr, exponent: sympy.Expr) -> sympy.Expr:
@@ -239,7 +242,7 @@ def _derive_power(e: sympy.Expr, base: sympy.Expr, exponent: sympy.Expr) -> symp
     return result
 
 
-def size(expression: sympy.Expr) -> int:
+def node_count(expression: sympy.Expr) -> int:
     """The number of nodes of the expression's tree."""
     return _derivative_size(expression, {})[0]
 

@@ -24,45 +24,45 @@ from pinnkan.problem.expressions.tape import Tape
 Array = NDArray[np.float64]
 
 #: Most products of one expression; an assembly costs the square of their number.
-MOST = 256
+MAX_PRODUCTS = 256
 #: Most products per coordinate of a sampled function, and number of sample points per group of coordinates.
-MOST_RANK, SAMPLED = 16, 160
+MAX_RANK, SAMPLE_POINTS = 16, 160
 #: Least pivot, relative to the largest value: the factor of a pivot of 1e-13 would be known to 1e-3 only. Largest error
 #: of the sum at other points, relative to the largest value.
-PIVOT, MISSED = 1e-11, 1e-9
+PIVOT_SHARE, MISFIT_SHARE = 1e-11, 1e-9
 
 
 @dataclass(frozen=True)
-class Separated:
+class SeparatedProduct:
     """``constant * prod_i factors[i]``; factor i depends on coordinate i, or on symbols that are functions of it."""
 
     constant: float
     factors: tuple[sympy.Expr, ...]
 
-    def __mul__(self, other: "Separated") -> "Separated":
+    def __mul__(self, other: "SeparatedProduct") -> "SeparatedProduct":
         factors = zip(self.factors, other.factors, strict=True)
-        return Separated(self.constant * other.constant, tuple(a * b for a, b in factors))
+        return SeparatedProduct(self.constant * other.constant, tuple(a * b for a, b in factors))
 
 
 class Separation:
     """Separates expressions of the same coordinates.
 
     ``ranges``: ends of each coordinate, for the samples. ``owners``: further symbols, each with the index of the
-    coordinate that it is a function of. ``sums``: symbols that stand for a sum of products.
+    coordinate that it is a function of. ``symbol_products``: symbols that stand for a sum of products.
     """
 
     def __init__(
         self,
         coordinates: Sequence[sympy.Symbol],
         ranges: Sequence[tuple[float, float]],
-        owners: Mapping[sympy.Symbol, int] | None = None,
-        sums: Mapping[sympy.Symbol, tuple[Separated, ...]] | None = None,
+        symbol_axes: Mapping[sympy.Symbol, int] | None = None,
+        symbol_products: Mapping[sympy.Symbol, tuple[SeparatedProduct, ...]] | None = None,
     ) -> None:
         self.coordinates, self.ranges = tuple(coordinates), tuple(ranges)
-        self.owner = {c: i for i, c in enumerate(coordinates)} | dict(owners or {})
-        self.sums = dict(sums or {})
+        self.symbol_axis = {c: i for i, c in enumerate(coordinates)} | dict(symbol_axes or {})
+        self.symbol_products = dict(symbol_products or {})
 
-    def __call__(self, expression: sympy.Expr) -> tuple[Separated, ...] | None:
+    def __call__(self, expression: sympy.Expr) -> tuple[SeparatedProduct, ...] | None:
         """The products, equal ones added; None if there are more than MOST or none can be found."""
         parts = self._apart(sympy.Add(expression))
         if parts is None:
@@ -70,17 +70,17 @@ class Separation:
         added: dict[tuple[sympy.Expr, ...], float] = {}
         for part in parts:
             added[part.factors] = added.get(part.factors, 0.0) + part.constant
-        found = tuple(Separated(c, f) for f, c in added.items() if c != 0.0)
-        return found if len(found) <= MOST else None
+        found = tuple(SeparatedProduct(c, f) for f, c in added.items() if c != 0.0)
+        return found if len(found) <= MAX_PRODUCTS else None
 
-    def _apart(self, e: sympy.Expr) -> list[Separated] | None:
+    def _apart(self, e: sympy.Expr) -> list[SeparatedProduct] | None:
         symbols = e.free_symbols
-        if not symbols & self.sums.keys():
-            owners = {self.owner[s] for s in symbols}
+        if not symbols & self.symbol_products.keys():
+            owners = {self.symbol_axis[s] for s in symbols}
             if len(owners) <= 1:
                 return [self._single(e, owners)]
-        elif e in self.sums:
-            return list(self.sums[e])
+        elif e in self.symbol_products:
+            return list(self.symbol_products[e])
         if isinstance(e, sympy.Add):
             parts = [self._apart(a) for a in e.args]
             if any(p is None for p in parts):
@@ -95,58 +95,58 @@ class Separation:
             split = None if sums is None else _exponential(sums, len(self.coordinates))
             if split is not None:
                 return split
-        return None if symbols & self.sums.keys() else self._sampled(e)
+        return None if symbols & self.symbol_products.keys() else self._sampled(e)
 
-    def _single(self, e: sympy.Expr, owners: set[int]) -> Separated:
+    def _single(self, e: sympy.Expr, owners: set[int]) -> SeparatedProduct:
         one = [sympy.S.One] * len(self.coordinates)
         if not owners:
-            return Separated(float(e), tuple(one))
+            return SeparatedProduct(float(e), tuple(one))
         constant, factor = e.as_coeff_Mul()
         one[owners.pop()] = factor
-        return Separated(float(constant), tuple(one))
+        return SeparatedProduct(float(constant), tuple(one))
 
-    def _product(self, sums: Sequence[list[Separated] | None]) -> list[Separated] | None:
+    def _product(self, sums: Sequence[list[SeparatedProduct] | None]) -> list[SeparatedProduct] | None:
         out = None
         for factor in sums:
-            if factor is None or (out is not None and len(out) * len(factor) > MOST):
+            if factor is None or (out is not None and len(out) * len(factor) > MAX_PRODUCTS):
                 return None
             out = factor if out is None else [a * b for a, b in product(out, factor)]
         return out
 
-    def _sampled(self, e: sympy.Expr) -> list[Separated] | None:
+    def _sampled(self, e: sympy.Expr) -> list[SeparatedProduct] | None:
         """The products of a function that no rule separates, by cross approximation; None where that fails."""
         if not e.free_symbols <= set(self.coordinates):
             return None
         parts = self._crossed(e, 0.0)
         return parts if parts is not None and self._holds(e, parts) else None
 
-    def _crossed(self, e: sympy.Expr, floor: float) -> list[Separated] | None:
+    def _crossed(self, e: sympy.Expr, floor: float) -> list[SeparatedProduct] | None:
         """Cross approximation between the first coordinate of a function and its others, then between those.
 
         With C = L U the factors are g(x, y_j) U^-1, which is of size one, and L^-1 g(x_k, y). C^-1 itself would lose
         the digits of the last pivots. Values below ``floor`` count as rounding.
         """
-        owners = sorted({self.owner[s] for s in e.free_symbols})
+        owners = sorted({self.symbol_axis[s] for s in e.free_symbols})
         if len(owners) <= 1:
             return [self._single(e, set(owners))]
         first, *others = owners
         rng = np.random.default_rng(0)
         one, rest = self._places([first], rng), self._places(others, rng)
         values = self._values(e, first, one, others, rest)
-        floor = max(floor, PIVOT * float(np.abs(values).max()))
+        floor = max(floor, PIVOT_SHARE * float(np.abs(values).max()))
         pivots = _cross(values, floor)
         if pivots is None:
             return None
         rows, columns = pivots
-        if len(rows) ** len(others) > MOST:
+        if len(rows) ** len(others) > MAX_PRODUCTS:
             return None
         lower, upper = _triangles(values[np.ix_(rows, columns)])
         sections = [e.subs({self.coordinates[i]: rest[c, n] for n, i in enumerate(others)}) for c in columns]
         across = [e.subs(self.coordinates[first], float(one[r, 0])) for r in rows]
-        out: list[Separated] = []
+        out: list[SeparatedProduct] = []
         for k in range(len(rows)):
             right = self._crossed(_combined(lower[k], across), floor)
-            if right is None or len(out) + len(right) > MOST:
+            if right is None or len(out) + len(right) > MAX_PRODUCTS:
                 return None
             factor = self._single(_combined(upper[:, k], sections), {first})
             out += [factor * part for part in right]
@@ -155,7 +155,7 @@ class Separation:
     def _places(self, which: Sequence[int], rng: np.random.Generator) -> Array:
         """SAMPLED random points in some coordinates, denser towards the ends: (point, coordinate)."""
         low, high = np.array([self.ranges[i] for i in which], dtype=np.float64).T
-        return np.asarray(low + (high - low) * (0.5 - 0.5 * np.cos(np.pi * rng.random((SAMPLED, len(which))))))
+        return np.asarray(low + (high - low) * (0.5 - 0.5 * np.cos(np.pi * rng.random((SAMPLE_POINTS, len(which))))))
 
     def _values(self, e: sympy.Expr, first: int, one: Array, others: Sequence[int], rest: Array) -> Array:
         """The values of e: (point of the first coordinate, point of the others)."""
@@ -163,14 +163,14 @@ class Separation:
         (value,) = Tape([e], symbols)([one, *rest.T[:, None, :]])
         return np.asarray(np.broadcast_to(value, (len(one), len(rest))))
 
-    def _holds(self, e: sympy.Expr, parts: Sequence[Separated]) -> bool:
+    def _holds(self, e: sympy.Expr, parts: Sequence[SeparatedProduct]) -> bool:
         points = self._places(range(len(self.coordinates)), np.random.default_rng(1))
         found = Tape([e], self.coordinates)(list(points.T))[0]
         missed = np.abs(values_at(parts, self.coordinates, points) - found).max()
-        return bool(missed <= MISSED * np.abs(found).max())
+        return bool(missed <= MISFIT_SHARE * np.abs(found).max())
 
 
-def values_at(parts: Sequence[Separated], coordinates: Sequence[sympy.Symbol], points: Array) -> Array:
+def values_at(parts: Sequence[SeparatedProduct], coordinates: Sequence[sympy.Symbol], points: Array) -> Array:
     """The sum of the products at points (point, coordinate); the factors hold no symbols but the coordinates."""
     total = np.zeros(len(points))
     for part in parts:
@@ -179,7 +179,7 @@ def values_at(parts: Sequence[Separated], coordinates: Sequence[sympy.Symbol], p
     return total
 
 
-def _exponential(sums: Sequence[Separated], dimension: int) -> list[Separated] | None:
+def _exponential(sums: Sequence[SeparatedProduct], dimension: int) -> list[SeparatedProduct] | None:
     """exp of a sum of functions of one coordinate each, as one product; None for any other sum."""
     factors = [sympy.S.One] * dimension
     for part in sums:
@@ -188,7 +188,7 @@ def _exponential(sums: Sequence[Separated], dimension: int) -> list[Separated] |
             return None
         i = on[0] if on else 0
         factors[i] = factors[i] * sympy.exp(part.constant * part.factors[i])
-    return [Separated(1.0, tuple(factors))]
+    return [SeparatedProduct(1.0, tuple(factors))]
 
 
 def _cross(values: Array, floor: float) -> tuple[list[int], list[int]] | None:
@@ -198,7 +198,7 @@ def _cross(values: Array, floor: float) -> tuple[list[int], list[int]] | None:
         return None
     rows: list[int] = []
     columns: list[int] = []
-    while len(rows) <= MOST_RANK:
+    while len(rows) <= MAX_RANK:
         r, c = np.unravel_index(np.abs(left).argmax(), left.shape)
         if np.abs(left[r, c]) <= floor:
             return rows, columns

@@ -25,7 +25,7 @@ class SymbolRanges:
     ranges: tuple[tuple[float, float], ...]
     side: tuple[tuple[float, float], ...] | None = None
 
-    def at(self, axis: int, end: int) -> "SymbolRanges":
+    def on_side(self, axis: int, end: int) -> "SymbolRanges":
         """The ranges with the side where coordinate ``axis`` is at its lower (0) or upper (1) end."""
         here = (self.ranges[axis][end],) * 2
         return SymbolRanges(self.symbols, self.ranges, (*self.ranges[:axis], here, *self.ranges[axis + 1 :]))
@@ -44,7 +44,7 @@ def is_bounded(e: sympy.Expr, box: SymbolRanges) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def sign(e: sympy.Expr, box: SymbolRanges) -> int:
+def proven_sign(e: sympy.Expr, box: SymbolRanges) -> int:
     """1 or -1 if the expression provably has that sign in the whole box (it may touch zero); 0 if nothing is proven.
 
     On a side the sign is that on the side; where the expression vanishes on it, that in the box.
@@ -87,4 +87,4 @@ def _sign(tape: Tape, low: Array, high: Array) -> int:
 
 def _over(tape: Tape, low: Array, high: Array) -> Interval:
     """The outputs (output, box) over boxes between ``low`` and ``high`` (symbol, box)."""
-    return enclose(tape, low, high, np.ones(tape.inputs)).value
+    return enclose(tape, low, high, np.ones(tape.input_count)).value

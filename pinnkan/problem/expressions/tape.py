@@ -12,7 +12,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from pinnkan.problem.expressions import functions, scaled
+from pinnkan.problem.expressions import extended_exponents, functions
 
 _UNARY: dict[Any, str] = {
     sympy.sin: "sin", sympy.cos: "cos", sympy.tan: "tan",
@@ -35,7 +35,7 @@ class Tape:
     """
 
     def __init__(self, expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol]) -> None:
-        self.inputs = len(symbols)
+        self.input_count = len(symbols)
         self._slots: dict[sympy.Basic, int] = {symbol: i for i, symbol in enumerate(symbols)}
         self._code: list[tuple[str, tuple[int, ...], float]] = []
         self.outputs = tuple(self._emit(e) for e in expressions)
@@ -46,17 +46,19 @@ class Tape:
         return self._code
 
     @classmethod
-    def written(cls, inputs: int, code: Sequence[Sequence[Any]], outputs: Sequence[int]) -> "Tape":
-        """The tape with ``inputs`` inputs, these :attr:`instructions`, and the result registers ``outputs``."""
+    def from_instructions(
+        cls, input_count: int, instructions: Sequence[Sequence[Any]], outputs: Sequence[int]
+    ) -> "Tape":
+        """The tape with ``input_count`` inputs, these :attr:`instructions`, and the result registers ``outputs``."""
         tape = cls([], [])
-        tape.inputs, tape.outputs = inputs, tuple(outputs)
-        tape._code = [(name, tuple(arguments), value) for name, arguments, value in code]
+        tape.input_count, tape.outputs = input_count, tuple(outputs)
+        tape._code = [(name, tuple(arguments), value) for name, arguments, value in instructions]
         return tape
 
-    def first(self) -> "Tape":
+    def first_output(self) -> "Tape":
         """The tape of the first output alone."""
-        count = max(self.outputs[0] - self.inputs + 1, 0)
-        return Tape.written(self.inputs, self._code[:count], self.outputs[:1])
+        count = max(self.outputs[0] - self.input_count + 1, 0)
+        return Tape.from_instructions(self.input_count, self._code[:count], self.outputs[:1])
 
     def _emit(self, e: sympy.Basic) -> int:
         slot = self._slots.get(e)
@@ -72,7 +74,7 @@ class Tape:
         if isinstance(e, functions.Larger | functions.Smaller):
             name = "maximum" if isinstance(e, functions.Larger) else "minimum"
             return self._append(e, name, tuple(self._emit(a) for a in e.args))
-        if isinstance(e, functions.Continued):
+        if isinstance(e, functions.LimitFunction):
             return self._emit_continued(e)
         if isinstance(e, sympy.cot):  # sympy turns tan(x + pi/2) into it
             return self._append(e, "power", (self._emit(sympy.tan(e.args[0])),), -1.0)
@@ -91,11 +93,11 @@ class Tape:
             return self._append(e, "power", (self._emit(base),), float(exponent))
         return self._append(e, "power", (self._emit(base), self._emit(exponent)))
 
-    def _emit_continued(self, e: functions.Continued) -> int:
+    def _emit_continued(self, e: functions.LimitFunction) -> int:
         """The formula, then for each of its singular points the polynomial near it, by Horner's rule."""
-        found = self._emit(e.plain())
-        for near in e.places:
-            distance = self._emit(e.args[0] - near.place)
+        found = self._emit(e.original_formula())
+        for near in e.polynomials:
+            distance = self._emit(e.args[0] - near.centre)
             value, *lower = (self._put("constant", (), a) for a in reversed(near.coefficients))
             for a in lower:
                 value = self._put("add", (a, self._put("multiply", (distance, value))))
@@ -109,7 +111,7 @@ class Tape:
 
     def _put(self, name: str, arguments: tuple[int, ...], value: float = 0.0) -> int:
         self._code.append((name, arguments, value))
-        return self.inputs + len(self._code) - 1
+        return self.input_count + len(self._code) - 1
 
     def __call__(self, values: Sequence[Any], namespace: Any = np) -> list[Any]:
         """The expressions at ``values`` (one array per symbol, broadcastable); results broadcast and may be scalars.
@@ -117,16 +119,16 @@ class Tape:
         ``namespace`` is numpy, or torch for tensors. Invalid operations silently give nan or inf. Where only an
         intermediate value overflows, the result is computed again with extended exponents.
         """
-        results = self.plainly(values, namespace)
+        results = self.evaluate_once(values, namespace)
         with np.errstate(all="ignore"):
             may_overflow = any(name in ("exp", "cosh", "sinh") for name, _, _ in self._code)
             if may_overflow and not all(namespace.isfinite(_array(namespace, r)).all() for r in results):
                 inputs = [np.asarray(v.detach().cpu() if hasattr(v, "detach") else v) for v in values]
-                again = scaled.evaluate(self._code, inputs, _run)
+                again = extended_exponents.evaluate_scaled(self._code, inputs, _run)
                 results = [_filled(namespace, r, again[i]) for r, i in zip(results, self.outputs, strict=True)]
         return results
 
-    def plainly(self, values: Sequence[Any], namespace: Any = np) -> list[Any]:
+    def evaluate_once(self, values: Sequence[Any], namespace: Any = np) -> list[Any]:
         """The expressions at ``values``, which may be complex, without the second evaluation on overflow."""
         registers: list[Any] = list(values)
         with np.errstate(all="ignore"):

@@ -12,26 +12,26 @@ def formulas(problem: Problem) -> tuple[sympy.Expr, ...]:
     out = [e.residual for e in problem.equations]
     for c in problem.conditions:
         if c.equation is not None and isinstance(c.place, Side):
-            fixed = problem.domain.pieces[c.place].fixed
+            fixed = problem.domain.boundary_pieces[c.place].fixed
             out.append(c.equation.residual.subs({problem.coordinates[i]: end for i, end in fixed.items()}))
     return tuple(out)
 
 
-def parts(expressions: Iterable[sympy.Expr], coordinates: Sequence[sympy.Symbol]) -> Iterator[sympy.Expr]:
+def formula_parts(expressions: Iterable[sympy.Expr], coordinates: Sequence[sympy.Symbol]) -> Iterator[sympy.Expr]:
     """Yield terms of coordinates alone, without numerical factors, and the functions and powers in them."""
     known = set(coordinates)
     for e in expressions:
         if isinstance(e, sympy.Add) or not e.free_symbols:
-            yield from parts(e.args, coordinates)
+            yield from formula_parts(e.args, coordinates)
             continue
         if not e.free_symbols <= known:  # factors of a derivative of the solution form one part
             given = [a for a in e.args if a.free_symbols <= known] if isinstance(e, sympy.Mul) else []
-            yield from parts([sympy.Mul(*given), *(a for a in e.args if a not in given)], coordinates)
+            yield from formula_parts([sympy.Mul(*given), *(a for a in e.args if a not in given)], coordinates)
             continue
         whole = e.as_independent(*coordinates, as_Add=False)[1]
         if not isinstance(whole, sympy.Add | sympy.Symbol):
             yield whole
-        yield from parts(whole.args, coordinates)
+        yield from formula_parts(whole.args, coordinates)
 
 
 def is_compound(part: sympy.Expr) -> bool:
@@ -39,6 +39,6 @@ def is_compound(part: sympy.Expr) -> bool:
     return part.is_Mul or (part.is_Pow and bool(part.exp.is_Integer) and bool(part.exp > 0))
 
 
-def holds(part: sympy.Expr, others: set[sympy.Expr]) -> bool:
-    """Whether one of the ``others`` is a subexpression of a part."""
-    return any(node in others for node in sympy.preorder_traversal(part))
+def contains_any(part: sympy.Expr, expressions: set[sympy.Expr]) -> bool:
+    """Whether one of the ``expressions`` is a subexpression of a part."""
+    return any(node in expressions for node in sympy.preorder_traversal(part))

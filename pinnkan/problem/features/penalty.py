@@ -8,14 +8,14 @@ from collections.abc import Iterator
 
 import sympy
 
-from pinnkan.problem.expressions.functions import Larger, Smaller, written
+from pinnkan.problem.expressions.functions import Larger, Smaller, expression_text
 from pinnkan.problem.statement import Equation, Problem
 
 #: K times the tolerance.
-FIRM = 100.0
+PENALTY_TIMES_TOLERANCE = 100.0
 
 
-def penalties(problem: Problem) -> Iterator[str]:
+def penalty_advice(problem: Problem) -> Iterator[str]:
     """Yield advice in words how to rewrite each equation that switches."""
     for equation in problem.equations:
         _, node = equation.residual.as_coeff_Mul()
@@ -23,13 +23,14 @@ def penalties(problem: Problem) -> Iterator[str]:
             a, b = sorted(node.args, key=lambda e: -_order(e, equation))
             if _order(a, equation) > _order(b, equation):
                 sign = 1 if isinstance(node, Smaller) else -1
-                beyond = written(Larger(-sign * b, sympy.Integer(0)))
-                firm = f"{FIRM / problem.solver.tolerance:.0e}".replace("e+0", "e")
+                beyond = expression_text(Larger(-sign * b, sympy.Integer(0)))
+                firm = f"{PENALTY_TIMES_TOLERANCE / problem.solver.tolerance:.0e}".replace("e+0", "e")
+                instead = f"`{expression_text(sign * a)} = {firm}*{beyond}`"
                 yield (
-                    f"`{equation.text}` switches where nobody knows: write `{written(sign * a)} = {firm}*{beyond}`, "
+                    f"`{equation.text}` switches where nobody knows: write {instead}, "
                     f"which holds it to about the reciprocal of that number."
                 )
 
 
 def _order(e: sympy.Expr, equation: Equation) -> int:
-    return max((jet.total for symbol, jet in equation.jets.items() if symbol in e.free_symbols), default=-1)
+    return max((jet.total_order for symbol, jet in equation.jets.items() if symbol in e.free_symbols), default=-1)

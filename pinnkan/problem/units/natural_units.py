@@ -14,26 +14,26 @@ from functools import partial
 
 import numpy as np
 
-from pinnkan.problem.checks.algebraic import sizes_at_start
+from pinnkan.problem.checks.algebraic_values import initial_algebraic_sizes
 from pinnkan.problem.features.value_ranges import value_ranges
 from pinnkan.problem.statement import Condition, Equation, Problem, Side
-from pinnkan.problem.units.driven import BestSizes, driven_sizes
-from pinnkan.problem.units.term_sizes import NOTHING, TermSizes
+from pinnkan.problem.units.free_sizes import BestSizes, determine_free_sizes
+from pinnkan.problem.units.term_sizes import NEGLIGIBLE_SIZE, TermSizes
 
 #: The most fixed-point steps for coefficients that depend on the unknowns, each of which halves the error of
 #: logarithms; and the tolerance.
-REPETITIONS, SETTLED = 40, 1e-9
+MAX_FIXED_POINT_STEPS, FIXED_POINT_TOLERANCE = 40, 1e-9
 #: Singular values of the system for the logarithms below this share of the largest are zero.
-ROUNDED = 1e-10
+RANK_TOLERANCE = 1e-10
 #: Weights of sources and of data of conditions relative to terms. Without both, the terms of other unknowns fix a size.
 #: Heuristic.
-SOURCE, DATA = 0.1, 0.3
+SOURCE_WEIGHT, DATA_WEIGHT = 0.1, 0.3
 #: The largest ratio of a size to that of the data, and the weight of a limited size. In ``a_xx = a, u_xx = 1e-18*a``
 #: with boundary values 1 a size 1e9 of a would hide errors up to a millionth of it. Heuristic.
-FAR, KNOWN = 1e3, 1e3
+MAX_DATA_RATIO, LIMITED_SIZE_WEIGHT = 1e3, 1e3
 
 
-def in_natural_units(problem: Problem) -> tuple[Problem, tuple[float, ...]]:
+def scale_to_natural_units(problem: Problem) -> tuple[Problem, tuple[float, ...]]:
     """Return the problem for u_j / U_j, equations divided by E_i, and the sizes U_j; one unknown is left as it is."""
     if len(problem.unknowns) == 1:
         return problem, (1.0,)
@@ -49,7 +49,7 @@ def in_natural_units(problem: Problem) -> tuple[Problem, tuple[float, ...]]:
     return scaled, sizes
 
 
-def resized(problem: Problem, shares: Sequence[float] | np.ndarray) -> Problem:
+def with_scaled_sizes(problem: Problem, shares: Sequence[float] | np.ndarray) -> Problem:
     """Return the problem with natural sizes of unknowns, and of equations that evolve them, times ``shares``."""
     (sizes, scales), total = natural_sizes(problem), replace(problem)
     moved = []
@@ -74,25 +74,25 @@ def _natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ..
     inside = [TermSizes(problem, e, None, known) for e in problem.equations]
     stated = [(c.equation, c.place if isinstance(c.place, Side) else None) for c in problem.conditions if c.equation]
     placed = [TermSizes(problem, equation, side, known) for equation, side in stated]
-    followed, nothing = np.log(np.maximum(sizes_at_start(problem), NOTHING)), np.log(NOTHING)
-    given = np.log(np.maximum(_data(placed, np.zeros(len(problem.unknowns))), NOTHING))
+    followed, nothing = np.log(np.maximum(initial_algebraic_sizes(problem), NEGLIGIBLE_SIZE)), np.log(NEGLIGIBLE_SIZE)
+    given = np.log(np.maximum(_data_sizes(placed, np.zeros(len(problem.unknowns))), NEGLIGIBLE_SIZE))
     data = np.maximum(given, followed)
-    free = _shared(problem, data) <= nothing
+    free = _equal_in_vectors(problem, data) <= nothing
     least, most = (np.where(followed > nothing, followed, far) for far in (-np.inf, np.inf))
-    settled = partial(_settled, problem, inside, placed, free)
-    bends = any(e.bends for e in (*inside, *placed))
-    driven, begun = driven_sizes(partial(settled, data), inside, data, least, free, bends)
-    within, begun = (least, np.where(free, driven, most)), _shared(problem, begun)
+    settled = partial(_fixed_point_sizes, problem, inside, placed, free)
+    bends = any(e.is_nonlinear for e in (*inside, *placed))
+    driven, begun = determine_free_sizes(partial(settled, data), inside, data, least, free, bends)
+    within, begun = (least, np.where(free, driven, most)), _equal_in_vectors(problem, begun)
     found = settled(begun, within, is_held=True)
-    near = np.clip(found.unknowns, given - np.log(FAR), given + np.log(FAR))
+    near = np.clip(found.unknowns, given - np.log(MAX_DATA_RATIO), given + np.log(MAX_DATA_RATIO))
     far = (near != found.unknowns) & (given > nothing)
     found = settled(begun, within, is_held=True, known=np.where(far, near, -np.inf)) if far.any() else found
-    found = _before_levels(partial(settled, begun, within, is_held=True), inside, free, found)
-    scales = _as_seen(problem, inside, found) if problem.time_axis is None else found.equations
+    found = _without_saturated_terms(partial(settled, begun, within, is_held=True), inside, free, found)
+    scales = _raise_equation_sizes(problem, inside, found) if problem.time_axis is None else found.equations
     return tuple(map(float, np.exp(found.unknowns))), tuple(map(float, np.exp(scales)))
 
 
-def _as_seen(problem: Problem, inside: Sequence[TermSizes], found: BestSizes) -> np.ndarray:
+def _raise_equation_sizes(problem: Problem, inside: Sequence[TermSizes], found: BestSizes) -> np.ndarray:
     """Return logarithms of sizes of equations, larger where others have higher derivatives of all unknowns.
 
     An equation then counts no more than those see of its unknowns. Where a pressure outweighs viscosity, momentum
@@ -117,11 +117,11 @@ def _orders(equation: Equation) -> dict[int, int]:
     """Return the highest order of the derivatives of each unknown in an equation."""
     found: dict[int, int] = {}
     for jet in equation.jets.values():
-        found[jet.unknown] = max(found.get(jet.unknown, 0), jet.total)
+        found[jet.unknown] = max(found.get(jet.unknown, 0), jet.total_order)
     return found
 
 
-def _before_levels(
+def _without_saturated_terms(
     settled: Callable[..., BestSizes], inside: Sequence[TermSizes], free: np.ndarray, found: BestSizes
 ) -> BestSizes:
     """Return sizes of free unknowns without the terms that level off; if undetermined, those at which levelling begins.
@@ -129,7 +129,9 @@ def _before_levels(
     The slope of a levelled term vanishes, so that it asks for a huge size: l of
     ``v_t = -tanh(l/0.1), l_t = -k, k_t = 0``.
     """
-    ends = [[e.levelled(int(j), found.unknowns) if free[j] else np.inf for j in range(len(free))] for e in inside]
+    ends = [
+        [e.saturation_size(int(j), found.unknowns) if free[j] else np.inf for j in range(len(free))] for e in inside
+    ]
     least = np.min(ends, axis=0)
     if not np.isfinite(least).any():
         return found
@@ -138,7 +140,7 @@ def _before_levels(
     return settled(left_out=np.isfinite(ends), known=np.where(open_ones, least, -np.inf)) if open_ones.any() else others
 
 
-def _settled(
+def _fixed_point_sizes(
     problem: Problem,
     inside: Sequence[TermSizes],
     placed: Sequence[TermSizes],
@@ -156,17 +158,17 @@ def _settled(
     all of it where the best sizes are stationary, as in a linear problem.
     """
     best = np.full(len(unknown), np.inf)
-    for _ in range(REPETITIONS):
+    for _ in range(MAX_FIXED_POINT_STEPS):
         moving = free & (unknown <= within[1]) if is_held else free
-        found = _balanced(inside, placed, unknown, np.clip(unknown, *within), moving, known, left_out)
-        before, last, best = unknown, best, _shared(problem, found.unknowns)
-        unknown = best if np.abs(best - last).max() < SETTLED else 0.5 * (unknown + best)
-        if np.abs(unknown - before).max() < SETTLED:
+        found = _fit_sizes(inside, placed, unknown, np.clip(unknown, *within), moving, known, left_out)
+        before, last, best = unknown, best, _equal_in_vectors(problem, found.unknowns)
+        unknown = best if np.abs(best - last).max() < FIXED_POINT_TOLERANCE else 0.5 * (unknown + best)
+        if np.abs(unknown - before).max() < FIXED_POINT_TOLERANCE:
             break
-    return replace(found, unknowns=_shared(problem, found.unknowns))
+    return replace(found, unknowns=_equal_in_vectors(problem, found.unknowns))
 
 
-def _balanced(
+def _fit_sizes(
     inside: Sequence[TermSizes], placed: Sequence[TermSizes], unknown: np.ndarray, at: np.ndarray, free: np.ndarray,
     known: np.ndarray | None, left_out: np.ndarray | None,
 ) -> BestSizes:  # fmt: skip
@@ -190,35 +192,37 @@ def _balanced(
         for j, term in terms.largest.items():
             elsewhere = j not in equation.leading and any(j in e.leading for e in inside)
             balanced = elsewhere and any(free[k] for k in equation.leading)
-            if term * sizes[j] > terms.least(j, sizes, balanced) and not (left_out is not None and left_out[number, j]):
+            if term * sizes[j] > terms.negligible_below(j, sizes, balanced) and not (
+                left_out is not None and left_out[number, j]
+            ):
                 own = (np.arange(count) == j) + powers[j]
                 fit(1.0, {count + number: 1.0, **dict(enumerate(-own))}, term * np.exp(-powers[j] @ at))
         if terms.source > 0.0:
-            fit(SOURCE, {count + number: 1.0}, terms.source)
-    for j, size in enumerate(_data(placed, at)):
+            fit(SOURCE_WEIGHT, {count + number: 1.0}, terms.source)
+    for j, size in enumerate(_data_sizes(placed, at)):
         if size > 0.0:
-            fit(DATA, {j: 1.0}, size)
+            fit(DATA_WEIGHT, {j: 1.0}, size)
     for j, size in enumerate(() if known is None else known):
         if np.isfinite(size):
-            fit(KNOWN, {j: 1.0}, float(np.exp(size)))
+            fit(LIMITED_SIZE_WEIGHT, {j: 1.0}, float(np.exp(size)))
     matrix = np.reshape(rows, (-1, count + len(inside)))
-    found, _, rank, _ = np.linalg.lstsq(matrix, np.array(right), rcond=ROUNDED)
+    found, _, rank, _ = np.linalg.lstsq(matrix, np.array(right), rcond=RANK_TOLERANCE)
     null = np.linalg.svd(matrix)[2][rank:]  # undetermined directions of the logarithms
-    return BestSizes(found[:count], found[count:], np.abs(null[:, :count]).max(0, initial=0.0) < ROUNDED)
+    return BestSizes(found[:count], found[count:], np.abs(null[:, :count]).max(0, initial=0.0) < RANK_TOLERANCE)
 
 
-def _data(placed: Sequence[TermSizes], unknown: np.ndarray) -> np.ndarray:
+def _data_sizes(placed: Sequence[TermSizes], unknown: np.ndarray) -> np.ndarray:
     """Return the size that the data of conditions give each unknown, 0 where they give none."""
     data = np.zeros(len(unknown))
     for condition in placed:
         terms = condition.terms(unknown)
         for j, slope in terms.largest.items():
-            term = max(slope, condition.secant(j, unknown)) if condition.bends else slope
+            term = max(slope, condition.secant(j, unknown)) if condition.is_nonlinear else slope
             data[j] = max(data[j], terms.source / term if term > 0.0 else 0.0)
     return data
 
 
-def _shared(problem: Problem, unknown: np.ndarray) -> np.ndarray:
+def _equal_in_vectors(problem: Problem, unknown: np.ndarray) -> np.ndarray:
     """Return logarithms with their mean, the geometric mean of sizes, for all components of each vector."""
     out = unknown.copy()
     for names in problem.vectors.values():

@@ -34,10 +34,14 @@ import numpy as np
 
 from pinnkan.assembly.boundary_values import Conditions
 from pinnkan.assembly.model import Model
-from pinnkan.kan.field import Array, Field, jets_on
-from pinnkan.kan.gauss import gauss_cells
+from pinnkan.kan.field import Array, Field, jets_on_grid
+from pinnkan.kan.gauss import composite_gauss_rule
 from pinnkan.kan.product import ProductField
-from pinnkan.problem.form import Form, form_of, range_of_slope
+from pinnkan.problem.convection_diffusion import (
+    ConvectionDiffusionForm,
+    convection_diffusion_form,
+    reaction_slope_range,
+)
 from pinnkan.problem.statement import Problem, Side
 
 #: Gauss points in each half of a knot interval, by number of coordinates of space (ten in an interval are exact for
@@ -70,7 +74,7 @@ class ErrorBound:
 def error_bound(model: Model, field: Field) -> ErrorBound | None:
     """The bound of the error of a field; None where the equation or its conditions have another form."""
     problem = model.problem
-    form = form_of(problem)
+    form = convection_diffusion_form(problem)
     if (
         problem.domain != problem.box
         or form is None
@@ -91,7 +95,7 @@ def _all_values_given(problem: Problem, conditions: Conditions) -> bool:
     return not conditions.rows and not others and sides == {Side(i, end) for i in space for end in (0, 1)}
 
 
-def _first_eigenvalue(problem: Problem, form: Form) -> float:
+def _first_eigenvalue(problem: Problem, form: ConvectionDiffusionForm) -> float:
     """lambda: the sum of a_i (pi / L_i)^2 over the coordinates with values at both ends."""
     space = [i for i in range(problem.dimension) if i != problem.time_axis]
     lengths = problem.box.lengths[space]
@@ -102,7 +106,7 @@ def _first_eigenvalue(problem: Problem, form: Form) -> float:
     )
 
 
-def _spectral_gap(problem: Problem, form: Form, c: float) -> float:
+def _spectral_gap(problem: Problem, form: ConvectionDiffusionForm, c: float) -> float:
     """min |sum_i a_i k_i^2 + c|, k_i = n pi / L (n = 1, 2, ..), or 2 n pi / L (n = 0, 1, ..) when periodic."""
     sums = np.zeros(1)
     for a, (low, high), periodic in zip(form.diffusion, problem.box.ranges, problem.box.periodic, strict=True):
@@ -112,9 +116,9 @@ def _spectral_gap(problem: Problem, form: Form, c: float) -> float:
     return float(np.abs(sums + c).min())
 
 
-def _steady(problem: Problem, form: Form, model: Model, field: Field) -> ErrorBound | None:
-    limits = range_of_slope(problem, form.slope)
-    if limits is None or form.flux is not None:
+def _steady(problem: Problem, form: ConvectionDiffusionForm, model: Model, field: Field) -> ErrorBound | None:
+    limits = reaction_slope_range(problem, form.reaction_slope)
+    if limits is None or form.flux_derivative is not None:
         return None
     nodes, weights = _quadrature(field, problem, range(problem.dimension), None)
     u = field.grid(nodes, (0,) * problem.dimension)[..., 0]
@@ -138,12 +142,12 @@ def _steady(problem: Problem, form: Form, model: Model, field: Field) -> ErrorBo
     )
 
 
-def _in_time(problem: Problem, form: Form, model: Model, field: Field) -> ErrorBound | None:
-    limits = (0.0, 0.0) if form.flux is not None else range_of_slope(problem, form.slope)
+def _in_time(problem: Problem, form: ConvectionDiffusionForm, model: Model, field: Field) -> ErrorBound | None:
+    limits = (0.0, 0.0) if form.flux_derivative is not None else reaction_slope_range(problem, form.reaction_slope)
     if limits is None or not np.isfinite(limits[0]):
         return None
-    linear = limits[0] == limits[1] and form.flux is None
-    power = 1.0 if form.flux is not None else 2.0 if linear or limits[0] >= 0.0 else np.inf
+    linear = limits[0] == limits[1] and form.flux_derivative is None
+    power = 1.0 if form.flux_derivative is not None else 2.0 if linear or limits[0] >= 0.0 else np.inf
     rate = {1.0: 0.0, np.inf: limits[0]}.get(power, _first_eigenvalue(problem, form) + limits[0])
     time = problem.dimension - 1
     ends = field.breaks(time)
@@ -157,7 +161,7 @@ def _in_time(problem: Problem, form: Form, model: Model, field: Field) -> ErrorB
         nodes, weights = _quadrature(field, problem, range(time), 0.5 * (low + high))
         total = reduce(np.multiply.outer, weights)
         error += _jump(problem, model, field, nodes, total, power, float(low), low == ends[0])
-        t, w = gauss_cells(np.array([low, high]), HALF_TIME_POINTS * 2)
+        t, w = composite_gauss_rule(np.array([low, high]), HALF_TIME_POINTS * 2)
         u = field.grid([*nodes, t], (0,) * problem.dimension)[..., 0]
         residual = _residual(model, field, [*nodes, t]) / form.scale
         norms, size = _norms(residual, total, power), _norms(u, total, power)
@@ -211,7 +215,7 @@ def _jump(
 
 def _residual(model: Model, field: Field, nodes: Sequence[Array]) -> Array:
     equation = model.equations[0]
-    jets = jets_on(field, nodes, equation.jets)
+    jets = jets_on_grid(field, nodes, equation.jets)
     return equation.linearise_numpy(np.stack(np.meshgrid(*nodes, indexing="ij"), -1), jets)[0]
 
 
@@ -226,9 +230,9 @@ def _largest_mismatch(
             if i == given.side.axis:
                 axes.append(np.array([(low, high)[given.side.end]]))
             elif i == problem.time_axis and reached is not None:
-                axes.append(gauss_cells(field.breaks(i), 12)[0])
+                axes.append(composite_gauss_rule(field.breaks(i), 12)[0])
             else:
-                axes.append(np.concatenate([[low], gauss_cells(field.breaks(i), 12)[0], [high]]))
+                axes.append(np.concatenate([[low], composite_gauss_rule(field.breaks(i), 12)[0], [high]]))
         ours = field.grid(axes, (0,) * problem.dimension)[..., given.unknown]
         wanted = given.value(np.meshgrid(*axes, indexing="ij"))[0]
         worst = max(worst, float(np.abs(ours - wanted).max()))
@@ -253,7 +257,7 @@ def _quadrature(
     for i in axes:
         breaks = field.breaks(i, time)
         halves = np.sort(np.concatenate([breaks, 0.5 * (breaks[1:] + breaks[:-1])]))
-        x, w = gauss_cells(halves, _affordable_points(field, problem))
+        x, w = composite_gauss_rule(halves, _affordable_points(field, problem))
         nodes.append(x)
         weights.append(w)
     return nodes, weights

@@ -15,8 +15,8 @@ from pinnkan.assembly.clock import OutOfTimeError
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.patch import Patch
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.field import Array, Field, jets_on
-from pinnkan.kan.matrices import along
+from pinnkan.kan.field import Array, Field, jets_on_grid
+from pinnkan.kan.matrices import apply_matrix
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.statement import Side
 from pinnkan.solver.estimate.norms import largest_norm_ratio
@@ -58,7 +58,7 @@ def estimate_by_correction(model: Model, field: Field, monitor: Monitor) -> tupl
 def jets_on_patch(field: Field | None, patch: Patch) -> torch.Tensor:
     """The derivatives of a field at the points of a patch, as its equation needs them: (interval, point, .., jet)."""
     nodes = [t.nodes.reshape(-1).cpu().numpy() for t in patch.tables]
-    jets = jets_on(field, nodes, patch.equation.jets)
+    jets = jets_on_grid(field, nodes, patch.equation.jets)
     return torch.from_numpy(jets).to(patch.device).reshape(*patch.shape, -1)
 
 
@@ -100,7 +100,7 @@ def _correct_on_box(
     with system.time_guard():
         error = system.solve_rows(rows, [moves], fixed)[0]
     nodes = [axis.gauss(axis.degree + 1)[0].ravel() for axis in space.axes]
-    weights = space.on_gauss(error)[1]
+    weights = space.gauss_values(error)[1]
     values = field.grid(nodes, (0,) * len(space.axes))
     reference = (values**2 * weights[..., None]).reshape(-1, space.unknowns).sum(0)
     return error, np.stack([space.norm(error) ** 2, reference])
@@ -115,7 +115,7 @@ def _mismatch(
     """
     axis = given.side.axis
     order = tuple(given.order if i == axis else 0 for i in range(len(space.axes)))
-    samples = [a.samples() for a in space.axes]
+    samples = [a.projection_points() for a in space.axes]
     samples[axis] = space.axes[axis].breaks[[0 if given.side.end == 0 else -1]]
     inside = list(samples)
     if axis == model.problem.time_axis:  # the lower end belongs to the earlier slab
@@ -127,5 +127,5 @@ def _mismatch(
     old, error = previous_error
     end = old.axes[-1].breaks[-1:]
     previous = project_face(space, axis, field.grid([*inside[:-1], end], order)[..., given.unknown])
-    carried = along(old.axes[-1].matrix(end, given.order), error, axis)[..., given.unknown]
+    carried = apply_matrix(old.axes[-1].matrix(end, given.order), error, axis)[..., given.unknown]
     return previous + np.moveaxis(carried, axis, 0)[0] - values

@@ -15,7 +15,7 @@ import sympy
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
-from pinnkan.problem.expressions.functions import switching
+from pinnkan.problem.expressions.functions import switch_arguments
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation
 from pinnkan.solver.estimate.linearisation_check import FieldContext
@@ -63,7 +63,7 @@ class EventFinder:
             return ()
         found: dict[sympy.Expr, list[Equation]] = {}
         for equation in problem.equations:
-            for a in switching(equation.residual):
+            for a in switch_arguments(equation.residual):
                 if a.free_symbols & set(equation.jets):
                     found.setdefault(a, []).append(equation)
         return tuple(self._argument(a, equations) for a, equations in found.items())

@@ -16,7 +16,7 @@ import numpy as np
 from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.quasi_random import sobol_generator
 from pinnkan.kan.field import Array
-from pinnkan.problem.statement import Equation, Whole
+from pinnkan.problem.statement import Equation, WholeDomain
 from pinnkan.solver.estimate.solution_expressions import SolutionExpressions, cell_ends, fixed_coordinates, halve_boxes
 
 #: The most coordinates with grids, and the number of Sobol points with more. Heuristic.
@@ -57,7 +57,7 @@ class ExtremumSearch:
 
     def free_axes(self) -> list[int]:
         """The coordinates that vary."""
-        held = fixed_coordinates(self.solution.problem, Whole(), self.moments[0])
+        held = fixed_coordinates(self.solution.problem, WholeDomain(), self.moments[0])
         return [axis for axis in range(self.solution.problem.dimension) if axis not in held]
 
     def knots(self, time: float | None) -> dict[int, Array]:
@@ -135,7 +135,9 @@ class _Bound:
         """Upper ends over boxes, and the coordinate in which each may vary most; updates the best values."""
         free = self.task.free_axes()
         look = self.task.solution.enclose_expressions([self.task.equation], lo, hi, free)
-        value, centre = (look.value.hi, look.centre) if self.task.sign > 0.0 else (-look.value.lo, -look.centre)
+        value, centre = (
+            (look.value.hi, look.centre_value) if self.task.sign > 0.0 else (-look.value.lo, -look.centre_value)
+        )
         upper = np.where(np.isnan(value[0]), -np.inf, value[0])
         order = np.argsort(np.where(np.isfinite(centre[0]), centre[0], -np.inf), kind="stable")
         last = dict(zip(moment_index[order].tolist(), order.tolist(), strict=True))  # the highest box of each moment
@@ -234,7 +236,7 @@ def _starts(task: ExtremumSearch, clock: Clock) -> tuple[Array, Array, np.ndarra
     starts, steps, owner = [], [], []
     for number, time in enumerate(task.moments):
         clock.check()
-        knots, held = task.knots(time), fixed_coordinates(task.solution.problem, Whole(), time)
+        knots, held = task.knots(time), fixed_coordinates(task.solution.problem, WholeDomain(), time)
         found, step = (_peaks if len(knots) <= MAX_GRID_AXES else _best_sobol_points)(task, held, knots)
         starts.append(found)
         steps.append(np.broadcast_to(step, found.shape))

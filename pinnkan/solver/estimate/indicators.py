@@ -17,7 +17,7 @@ import torch
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Space, alike
+from pinnkan.kan.product import Space, unify_equal_axes
 from pinnkan.solver.linear.system import System
 
 #: Intervals with more than this share of the largest mass are marked (method.md, section 4). Heuristic.
@@ -55,9 +55,9 @@ def coordinate_shares(coarse: Space, fine: Space, correction: Array, scale: Arra
     sizes, masses = [], []
     for i, axis in enumerate(coarse.axes):
         kept = coarse.restrict(correction, fine, [i])
-        part_space = fine.replaced(i, axis)
+        part_space = fine.with_axis(i, axis)
         rest = correction - part_space.prolong(kept, fine)
-        fine_mass = (fine.mass_per_interval(rest, i) / scale**2).max(-1)
+        fine_mass = (fine.squared_norm_per_interval(rest, i) / scale**2).max(-1)
         ratio = fine.axes[i].intervals // axis.intervals
         mass = fine_mass.reshape(axis.intervals, ratio).sum(1)
         masses.append(mass)
@@ -72,7 +72,7 @@ def mark_intervals(mass: Array, largest: float, allowed: float) -> np.ndarray:
 
 def refine_marked(axes: Sequence[Axis], marks: Sequence[np.ndarray], unknowns: int) -> tuple[Axis, ...]:
     """The axes with marked intervals halved, see :func:`complete_marks`."""
-    return alike([a.inserted(m) for a, m in zip(axes, complete_marks(axes, marks, unknowns), strict=True)])
+    return unify_equal_axes([a.refined(m) for a, m in zip(axes, complete_marks(axes, marks, unknowns), strict=True)])
 
 
 def complete_marks(axes: Sequence[Axis], marks: Sequence[np.ndarray], unknowns: int) -> list[np.ndarray]:

@@ -11,11 +11,11 @@ from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.quasi_random import sobol_generator
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.gauss import gauss_cells
+from pinnkan.kan.gauss import composite_gauss_rule
 from pinnkan.problem.statement import Equation, Place
 from pinnkan.solver.estimate.adaptive_cubature import BOX_GAUSS_POINTS, Boxes, Integrand, refine_boxes
 from pinnkan.solver.estimate.extrema import MAX_GRID_AXES, SOBOL_POINTS
-from pinnkan.solver.estimate.integrand_knots import knots_of_formula, refine_line, switch_arguments
+from pinnkan.solver.estimate.integrand_knots import knots_of_formula, refine_line, switch_equations
 from pinnkan.solver.estimate.solution_expressions import SolutionExpressions, fixed_coordinates
 from pinnkan.solver.outcome import SAFETY
 
@@ -146,7 +146,7 @@ def _with_error_estimate(value: float, size: float, history: Sequence[float], co
 
 def _surface_arguments(equation: Equation) -> list[Equation]:
     """The arguments of jumps and kinks that may vanish on curves or surfaces; planes have knots already."""
-    return [bend for bend in switch_arguments(equation) if bend.jets or len(bend.residual.free_symbols) > 1]
+    return [bend for bend in switch_equations(equation) if bend.jets or len(bend.residual.free_symbols) > 1]
 
 
 def _cells(dimension: int, held: dict[int, float], axes: dict[int, Axis]) -> tuple[Array, Array]:
@@ -165,7 +165,7 @@ def _by_gauss(
     clock: Clock,
 ) -> tuple[Array, Array]:
     """The integrals of an expression and of its absolute value by cell of a tensor grid, by Gauss rules."""
-    rules = {a: gauss_cells(axis.breaks, count) for a, axis in axes.items()}
+    rules = {a: composite_gauss_rule(axis.breaks, count) for a, axis in axes.items()}
     others = math.prod(len(x) for x, _ in list(rules.values())[1:])
     parts = []
     for part in _batches(rules, max(1, _MAX_BATCH_POINTS // (others * count)) * count):

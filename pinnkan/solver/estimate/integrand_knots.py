@@ -13,9 +13,9 @@ import sympy
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.problem.expressions.functions import switching
-from pinnkan.problem.features.kinks import kinks
-from pinnkan.problem.features.narrow import features
+from pinnkan.problem.expressions.functions import switch_arguments
+from pinnkan.problem.features.kinks import find_kinks
+from pinnkan.problem.features.narrow_features import find_narrow_features
 from pinnkan.problem.features.subdivision import Feature
 from pinnkan.problem.statement import Equation, Problem
 from pinnkan.solver.estimate.adaptive_cubature import zeros_between
@@ -48,7 +48,7 @@ def refine_towards_place(axes: Sequence[Axis], place: Array, width: Array) -> tu
         while marked.any():
             near = (axis.breaks[:-1] <= centre + reach) & (axis.breaks[1:] >= centre - reach)
             marked = near & (np.diff(axis.breaks) > reach)
-            axis = axis.inserted(marked)
+            axis = axis.refined(marked)
         out.append(axis)
     return tuple(out)
 
@@ -78,7 +78,7 @@ def _formula_features(
     formula: sympy.Expr, free: tuple[sympy.Symbol, ...], box: tuple[tuple[float, float], ...]
 ) -> tuple[tuple[tuple[float, ...], ...], tuple[Feature, ...]]:
     """The planes of kinks and the narrow features of a formula, cached for formulas that do not contain time."""
-    return kinks([formula], free, box).planes, features([formula], free, box).features
+    return find_kinks([formula], free, box).planes, find_narrow_features([formula], free, box).features
 
 
 def _with_breaks(axis: Axis, places: Sequence[float]) -> Axis:
@@ -96,7 +96,7 @@ def refine_line(
     for _ in range(FIRST_ROUNDS):  # else switches that outnumber the points are missed
         axis, _ = _halve_intervals(axis, equation, values, counts)
     history: list[float] = []
-    arguments = [argument for argument in switch_arguments(equation) if argument.jets]
+    arguments = [argument for argument in switch_equations(equation) if argument.jets]
     for _ in range(1 + bool(arguments)):  # finer intervals separate pairs of sign changes
         for argument in arguments:
             axis = _with_breaks(axis, _sign_changes(axis, argument, values))
@@ -110,11 +110,11 @@ def refine_line(
     return axis, history
 
 
-def switch_arguments(equation: Equation) -> list[Equation]:
+def switch_equations(equation: Equation) -> list[Equation]:
     """The arguments of jumps and kinks in an integrand, as equations."""
     return [
         Equation(bend, {s: j for s, j in equation.jets.items() if s in bend.free_symbols}, str(bend))
-        for bend in dict.fromkeys(switching(equation.residual))
+        for bend in dict.fromkeys(switch_arguments(equation.residual))
     ]
 
 
@@ -138,7 +138,7 @@ def _halve_intervals(
         )
         beside = values(equation, (x[marked] + steps[:, None]).ravel()).reshape(-1, x.shape[1])
         marked[marked] = difference[marked] > (np.abs(beside - found[marked]) * w[marked]).sum(1)
-    return axis.inserted(marked) if marked.any() else axis, float(difference.sum())
+    return axis.refined(marked) if marked.any() else axis, float(difference.sum())
 
 
 def _sign_changes(axis: Axis, argument: Equation, values: LineEvaluation) -> list[float]:

@@ -75,7 +75,7 @@ class UndecidedSwitch:
 
     def words(self, model: Model) -> str:
         """In words, where the solution does not decide a switch of the equation."""
-        at = model.problem.at(self.place, digits=6)
+        at = model.problem.format_point(self.place, digits=6)
         return f"near {at} it does not say on which side of a threshold the solution is in '{self.text}'"
 
 

@@ -15,10 +15,10 @@ import numpy as np
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.domain.box import Ranges
 from pinnkan.domain.domain import Domain
-from pinnkan.kan.field import Array, Field, jets_at, jets_on
-from pinnkan.kan.gauss import gauss_cells
-from pinnkan.problem.features.kronecker import kronecker
-from pinnkan.problem.features.subdivision import SAME, Feature
+from pinnkan.kan.field import Array, Field, jets_at, jets_on_grid
+from pinnkan.kan.gauss import composite_gauss_rule
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
+from pinnkan.problem.features.subdivision import FEATURE_WIDTHS, Feature
 
 #: Half-width of a neighbourhood, over the box; by number of coordinates in which a feature is narrow, the ratio of the
 #: grading towards it, the least number of intervals on either side, and Gauss points in each. Heuristic.
@@ -67,7 +67,7 @@ class LocalGrid:
         return np.stack(np.meshgrid(*self.nodes, indexing="ij"), -1)
 
     def jets(self, field: Field, equation: CompiledEquation) -> Array:
-        return jets_on(field, self.nodes, equation.jets)
+        return jets_on_grid(field, self.nodes, equation.jets)
 
     def half_mass_widths(self, mass: Array) -> Array:
         others = [tuple(j for j in range(mass.ndim) if j != i) for i in range(mass.ndim)]
@@ -102,7 +102,7 @@ def neighbourhood_of(
     graded = [i for i, is_narrow in enumerate(narrow) if is_narrow and i not in fixed]
     low, high = np.array(box, dtype=np.float64)[graded].T
     nearest = np.clip(feature.place[graded], low, high)
-    if not graded or (np.abs(feature.place[graded] - nearest) > SAME * feature.width[graded]).any():
+    if not graded or (np.abs(feature.place[graded] - nearest) > FEATURE_WIDTHS * feature.width[graded]).any():
         return None
     place = np.mean(box, axis=1)
     place[graded] = nearest
@@ -131,9 +131,9 @@ def _grid(place: Array, graded: Sequence[int], box: Ranges, held: Collection[int
             times = max(least, math.ceil(math.log(inmost) / math.log(closer)))
             arm = HALF_WIDTH * (high - low) * closer ** np.arange(times + 1.0)
             ends = np.concatenate([place[i] - arm, place[i : i + 1], place[i] + arm])
-            x, w = gauss_cells(np.unique(np.clip(ends, low, high)), points)
+            x, w = composite_gauss_rule(np.unique(np.clip(ends, low, high)), points)
         else:
-            x, w = gauss_cells(np.array([low, high]), across)
+            x, w = composite_gauss_rule(np.array([low, high]), across)
         nodes.append(x)
         weights = np.multiply.outer(weights, w)
     return LocalGrid(place, nodes, weights)
@@ -145,7 +145,7 @@ def _shells(
     low, high = np.array(box, dtype=np.float64).T
     on = list(held)
     low[on] = high[on] = place[on]
-    unit, parts, weights = kronecker(POINTS_PER_SHELL, len(box)), [], []
+    unit, parts, weights = kronecker_points(POINTS_PER_SHELL, len(box)), [], []
     arm = HALF_WIDTH * (high - low)
     shells = max(SHELLS, math.ceil(-math.log2(inmost)))
     for number in range(shells):

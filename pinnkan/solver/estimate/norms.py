@@ -90,7 +90,7 @@ def _members(problem: Problem) -> Array:
     alone = [(j,) for j in range(len(problem.unknowns)) if not any(j in group for group in taken)]
     out = np.zeros((len(problem.unknowns), len(taken) + len(alone)))
     for k, group in enumerate(sorted([*taken, *alone], key=min)):
-        out[[j for j in group if j not in problem.unbounded], k] = 1.0
+        out[[j for j in group if j not in problem.unknowns_without_norm], k] = 1.0
     return out
 
 

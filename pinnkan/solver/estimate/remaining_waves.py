@@ -19,7 +19,7 @@ import numpy as np
 
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
-from pinnkan.kan.field import Array, Complex, Field, jets_on
+from pinnkan.kan.field import Array, Complex, Field, jets_on_grid
 from pinnkan.problem.statement import Jet, Problem
 from pinnkan.solver.estimate.linearisation_check import NATURAL_SIZE_FLOOR, FieldContext
 from pinnkan.solver.estimate.norms import norm_ratios
@@ -113,7 +113,7 @@ def rows_on_grid(
     points = np.stack(np.meshgrid(*nodes, indexing="ij"), -1)
     rows, near = [], model.corner_weights or model.incompatible_corner_weights
     for number, equation in enumerate(model.equations):
-        jets = jets_on(field, nodes, equation.jets) + jets_on(context.error, nodes, equation.jets)
+        jets = jets_on_grid(field, nodes, equation.jets) + jets_on_grid(context.error, nodes, equation.jets)
         residual, weights = equation.linearise_numpy(points, jets)
         shape = (count,) * len(space) + (len(time.nodes),)
         own = [Jet(j.unknown, j.order if problem.time_axis is not None else (*j.order, 0)) for j in equation.jets]
@@ -128,7 +128,7 @@ def rows_on_grid(
 def mean_squares(model: Model, field: Field, nodes: Sequence[Array], context: FieldContext) -> Array:
     """Mean squares of the unknowns on a grid; at least their past ones and a share of their natural sizes."""
     zero = (0,) * model.problem.dimension
-    values = jets_on(field, nodes, [Jet(u, zero) for u in range(len(model.problem.unknowns))])
+    values = jets_on_grid(field, nodes, [Jet(u, zero) for u in range(len(model.problem.unknowns))])
     least = NATURAL_SIZE_FLOOR * np.array(model.sizes)
     least = least if context.previous_rms is None else np.fmax(least, context.previous_rms)
     return np.maximum((values.reshape(-1, values.shape[-1]) ** 2).mean(0), least**2)

@@ -4,7 +4,7 @@ import numpy as np
 
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.kan.field import Array
-from pinnkan.problem.features.subdivision import HUGE
+from pinnkan.problem.features.subdivision import OVERFLOW_SIZE
 
 
 def squared_residual_and_terms(equation: CompiledEquation, points: Array, jets: Array) -> tuple[Array, Array]:
@@ -18,4 +18,4 @@ def squared_residual_and_terms(equation: CompiledEquation, points: Array, jets: 
     with np.errstate(over="ignore"):
         scale = np.where(np.isfinite(data), data, 0.0) ** 2 + ((weights * jets) ** 2).sum(-1)
         scale = scale if equation.is_linear else np.fmin(scale, equation.squared_terms_numpy(points, jets))
-        return np.fmin(residual**2, HUGE), np.fmin(scale, HUGE)
+        return np.fmin(residual**2, OVERFLOW_SIZE), np.fmin(scale, OVERFLOW_SIZE)

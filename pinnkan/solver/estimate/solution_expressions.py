@@ -16,11 +16,11 @@ from itertools import product
 import numpy as np
 
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.field import Array, Field, Jets, jets_at, jets_on
+from pinnkan.kan.field import Array, DerivativeFunction, Field, jets_at, jets_on_grid
 from pinnkan.problem.expressions.enclosure import Enclosure, enclose
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.statement import Equation, Jet, Place, Problem, Side
 from pinnkan.solver.outcome import SAFETY
 
@@ -39,8 +39,8 @@ class SolutionExpressions:
         shape = tuple(len(a) for a in axes)
         table = np.zeros((*shape, 0))
         if jets:
-            table = jets_on(self.field, axes, jets)
-            table = table if self.error is None else table + jets_on(self.error, axes, jets)
+            table = jets_on_grid(self.field, axes, jets)
+            table = table if self.error is None else table + jets_on_grid(self.error, axes, jets)
         at = [np.reshape(a, [-1 if i == k else 1 for k in range(len(axes))]) for i, a in enumerate(axes)]
         return self._value(equation, at, table, shape)
 
@@ -82,7 +82,7 @@ def fixed_coordinates(problem: Problem, place: Place, time: float | None) -> dic
 
 
 def enclose_derivatives(
-    function: Jets, jets: Iterable[Jet], lo: Array, hi: Array, free_axes: Sequence[int], scale: Array
+    function: DerivativeFunction, jets: Iterable[Jet], lo: Array, hi: Array, free_axes: Sequence[int], scale: Array
 ) -> list[tuple[Interval, Interval]]:
     """Enclose value and slope of each derivative, over boxes (coordinate, box) first, then at their centres.
 
@@ -204,11 +204,11 @@ def integral_uncertainty(
     weights = weights[0]
     if not jets or not weights.size:
         return 0.0
-    table = np.abs(jets_on(error.field, at, jets))
+    table = np.abs(jets_on_grid(error.field, at, jets))
     mean, square = ((part * weights[..., None]).reshape(-1, len(jets)).sum(0) for part in (table, table**2))
     root = np.sqrt(square / weights.sum())
     size = np.maximum(root - MEAN_MULTIPLE * mean / weights.sum(), RMS_SHARE * root)
-    own = jets_on(solution.field, at, jets).reshape(-1, len(jets)).T
+    own = jets_on_grid(solution.field, at, jets).reshape(-1, len(jets)).T
     points = np.stack([x.ravel() for x in np.meshgrid(*at, indexing="ij")])
     changes = _largest_changes(equation, solution, points, own, np.repeat(size[:, None], own.shape[1], 1))
     return ERROR_SHARE * float((np.where(np.isfinite(changes), changes, 0.0) * weights.ravel()).sum())
@@ -231,7 +231,7 @@ def _largest_changes(
 def _surroundings(solution: SolutionExpressions, points: Array) -> Array:
     """Points (place, point, coordinate) around places, within the domain and the time reached."""
     dimension = points.shape[1]
-    offsets = 2.0 * kronecker(NEIGHBOURHOOD_POINTS, dimension) - 1.0
+    offsets = 2.0 * kronecker_points(NEIGHBOURHOOD_POINTS, dimension) - 1.0
     reach, low, high = np.empty_like(points), np.empty(dimension), np.empty(dimension)
     for axis in range(dimension):
         knots = solution.field.breaks(axis)

@@ -17,12 +17,12 @@ import sympy
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
 from pinnkan.problem.expressions.enclosure import Enclosure, enclose
-from pinnkan.problem.expressions.functions import Larger, bending
+from pinnkan.problem.expressions.functions import Larger, kink_arguments
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.features.formulas import is_compound, parts
-from pinnkan.problem.features.kronecker import kronecker
-from pinnkan.problem.features.narrow import rough
-from pinnkan.problem.features.subdivision import Feature, Search
+from pinnkan.problem.features.formulas import formula_parts, is_compound
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
+from pinnkan.problem.features.narrow_features import candidate_parts
+from pinnkan.problem.features.subdivision import Feature, FeatureSearch
 from pinnkan.problem.statement import Equation, Jet
 from pinnkan.solver.estimate.neighbourhood import Neighbourhood, interval_widths, neighbourhood_of
 from pinnkan.solver.estimate.solution_expressions import cell_boxes, enclose_derivatives
@@ -46,8 +46,8 @@ class SolutionFeatures:
 
     def __init__(self, equation: Equation, coordinates: Sequence[sympy.Symbol]) -> None:
         self.coordinates, self.jets = tuple(coordinates), equation.jets
-        found = dict.fromkeys(parts([equation.residual], [*coordinates, *equation.jets]))
-        found |= dict.fromkeys(Larger(w, 0) for a in bending(equation.residual) for w in (a, -a))
+        found = dict.fromkeys(formula_parts([equation.residual], [*coordinates, *equation.jets]))
+        found |= dict.fromkeys(Larger(w, 0) for a in kink_arguments(equation.residual) for w in (a, -a))
         own = [p for p in found if p.free_symbols & set(self.jets) and not is_compound(p)]
         self.parts = own if len(coordinates) in MAX_CELLS else []
 
@@ -65,7 +65,7 @@ class SolutionFeatures:
         )
         box = np.array(domain.box.ranges, dtype=np.float64)
         given, within = np.concatenate([box, ends]), np.concatenate([box, np.stack([low, high], 1)])
-        steep = list(rough(self.parts, [*self.coordinates, *self.jets], given, within))
+        steep = list(candidate_parts(self.parts, [*self.coordinates, *self.jets], given, within))
         if not steep:
             return
         occur = {s: jet for s, jet in self.jets.items() if any(s in p.free_symbols for p in steep)}
@@ -80,12 +80,12 @@ class SolutionFeatures:
     def _jumps(self, tape: Tape, search: "_SolutionSearch", feature: Feature, domain: Domain) -> bool:
         """Whether a part jumps at the time of a feature at all sample points in space."""
         ranges = np.array(domain.box.ranges)
-        points = ranges[:, 0] + np.ptp(ranges, axis=1) * kronecker(SPACE_POINTS, len(ranges))
+        points = ranges[:, 0] + np.ptp(ranges, axis=1) * kronecker_points(SPACE_POINTS, len(ranges))
         apart = TIME_OFFSET * float(np.abs(ranges[-1]).max())
         values = []
         for way in (-apart, apart):
             points[:, -1] = np.clip(feature.place[-1] + way, *ranges[-1])
-            values.append(tape.plainly(search.inputs(points.T))[0])
+            values.append(tape.evaluate_once(search.inputs(points.T))[0])
         return bool((np.abs(values[1] - values[0]) >= 0.5 * feature.height).all())
 
 
@@ -126,7 +126,7 @@ def _time_feature(feature: Feature, domain: Domain) -> Feature:
     return replace(feature, place=place, width=width)
 
 
-class _SolutionSearch(Search):
+class _SolutionSearch(FeatureSearch):
     """A search over boxes of the coordinates for parts that contain derivatives of a ``field`` as well."""
 
     def __init__(
@@ -141,15 +141,15 @@ class _SolutionSearch(Search):
         super().__init__(members, [*coordinates, *jets], box)
 
     def inputs(self, points: Array) -> list[Array]:
-        """See :class:`Search`."""
+        """See :class:`FeatureSearch`."""
         return [*points, *jets_at(self.field, np.ascontiguousarray(points.T), self.jets).T]
 
-    def first(self) -> tuple[Array, Array]:
+    def first_boxes(self) -> tuple[Array, Array]:
         """The cells of the field in pieces."""
         low, high, _ = cell_boxes(self.field, self.box, PIECES_PER_CELL, MAX_CELLS[len(self.box)])
         return low, high
 
-    def enclosed(self, lo: Array, hi: Array) -> Enclosure:
-        """See :class:`Search`."""
+    def enclose_parts(self, lo: Array, hi: Array) -> Enclosure:
+        """See :class:`FeatureSearch`."""
         functions = enclose_derivatives(self.field, self.jets, lo, hi, range(len(lo)), self.scale)
         return enclose(self.tape, lo, hi, self.scale, functions)

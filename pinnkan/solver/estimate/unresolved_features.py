@@ -1,8 +1,8 @@
 """A bound of what narrow features that the search has not resolved may add to an equation.
 
-:mod:`pinnkan.problem.features.narrow` leaves boxes of one coordinate undecided where pulses are too many. There the
-residual is enclosed by interval arithmetic, with the unknowns at their least and largest observed values. The bound is
-the length of the box times (width of the enclosure - range at sample points), which is small for waves.
+:mod:`pinnkan.problem.features.narrow_features` leaves boxes of one coordinate undecided where pulses are too many.
+There the residual is enclosed by interval arithmetic, with the unknowns at their least and largest observed values. The
+bound is the length of the box times (width of the enclosure - range at sample points), which is small for waves.
 """
 
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ import sympy
 
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array
-from pinnkan.problem.expressions.enclosure import replayed
+from pinnkan.problem.expressions.enclosure import interval_outputs
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.statement import Equation, Problem
 
 #: Sample points of a box: they miss a hundredth of the height of a wave.
@@ -36,11 +36,11 @@ class UnresolvedBoxes:
         if not inside.any():
             return 0.0, low
         lo, hi = lo[:, inside], hi[:, inside]
-        points = lo[..., None] + (hi - lo)[..., None] * kronecker(SAMPLES_PER_BOX, len(lo)).T[:, None]
+        points = lo[..., None] + (hi - lo)[..., None] * kronecker_points(SAMPLES_PER_BOX, len(lo)).T[:, None]
         change = np.zeros(lo.shape[1])
         for values in (jets.min(0), jets.max(0)):
-            (found,) = replayed(self.tape, [*map(Interval, lo, hi), *map(Interval, values, values)])
-            seen = np.ptp(np.broadcast_to(self.tape.plainly([*points, *values])[0], points.shape[1:]), axis=1)
+            (found,) = interval_outputs(self.tape, [*map(Interval, lo, hi), *map(Interval, values, values)])
+            seen = np.ptp(np.broadcast_to(self.tape.evaluate_once([*points, *values])[0], points.shape[1:]), axis=1)
             change = np.fmax(change, np.nan_to_num(found.hi - found.lo, nan=np.inf) - seen)
         mass = change * np.prod((hi - lo) / lengths[:, None], axis=0)
         return float(mass.sum()), 0.5 * (lo + hi)[:, int(np.argmax(mass))]

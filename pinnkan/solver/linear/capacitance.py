@@ -260,11 +260,11 @@ def _coupled_coordinates(rows: TensorRows) -> list[int]:
 def _highest_normal_jets(rows: TensorRows) -> list[int]:
     """The indices of jets that are derivatives across the side alone, of the highest order."""
     across = _point_coordinates(rows)[0]
-    return [k for k, j in enumerate(rows.jets) if j.total == j.order[across] == _normal_orders(rows)[-1]]
+    return [k for k, j in enumerate(rows.jets) if j.total_order == j.order[across] == _normal_orders(rows)[-1]]
 
 
 def _normal_derivative_rows(rows: TensorRows) -> TensorRows:
-    """Return the rows with the jets of :func:`_highest` alone."""
+    """Return the rows with the jets of :func:`_order_bound` alone."""
     kept = _highest_normal_jets(rows)
     jets, weights = tuple(rows.jets[k] for k in kept), rows.weights[..., kept]
     return TensorRows(rows.space, rows.tables, jets, weights, rows.residual)

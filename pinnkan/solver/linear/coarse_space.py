@@ -166,7 +166,7 @@ def _coarse_table(axis: Axis, fine: Axis, table: Table) -> tuple[Table, bool]:
         nodes, weights = (torch.from_numpy(a).to(table.nodes.device) for a in fine.gauss(points))
         table = replace(table, nodes=nodes, weights=weights)
     values, first = axis.basis.local(table.nodes.cpu(), len(table.values) - 1)
-    index = torch.from_numpy(axis.fold(first[:, 0].numpy()[:, None] + np.arange(axis.degree + 1)))
+    index = torch.from_numpy(axis.coefficient_index(first[:, 0].numpy()[:, None] + np.arange(axis.degree + 1)))
     device = table.nodes.device
     return replace(table, values=values.to(device), index=index.to(device), count=axis.count), is_thin
 

@@ -33,8 +33,8 @@ def points_by_coordinate(model: Model, space: Space, extra_points: int = 0, fewe
     """
     alone, found = len(space.axes) == 1, []
     for i, (axis, order) in enumerate(zip(space.axes, model.orders, strict=True)):
-        count = points_per_interval(axis.degree, axis.fewest, order, alone) + extra_points
-        least = max(3, _fewest_points(axis.degree, axis.fewest, order))
+        count = points_per_interval(axis.degree, axis.min_intervals_between_joints, order, alone) + extra_points
+        least = max(3, _fewest_points(axis.degree, axis.min_intervals_between_joints, order))
         found.append(count if i == model.problem.time_axis else max(least, count - fewer_points))
     return found
 

@@ -85,7 +85,7 @@ class JointModeInverse:
         return self._blocks(there)[0][..., 0] > 0.0
 
     def _normal_blocks(self, rows: Sequence[TensorRows]) -> torch.Tensor:
-        """Return J^T J with coefficients averaged along :attr:`_across`: (block, function, function)."""
+        """Return J^T J with coefficients averaged along :attr:`_zero_planes`: (block, function, function)."""
         unknowns = self._space.unknowns
         blocks = prod(f.shape[2] for f in self._modes)
         size = prod(f.shape[3] for f in self._modes) * prod(self._space.axes[i].count for i in self._full_coordinates)
@@ -173,7 +173,7 @@ def periodic_modes(axis: Axis, device: torch.device) -> torch.Tensor:
 
     Singular vectors of the derivative; beside the constant stands the highest of an even number of modes, or zero.
     """
-    value, slope = axis.rooted(0), axis.rooted(1)
+    value, slope = axis.weighted_table(0), axis.weighted_table(1)
     root = np.asarray(np.linalg.qr(value, mode="r"))
     seen = np.linalg.solve(root.T, slope.T).T
     right = np.linalg.svd(np.asarray(np.linalg.qr(seen, mode="r")))[2]

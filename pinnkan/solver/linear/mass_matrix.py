@@ -82,7 +82,7 @@ class FunctionSizes:
 @lru_cache(maxsize=16)
 def _axis_mass_matrix(axis: Axis) -> Any:
     """The sparse mass matrix of a coordinate."""
-    values, index = axis.squares
+    values, index = axis.gauss_tables
     weights = axis.gauss(axis.degree + 1)[1].reshape(-1)
     rows = np.repeat(np.arange(len(weights)), values.shape[2])
     columns = np.repeat(index[:, None], values.shape[1], 1).reshape(-1)

@@ -123,7 +123,9 @@ def coarse_mean_square(rows: TensorRows, coarse: Space, unknown: int) -> float:
     lengths = [0.0 if a is b else b.intervals / float(np.ptp(b.breaks)) for a, b in pairs]
     waves = [prod(x**k for x, k in zip(lengths, j.order, strict=True)) for j in rows.jets]
     squares = OperatorSizes(with_few_points(rows)).mean_squares.tolist()
-    found = [s * w**2 for s, w, j in zip(squares, waves, rows.jets, strict=True) if j.unknown == unknown and j.total]
+    found = [
+        s * w**2 for s, w, j in zip(squares, waves, rows.jets, strict=True) if j.unknown == unknown and j.total_order
+    ]
     return sum(found)
 
 

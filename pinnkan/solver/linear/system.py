@@ -20,7 +20,7 @@ from pinnkan.assembly.tensor_rows import Rows
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table, gauss_table, joint_table, point_table
-from pinnkan.problem.statement import Interface, Place, Whole
+from pinnkan.problem.statement import Interface, Place, WholeDomain
 from pinnkan.solver.linear.gauss_point_counts import least_step_work, points_by_coordinate, require_memory
 from pinnkan.solver.linear.normal_equations import DEFAULT_ACCURACY
 from pinnkan.solver.linear.solver import LinearSolver
@@ -99,9 +99,9 @@ class System:
                 order = max(model.orders[i], *(j.order[i] for j in equation.jets))
                 held[i] = point_table(axis, x, order, model.device)
         across = sum(table is not at for table, at in zip(tables, held, strict=True))
-        if isinstance(place, Whole) or across > 1:
+        if isinstance(place, WholeDomain) or across > 1:
             whole = IntegralPatch(equation, space, tables, held)
-            return whole if isinstance(place, Whole) else PointValuePatch(equation, space, held, whole)
+            return whole if isinstance(place, WholeDomain) else PointValuePatch(equation, space, held, whole)
         points = Patch(equation, space, held).points.reshape(-1, len(space.axes)).cpu().numpy()
         widths = [
             None if t is h else width_over_degree(a, float(h.nodes))

@@ -20,7 +20,7 @@ from pinnkan.assembly.integral_rows import PointValueRows
 from pinnkan.assembly.ordering import Ordering, outermost_first
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.field import Array
-from pinnkan.kan.table import Pairs, Table
+from pinnkan.kan.table import FunctionPairs, Table
 from pinnkan.solver.linear.diagonalisation import DIAGONAL_SHIFTS, free_masks
 from pinnkan.solver.linear.triangular_inverse import inverse_of_triangles
 from pinnkan.solver.linear.wall_modes import coupled_wall_modes
@@ -77,7 +77,7 @@ class TimeModeInverse:
         *space, time = rows.tables
         last = len(space)
         seen, numbers = _mode_table(time, self._time_modes[u], self._time_modes[v])
-        pairs = [t.pairs_of(a, b) for t, a, b in zip(space, self._masks[u], self._masks[v], strict=False)]
+        pairs = [t.masked_pairs(a, b) for t, a, b in zip(space, self._masks[u], self._masks[v], strict=False)]
         work = outermost_first(self._shape)
         found = _rows_on((*space, seen), rows).gram_block(u, v, [*pairs, numbers])
         counts = [*(len(p.row) for p in pairs), len(numbers.row)]
@@ -98,13 +98,13 @@ class TimeModeInverse:
         return out
 
 
-def _mode_table(time: Table, left: torch.Tensor, right: torch.Tensor) -> tuple[Table, Pairs]:
+def _mode_table(time: Table, left: torch.Tensor, right: torch.Tensor) -> tuple[Table, FunctionPairs]:
     """Return a table of the modes (coefficient, number) of two unknowns, and the pairs of the same number."""
     functions, count = torch.cat([left, right], 1), left.shape[1]
     values = torch.stack([derivative_matrix(time, k) @ functions for k in range(len(time.values))]).unsqueeze(1)
     index = torch.arange(2 * count, device=values.device)
     numbers = index[:count]
-    pairs = Pairs(numbers, numbers, numbers, torch.stack([numbers, count + numbers]), numbers == numbers)
+    pairs = FunctionPairs(numbers, numbers, numbers, torch.stack([numbers, count + numbers]), numbers == numbers)
     return Table(time.nodes.reshape(1, -1), time.weights.reshape(1, -1), values, index.unsqueeze(0), 2 * count), pairs
 
 

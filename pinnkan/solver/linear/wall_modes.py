@@ -120,7 +120,7 @@ def _modes_from_coupled(
 
 def _mass_root(axis: Axis, free: torch.Tensor) -> torch.Tensor:
     """The triangle R for which R^T R is the mass matrix of the free coefficients."""
-    return torch.linalg.qr(torch.from_numpy(axis.rooted(0)).to(free.device)[:, free], mode="r").R
+    return torch.linalg.qr(torch.from_numpy(axis.weighted_table(0)).to(free.device)[:, free], mode="r").R
 
 
 def _orthonormal(axis: Axis, free: torch.Tensor, leading: Sequence[torch.Tensor]) -> torch.Tensor:

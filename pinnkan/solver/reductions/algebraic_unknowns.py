@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import sympy
 
-from pinnkan.problem.expressions.jumps import SWITCHES
+from pinnkan.problem.expressions.jumps import SWITCH_FUNCTIONS
 from pinnkan.problem.expressions.operators import JetSpace, OperatorError
 from pinnkan.problem.expressions.sign import SymbolRanges, is_bounded
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem
@@ -38,13 +38,13 @@ def _possible_eliminations(problem: Problem, tried_equations: set[int]) -> Itera
     """Yield ((highest order in space, number of conditions), equation, unknown) for each possible elimination."""
     together = {problem.unknowns.index(n) for names in problem.vectors.values() for n in names}
     for number, equation in enumerate(problem.equations):
-        if number in tried_equations or len(equation.jets) < 2 or any(j.total for j in equation.jets.values()):
+        if number in tried_equations or len(equation.jets) < 2 or any(j.total_order for j in equation.jets.values()):
             continue
-        if equation.residual.has(*SWITCHES):
+        if equation.residual.has(*SWITCH_FUNCTIONS):
             continue
         placed = [set(c.equation.jets.values()) for c in problem.conditions if c.equation is not None]
         elsewhere = [set(e.jets.values()) for k, e in enumerate(problem.equations) if k != number]
-        derived = {j for jets in (*elsewhere, *placed) for j in jets if j.total}
+        derived = {j for jets in (*elsewhere, *placed) for j in jets if j.total_order}
         given = [{j.unknown for j in jets} for jets in placed]
         for symbol, jet in equation.jets.items():
             tied, own = (
@@ -83,8 +83,8 @@ def _substitute(problem: Problem, number: int, unknown: int) -> Problem:
     space = JetSpace([c.name for c in problem.coordinates], problem.unknowns)
     for equation in (*problem.equations, *(c.equation for c in problem.conditions if c.equation)):
         for jet in equation.jets.values():
-            space.symbol(jet)
-    own = space.symbol(Jet(unknown, none))
+            space.jet_symbol(jet)
+    own = space.jet_symbol(Jet(unknown, none))
     formula = own - tie.residual / sympy.diff(tie.residual, own)
     known: dict[Jet, sympy.Expr] = {Jet(unknown, none): formula}
 
@@ -92,7 +92,7 @@ def _substitute(problem: Problem, number: int, unknown: int) -> Problem:
         if jet not in known:
             axis = next(i for i, n in enumerate(jet.order) if n)
             lower = Jet(unknown, tuple(n - (i == axis) for i, n in enumerate(jet.order)))
-            known[jet] = space.almost_everywhere(derived(lower), axis)
+            known[jet] = space.regular_derivative(derived(lower), axis)
         return known[jet]
 
     def written(equation: Equation, is_condition: bool = False) -> Equation:

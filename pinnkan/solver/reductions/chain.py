@@ -8,7 +8,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.solver.reductions.algebraic_unknowns import eliminate_algebraic_unknowns
 from pinnkan.solver.reductions.condition_orders import reduce_condition_orders
 from pinnkan.solver.reductions.reduction import Reduction
-from pinnkan.solver.reductions.scaled_unknowns import scale_unknowns
+from pinnkan.solver.reductions.scaled_unknowns import divide_by_sizes
 from pinnkan.solver.reductions.space_march import march_in_space
 from pinnkan.solver.reductions.symmetric_part import halve_by_reflections
 
@@ -52,7 +52,7 @@ def reduce_problem(problem: Problem, size_factors: Array | None = None) -> Reduc
     """
     steps = list(_formula_steps(problem))
     unscaled = steps[-1].problem
-    scaling = scale_unknowns(unscaled, size_factors)
+    scaling = divide_by_sizes(unscaled, size_factors)
     steps.append(scaling)
     part = halve_by_reflections(scaling.problem)
     if part is not None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import sympy
 
-from pinnkan.problem.expressions.jumps import SWITCHES
+from pinnkan.problem.expressions.jumps import SWITCH_FUNCTIONS
 from pinnkan.problem.expressions.operators import JetSpace, OperatorError
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side
 
@@ -45,23 +45,23 @@ def _solve_for_derivative(
     """
     time, residual, jets = problem.time_axis, equation.residual, equation.jets
     ranks = [jet.order[axis] - j.order[axis] for j in jets.values() if _is_derivative_along(j, jet, axis)]
-    if jet.total == 0 or equation.interfaces or not ranks or residual.has(*SWITCHES):
+    if jet.total_order == 0 or equation.interfaces or not ranks or residual.has(*SWITCH_FUNCTIONS):
         return None
     space = JetSpace([c.name for c in problem.coordinates], problem.unknowns)
     for j in jets.values():
-        space.symbol(j)
+        space.jet_symbol(j)
     try:
         for _ in range(min(ranks)):
-            residual = space.almost_everywhere(residual, axis)
+            residual = space.regular_derivative(residual, axis)
             jets = space.jets_of(residual)
     except OperatorError:
         return None
-    symbol = space.symbol(jet)
+    symbol = space.jet_symbol(jet)
     slope = sympy.diff(residual, symbol)
     others = [j for s, j in jets.items() if s != symbol]
     if not slope.is_number or slope.is_zero:
         return None
-    if any(j.total >= jet.total or (time is not None and j.order[time]) for j in others):
+    if any(j.total_order >= jet.total_order or (time is not None and j.order[time]) for j in others):
         return None
     return symbol - residual / slope, jets
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from pinnkan.kan.field import Field
-from pinnkan.kan.turned import TurnedField
-from pinnkan.problem.evolution import Evolution, evolution
+from pinnkan.kan.permuted_field import PermutedField
+from pinnkan.problem.evolution import Evolution, find_evolution
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.reductions.reduction import Reduction
 
@@ -17,7 +17,7 @@ class SpaceMarch(Reduction):
 
     def restore_field(self, field: Field) -> Field:
         """See :class:`Reduction`."""
-        return TurnedField(field, self.evolution.order, self.evolution.total)
+        return PermutedField(field, self.evolution.coordinate_order, self.evolution.sum_of_ends)
 
     def describe_network(self, network: str) -> str:
         """See :class:`Reduction`."""
@@ -26,5 +26,5 @@ class SpaceMarch(Reduction):
 
 def march_in_space(problem: Problem) -> SpaceMarch | None:
     """Return the reduction to a march along a coordinate of space; None if the problem has no such coordinate."""
-    along = evolution(problem)
-    return None if along is None else SpaceMarch(along.turned, along)
+    along = find_evolution(problem)
+    return None if along is None else SpaceMarch(along.time_problem, along)

@@ -14,8 +14,8 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.features.formulas import formulas
-from pinnkan.problem.features.kinks import kinks
-from pinnkan.problem.mirrors import Mirror, half_of, mirrors
+from pinnkan.problem.features.kinks import find_kinks
+from pinnkan.problem.reflections import Reflection, find_reflections, symmetric_half
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.reductions.reduction import Reduction
 
@@ -29,7 +29,7 @@ MAX_HALVINGS = 3
 class SymmetricPart(Reduction):
     """The problem on the part that ``reflections``, one after the other, leave; ``words``: each as a formula."""
 
-    reflections: tuple[Mirror, ...]
+    reflections: tuple[Reflection, ...]
     words: tuple[str, ...]
 
     def restore_field(self, field: Field) -> Field:
@@ -46,16 +46,16 @@ class SymmetricPart(Reduction):
 
 def halve_by_reflections(problem: Problem) -> SymmetricPart | None:
     """Return the problem on one half, of that again one half, and so on; None if it has no reflection."""
-    found: list[Mirror] = []
+    found: list[Reflection] = []
     words: list[str] = []
     while (mirror := _next_reflection(problem, found)) is not None:
         found.append(mirror)
         words.append(mirror.words(problem))
-        problem = half_of(problem, mirror)
+        problem = symmetric_half(problem, mirror)
     return SymmetricPart(problem, tuple(found), tuple(words)) if found else None
 
 
-def _next_reflection(problem: Problem, reflections: Sequence[Mirror]) -> Mirror | None:
+def _next_reflection(problem: Problem, reflections: Sequence[Reflection]) -> Reflection | None:
     """Return a reflection whose half is to be solved, after those ``reflections``; None if there is none.
 
     Only of a march in two or three coordinates of space, without given knots. No more conditions than before may become
@@ -66,11 +66,11 @@ def _next_reflection(problem: Problem, reflections: Sequence[Mirror]) -> Mirror 
     marched = problem.time_axis is not None and problem.space_dimension in HALVED_DIMENSIONS
     if not marched or settings.family not in ("auto", "product") or settings.knots is not None:
         return None
-    bent = kinks(formulas(problem), problem.coordinates, problem.box.ranges)
-    smooth = (m for m in mirrors(problem) if not bent.curved and not bent.planes[m.axis])
+    bent = find_kinks(formulas(problem), problem.coordinates, problem.box.ranges)
+    smooth = (m for m in find_reflections(problem) if not bent.curved_factors and not bent.planes[m.axis])
     smooth = (m for m in smooth if sum(m.axis == before.axis for before in reflections) < MAX_HALVINGS)
     return next(
-        (m for m in smooth if _count_condition_rows(half_of(problem, m)) <= _count_condition_rows(problem)), None
+        (m for m in smooth if _count_condition_rows(symmetric_half(problem, m)) <= _count_condition_rows(problem)), None
     )
 
 
@@ -79,19 +79,19 @@ def _count_condition_rows(problem: Problem) -> int:
     return len(sort_conditions(problem).rows)
 
 
-def extend_by_reflection(field: Field, reflection: Mirror) -> ProductField:
+def extend_by_reflection(field: Field, reflection: Reflection) -> ProductField:
     """Extend a function on the lower half of a coordinate by its reflection to the upper half."""
     assert isinstance(field, ProductField)
     return replace(field, pieces=tuple(_extend_piece(space, c, reflection) for space, c in field.pieces))
 
 
-def _extend_piece(space: Space, coefficients: Array, reflection: Mirror) -> tuple[Space, Array]:
+def _extend_piece(space: Space, coefficients: Array, reflection: Reflection) -> tuple[Space, Array]:
     axis = space.axes[reflection.axis]
     middle = float(axis.breaks[-1])
     breaks = np.concatenate([axis.breaks, (2.0 * middle - axis.breaks)[-2::-1]])
     joints = (*axis.joints, middle, *(2.0 * middle - x for x in reversed(axis.joints)))
     smooth = (*axis.smoothness, 0, *reversed(axis.smoothness))
-    whole = space.replaced(reflection.axis, Axis(breaks, axis.degree, False, joints, smooth))
+    whole = space.with_axis(reflection.axis, Axis(breaks, axis.degree, False, joints, smooth))
     image = np.flip(coefficients, reflection.axis) * np.array(reflection.signs, dtype=coefficients.dtype)
     upper = np.take(image, range(1, image.shape[reflection.axis]), reflection.axis)
     return whole, np.concatenate([coefficients, upper], reflection.axis)

@@ -20,7 +20,7 @@ import torch
 from pinnkan.assembly.condition_weights import growth_residual, least_growth_residual
 from pinnkan.assembly.equation import CompiledEquation, grid_coordinates
 from pinnkan.assembly.model import DividedModel, Model
-from pinnkan.kan.field import Array, Field, jets_on
+from pinnkan.kan.field import Array, Field, jets_on_grid
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.kan.table import Table
 from pinnkan.solver.linear.system import System
@@ -181,7 +181,7 @@ def _row_jets(
 ) -> torch.Tensor:
     """The terms dF/du_j width^-order U_j of an equation, ``sizes`` U: (interval, point, interval, .., jet)."""
     shape, device = [n for t in tables for n in t.nodes.shape], tables[0].nodes.device
-    jets = jets_on(field, [t.nodes.reshape(-1).cpu().numpy() for t in tables], equation.jets)
+    jets = jets_on_grid(field, [t.nodes.reshape(-1).cpu().numpy() for t in tables], equation.jets)
     slopes = equation.linearise_grid(grid_coordinates(tables), torch.from_numpy(jets).to(device).reshape(*shape, -1))[1]
     scale = [sizes[j.unknown] * np.prod(np.power(widths, np.negative(j.order))) for j in equation.jets]
     return slopes * torch.tensor(scale).to(slopes)

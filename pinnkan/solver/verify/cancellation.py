@@ -13,10 +13,10 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
-from pinnkan.problem.expressions.enclosure import registers
+from pinnkan.problem.expressions.enclosure import interval_registers
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.statement import Jet
 from pinnkan.problem.units.term_sizes import root_mean_square
 from pinnkan.solver.estimate.linearisation_check import NATURAL_SIZE_FLOOR
@@ -69,7 +69,7 @@ class CancellationCheck:
         """Yield the text of each formula, and the rms of its rounding, of its terms, and of terms of natural sizes."""
         problem = self.model.problem
         ranges = np.array(domain.box.ranges)
-        sized = domain.sample(SIZE_POINTS, kronecker)
+        sized = domain.sample(SIZE_POINTS, kronecker_points)
         points = sized[:ENCLOSED_POINTS]
         for equation in self.model.equations:
             jets, few, natural = self._terms(equation, solution, points)
@@ -106,8 +106,11 @@ class CancellationCheck:
 
 def _rounding_rms(tape: Tape, points: Array, jets: Array) -> float:
     """The root mean square of half the width of enclosures at ``points``; those that do not count are zero."""
-    found, known = registers(tape, [Interval(x, x) for x in (*points.T, *jets.T)]), np.ones(len(points), dtype=bool)
-    for made in found[tape.inputs :]:
+    found, known = (
+        interval_registers(tape, [Interval(x, x) for x in (*points.T, *jets.T)]),
+        np.ones(len(points), dtype=bool),
+    )
+    for made in found[tape.input_count :]:
         size = made.magnitude()
         known &= np.isfinite(size) & ~((size > 0.0) & (size < UNDERFLOW))
     value = found[tape.outputs[0]]

@@ -16,7 +16,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.checks.condition_count import missing_condition
-from pinnkan.problem.checks.levels import free_level
+from pinnkan.problem.checks.free_constants import free_constant_message
 from pinnkan.problem.statement import Jet, Problem
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.outcome import Outcome
@@ -109,7 +109,7 @@ def undetermined_reason(problem: Problem, field: Field | None = None) -> str:
 
     With a solved ``field`` the equation is linearised there, so that coefficients that depend on the unknown are known.
     """
-    level = free_level(problem)
+    level = free_constant_message(problem)
     if level:
         return level
 

@@ -16,7 +16,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Complex, Field
 from pinnkan.kan.product import ProductField, Space
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.statement import Jet
 from pinnkan.solver.verify.candidate import SpacePair
 from pinnkan.solver.verify.side_stability import SideStability
@@ -116,7 +116,7 @@ def space_for_growing_waves(model: Model, space: Space, coefficients: Array) -> 
     low, high = np.array([axis.breaks[[0, -1]] for axis in space.axes]).T
     if len(low) not in MAX_INTERVALS or len(low) == 1 or not is_determinant_affordable(e.jets for e in model.equations):
         return None
-    points = low + (high - low) * kronecker(POINTS, len(low))
+    points = low + (high - low) * kronecker_points(POINTS, len(low))
     weights = frozen_equations(model.equations, ProductField(((space, coefficients),)), points)
     most = MAX_INTERVALS[len(low) - 1] * min(axis.degree for axis in space.axes)
     numbers, largest = [*np.geomspace(np.pi, most, NUMBERS_PER_OCTAVE * OCTAVES)], np.zeros(len(low))
@@ -181,7 +181,7 @@ def _axis_for_wave(axis: Axis, number: float, is_across: bool, radians: float = 
         wide = ~far & (width * number > radians * axis.degree)
         if not wide.any():
             return axis
-        axis = axis.inserted(wide)
+        axis = axis.refined(wide)
 
 
 def _side_waves(model: Model, field: Field | None) -> tuple[tuple[int, Array], ...]:
@@ -217,7 +217,7 @@ def _largest_neutral_numbers(model: Model, field: Field | None, share: float) ->
     low, high = np.array(problem.box.ranges).T
     if not _is_square(model):
         return (0.0,) * problem.dimension
-    points = low + (high - low) * kronecker(POINTS, len(low))
+    points = low + (high - low) * kronecker_points(POINTS, len(low))
     weights = frozen_equations(model.equations, field, points)
     found = np.zeros(problem.dimension)
     for way in wave_directions(high - low):
@@ -242,7 +242,7 @@ def has_real_characteristics(model: Model, field: Field | None) -> bool:
         return False
     if not _is_square(model):
         return True
-    weights = frozen_equations(model.equations, field, low + (high - low) * kronecker(POINTS, 2))
+    weights = frozen_equations(model.equations, field, low + (high - low) * kronecker_points(POINTS, 2))
     angles, found = np.pi * (np.arange(SYMBOL_ANGLES) + 0.5) / SYMBOL_ANGLES, []
     for way in np.stack([np.cos(angles), np.sin(angles)], -1) / (high - low):
         found.append(determinant(symbol(weights, len(model.problem.unknowns), _total, partial(_direction_factor, way))))
@@ -261,11 +261,11 @@ def _is_square(model: Model) -> bool:
 
 
 def _total(jet: Jet) -> tuple[int, int]:
-    return 0, jet.total
+    return 0, jet.total_order
 
 
 def _direction_factor(unit: Sequence[float], jet: Jet) -> complex:
-    return complex(1j**jet.total * math.prod(n**k for n, k in zip(unit, jet.order, strict=True)))
+    return complex(1j**jet.total_order * math.prod(n**k for n, k in zip(unit, jet.order, strict=True)))
 
 
 def _largest_real_root(coefficients: Complex) -> float:

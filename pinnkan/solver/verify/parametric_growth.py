@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinnkan.assembly.model import Model
-from pinnkan.kan.field import Array, Complex, Jets
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.kan.field import Array, Complex, DerivativeFunction
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.solver.verify.symbol import FrozenEquations, frozen_equations
 
 #: Points in space of an average; times at which coefficients are compared; relative difference that is a change.
@@ -33,7 +33,7 @@ class ParametricGrowth:
     """
 
     model: Model
-    linearised_at: Jets | None
+    linearised_at: DerivativeFunction | None
     start_time: float
 
     @property
@@ -81,7 +81,7 @@ class ParametricGrowth:
     def _mean_coefficients(self, times: Array) -> FrozenEquations:
         """The derivatives dF/djet, averaged over space: (time, jet) for each equation."""
         ranges = np.array(self.model.problem.box.ranges)
-        places = kronecker(PLACES, len(ranges) - 1)
+        places = kronecker_points(PLACES, len(ranges) - 1)
         inside = ranges[:-1, 0] + np.ptp(ranges[:-1], axis=1) * places
         points = np.column_stack([np.tile(inside, (len(times), 1)), np.repeat(times, len(places))])
         found = frozen_equations(

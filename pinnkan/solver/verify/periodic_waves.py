@@ -11,7 +11,7 @@ import numpy as np
 
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array, Field
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.verify.stability_bounds import FREE_SHARE
 from pinnkan.solver.verify.symbol import FrozenEquations, frozen_equations
@@ -46,7 +46,7 @@ def free_waves(model: Model, field: Field) -> FreeWaves | None:
     problem = model.problem
     if problem.time_axis is not None or not all(problem.box.periodic) or problem.dimension not in MAX_WAVE_NUMBER:
         return None
-    points = problem.domain.sample(SAMPLE_POINTS, kronecker)
+    points = problem.domain.sample(SAMPLE_POINTS, kronecker_points)
     weights = frozen_equations(model.equations, field, points)
     units = 2.0 * np.pi / problem.box.lengths
     numbers = _wave_numbers(MAX_WAVE_NUMBER[problem.dimension], problem.dimension)

@@ -16,11 +16,11 @@ import numpy as np
 from pinnkan.assembly.model import Model
 from pinnkan.domain.box import Side
 from pinnkan.domain.domain import Domain
-from pinnkan.kan.field import Array, Field, picked
+from pinnkan.kan.field import Array, Field, select_jets
 from pinnkan.problem.expressions.functions import Magnitude
-from pinnkan.problem.features.kinks import kinks
-from pinnkan.problem.features.kronecker import kronecker
-from pinnkan.problem.statement import Point, Whole
+from pinnkan.problem.features.kinks import find_kinks
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
+from pinnkan.problem.statement import Point, WholeDomain
 from pinnkan.solver.verify.side_stability import SideStability
 from pinnkan.solver.verify.symbol import (
     FrozenEquations,
@@ -83,7 +83,9 @@ class Posedness:
     def side_condition_counts(self) -> dict[Side, int]:
         """The number of conditions of each side in space; in one coordinate with those at points and of the mean."""
         given = Counter(c.place for c in self.problem.conditions if c.equation is not None)
-        held = sum(n for p, n in given.items() if isinstance(p, Point | Whole)) if self.space_dimension == 1 else 0
+        held = (
+            sum(n for p, n in given.items() if isinstance(p, Point | WholeDomain)) if self.space_dimension == 1 else 0
+        )
         all_of_them = (Side(axis, end) for axis in range(self.space_dimension) for end in (0, 1))
         return {side: given[side] + held for side in all_of_them if not self.problem.box.periodic[side.axis]}
 
@@ -109,8 +111,8 @@ class Posedness:
         """By coordinate its ends, and the planes between them where the coefficient of a derivative vanishes."""
         symbols, ranges = set(self.problem.coordinates), self.problem.box.ranges
         each = ((j, slope) for e in self.equations for j, slope in zip(e.jets, e.slopes, strict=True))
-        formulas = [Magnitude(s) for j, s in each if j.total and s.free_symbols and s.free_symbols <= symbols]
-        found = kinks(formulas, self.problem.coordinates, ranges).planes
+        formulas = [Magnitude(s) for j, s in each if j.total_order and s.free_symbols and s.free_symbols <= symbols]
+        found = find_kinks(formulas, self.problem.coordinates, ranges).planes
         return tuple((low, *planes, high) for planes, (low, high) in zip(found, ranges, strict=True))
 
     def objection(self, field: Field, slab: Domain, error: Field | None) -> str:
@@ -123,7 +125,7 @@ class Posedness:
             return ""
         inside = self._points(field, slab)
         sides = {
-            side: slab.pieces[side].sample(SIDE_POINTS if self.has_varying_symbol else 1, kronecker)
+            side: slab.boundary_pieces[side].sample(SIDE_POINTS if self.has_varying_symbol else 1, kronecker_points)
             for side in self.side_condition_counts
         }
         look, first = self._sampled_jets(field, np.concatenate([inside, *sides.values()])), len(inside)
@@ -131,12 +133,14 @@ class Posedness:
             grows = partial(has_unbounded_growth, size=self.unknown_count, direction=direction)
             found = self._first_point(look.subset(np.arange(first)), error, grows)
             if found is not None:
-                return f"waves grow the faster the finer they are, without bound, near {self.problem.at(found)}"
+                return (
+                    f"waves grow the faster the finer they are, without bound, near {self.problem.format_point(found)}"
+                )
         for side, number in self.side_condition_counts.items():
             own, first = look.subset(np.arange(first, first + len(sides[side]))), first + len(sides[side])
             found = self._first_point(own, error, partial(self._has_too_few, side=side, number=number))
             if found is not None:
-                place = self.problem.at(found)
+                place = self.problem.format_point(found)
                 return f"more enters through the side than its conditions hold ({number or 'none'}), near {place}"
         return SideStability(self.model).unbounded_growth(field, np.array(slab.box.ranges))
 
@@ -180,7 +184,7 @@ class Posedness:
     def _jets(self, field: Field, points: Array) -> tuple[Array, ...]:
         orders = sorted({jet.order for equation in self.equations for jet in equation.jets})
         values = field(points, orders)
-        return tuple(picked(values, orders, e.jets) for e in self.equations)
+        return tuple(select_jets(values, orders, e.jets) for e in self.equations)
 
     def _error(self, look: SampledJets, error: Field | None) -> Sequence[Array]:
         """The jets of the estimated error at the same points."""
@@ -191,14 +195,17 @@ class Posedness:
     def _points(self, field: Field, slab: Domain) -> Array:
         """Points spread over a slab, over the cells of the field, and between planes where coefficients vanish."""
         if not self.has_varying_symbol:
-            return slab.sample(1, kronecker)
-        units = kronecker(SLAB_POINTS // 2, self.problem.dimension)
+            return slab.sample(1, kronecker_points)
+        units = kronecker_points(SLAB_POINTS // 2, self.problem.dimension)
         knots = [field.breaks(i) for i in range(self.space_dimension)]
         cells = [np.interp(u * (len(k) - 1), np.arange(len(k)), k) for u, k in zip(units.T, knots, strict=False)]
         low, high = slab.box.ranges[-1]
-        parts = [slab.sample(SLAB_POINTS // 2, kronecker), np.stack([*cells, low + (high - low) * units[:, -1]], -1)]
+        parts = [
+            slab.sample(SLAB_POINTS // 2, kronecker_points),
+            np.stack([*cells, low + (high - low) * units[:, -1]], -1),
+        ]
         for box in self._strips(slab):
-            parts.append(box[:, 0] + (box[:, 1] - box[:, 0]) * kronecker(STRIP_POINTS, len(box)))
+            parts.append(box[:, 0] + (box[:, 1] - box[:, 0]) * kronecker_points(STRIP_POINTS, len(box)))
         points = np.concatenate(parts)
         return points[slab.contains(points)]
 

@@ -13,9 +13,9 @@ from pinnkan.assembly.model import Model
 from pinnkan.assembly.odd_powers import fractional_powers
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
-from pinnkan.problem.expressions.functions import written
+from pinnkan.problem.expressions.functions import expression_text
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.solver.verify.posedness import ERROR_MARGIN, SLAB_POINTS
 
 
@@ -36,7 +36,7 @@ class RealPowerCheck:
         ``error``: the estimated error of the field; if None, the tolerance times the largest jets. A base counts as
         negative if it is with a multiple of that error added and subtracted, too.
         """
-        points = domain.sample(SLAB_POINTS, kronecker) if self.powers else np.zeros((0, 0))
+        points = domain.sample(SLAB_POINTS, kronecker_points) if self.powers else np.zeros((0, 0))
         for number, power in self.powers:
             equation = self.model.equations[number]
             tape = Tape([power.base], [*self.model.problem.coordinates, *equation.symbols])
@@ -47,8 +47,10 @@ class RealPowerCheck:
             negative = np.flatnonzero(np.max(bases, axis=0) < 0.0)
             if len(negative):
                 worst = negative[np.argmin(bases[0][negative])]
-                at = self.model.problem.at(points[worst])
-                return f"{written(power)} is not real near {at}, where {written(power.base)} is negative"
+                at = self.model.problem.format_point(points[worst])
+                return (
+                    f"{expression_text(power)} is not real near {at}, where {expression_text(power.base)} is negative"
+                )
         return ""
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array, Field, jets_at
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.statement import Side
 from pinnkan.solver.estimate.linearisation_check import term_floor, unknown_sizes
 from pinnkan.solver.verify.findings import Refused
@@ -33,7 +33,7 @@ def side_contradiction(model: Model, field: Field) -> Refused | None:
     held = {c.place for c in problem.conditions if c.equation is not None}
     sides = [(i, end) for i, end in product(range(problem.dimension), range(2)) if Side(i, end) in held]
     for (i, end), (stated, equation) in product(sides, zip(problem.equations, model.equations, strict=True)):
-        points = problem.domain.pieces[Side(i, end)].sample(POINTS, kronecker)
+        points = problem.domain.boundary_pieces[Side(i, end)].sample(POINTS, kronecker_points)
         if _is_contradicted(model, equation, field, points, i, 1 - 2 * end):
             name = problem.coordinates[i].name
             what = f"where nothing is before its derivatives along {name}, `{stated.text}` leaves other values"
@@ -62,7 +62,7 @@ def _is_contradicted(
         return False
     jets = np.where(across > 0, 0.0, jets_at(field, points, equation.jets))
     left, slopes = equation.linearise_numpy(points, jets)
-    sizes_there = unknown_sizes(model, field, model.problem.domain.sample(POINTS * points.shape[1], kronecker))
+    sizes_there = unknown_sizes(model, field, model.problem.domain.sample(POINTS * points.shape[1], kronecker_points))
     whole = term_floor(model, equation, (points, np.where(across > 0, 0.0, slopes)), sizes_there)
     terms = np.maximum(np.abs(slopes * jets).sum(-1) + np.abs(left), whole)
     allowed = max(RESIDUAL_SHARE, RESIDUAL_TOLERANCES * model.problem.solver.tolerance)

@@ -11,7 +11,7 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.domain.box import Side
 from pinnkan.kan.field import Array, Field
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.solver.verify.symbol import FrozenEquations, distinct_points, frozen_equations, wave_directions
 from pinnkan.solver.verify.two_point_growth import DOUBLINGS, TwoPointProblem
 
@@ -124,7 +124,7 @@ class SideStability:
     def _steady_problem(self, field: Field | None, axis: int) -> TwoPointProblem:
         """The two-point problem of a steady problem; the order along the sides replaces that in time."""
         low, high = np.array(self.model.problem.box.ranges).T
-        units = [np.insert(u, axis, f) for u in kronecker(PLACES, len(low) - 1) for f in FRACTIONS]
+        units = [np.insert(u, axis, f) for u in kronecker_points(PLACES, len(low) - 1) for f in FRACTIONS]
         points = low + (high - low) * np.array(units)
         ends = [np.where(np.arange(len(low)) == axis, limit, points) for limit in (low, high)]
         parts = [frozen_equations(self.model.equations, field, points)]
@@ -142,7 +142,7 @@ class SideStability:
         asked = []
         for axis in range(problem.space_dimension):
             ends = [self.side_conditions(axis, end) for end in (0, 1)]
-            simple = all(_is_normal(e, axis) and e.jets[0].total < 2 for end in ends for e in end)
+            simple = all(_is_normal(e, axis) and e.jets[0].total_order < 2 for end in ends for e in end)
             is_second = len(problem.unknowns) == 1 and max(j.order[axis] for e in equations for j in e.jets) == 2
             mirrors = all(self._is_reflecting(axis, end) for end in ends)
             if any(ends) and not (simple and is_second) and not mirrors:
@@ -157,7 +157,7 @@ class SideStability:
         """
         if not all(_is_normal(e, axis) for e in end):
             return False
-        given = {(e.jets[0].unknown, e.jets[0].total) for e in end}
+        given = {(e.jets[0].unknown, e.jets[0].total_order) for e in end}
         jets = [e.jets for e in self.model.equations]
         orders = [max((j.order[axis] for e in jets for j in e if j.unknown == u), default=0) for u in self._unknowns]
         return any(
@@ -178,7 +178,7 @@ class SideStability:
 
     def _slab_problem(self, field: Field, ranges: Array, axis: int, wave_numbers: Sequence[float]) -> TwoPointProblem:
         """The two-point problem in a slab; points by time, place along the side, and position between the sides."""
-        units = kronecker(SIDE_POINTS, len(ranges) - 2)
+        units = kronecker_points(SIDE_POINTS, len(ranges) - 2)
         places = [np.insert(u, axis, f) for u in units for f in FRACTIONS]
         points = ranges[:, 0] + np.ptp(ranges, axis=1) * np.array([[*p, t] for t in MOMENTS for p in places])
         equations = frozen_equations(self.model.equations, field, points)
@@ -200,12 +200,12 @@ def _at_distinct_points(parts: Sequence[FrozenEquations]) -> list[FrozenEquation
 
 def _with_tangential_order(axis: int, weights: FrozenEquations) -> FrozenEquations:
     """The same with the order of derivatives along the sides of a coordinate in place of that in time."""
-    return [([replace(j, order=(*j.order, j.total - j.order[axis])) for j in jets], w) for jets, w in weights]
+    return [([replace(j, order=(*j.order, j.total_order - j.order[axis])) for j in jets], w) for jets, w in weights]
 
 
 def _is_normal(condition: CompiledEquation, axis: int) -> bool:
     """Whether a condition gives the value of an unknown, or of one of its derivatives across."""
-    return len(condition.jets) == 1 and condition.jets[0].total == condition.jets[0].order[axis]
+    return len(condition.jets) == 1 and condition.jets[0].total_order == condition.jets[0].order[axis]
 
 
 def _side_wave_numbers(ranges: Array, axis: int, numbers: Sequence[float]) -> list[tuple[float, ...]]:

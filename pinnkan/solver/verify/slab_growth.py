@@ -17,8 +17,8 @@ import numpy as np
 from pinnkan.assembly.model import Model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Complex, Field
-from pinnkan.kan.product import ProductField, Space, at_rest
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.kan.product import ProductField, Space, constant_piece
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.solver.verify.parametric_growth import ParametricGrowth
 from pinnkan.solver.verify.side_stability import SideStability
 from pinnkan.solver.verify.symbol import (
@@ -63,7 +63,7 @@ def growth_exponent(model: Model, space: Space, coefficients: Array, previous_rm
     """
     if not is_determinant_affordable(e.jets for e in model.equations):
         return 0.0
-    ranges = np.array(model.problem.domain.during(*space.axes[-1].breaks[[0, -1]]).box.ranges)
+    ranges = np.array(model.problem.domain.time_part(*space.axes[-1].breaks[[0, -1]]).box.ranges)
     low, high = ranges.T
     units = _unit_samples(len(low) - 1)  # its first and last time are those of the slab
     points, value = low + (high - low) * units.reshape(-1, len(low)), (0,) * len(low)
@@ -147,7 +147,7 @@ def unresolved_wave_growth(model: Model, axes: Sequence[Axis], trace: Array) -> 
     problem, ranges = model.problem, np.array(model.problem.box.ranges)
     if not (axes and is_determinant_affordable(e.jets for e in model.equations)):
         return 0.0
-    piece, held = at_rest(axes, trace, *ranges[-1]), min(a.intervals * a.degree for a in axes)
+    piece, held = constant_piece(axes, trace, *ranges[-1]), min(a.intervals * a.degree for a in axes)
     field = ProductField((piece,))
     points = ranges[:, 0] + np.ptp(ranges, axis=1) * _unit_samples(len(axes)).reshape(-1, len(ranges))
     size = np.sqrt((field(points, [(0,) * len(ranges)])[..., 0] ** 2).mean(0))
@@ -256,7 +256,7 @@ def _loses_weight(weights: FrozenEquations, times: Array) -> bool:
 
 def _unit_samples(space: int) -> Array:
     """The sample points in units of a slab, its first and last time included: (time, place, coordinate)."""
-    places = kronecker(PLACES, space)
+    places = kronecker_points(PLACES, space)
     times = np.r_[0.0, (np.arange(TIMES) + 0.5) / TIMES, 1.0]
     return np.stack([np.column_stack([places, np.full(len(places), t)]) for t in times])
 

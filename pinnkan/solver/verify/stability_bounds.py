@@ -145,6 +145,6 @@ def free_share(probed: Probe) -> float:
 def condition_conflict(problem: Problem) -> str:
     """The first point at which the conditions disagree, as text; "" where there is none."""
     for point in problem.disagreements[:1]:
-        at = problem.at(point.position, digits=6)
+        at = problem.format_point(point.position, digits=6)
         return f"; conditions disagree at {at}, where no function has a finite one"
     return ""

@@ -11,8 +11,8 @@ import numpy as np
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
-from pinnkan.kan.field import Field, jets_on
-from pinnkan.kan.gauss import between, legendre
+from pinnkan.kan.field import Field, jets_on_grid
+from pinnkan.kan.gauss import gauss_legendre, map_rule_to_intervals
 from pinnkan.problem.statement import Side
 from pinnkan.solver.estimate.linearisation_check import FieldContext
 from pinnkan.solver.verify.candidate import PERSISTENT_SHARE
@@ -47,14 +47,14 @@ def start_contradiction(model: Model, field: Field, slab: Domain, context: Field
 def _squared_norms(model: Model, equation: CompiledEquation, field: Field, error: Field) -> tuple[float, float, float]:
     """Squared L2 norms at the start: of a condition's residual, of that with the ``error`` added, and of its terms."""
     problem = model.problem
-    rule = legendre(POINTS.get(problem.space_dimension, MANY_COORDINATE_POINTS))
+    rule = gauss_legendre(POINTS.get(problem.space_dimension, MANY_COORDINATE_POINTS))
     breaks = [np.unique(field.breaks(i)) for i in range(problem.space_dimension)]
-    halved = [between(np.union1d(b, 0.5 * (b[1:] + b[:-1])), *rule) for b in breaks]
+    halved = [map_rule_to_intervals(np.union1d(b, 0.5 * (b[1:] + b[:-1])), *rule) for b in breaks]
     nodes = [x.ravel() for x, _ in halved] + [np.array(problem.box.ranges[-1][:1])]
     points = np.stack(np.meshgrid(*nodes, indexing="ij"), -1)
     weight = reduce(np.multiply.outer, (w.ravel() for _, w in halved), np.ones(()))[..., None]
-    solved = jets_on(field, nodes, equation.jets)
-    beside = solved + jets_on(error, nodes, equation.jets)
+    solved = jets_on_grid(field, nodes, equation.jets)
+    beside = solved + jets_on_grid(error, nodes, equation.jets)
     before, _ = equation.linearise_numpy(points, solved)
     after, slopes = equation.linearise_numpy(points, beside)
     terms = ((slopes * beside) ** 2).sum(-1)

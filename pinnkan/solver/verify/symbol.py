@@ -17,12 +17,12 @@ from operator import or_
 import numpy as np
 
 from pinnkan.assembly.equation import CompiledEquation
-from pinnkan.kan.field import Array, Complex, Jets, jets_at
+from pinnkan.kan.field import Array, Complex, DerivativeFunction, jets_at
 from pinnkan.problem.statement import Jet
 
 #: For each equation its jets and dF/djet (point, jet), zero where that is rounding.
 FrozenEquations = Sequence[tuple[Sequence[Jet], Array]]
-#: The leading roots of a determinant for a large second variable, see :func:`leading`.
+#: The leading roots of a determinant for a large second variable, see :func:`lead_team`.
 LeadingRoots = Iterator[tuple[np.ndarray, float, Complex]]
 #: By the powers of two variables: coefficients (point,), and the sums of the moduli of their summands.
 Polynomial = Mapping[tuple[int, int], tuple[Complex, Array]]
@@ -36,7 +36,9 @@ ROUNDED = 1e-9
 MIN_REAL_SHARE, ROOT_PRECISION = 1e-3, 1e-13
 
 
-def frozen_equations(equations: Sequence[CompiledEquation], field: Jets | None, points: Array) -> FrozenEquations:
+def frozen_equations(
+    equations: Sequence[CompiledEquation], field: DerivativeFunction | None, points: Array
+) -> FrozenEquations:
     """Return equations linearised at a field (None: zero), with coefficients at some points; zero where not finite."""
     slopes = [e.linearise_numpy(points, jets_at(field, points, e.jets))[1] for e in equations]
     return [(e.jets, np.where(np.isfinite(w), w, 0.0)) for e, w in zip(equations, slopes, strict=True)]
@@ -119,7 +121,7 @@ def side_modes(weights: FrozenEquations, size: int, axis: int) -> LeadingRoots:
 
     def powers(jet: Jet) -> tuple[int, int] | None:
         along = jet.order[axis]
-        return (along, jet.order[-1]) if jet.total == along + jet.order[-1] else None
+        return (along, jet.order[-1]) if jet.total_order == along + jet.order[-1] else None
 
     return leading_roots(determinant(symbol(weights, size, powers, lambda jet: 1.0)))
 
@@ -147,7 +149,7 @@ def _dispersion(weights: FrozenEquations, size: int, direction: Sequence[float])
         space = jet.order[:-1]
         return complex(1j ** sum(space) * math.prod(n**k for n, k in zip(direction, space, strict=True)))
 
-    return determinant(symbol(weights, size, lambda j: (j.order[-1], j.total - j.order[-1]), factor))
+    return determinant(symbol(weights, size, lambda j: (j.order[-1], j.total_order - j.order[-1]), factor))
 
 
 def symbol(

@@ -2,21 +2,21 @@
 
 import numpy as np
 
-from pinnkan.kan.field import Array, Jets
+from pinnkan.kan.field import Array, DerivativeFunction
 from pinnkan.kan.product import Space
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 
 #: Most points along a coordinate for the spectrum of a solution; lines of points along each; rounding.
 MAX_SAMPLES, LINES, AMPLITUDE_ROUNDING = 512, 24, 1e-16
 
 
-def wave_amplitudes(field: Jets, space: Space, ranges: Array, size: Array, numbers: list[float]) -> Array:
+def wave_amplitudes(field: DerivativeFunction, space: Space, ranges: Array, size: Array, numbers: list[float]) -> Array:
     """The largest amplitude, over the solution, of waves of each number or finer at the start of a slab: (number,).
 
     From Fourier coefficients in periodic coordinates, else Chebyshev's, degree m for m / pi waves in the middle.
     """
     shares = np.r_[1.0, np.full(len(numbers) - 1, AMPLITUDE_ROUNDING)]
-    others = kronecker(LINES, max(len(ranges) - 2, 0))
+    others = kronecker_points(LINES, max(len(ranges) - 2, 0))
     for axis, own in enumerate(space.axes[:-1]):
         count = min(4 * own.intervals * own.degree, MAX_SAMPLES)
         middles = (np.arange(count) + 0.5) / count

@@ -89,7 +89,7 @@ class PowerRelu:
         """Derivatives 0..order of all functions: (order + 1, *x.shape, count)."""
         return self.local(x, order)[0]
 
-    def identity(self) -> torch.Tensor:
+    def identity_coefficients(self) -> torch.Tensor:
         """Coefficients (count) of x, all on the first degree + 1 functions, which span the polynomials.
 
         With the Lagrange polynomials L_i of their knots, ``x = sum_i w_i (x - t_i)^p`` needs ``sum_i w_i t_i^k``

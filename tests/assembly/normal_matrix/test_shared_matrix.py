@@ -107,7 +107,7 @@ def test_a_product_costs_and_sends_what_the_documentation_says(count, largest):
     with team_of(count) as team:
         patches = equation_patches([alone.equation], alone.space, alone.tables, [1.0]) if count > 1 else [alone]
         matrix = normal_matrix([patches[0].rows(c, [])])
-        own = matrix._shared.own if count > 1 else matrix
+        own = matrix._shared.leader_part if count > 1 else matrix
         here = c[: largest + degree].unsqueeze(-1)
         with FlopCounterMode(display=False, custom_mapping=IN_PLACE) as counted:
             own(here)

@@ -6,8 +6,8 @@ import sympy
 from stored_state import stored
 
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.coordinates.warped import Coordinates, FittedField, FittedPiece, rotated
-from pinnkan.kan.field import jets_on
+from pinnkan.kan.coordinates.warped import Coordinates, FittedField, FittedPiece, rotated_coordinates
+from pinnkan.kan.field import jets_on_grid
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Jet
 
@@ -88,7 +88,7 @@ def test_the_box_covers_the_domain(timed):
 
 
 def test_a_rotation_turns_a_slanted_line_into_s_equal_to_zero():
-    coordinates = rotated(np.radians(120), RANGES[:2], 0.25)
+    coordinates = rotated_coordinates(np.radians(120), RANGES[:2], 0.25)
     line = 0.25 * coordinates.normal + np.linspace(-1, 1, 9)[:, None] * coordinates.tangent
     assert np.abs(coordinates.forward(line)[:, 0]).max() < 1e-15
     assert str(coordinates) == "front at 30.000 degrees"
@@ -143,7 +143,7 @@ def test_samples_are_fine_enough_to_see_the_front_and_knot_lines_lie_on_it():
 
 def test_samples_are_as_fine_as_the_narrowest_interval_across_the_front():
     axes = Axis(np.array([-2.0, -0.01, 0.01, 2.0]), 3), Axis(np.array([-2.0, 2.0]), 3)
-    turned, space = rotated(np.radians(60), RANGES[:2]), Space(axes)
+    turned, space = rotated_coordinates(np.radians(60), RANGES[:2]), Space(axes)
     narrow = FittedField((FittedPiece(turned, ((space, np.zeros(space.shape)),)),), RANGES[:2])
     for axis in (0, 1):
         step = np.diff(narrow.breaks(axis)).max()
@@ -170,7 +170,7 @@ def test_derivatives_on_a_grid_are_those_at_its_points(timed):
         theirs = u(np.stack([g.ravel() for g in grids], -1), [order])[..., 0]
         np.testing.assert_allclose(table.reshape(-1, 2), theirs, rtol=1e-12, atol=1e-12)
         np.testing.assert_array_equal(u.grid(axes, order), table)
-    jets = jets_on(u, axes, (Jet(1, orders[1]), Jet(0, orders[0]), Jet(0, orders[1])))
+    jets = jets_on_grid(u, axes, (Jet(1, orders[1]), Jet(0, orders[0]), Jet(0, orders[1])))
     np.testing.assert_array_equal(jets[..., 0], u.grid(axes, orders[1])[..., 1])
     np.testing.assert_array_equal(jets[..., 1], u.grid(axes, orders[0])[..., 0])
 

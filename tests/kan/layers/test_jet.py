@@ -35,13 +35,15 @@ def test_composition_and_product_agree_with_sympy(indices):
     z = jet_of(INNER, jets)
     waves = [np.sin(float(z[0]) * 1.5 + k * np.pi / 2) * 1.5**k for k in range(jets.order + 1)]
     outer = torch.tensor(waves, dtype=torch.float64)
-    composed = jets.compose(jets.bell_polynomials(z), outer)
+    composed = jets.stacked_composition(jets.bell_polynomials(z), outer)
     torch.testing.assert_close(composed, jet_of(sympy.sin(1.5 * INNER), jets), rtol=1e-12, atol=1e-12)
     g = jet_of(OTHER, jets)
     torch.testing.assert_close(multiplied(jets, z, g), jet_of(INNER * OTHER, jets), rtol=1e-12, atol=1e-12)
     if jets.order > 1:  # the wrong second derivative must be seen
         outer[2] *= 1 + 1e-6
-        assert not torch.allclose(jets.compose(jets.bell_polynomials(z), outer), composed, rtol=1e-9, atol=0)
+        assert not torch.allclose(
+            jets.stacked_composition(jets.bell_polynomials(z), outer), composed, rtol=1e-9, atol=0
+        )
 
 
 def test_the_set_is_closed_downward_and_starts_with_zero():
@@ -56,6 +58,6 @@ def test_the_adjoint_of_the_product_is_its_transpose():
     generator = torch.Generator().manual_seed(0)
     f, g, weight = torch.randn(3, len(jets), 4, generator=generator, dtype=torch.float64).unbind(0)
     left = (weight * multiplied(jets, f, g)).sum()
-    right = (f * torch.stack(jets.multiplied_adjoint(g, weight))).sum()
+    right = (f * torch.stack(jets.product_adjoint(g, weight))).sum()
     torch.testing.assert_close(left, right, rtol=1e-13, atol=1e-13)
     assert abs(float(left - (f * multiplied(jets, g, weight)).sum())) > 1e-3

@@ -7,7 +7,14 @@ from two_inputs import JETS, input_jets, points
 
 from pinnkan.kan.layers import spline_layer
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.network import Network, frozen_ridge, perceptron, random_network, spread_directions, stacked
+from pinnkan.kan.layers.network import (
+    Network,
+    frozen_ridge,
+    perceptron,
+    random_network,
+    spread_directions,
+    stack_networks,
+)
 from pinnkan.kan.layers.pointwise import Activation, Affine
 from pinnkan.kan.spline import Basis, local_tables
 from pinnkan.study.bases.power_relu import network_in_powers
@@ -88,8 +95,8 @@ def test_rows_and_gradient_are_derivatives_by_the_coefficients(name):
 def test_runs_stacked_are_the_runs_alone(name):
     many = [NETWORKS[name], shifted(NETWORKS[name])]
     z, lam = input_jets(points()), adjoint()
-    u, traces = stacked(many).forward(JETS, z)
-    gradients = stacked(many).gradient(traces, lam.unsqueeze(1).expand(-1, 2, -1, -1))
+    u, traces = stack_networks(many).forward(JETS, z)
+    gradients = stack_networks(many).gradient(traces, lam.unsqueeze(1).expand(-1, 2, -1, -1))
     for n, network in enumerate(many):
         alone, own = network.forward(JETS, z)
         scale = float(alone.abs().max())
@@ -104,7 +111,7 @@ def test_blocks_of_points_change_nothing(name, monkeypatch):
     network, z, lam = NETWORKS[name], input_jets(points()), adjoint()
     u, traces = network.forward(JETS, z)
     gradient, rows = network.gradient(traces, lam), network.jacobian(traces, lam)
-    monkeypatch.setattr(spline_layer, "BLOCK", 25)  # one to four points
+    monkeypatch.setattr(spline_layer, "BLOCK_VALUES", 25)  # one to four points
     v, parts = network.forward(JETS, z)
     assert max(len(list(t.blocks())) for t in parts if isinstance(t, spline_layer.SplineTrace)) > 2
     torch.testing.assert_close(v, u, rtol=1e-13, atol=1e-13)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pinnkan.kan.layers.pieces import pieces_of
+from pinnkan.kan.layers.pieces import taylor_pieces
 from pinnkan.kan.spline import Basis
 from pinnkan.study.bases.power_relu import PowerRelu
 
@@ -17,7 +17,7 @@ BASES = {
 
 def evaluated(basis, weight, x, order):
     """Derivatives 0..order at x from the pieces."""
-    pieces = pieces_of(basis)
+    pieces = taylor_pieces(basis)
     j, s = pieces.locate(x)
     d = [row[j] for row in pieces.derivatives(weight)]
     out = []
@@ -43,18 +43,18 @@ def test_pieces_are_the_function_and_its_derivatives_inside_and_outside(name):
 
 @pytest.mark.parametrize("name", BASES)
 def test_the_way_back_to_the_coefficients_is_the_transpose(name):
-    pieces = pieces_of(BASES[name])
+    pieces = taylor_pieces(BASES[name])
     generator = torch.Generator().manual_seed(1)
     weight = torch.randn((2, BASES[name].count), generator=generator, dtype=torch.float64)
     d = pieces.derivatives(weight)
     other = torch.randn(d.shape, generator=generator, dtype=torch.float64)
     assert d.shape == (pieces.degree + 1, 2, pieces.intervals)
     product = float((d * other).sum())
-    assert float((weight * pieces.coefficients(other)).sum()) == pytest.approx(product, rel=1e-12)
-    assert float((weight * pieces.coefficients(1.01 * other)).sum()) != pytest.approx(product, rel=1e-4)
+    assert float((weight * pieces.coefficient_gradient(other)).sum()) == pytest.approx(product, rel=1e-12)
+    assert float((weight * pieces.coefficient_gradient(1.01 * other)).sum()) != pytest.approx(product, rel=1e-4)
 
 
 def test_pieces_of_one_length_are_found_without_a_search():
-    steps = {name: pieces_of(basis).step for name, basis in BASES.items()}
+    steps = {name: taylor_pieces(basis).step for name, basis in BASES.items()}
     assert steps["uniform"] == 0.5
     assert {steps[name] for name in ("uneven", "clamped", "powers")} == {None}

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pinnkan.problem.checks.condition_count import Missing, _is_elliptic, missing_condition
-from pinnkan.problem.registry import load_problem, parse_problem, shipped, shipped_folder
+from pinnkan.problem.checks.condition_count import MissingCondition, _is_elliptic, missing_condition
+from pinnkan.problem.registry import load_problem, parse_problem, shipped_folder, shipped_problems
 from pinnkan.problem.statement import Side
 
 X, XY, XT = "x: [0, 1]", "x: [0, 1]\n  y: [0, 1]", "x: [0, 1]\n  t: [0, 1]"
@@ -103,7 +103,7 @@ def test_where_the_count_proves_nothing_nothing_is_said(problem):
 def test_a_nonlinear_coefficient_is_known_along_a_solution():
     problem = stated(X, "(0.01 + u**2)*u_xx - u_x = 1", OPEN)
     assert missing_condition(problem) is None
-    assert missing_condition(problem, lambda nodes, jet: nodes[0] ** 2) == Missing(0, 2, 1, Side(0, 1))
+    assert missing_condition(problem, lambda nodes, jet: nodes[0] ** 2) == MissingCondition(0, 2, 1, Side(0, 1))
     vanishing = stated(X, "u*u_xx - u_x = 1", OPEN)
     assert missing_condition(vanishing, lambda nodes, jet: nodes[0]) is None
 
@@ -119,7 +119,7 @@ def test_what_is_missing_is_said_in_words_and_warned_of_before_a_solve():
 
 def test_no_shipped_problem_lacks_a_condition_except_the_trap_that_does():
     traps = [p for p in sorted((shipped_folder() / "traps").glob("*.yaml")) if p.stem != "wrong_exact"]
-    short = {p.name for p in map(load_problem, [*shipped(), *traps]) if missing_condition(p) is not None}
+    short = {p.name for p in map(load_problem, [*shipped_problems(), *traps]) if missing_condition(p) is not None}
     assert short == {"outflow_layer"}
 
 

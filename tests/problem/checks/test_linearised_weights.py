@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from pinnkan.problem.checks.linearised import assigned
+from pinnkan.problem.checks.linearised_system import assign_equations
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -14,18 +14,18 @@ def test_the_sum_of_orders_is_the_largest_and_the_offsets_are_dual_to_it(seed: i
     generator = np.random.default_rng(seed)
     size = int(generator.integers(1, 8))
     orders = generator.integers(-1, 4, (size, size))
-    found = assigned(orders)
+    found = assign_equations(orders)
     cost = np.where(orders < 0, 1000, -orders)
     rows, columns = linear_sum_assignment(cost)
     best = int(cost[rows, columns].sum())
     assert (found is None) == (best > 500)
     if found is not None:
-        assert found.total == -best == sum(found.unknowns) - sum(found.equations)
-        differences = np.array([[found.difference(i, j) for j in range(size)] for i in range(size)])
+        assert found.system_order == -best == sum(found.unknown_offsets) - sum(found.equation_offsets)
+        differences = np.array([[found.principal_order(i, j) for j in range(size)] for i in range(size)])
         assert np.all(differences[orders >= 0] >= orders[orders >= 0])
 
 
 def test_stokes_flow_has_the_weights_of_the_textbook() -> None:
-    found = assigned(np.array([[2, -1, 1], [-1, 2, 1], [1, 1, -1]]))
+    found = assign_equations(np.array([[2, -1, 1], [-1, 2, 1], [1, 1, -1]]))
     assert found is not None
-    assert (found.total, found.unknowns, found.equations) == (4, (2, 2, 1), (0, 0, 1))
+    assert (found.system_order, found.unknown_offsets, found.equation_offsets) == (4, (2, 2, 1), (0, 0, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from edited import PERIODIC, TEXT, edited, faults, only_fault, problem, warnings, without_exact
 
-from pinnkan.problem.registry import load_problem, shipped
+from pinnkan.problem.registry import load_problem, shipped_problems
 from pinnkan.problem.statement import Jet, Point, Side
 
 
@@ -32,7 +32,7 @@ def test_a_file_becomes_the_problem_it_states() -> None:
     assert p.warnings == ()
 
 
-@pytest.mark.parametrize("name", sorted(shipped()))
+@pytest.mark.parametrize("name", sorted(shipped_problems()))
 def test_every_shipped_problem_is_valid_and_raises_no_warning(name: str) -> None:
     p = load_problem(name)
     assert p.name == name

@@ -7,7 +7,7 @@ import pytest
 from edited import faults, problem
 
 from pinnkan.problem.checks.condition_count import missing_condition
-from pinnkan.problem.checks.system_count import Lacking, has_characteristics, order_in
+from pinnkan.problem.checks.system_count import MissingSideCondition, has_characteristics, system_order
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.statement import Problem, Side
 
@@ -43,25 +43,31 @@ def at_start(names: str) -> dict[str, tuple[str, ...]]:
 @pytest.mark.parametrize(
     ("domain", "unknowns", "equations", "given", "expected"),
     [
-        (XY, "uvp", STOKES, {"left, bottom, top": FILLED, "right": ("u = 0",)}, Lacking(RIGHT, 2, 1)),
-        (XY, "uvp", NAVIER_STOKES, {"left, bottom, top": FILLED, "right": ()}, Lacking(RIGHT, 2, 0)),
-        (XY, "uv", ELASTIC, {"left": (), "right, bottom, top": TRACTIONS}, Lacking(LEFT, 2, 0)),
-        (XY, "uv", ("u_x = v_y", "u_y = -v_x"), {"left, bottom, top": ("u = 0",), "right": ()}, Lacking(RIGHT, 1, 0)),
-        (XT, "pu", ACOUSTICS, {"left": ("p = 0",), "right": ()} | at_start("pu"), Lacking(RIGHT, 1, 0)),
+        (XY, "uvp", STOKES, {"left, bottom, top": FILLED, "right": ("u = 0",)}, MissingSideCondition(RIGHT, 2, 1)),
+        (XY, "uvp", NAVIER_STOKES, {"left, bottom, top": FILLED, "right": ()}, MissingSideCondition(RIGHT, 2, 0)),
+        (XY, "uv", ELASTIC, {"left": (), "right, bottom, top": TRACTIONS}, MissingSideCondition(LEFT, 2, 0)),
+        (XY, "uv", ("u_x = v_y", "u_y = -v_x"), {"left, bottom, top": ("u = 0",), "right": ()},
+         MissingSideCondition(RIGHT, 1, 0)),
+        (XT, "pu", ACOUSTICS, {"left": ("p = 0",), "right": ()} | at_start("pu"), MissingSideCondition(RIGHT, 1, 0)),
         (XT, "uv", ("u_t = u_xx + v", "v_t = v_xx - u"), {"left": FILLED, "right": ("u = 0",)} | at_start("uv"),
-         Lacking(RIGHT, 2, 1)),
+         MissingSideCondition(RIGHT, 2, 1)),
         (XT, "uv", ("u_t = u_xx + u*v", "v_t = v_xx - u*v"),
-         {"left": FILLED, "right": ("u = 0",)} | at_start("uv"), Lacking(RIGHT, 2, 1)),
+         {"left": FILLED, "right": ("u = 0",)} | at_start("uv"), MissingSideCondition(RIGHT, 2, 1)),
         (XT, "uv", ("u_t = -v_xx", "v_t = u_xx"), {"left": FILLED, "right": ()} | at_start("uv"),
-         Lacking(RIGHT, 2, 0)),
-        (XYT, "abc", MAXWELL, {"left, bottom, top": ("a = 0",), "right": ()} | at_start("abc"), Lacking(RIGHT, 1, 0)),
+         MissingSideCondition(RIGHT, 2, 0)),
+        (XYT, "abc", MAXWELL, {"left, bottom, top": ("a = 0",), "right": ()} | at_start("abc"),
+         MissingSideCondition(RIGHT, 1, 0)),
         (XYT, "uvp", UNSTEADY, {"left, bottom, top": FILLED, "right": ("u = 0",)} | at_start("uv"),
-         Lacking(RIGHT, 2, 1)),
-        (X, "uv", CHAIN, {"left": ("u = 0",), "right": ("v = 0",)}, Lacking(RIGHT, 3, 2, is_line=True)),
+         MissingSideCondition(RIGHT, 2, 1)),
+        (X, "uv", CHAIN, {"left": ("u = 0",), "right": ("v = 0",)}, MissingSideCondition(RIGHT, 3, 2, is_line=True)),
     ],
 )  # fmt: skip
 def test_a_side_with_too_few_conditions_is_found(
-    domain: str, unknowns: str, equations: tuple[str, ...], given: dict[str, tuple[str, ...]], expected: Lacking
+    domain: str,
+    unknowns: str,
+    equations: tuple[str, ...],
+    given: dict[str, tuple[str, ...]],
+    expected: MissingSideCondition,
 ) -> None:
     found = stated(domain, unknowns, equations, given)
     assert missing_condition(found) == expected
@@ -104,7 +110,9 @@ def test_where_nothing_is_proven_nothing_is_said(
 def test_a_coefficient_is_known_along_a_solution_of_a_steady_problem_alone() -> None:
     """There it may be the error of the solution: a wave that does not enter would."""
     steady = stated(X, "uv", ("u*u_x = v", "v_x = u"), {"left": ("v = 0",), "right": ()})
-    assert missing_condition(steady, lambda nodes, jet: 1.0 + nodes[0]) == Lacking(RIGHT, 2, 1, is_line=True)
+    assert missing_condition(steady, lambda nodes, jet: 1.0 + nodes[0]) == MissingSideCondition(
+        RIGHT, 2, 1, is_line=True
+    )
     assert missing_condition(steady, lambda nodes, jet: nodes[0]) is None  # it vanishes at x = 0
     moving = stated(XT, "uv", ("u_t + u*u_x = v", "v_t + v_x = u"), {"left": ("v = 0",), "right": ()} | at_start("uv"))
     assert missing_condition(moving, lambda nodes, jet: np.full((7, 7), 1e-9)) is None
@@ -117,9 +125,9 @@ def test_more_conditions_than_the_orders_add_up_to_are_a_warning() -> None:
 
 def test_the_order_in_time_is_that_of_the_determinant() -> None:
     unsteady = stated(XYT, "uvp", UNSTEADY, EVERYWHERE | {"domain": ("integral(p) = 0",)} | at_start("uv"))
-    assert order_in(unsteady, 2) == 1  # v follows from u, where their divergence vanishes
+    assert system_order(unsteady, 2) == 1  # v follows from u, where their divergence vanishes
     wave = stated(XT, "pu", ACOUSTICS, {"left, right": ("p = 0",)} | at_start("pu"))
-    assert order_in(wave, 1) == 2
+    assert system_order(wave, 1) == 2
     only_u = stated(XYT, "uvp", UNSTEADY, EVERYWHERE | {"domain": ("integral(p) = 0",)} | at_start("u"))
     assert len(only_u.conditions) == 10
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pinnkan.errors import Fault
 from pinnkan.problem.expressions.expression import parse
-from pinnkan.problem.expressions.functions import written
+from pinnkan.problem.expressions.functions import expression_text
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
 from pinnkan.problem.expressions.tape import Tape
@@ -27,7 +27,9 @@ X, Y, T = sympy.symbols("x y t")
 def understand(text: str, normal: tuple[int, int] | None = None) -> tuple[sympy.Expr | None, list[Fault]]:
     space = JetSpace(("x", "y", "t"), ("u",))
     report = Report(Text(text, "f.yaml"))
-    scope = Scope(space, {"k": X**2, "nu": sympy.Float(0.003)}, unknowns=True, normal=normal, where="an equation")
+    scope = Scope(
+        space, {"k": X**2, "nu": sympy.Float(0.003)}, allows_unknowns=True, normal=normal, context="an equation"
+    )
     value = parse(Scalar(Span(0, len(text)), text, text, None), scope, report)
     return value, list(report.failure().faults)
 
@@ -35,7 +37,7 @@ def understand(text: str, normal: tuple[int, int] | None = None) -> tuple[sympy.
 def meaning(text: str, normal: tuple[int, int] | None = None) -> str:
     value, faults = understand(text, normal)
     assert not faults, faults
-    return written(value)
+    return expression_text(value)
 
 
 def refusal(text: str) -> Fault:

@@ -115,7 +115,7 @@ def test_division_by_intervals_that_hold_zero(operand: tuple[float, float], expe
 
 
 def test_zero_times_the_whole_line_is_zero_and_nothing_times_anything_nothing() -> None:
-    line, zero, void = Interval(-np.inf, np.inf), interval.constant(0.0), Interval(np.nan, np.nan)  # type: ignore[arg-type]
+    line, zero, void = Interval(-np.inf, np.inf), interval.point_interval(0.0), Interval(np.nan, np.nan)  # type: ignore[arg-type]
     product = zero * line
     assert product.lo == pytest.approx(0.0, abs=1e-300)
     assert product.hi == pytest.approx(0.0, abs=1e-300)
@@ -125,10 +125,10 @@ def test_zero_times_the_whole_line_is_zero_and_nothing_times_anything_nothing() 
 @pytest.mark.parametrize(
     "tiny",
     [
-        interval.constant(1e-200) * interval.constant(1e-200),
-        interval.exp(interval.constant(-1000.0)),
-        interval.power(interval.constant(1e-200), 2.0),
-        -interval.power(interval.constant(-1e-200), 3.0),
+        interval.point_interval(1e-200) * interval.point_interval(1e-200),
+        interval.exp(interval.point_interval(-1000.0)),
+        interval.power(interval.point_interval(1e-200), 2.0),
+        -interval.power(interval.point_interval(-1e-200), 3.0),
     ],
 )
 def test_what_underflows_is_not_zero_and_what_is_zero_stays_so(tiny: Interval) -> None:
@@ -140,9 +140,9 @@ def test_what_underflows_is_not_zero_and_what_is_zero_stays_so(tiny: Interval) -
 
 def test_a_constant_that_float64_rounds_is_enclosed() -> None:
     third, half = (Tape([sympy.Rational(1, n) + X], [X]).instructions[0] for n in (3, 2))
-    found = interval.apply("constant", (), third[2])
+    found = interval.apply_instruction("constant", (), third[2])
     assert Fraction(float(found.lo)) < Fraction(1, 3) < Fraction(float(found.hi))
-    assert interval.apply("constant", (), half[2]).lo == half[2] == 0.5
+    assert interval.apply_instruction("constant", (), half[2]).lo == half[2] == 0.5
 
 
 def test_a_coordinate_may_be_the_whole_line() -> None:
@@ -191,7 +191,7 @@ def test_the_mean_value_theorem_makes_the_excess_fall_with_the_square_of_the_wid
         excess.append(float(look.value.hi[0, 0] - look.value.lo[0, 0]))
     assert excess[1] < 0.02 * excess[0]
     plain = Interval(np.float64(0.3), np.float64(0.301))
-    wide = interval.power(plain, 2.0) - interval.constant(0.6) * plain
+    wide = interval.power(plain, 2.0) - interval.point_interval(0.6) * plain
     assert wide.hi - wide.lo > 10.0 * excess[1]
 
 

@@ -22,16 +22,16 @@ from pinnkan.problem.statement import Jet
 
 X, Y, T = sympy.symbols("x y t")
 SPACE = JetSpace(("x", "y", "t"), ("u",))
-U = SPACE.unknown("u")
+U = SPACE.unknown_symbol("u")
 
 
 def as_function(expression: sympy.Expr, space: JetSpace) -> sympy.Expr:
     """The expression with every jet replaced by sympy's derivative of an undefined function."""
-    u = sympy.Function("u")(*space.symbols)
+    u = sympy.Function("u")(*space.coordinate_symbols)
     pairs = {}
     for symbol, jet in space.jets_of(expression).items():
         derivative = u
-        for coordinate, order in zip(space.symbols, jet.order, strict=True):
+        for coordinate, order in zip(space.coordinate_symbols, jet.order, strict=True):
             derivative = derivative.diff(coordinate, order) if order else derivative
         pairs[symbol] = derivative
     return expression.xreplace(pairs)
@@ -47,13 +47,13 @@ def as_function(expression: sympy.Expr, space: JetSpace) -> sympy.Expr:
         sympy.erf(U * X) + sympy.log(1 + U**2),
         U**X,
         2**U,
-        sympy.tanh(U) * SPACE.unknown("u", "x") * SPACE.unknown("u", "ty"),
+        sympy.tanh(U) * SPACE.unknown_symbol("u", "x") * SPACE.unknown_symbol("u", "ty"),
     ],
 )
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_the_total_derivative_is_that_of_a_function(expression: sympy.Expr, axis: int) -> None:
     found = as_function(SPACE.derivative(expression, axis), SPACE)
-    expected = as_function(expression, SPACE).diff(SPACE.symbols[axis])
+    expected = as_function(expression, SPACE).diff(SPACE.coordinate_symbols[axis])
     assert sympy.simplify(found - expected) == 0
 
 
@@ -63,8 +63,8 @@ def test_a_wrong_derivative_would_be_noticed() -> None:
 
 
 def test_subscripts_in_any_order_are_one_symbol() -> None:
-    assert SPACE.unknown("u", "tyx") == SPACE.unknown("u", "xyt") == sympy.Symbol("u_xyt")
-    assert SPACE.jets_of(SPACE.unknown("u", "tx")) == {sympy.Symbol("u_xt"): Jet(0, (1, 0, 1))}
+    assert SPACE.unknown_symbol("u", "tyx") == SPACE.unknown_symbol("u", "xyt") == sympy.Symbol("u_xyt")
+    assert SPACE.jets_of(SPACE.unknown_symbol("u", "tx")) == {sympy.Symbol("u_xt"): Jet(0, (1, 0, 1))}
 
 
 def test_the_laplacian_leaves_time_out() -> None:
@@ -109,12 +109,12 @@ def test_the_linearisation_of_a_nonsmooth_function_stays_that_almost_everywhere(
 
 def test_an_order_above_four_is_refused() -> None:
     with pytest.raises(OperatorError, match="order 5"):
-        SPACE.unknown("u", "xxxyy")
+        SPACE.unknown_symbol("u", "xxxyy")
 
 
 def test_a_derivative_that_would_explode_is_refused_before_it_does() -> None:
     space = JetSpace(("x",), ("u",))
-    u = space.unknown("u")
+    u = space.unknown_symbol("u")
     product = sympy.Mul(*(sympy.sin(u * i + X) for i in range(1, 120)))
     with pytest.raises(OperatorError, match="more than 20,000"):
         space.derivative(product, 0)
@@ -122,7 +122,7 @@ def test_a_derivative_that_would_explode_is_refused_before_it_does() -> None:
 
 def test_derivatives_of_one_file_share_a_limit() -> None:
     space = JetSpace(("x",), ("u",))
-    product = sympy.Mul(*(sympy.sin(space.unknown("u") * i + X) for i in range(1, 30)))
+    product = sympy.Mul(*(sympy.sin(space.unknown_symbol("u") * i + X) for i in range(1, 30)))
     with pytest.raises(OperatorError, match="too much to differentiate"):
         [space.derivative(product, 0) for _ in range(100)]
 

@@ -8,7 +8,7 @@ import sympy
 
 from pinnkan.problem.expressions.functions import Signum
 from pinnkan.problem.features.formulas import formulas
-from pinnkan.problem.features.kinks import CLOSE, Kinks, kinks
+from pinnkan.problem.features.kinks import MERGE_DISTANCE, Kinks, find_kinks
 from pinnkan.problem.registry import parse_problem
 
 TEXT = """
@@ -22,7 +22,7 @@ conditions: [{{where: boundary, equation: u = {data}}}]
 
 def found(source: str, data: str = "0") -> Kinks:
     problem = parse_problem(TEXT.format(source=source, data=data), "t.yaml")
-    return kinks(formulas(problem), problem.coordinates, problem.box.ranges)
+    return find_kinks(formulas(problem), problem.coordinates, problem.box.ranges)
 
 
 @pytest.mark.parametrize(
@@ -49,19 +49,19 @@ def test_planes_are_found_to_rounding(source: str, x: list[float], y: list[float
     assert [len(p) for p in planes] == [len(x), len(y)]
     np.testing.assert_allclose(planes[0], x, rtol=1e-15)
     np.testing.assert_allclose(planes[1], y, rtol=1e-15)
-    assert not found(source).curved
+    assert not found(source).curved_factors
 
 
 @pytest.mark.parametrize("source", ["heaviside(x - y)", "abs((x - 0.5)**2 + (y - 0.5)**2 - 0.1)", "max(x, y**2)"])
 def test_curved_kinks_are_told_from_planes(source: str) -> None:
     assert found(source).planes == ((), ())
-    assert len(found(source).curved) == 1
+    assert len(found(source).curved_factors) == 1
 
 
 def test_a_plane_and_a_curve_of_one_factor_are_both_seen() -> None:
     both = found("abs(exp(x)*(x - y) - exp(0.3)*(x - y))")
     assert found("abs((x - 0.3)*(x - y))").planes == ((0.3,), ())
-    assert len(both.curved) == 1
+    assert len(both.curved_factors) == 1
 
 
 def test_a_kink_of_data_on_a_side_counts() -> None:
@@ -81,8 +81,8 @@ def test_a_zero_without_change_of_sign_is_near() -> None:
 @pytest.mark.parametrize("length", [1e-3, 1.0, 1e3])
 def test_planes_are_one_when_they_are_near_for_the_size_of_the_domain(length: float) -> None:
     x = sympy.Symbol("x")
-    for apart, count in ((0.5 * CLOSE, 1), (5.0 * CLOSE, 2)):
+    for apart, count in ((0.5 * MERGE_DISTANCE, 1), (5.0 * MERGE_DISTANCE, 2)):
         two = [Signum(x - length * place) for place in (0.3, 0.3 + apart)]
-        assert len(kinks(two, [x], [(0.0, length)]).planes[0]) == count
-    for place, count in ((0.5 * CLOSE, 0), (5.0 * CLOSE, 1)):  # near the lower end
-        assert len(kinks([Signum(x - length * place)], [x], [(0.0, length)]).planes[0]) == count
+        assert len(find_kinks(two, [x], [(0.0, length)]).planes[0]) == count
+    for place, count in ((0.5 * MERGE_DISTANCE, 0), (5.0 * MERGE_DISTANCE, 1)):  # near the lower end
+        assert len(find_kinks([Signum(x - length * place)], [x], [(0.0, length)]).planes[0]) == count

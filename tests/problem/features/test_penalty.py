@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pinnkan import solve
-from pinnkan.problem.features.penalty import penalties
+from pinnkan.problem.features.penalty import penalty_advice
 from pinnkan.problem.registry import parse_problem
 
 OBSTACLE = """
@@ -30,18 +30,18 @@ def obstacle(equation):
     ],
 )
 def test_the_part_of_highest_order_is_held_by_a_penalty(equation, instead):
-    (words,) = penalties(obstacle(equation))
+    (words,) = penalty_advice(obstacle(equation))
     assert f"write `{instead}`" in words
 
 
 @pytest.mark.parametrize("equation", ["max(u_xx + 1, 0.1*u_xx + 2) = 0", "-u_xx = max(u, 1)"])
 def test_other_switches_need_none(equation):
-    assert not list(penalties(obstacle(equation)))
+    assert not list(penalty_advice(obstacle(equation)))
 
 
 def test_what_is_written_instead_is_solved():
     """The obstacle 0.3 - 4 (x - 1/2)^2 is left along tangents through the ends, at a = sqrt(0.175) from them."""
-    (words,) = penalties(obstacle("min(-u_xx, u - 0.3 + 4*(x - 0.5)**2) = 0"))
+    (words,) = penalty_advice(obstacle("min(-u_xx, u - 0.3 + 4*(x - 0.5)**2) = 0"))
     solution = solve(obstacle(words.split("`")[3]))
     assert solution.verdict.converged
     x, a = np.linspace(0.0, 1.0, 201), np.sqrt(0.175)

@@ -3,7 +3,7 @@
 import numpy as np
 import sympy
 
-from pinnkan.problem.features.subdivision import Search
+from pinnkan.problem.features.subdivision import FeatureSearch
 
 X, Y = sympy.symbols("x y")
 
@@ -11,7 +11,7 @@ X, Y = sympy.symbols("x y")
 def test_heights_are_seen_all_over_the_box_wherever_that_lies():
     seen = []
 
-    class Watching(Search):
+    class Watching(FeatureSearch):
         def inputs(self, points):
             seen.append(points)
             return super().inputs(points)

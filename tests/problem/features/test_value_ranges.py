@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pinnkan.problem.features.value_ranges import _range, middle, signed, value_ranges
+from pinnkan.problem.features.value_ranges import _range, range_middles, value_ranges, values_with_sign
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.statement import Jet
 
@@ -42,11 +42,11 @@ def test_a_range_is_known_where_all_that_conditions_give_has_one_sign():
 def test_values_are_moved_into_the_range_with_its_sign():
     values = np.array([-5.0, 0.1, 2.5])
     value, slope = Jet(0, (0, 0)), Jet(0, (1, 0))
-    assert np.allclose(signed(value, values, 1.0, (-3.0, -2.0)), [-3.0, -2.0, -2.5])
-    assert np.allclose(signed(value, values, -1.0, (0.0, 1.0)), [1.0, 0.1, 1.0])
-    assert np.allclose(signed(value, values, -1.0, None), [-5.0, -0.1, -2.5])
-    assert np.array_equal(signed(slope, values, 1.0, (0.0, 1.0)), values)
-    assert np.allclose(middle([(1.0, 3.0), None]), [2.0, 0.0])
+    assert np.allclose(values_with_sign(value, values, 1.0, (-3.0, -2.0)), [-3.0, -2.0, -2.5])
+    assert np.allclose(values_with_sign(value, values, -1.0, (0.0, 1.0)), [1.0, 0.1, 1.0])
+    assert np.allclose(values_with_sign(value, values, -1.0, None), [-5.0, -0.1, -2.5])
+    assert np.array_equal(values_with_sign(slope, values, 1.0, (0.0, 1.0)), values)
+    assert np.allclose(range_middles([(1.0, 3.0), None]), [2.0, 0.0])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from systems import kovasznay
 import pinnkan
 from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.problem.units import natural_units, term_sizes
-from pinnkan.problem.units.natural_units import in_natural_units, natural_sizes
+from pinnkan.problem.units.natural_units import natural_sizes, scale_to_natural_units
 
 FACTORS = st.sampled_from(["1e-6", "1e-3", "1", "1e3", "1e6"])
 
@@ -30,7 +30,7 @@ def test_components_of_a_vector_have_one_size():
 
 def test_the_solution_is_that_of_the_file_over_the_sizes():
     problem = kovasznay()
-    scaled, sizes = in_natural_units(problem)
+    scaled, sizes = scale_to_natural_units(problem)
     for name, size in zip(problem.unknowns, sizes, strict=True):
         assert (scaled.exact[name] * size - problem.exact[name]).simplify().is_zero or abs(
             float((scaled.exact[name] * size - problem.exact[name]).subs({"x": 0.3, "y": 0.2}))
@@ -40,7 +40,7 @@ def test_the_solution_is_that_of_the_file_over_the_sizes():
 
 def test_in_natural_units_all_is_of_size_one():
     """That is known, and what would be found again."""
-    scaled, _ = in_natural_units(load_problem("cavity_corners"))
+    scaled, _ = scale_to_natural_units(load_problem("cavity_corners"))
     sizes, scales = natural_sizes(scaled)
     assert set(sizes) == set(scales) == {1.0}
     np.testing.assert_allclose(np.concatenate(natural_units._natural_sizes(scaled)), 1.0, rtol=1e-9)
@@ -58,7 +58,7 @@ def test_a_single_unknown_stays_as_it_is():
     text = b"name: a\ndomain: {x: [0, 1]}\nunknowns: [u]\nequations: ['u_xx = 1e9']\n"
     text += b"conditions: [{where: boundary, equation: u = 0}]\n"
     problem = parse_problem(text, "a.yaml")
-    assert in_natural_units(problem) == (problem, (1.0,))
+    assert scale_to_natural_units(problem) == (problem, (1.0,))
 
 
 def test_an_unknown_without_data_that_multiplies_another_keeps_the_size_of_its_own_term():
@@ -119,14 +119,14 @@ def test_sizes_follow_the_units_where_an_unknown_is_divided_by_another(unit):
 
 
 def test_sizes_of_a_linear_problem_are_found_at_once_and_kept(monkeypatch):
-    tries, balanced = [], natural_units._balanced
-    monkeypatch.setattr(natural_units, "_balanced", lambda *given: tries.append(1) or balanced(*given))
+    tries, balanced = [], natural_units._fit_sizes
+    monkeypatch.setattr(natural_units, "_fit_sizes", lambda *given: tries.append(1) or balanced(*given))
     problem = load_problem("elasticity")
     found = natural_sizes(problem)
     assert len(tries) <= 10
     assert natural_sizes(problem) == found
     assert len(tries) <= 10
-    monkeypatch.setattr(natural_units, "SETTLED", 0.0)
+    monkeypatch.setattr(natural_units, "FIXED_POINT_TOLERANCE", 0.0)
     assert natural_sizes(load_problem("elasticity")) == found
     assert len(tries) > 12
 
@@ -140,7 +140,7 @@ def test_a_source_that_has_underflown_says_nothing_of_sizes(monkeypatch):
     )
     for size in natural_sizes(parse_problem(text.encode(), "t.yaml"))[0]:
         assert 1e-6 < size < 1e6
-    monkeypatch.setattr(term_sizes, "UNDERFLOWN", 0.0)
+    monkeypatch.setattr(term_sizes, "UNDERFLOW_SHARE", 0.0)
     assert min(natural_sizes(parse_problem(text.encode(), "t.yaml"))[0]) < 1e-100
 
 
@@ -288,5 +288,5 @@ def test_what_leads_in_its_own_equation_keeps_its_weight(monkeypatch):
     for name in ("maxwell_cavity", "cavity", "kovasznay", "heated_cavity"):
         changed = natural_sizes(load_problem(name))
         with monkeypatch.context() as m:
-            m.setattr(natural_units, "_as_seen", lambda problem, inside, found: found.equations)
+            m.setattr(natural_units, "_raise_equation_sizes", lambda problem, inside, found: found.equations)
             assert natural_sizes(load_problem(name))[1] == changed[1]

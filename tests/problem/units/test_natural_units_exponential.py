@@ -41,7 +41,7 @@ conditions: [{where: initial, equation: v = 0}]
 solver: {tolerance: 1e-4}
 """
     assert solve(problem(text)).verdict.converged
-    monkeypatch.setattr(term_sizes, "BALANCED", np.inf)
+    monkeypatch.setattr(term_sizes, "MAX_EXPONENT", np.inf)
     assert not solve(problem(text)).verdict.converged
 
 
@@ -49,5 +49,5 @@ def test_an_equation_weighs_what_others_make_of_it_not_what_an_exponential_might
     (_, i), (_, law) = natural_sizes(problem(DIODE))
     assert 1e-3 < i < 10.0
     assert 1e-4 * i < law < 1e4 * i
-    monkeypatch.setattr(term_sizes, "BALANCED", np.inf)
+    monkeypatch.setattr(term_sizes, "MAX_EXPONENT", np.inf)
     assert natural_sizes(problem(DIODE))[1][1] > 1e9

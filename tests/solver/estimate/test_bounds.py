@@ -9,7 +9,7 @@ from edited import edited, problem, without_exact
 
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
-from pinnkan.problem.form import form_of, range_of_slope
+from pinnkan.problem.convection_diffusion import convection_diffusion_form, reaction_slope_range
 from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.estimate import bounds
@@ -160,14 +160,14 @@ def test_a_larger_residual_gives_a_larger_bound():
     ],
 )
 def test_other_equations_have_no_form(old, new):
-    assert form_of(problem(without_exact())) is not None
-    assert form_of(problem(edited(old, new, without_exact()))) is None
+    assert convection_diffusion_form(problem(without_exact())) is not None
+    assert convection_diffusion_form(problem(edited(old, new, without_exact()))) is None
 
 
 def test_the_slope_is_bounded_over_all_values():
     def limits(reaction):
         p = problem(edited("k*u_xx", f"k*u_xx - ({reaction})", without_exact()))
-        return range_of_slope(p, form_of(p).slope)
+        return reaction_slope_range(p, convection_diffusion_form(p).reaction_slope)
 
     assert limits("5*u") == (5.0, 5.0)
     assert limits("5*(u**3 - u)")[0] == pytest.approx(-5.0)

@@ -108,7 +108,7 @@ def test_what_oscillates_within_intervals_belongs_to_the_coordinate_along_which_
     wave = Axis(np.linspace(0, 1, 2), 7)
     axes = (Axis(np.linspace(0, 1, 5), 7), wave) if rough == 1 else (wave, Axis(np.linspace(0, 1, 5), 7))
     space, bent = Space(axes), np.polynomial.Legendre([0, 0, 0, 0, 0, 1], domain=[0, 1]).integ(2)
-    along = 1e6 * wave.project(bent(wave.samples()), 0)
+    along = 1e6 * wave.project(bent(wave.projection_points()), 0)
     c = np.zeros(space.shape)
     c[..., 0] = along if rough == 1 else along[:, None]
     own, other = (_residual_by_coordinate(System(model, space, extra_points=1), c)[i].sum() for i in (rough, 1 - rough))

@@ -6,7 +6,7 @@ from small_models import model_of
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.registry import parse_problem
 from pinnkan.run.solving import solve
 from pinnkan.solver.estimate.solution_features import SolutionFeatures
@@ -34,7 +34,7 @@ def sloped(*directions):
 def found(field, equation, **place):
     model = model_of(TEXT.format(equation=equation, **place))
     problem = model.problem
-    points = problem.domain.sample(200, kronecker)
+    points = problem.domain.sample(200, kronecker_points)
     jets = [field(points, [jet.order])[:, jet.unknown, 0] for jet in model.equations[0].jets]
     values = SolutionFeatures(problem.equations[0], problem.coordinates)
     return list(values.features(field, problem.domain, np.stack(jets, 1), problem.time_axis))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pinnkan.problem.features.formulas import formulas
-from pinnkan.problem.features.narrow import features
+from pinnkan.problem.features.narrow_features import find_narrow_features
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.estimate.unresolved_features import unresolved_boxes
@@ -26,7 +26,7 @@ def stated(source):
 
 def left_of(source):
     problem = stated(source)
-    boxes = features(formulas(problem), problem.coordinates, problem.box.ranges).undecided
+    boxes = find_narrow_features(formulas(problem), problem.coordinates, problem.box.ranges).undecided_boxes
     return problem, unresolved_boxes(problem, boxes)
 
 

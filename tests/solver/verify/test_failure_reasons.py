@@ -9,7 +9,7 @@ from pinnkan.solver import memory
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.product.levels import ProductLevels
 from pinnkan.solver.verify import failure_reasons
-from pinnkan.verdict.advice import MARCH
+from pinnkan.verdict.advice import TIME_MARCH_HINT
 from pinnkan.verdict.records import Reason
 
 EIKONAL = """
@@ -58,7 +58,7 @@ def test_what_is_not_solved_says_why(monkeypatch, text, words):
     verdict = solve(parse_problem(text, "t.yaml")).verdict
     assert verdict.reason == "stalled"
     assert words in verdict.sentence
-    assert verdict.remedy == MARCH
+    assert verdict.remedy == TIME_MARCH_HINT
 
 
 @pytest.mark.slow
@@ -66,7 +66,7 @@ def test_a_layer_that_nothing_holds_is_not_determined_whatever_the_start():
     skew = LAYER.replace("1e-4*u_xx", "(1e-4 + 1e-18*x)*u_xx")  # else the symmetry would
     verdict = solve(parse_problem(skew, "t.yaml")).verdict
     assert verdict.reason == "rank_deficient"
-    assert MARCH in verdict.remedy
+    assert TIME_MARCH_HINT in verdict.remedy
 
 
 def test_the_layer_is_found_by_marching_to_rest():

@@ -7,8 +7,8 @@ import numpy as np
 
 from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
-from pinnkan.kan.blocks import BlockField, BlockSum, Edge, Levels, support
-from pinnkan.kan.field import Array, Jets
+from pinnkan.kan.blocks import BlockField, BlockSum, Edge, GroupLevels, support
+from pinnkan.kan.field import Array, DerivativeFunction
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.blocks.system import (
     SEED_STRIDE,
@@ -67,17 +67,17 @@ def first_space(model: Model, degree: int | None) -> BlockSum:
     """The sum of blocks on one coordinate each, with all levels of polynomials."""
     problem = model.problem
     edges = tuple(
-        Edge.first(a, b, degree or FIRST_DEGREE, p)
+        Edge.coarsest(a, b, degree or FIRST_DEGREE, p)
         for (a, b), p in zip(problem.box.ranges, problem.box.periodic, strict=True)
     )
-    most = max(len(e.ends) - 1 for e in edges)
+    most = max(len(e.level_ends) - 1 for e in edges)
     return sum_of_groups(edges, first_groups(problem.dimension, most), len(problem.unknowns))
 
 
-def sum_of_groups(edges: tuple[Edge, ...], groups: tuple[Levels, ...], unknowns: int) -> BlockSum:
+def sum_of_groups(edges: tuple[Edge, ...], groups: tuple[GroupLevels, ...], unknowns: int) -> BlockSum:
     """The sum of these groups, its edges refined to their levels."""
     reached = (max(g[i] for g in groups) for i in range(len(edges)))
-    return BlockSum(tuple(e.reaching(n) for e, n in zip(edges, reached, strict=True)), groups, unknowns)
+    return BlockSum(tuple(e.with_level(n) for e, n in zip(edges, reached, strict=True)), groups, unknowns)
 
 
 def enriched_sum(space: BlockSum) -> BlockSum:
@@ -101,7 +101,7 @@ class BlocksLevels(ModelLevelFamily):
     def minimise(self, state: BlocksState, number: int, monitor: Monitor) -> tuple[BlocksState, tuple[Iteration, ...]]:
         """Solve least squares at scattered points; the factor of the richer sum is kept for the estimate."""
         space, rich = state.space, enriched_sum(state.space)
-        before: Jets | None = None if self.model.is_linear else BlockField(space, state.linearised_at)
+        before: DerivativeFunction | None = None if self.model.is_linear else BlockField(space, state.linearised_at)
         rows = scattered_rows(self.model, row_count(rich), state.seed, before)
         held = held_out_rows(self.model, rich, state.seed, before)
         try:
@@ -156,7 +156,10 @@ class BlocksLevels(ModelLevelFamily):
         """Correct in the richer sum; add the held-out residual that remains over the smallest singular value."""
         solved, space, rich, c = state.minimum, state.space, enriched_sum(state.space), state.coefficients
         assert solved is not None
-        here, after = space.carry(c, rich), solved.factor.step(rich.size).reshape(rich.products, rich.unknowns)
+        here, after = (
+            space.map_coefficients(c, rich),
+            solved.factor.step(rich.size).reshape(rich.products, rich.unknowns),
+        )
         if self.model.is_linear:  # linearised at zero
             error, scale = BlockField(rich, after - here), rich.norm(after)
             return estimate_from_correction(solved.held_out, error, None, here, solved.factor, scale)
@@ -179,7 +182,7 @@ class BlocksLevels(ModelLevelFamily):
         if enriched_sum(grown).size > MOST_COEFFICIENTS:
             return None
         return _unsolved_state(
-            grown, space.carry(state.coefficients, grown), state.seed + 2 * SEED_STRIDE, state.choice_reason
+            grown, space.map_coefficients(state.coefficients, grown), state.seed + 2 * SEED_STRIDE, state.choice_reason
         )
 
     def network_description(self, state: BlocksState, outcome: Outcome) -> str:
@@ -230,44 +233,46 @@ NOISE_FACTOR = 3.0
 LEAST_EXPLAINED = 0.1
 
 
-def first_groups(dimension: int, levels: int) -> tuple[Levels, ...]:
+def first_groups(dimension: int, levels: int) -> tuple[GroupLevels, ...]:
     """The constant, and the first ``levels`` of each coordinate alone."""
     alone = [tuple(level * (i == axis) for i in range(dimension)) for axis in range(dimension)
              for level in range(1, levels + 1)]  # fmt: skip
     return sort_groups([(0,) * dimension, *alone])
 
 
-def sort_groups(groups: Sequence[Levels]) -> tuple[Levels, ...]:
+def sort_groups(groups: Sequence[GroupLevels]) -> tuple[GroupLevels, ...]:
     """Sort groups by the coordinates they depend on, fewest first."""
     return tuple(sorted(groups, key=lambda g: (len(support(g)), support(g), g)))
 
 
-def margin(groups: Sequence[Levels]) -> tuple[Levels, ...]:
+def margin(groups: Sequence[GroupLevels]) -> tuple[GroupLevels, ...]:
     """The groups one level above a known one, all of whose lower neighbours are known (Gerstner and Griebel 2003)."""
     known, dimension = set(groups), len(groups[0])
     found = {_neighbour(g, axis, 1) for g in groups for axis in range(dimension)} - known
     return sort_groups([g for g in found if all(_neighbour(g, i, -1) in known for i in support(g))])
 
 
-def _neighbour(group: Levels, axis: int, by: int) -> Levels:
+def _neighbour(group: GroupLevels, axis: int, by: int) -> GroupLevels:
     return tuple(level + by * (i == axis) for i, level in enumerate(group))
 
 
-def select_groups(space: BlockSum, correction: Array, noise_squares: Array, known_count: int) -> tuple[Levels, ...]:
+def select_groups(
+    space: BlockSum, correction: Array, noise_squares: Array, known_count: int
+) -> tuple[GroupLevels, ...]:
     """The groups after the first ``known_count`` that carry the correction, best gain per cost first.
 
     ``noise_squares`` (product, unknown): expected squares of noise, which a share has to exceed clearly.
     """
-    noise = np.stack([noise_squares[p].sum(0) for p in space.places])
-    shares = np.maximum(space.shares(correction) - NOISE_FACTOR * noise, 0.0).max(1)[known_count:]
-    sizes = np.array([space.count(g) for g in space.groups[known_count:]])
+    noise = np.stack([noise_squares[p].sum(0) for p in space.group_slices])
+    shares = np.maximum(space.group_mean_squares(correction) - NOISE_FACTOR * noise, 0.0).max(1)[known_count:]
+    sizes = np.array([space.group_size(g) for g in space.groups[known_count:]])
     order = np.argsort(-shares / sizes, kind="stable")
     rest = shares.sum() - np.cumsum(shares[order])
     needed = 1 + int(np.searchsorted(-rest, -(REMAINING_SHARE**2) * shares.sum()))
     return tuple(space.groups[known_count + k] for k in order[:needed] if shares[k] > 0.0)
 
 
-def describe_groups(groups: Sequence[Levels], names: Sequence[str]) -> str:
+def describe_groups(groups: Sequence[GroupLevels], names: Sequence[str]) -> str:
     """Describe which coordinates blocks couple: ``5 on one coordinate, 2 on two (x1 x2, x3 x4)``."""
     sets = sorted({support(g) for g in groups if any(g)}, key=lambda s: (len(s), s))
     parts = []

@@ -20,7 +20,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.assembly.quasi_random import CONDITION_WEIGHT, draw_points, largest_term, sobol_generator
 from pinnkan.errors import SolverError
 from pinnkan.kan.blocks import BlockField, BlockSum
-from pinnkan.kan.field import Array, Jets, jets_at
+from pinnkan.kan.field import Array, DerivativeFunction, jets_at
 from pinnkan.problem.statement import Jet, Problem, Side
 from pinnkan.solver.estimate.norms import Samples, safe_divisors, samples_at
 from pinnkan.solver.level_family import ErrorEstimate
@@ -48,7 +48,7 @@ class ScatteredRows:
         return self.weight * f.numpy(), self.weight * w.numpy()
 
 
-def linearise_rows(rows: Sequence[ScatteredRows], function: Jets | None) -> list[tuple[Array, Array]]:
+def linearise_rows(rows: Sequence[ScatteredRows], function: DerivativeFunction | None) -> list[tuple[Array, Array]]:
     """Linearise each group of rows at a function (None: zero), evaluated once for groups with the same jets."""
     found: list[tuple[Array, Array]] = [(np.zeros(0), np.zeros((0, 0)))] * len(rows)
     for jets, numbers in groups_by_jets(rows).items():
@@ -68,12 +68,14 @@ def groups_by_jets(rows: Sequence[ScatteredRows]) -> dict[tuple[Jet, ...], list[
     return found
 
 
-def mean_square(rows: Sequence[ScatteredRows], function: Jets | None) -> float:
+def mean_square(rows: Sequence[ScatteredRows], function: DerivativeFunction | None) -> float:
     """The sum of the squared rows at a function, which are means."""
     return sum(float((residual**2).sum()) for residual, _ in linearise_rows(rows, function))
 
 
-def scattered_rows(model: Model, count: int, seed: int, function: Jets | None = None) -> tuple[ScatteredRows, ...]:
+def scattered_rows(
+    model: Model, count: int, seed: int, function: DerivativeFunction | None = None
+) -> tuple[ScatteredRows, ...]:
     """Return rows of all equations at ``count`` points inside and of conditions, weighted at a function."""
     problem = model.problem
     inside = problem.domain.sample(count, sobol_generator(seed))
@@ -91,7 +93,7 @@ def scattered_rows(model: Model, count: int, seed: int, function: Jets | None = 
     return (*rows[:inner], *scaled)
 
 
-def sobol_samples(problem: Problem, function: Jets) -> Samples:
+def sobol_samples(problem: Problem, function: DerivativeFunction) -> Samples:
     """A function at Sobol points for its true error."""
     return samples_at(function, problem.domain.sample(TRUE_POINTS, sobol_generator(TRUE_SEED)))
 
@@ -105,7 +107,9 @@ DEPENDENCE_LIMIT = 1e-13
 INVERSE_STEPS = 10
 
 
-def jacobian(rows: Sequence[ScatteredRows], space: BlockSum, function: Jets | None) -> tuple[Array, Array]:
+def jacobian(
+    rows: Sequence[ScatteredRows], space: BlockSum, function: DerivativeFunction | None
+) -> tuple[Array, Array]:
     """Return the matrix (row, coefficient) and residual (row) of all rows, linearised at a function (None: zero)."""
     at = np.cumsum([0, *(len(g.points) for g in rows)])
     matrix = np.zeros((at[-1], space.products, space.unknowns))
@@ -121,7 +125,7 @@ def jacobian(rows: Sequence[ScatteredRows], space: BlockSum, function: Jets | No
                 jet.order: _scalar_if_constant(slopes[:, k]) for k, jet in enumerate(jets) if jet.unknown == unknown
             }
             if terms:
-                matrix[place, :, unknown] = space.features(points, terms)
+                matrix[place, :, unknown] = space.operator_matrix(points, terms)
     return matrix.reshape(len(residual), -1), residual
 
 
@@ -208,7 +212,9 @@ def row_count(space: BlockSum) -> int:
     return int(ROWS_PER_COEFFICIENT * space.size) + 50
 
 
-def held_out_rows(model: Model, space: BlockSum, seed: int, function: Jets | None) -> tuple[ScatteredRows, ...]:
+def held_out_rows(
+    model: Model, space: BlockSum, seed: int, function: DerivativeFunction | None
+) -> tuple[ScatteredRows, ...]:
     """Return held-out rows for the training rows of a seed."""
     return scattered_rows(model, min(row_count(space), HELD_OUT), seed + SEED_STRIDE, function)
 
@@ -216,7 +222,7 @@ def held_out_rows(model: Model, space: BlockSum, seed: int, function: Jets | Non
 def estimate_from_correction(
     rows: Sequence[ScatteredRows],
     correction: BlockField,
-    function: Jets | None,
+    function: DerivativeFunction | None,
     coefficients: Array | None,
     factor: RowFactor,
     scale: Array,
@@ -240,7 +246,7 @@ def estimate_from_correction(
     )  # fmt: skip
 
 
-def estimate_by_blocks(model: Model, field: Jets, space: BlockSum, seed: int) -> BlocksEstimate:
+def estimate_by_blocks(model: Model, field: DerivativeFunction, space: BlockSum, seed: int) -> BlocksEstimate:
     """Estimate the error of a field by solving the linearised equation in a sum of blocks.
 
     Raises SolverError: the rows do not determine it.

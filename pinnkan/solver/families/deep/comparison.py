@@ -121,7 +121,7 @@ def relative_distance(
         space = Space(axes if closely is None else refine_at_feature(axes, closely), unknowns)
         coefficients = coarse.prolong(known, space)
         zero = (0,) * len(axes)
-        values, weights = space.on_gauss(coefficients)
+        values, weights = space.gauss_values(coefficients)
         nodes = [axis.gauss(axis.degree + 1)[0].ravel() for axis in space.axes]
         lacking = values - field.grid(nodes, zero)
         if not np.isfinite(lacking).all():
@@ -129,7 +129,7 @@ def relative_distance(
         over = tuple(range(len(axes)))
         squares = squares + (lacking**2 * weights[..., None]).sum(over)
         reference = reference + (values**2 * weights[..., None]).sum(over)
-        projected = field.grid([axis.samples() for axis in space.axes], zero)
+        projected = field.grid([axis.projection_points() for axis in space.axes], zero)
         for i, axis in enumerate(space.axes):
             projected = axis.project(projected, i)
         pieces.append((space, coefficients - projected))

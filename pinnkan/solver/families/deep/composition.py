@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from pinnkan.kan.blocks import BlockSum
-from pinnkan.kan.field import Field, Jets
+from pinnkan.kan.field import DerivativeFunction, Field
 from pinnkan.kan.layers.deep_field import DeepField, Inputs, Piece
 from pinnkan.kan.layers.network import Network, random_network
 from pinnkan.solver.estimate.norms import Samples
@@ -136,7 +136,9 @@ class CompositionLevels(ModelLevelFamily):
 
     def make_system(self, count: int, seed: int, network: Network | None) -> NetworkSystem:
         """Return the rows at ``count`` points and of conditions, weighted by sizes at the ``network``."""
-        function: Jets | None = None if network is None or self.model.is_linear else self.field_of_network(network)
+        function: DerivativeFunction | None = (
+            None if network is None or self.model.is_linear else self.field_of_network(network)
+        )
         rows = scattered_rows(self.model, count, seed, function)
         groups = [RowGroup.build([r.equation], r.points, np.full(len(r.points), r.weight), "cpu", None) for r in rows]
         return NetworkSystem(groups, self.inputs)

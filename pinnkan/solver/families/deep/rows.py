@@ -14,7 +14,7 @@ import torch
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.kan.field import Array
 from pinnkan.kan.layers.deep_field import Inputs
-from pinnkan.kan.layers.jet import Index, JetSet
+from pinnkan.kan.layers.jet import JetSet, MultiIndex
 from pinnkan.kan.layers.network import Network
 
 
@@ -61,7 +61,7 @@ class NetworkSystem:
     def __init__(self, groups: Sequence[RowGroup], inputs: Inputs) -> None:
         self.groups = tuple(groups)
         dimension = len(inputs.ranges)
-        orders: set[Index] = {jet.order for g in groups for e in g.equations for jet in e.jets}
+        orders: set[MultiIndex] = {jet.order for g in groups for e in g.equations for jet in e.jets}
         self.jets = JetSet(orders | {(0,) * dimension})
         self.inputs = inputs.jets(self.jets, torch.cat([g.points for g in groups]))
         ends = np.cumsum([0, *(len(g.points) for g in groups)]).tolist()

@@ -139,7 +139,7 @@ def time_slabs(problem: Problem, count: int) -> list[SlabDomain]:
     if axis is None:
         return [SlabDomain(problem.domain, None)]
     ends = np.linspace(*problem.box.ranges[axis], count + 1)
-    return [SlabDomain(problem.domain.during(float(a), float(b)), axis) for a, b in pairwise(ends)]
+    return [SlabDomain(problem.domain.time_part(float(a), float(b)), axis) for a, b in pairwise(ends)]
 
 
 class NetworkErrorEstimator(Protocol):
@@ -286,6 +286,6 @@ def continuations(network: Network) -> list[Network]:
     out = [network]
     for share in (0.0, 1.0):
         line = first.clone()
-        line[:, -1] = value.unsqueeze(-1) + share * slope.unsqueeze(-1) * (basis.identity() + 1.0)
+        line[:, -1] = value.unsqueeze(-1) + share * slope.unsqueeze(-1) * (basis.identity_coefficients() + 1.0)
         out.append(Network((Spline(basis, line), *others)))
     return out

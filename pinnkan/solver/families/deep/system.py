@@ -16,7 +16,7 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.domain.box import Ranges
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array
-from pinnkan.kan.gauss import gauss_cells
+from pinnkan.kan.gauss import composite_gauss_rule
 from pinnkan.kan.layers.deep_field import Piece
 from pinnkan.problem.statement import Equation, Jet, Place, Problem, Side, position_of
 from pinnkan.solver import memory
@@ -90,7 +90,7 @@ def make_system(
 
     Another number of points ``points_per_cell`` gives held-out rows with weights of the same integrals.
     """
-    rules = [gauss_cells(c, points_per_cell) for c in piece.cells]
+    rules = [composite_gauss_rule(c, points_per_cell) for c in piece.cells]
     count = prod(len(x) for x, _ in rules)
     coefficients = piece.network.parameters
     what = f"a network of {coefficients} coefficients at {count} points"
@@ -140,9 +140,9 @@ def _place_quadrature(place: Place, slab: SlabDomain, rules: list[tuple[Array, A
     """Return the points (point, coordinate) and quadrature weights (point,) of a place."""
     if not isinstance(place, Side):
         return np.array([position_of(place)]), np.ones(1)
-    side = slab.domain.pieces[place]
+    side = slab.domain.boundary_pieces[place]
     parameters, weights = tensor_rule([rule for i, rule in enumerate(rules) if i != place.axis])
-    return side.at(parameters), weights * side.stretch(parameters)
+    return side.map_parameters(parameters), weights * side.measure_density(parameters)
 
 
 def _coefficient_sizes(inside: RowGroup, piece: Piece) -> list[tuple[tuple[int, ...], float]]:

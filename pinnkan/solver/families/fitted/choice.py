@@ -14,9 +14,9 @@ import numpy as np
 from pinnkan.assembly.clock import OutOfTimeError
 from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
-from pinnkan.kan.coordinates.warped import FittedField, rotated
+from pinnkan.kan.coordinates.warped import FittedField, rotated_coordinates
 from pinnkan.problem.corners import corners
-from pinnkan.problem.mirrors import MIDDLE
+from pinnkan.problem.reflections import MIDDLE
 from pinnkan.problem.statement import Problem, Side
 from pinnkan.solver.families.fitted.front import front_direction
 from pinnkan.solver.families.fitted.initial_front import (
@@ -63,7 +63,7 @@ def can_rotate(problem: Problem) -> bool:
 
     No side may be the line of a reflection, where an oblique front meets its mirror image.
     """
-    return not (problem.interfaces or any(c.inside for c in corners(problem))) and (
+    return not (problem.interfaces or any(c.is_inside_side for c in corners(problem))) and (
         problem.dimension - (problem.time_axis is not None) == 2
         and not any(problem.box.periodic)
         and all(isinstance(c.place, Side) and c.name != MIDDLE for c in problem.conditions)
@@ -154,7 +154,7 @@ def _rotated_levels(model: Model, angle: float) -> FittedLevels:
     centre = [0.5 * (a + b) for a, b in problem.box.ranges[:2]]
     middle = float(np.cos(angle) * centre[0] + np.sin(angle) * centre[1])
     levels = problem.solver.max_levels or MOST_LEVELS
-    return FittedLevels(model, rotated(angle, problem.box.ranges, middle), levels)
+    return FittedLevels(model, rotated_coordinates(angle, problem.box.ranges, middle), levels)
 
 
 def _front_angle(model: Model, state: LevelsState[ProductState]) -> float | None:

@@ -12,7 +12,7 @@ import numpy as np
 from pinnkan.domain.box import Ranges
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.coordinates.warped import Coordinates, rotated
+from pinnkan.kan.coordinates.warped import Coordinates, rotated_coordinates
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
 
@@ -143,7 +143,7 @@ def straighten_coordinates(coordinates: Coordinates, front: Front, ranges: Range
     if bent <= STRAIGHT_TOLERANCE * front.width:
         return None
     order = (0,) * front.lines.shape[1]
-    total = front.position + coordinates.shift(front.lines, [order])[:, 0]
+    total = front.position + coordinates.warp_derivatives(front.lines, [order])[:, 0]
     choice, least = None, np.inf
     for form, table in _warp_candidates(coordinates, front.lines):
         solved = np.asarray(np.linalg.lstsq(table * weight[:, None], total * weight, rcond=1e-8)[0], dtype=np.float64)
@@ -177,9 +177,11 @@ def _warp_candidates(coordinates: Coordinates, lines: Array) -> Iterator[tuple[S
 
 def _coordinates_of_fit(coordinates: Coordinates, warp: Space | None, fit: Array, ranges: Ranges) -> Coordinates:
     if warp is not None:
-        return coordinates.moved(warp, fit.reshape(warp.shape))
+        return coordinates.with_warp(warp, fit.reshape(warp.shape))
     offset, slope = fit  # n . x = offset + slope m . x
-    return rotated(coordinates.angle - float(np.arctan(slope)), ranges, float(offset / np.hypot(1.0, slope)))
+    return rotated_coordinates(
+        coordinates.angle - float(np.arctan(slope)), ranges, float(offset / np.hypot(1.0, slope))
+    )
 
 
 def shift_axis(axis: Axis, new_range: tuple[float, float], shift: float) -> Axis:

@@ -9,7 +9,7 @@ from pinnkan.assembly.immersed_points import GridPoints
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.coordinates.warped import Coordinates, FittedPiece, rotated
+from pinnkan.kan.coordinates.warped import Coordinates, FittedPiece, rotated_coordinates
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
@@ -60,10 +60,10 @@ def front_coordinates(problem: Problem, values: Values) -> Coordinates | None:
     if found.eigenvalue_ratio > MOST_EIGENVALUE_RATIO or found.obliqueness < LEAST_OBLIQUENESS:
         return None
     ranges = domain.box.ranges
-    coordinates = rotated(found.angle, ranges)
+    coordinates = rotated_coordinates(found.angle, ranges)
     for _ in range(4):
         here = coordinates
-        box = here.box(ranges)
+        box = here.covering_ranges(ranges)
 
         def slope(grid: Sequence[Array], here: Coordinates = here) -> Array:
             inner = np.stack([g.ravel() for g in np.meshgrid(*grid, indexing="ij")], -1)
@@ -73,7 +73,7 @@ def front_coordinates(problem: Problem, values: Values) -> Coordinates | None:
         course = front_on_lines(slope, rule, box[1], [], here, domain)
         moved = straighten_coordinates(here, course, ranges)
         if moved is None:
-            return here.moved(here.warp, here.bend + course.mean_position)
+            return here.with_warp(here.warp, here.warp_coefficients + course.mean_position)
         coordinates = moved
     return coordinates
 
@@ -96,7 +96,7 @@ def axes_for_data(
         if space.size > 200_000:
             return None
         marks = mark_intervals(found, tolerance)
-        space = Space(tuple(a.inserted(m) for a, m in zip(space.axes, marks, strict=True)), unknowns)
+        space = Space(tuple(a.refined(m) for a, m in zip(space.axes, marks, strict=True)), unknowns)
     return None
 
 
@@ -109,10 +109,10 @@ def constant_piece(
 ) -> FittedPiece:
     """Return the data as a function of (x, y, t), constant in time over ``length``, on axes of (s, r) like these."""
     start = problem.box.ranges[-1][0]
-    domain = problem.domain.during(start, start + length)
+    domain = problem.domain.time_part(start, start + length)
     ranges = domain.box.ranges
     coordinates = extrapolate_coordinates(data_coordinates, ranges)
-    across = (shift_axis(a, ends, 0.0) for a, ends in zip(data_axes, coordinates.box(ranges), strict=False))
+    across = (shift_axis(a, ends, 0.0) for a, ends in zip(data_axes, coordinates.covering_ranges(ranges), strict=False))
     space = Space((*across, Axis(np.array(ranges[2]), 1)), len(problem.unknowns))
     grid = quadrature_grid(space, coordinates, domain, (0, 0, 0))
     return FittedPiece(coordinates, ((space, fit_function(space, grid, lambda points: values(points[:, :2]))),))
@@ -139,7 +139,7 @@ def _halving_corrections(
     """Return the changes of the fit of the data when each coordinate is halved, as corrections."""
     pieces, sizes, masses = [], [], []
     for i, axis in enumerate(space.axes):
-        fine = space.replaced(i, axis.halved())
+        fine = space.with_axis(i, axis.halved())
         grid = _grid(fine, coordinates, problem)
         change = fit_function(fine, grid, values) - space.prolong(base, fine)
         strip = np.zeros((fine.axes[i].intervals, space.unknowns))
@@ -159,7 +159,7 @@ def extrapolate_coordinates(previous: Coordinates, ranges: Sequence[tuple[float,
     r = low + (high - low) * np.linspace(0.1, 0.9, 17)
     grid = np.stack([g.ravel() for g in np.meshgrid(r, times, indexing="ij")], -1)
     along = grid if len(previous.warp.axes) == 2 else grid[:, :1]
-    place = previous.shift(along, [(0,) * along.shape[1]])[:, 0]
+    place = previous.warp_derivatives(along, [(0,) * along.shape[1]])[:, 0]
     outer = place[:, None] * previous.normal + grid[:, :1] * previous.tangent
     first = grid[:, 1] == times[0]
     slope = np.polyfit(grid[first, 0], place[first], 1)[0]

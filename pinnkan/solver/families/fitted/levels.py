@@ -83,7 +83,7 @@ def corrections_by_axis(
     for i, axis in enumerate(space.axes):
         check_time()
         given = initial_pieces if i == 0 and initial_pieces else None
-        richer = system.in_space(space.replaced(i, axis.halved() if i < 2 else axis.elevated(1)), initial_fields=given)
+        richer = system.in_space(space.with_axis(i, axis.halved() if i < 2 else axis.elevated(1)), initial_fields=given)
         base = space.prolong(coefficients, richer.space)
         steps = richer.gauss_newton_steps(base, [base, base] if given else [base], richer.fixed)
         total, strips = richer.squared_norms(steps[0])
@@ -98,7 +98,7 @@ def first_space(
     coordinates: Coordinates, ranges: Ranges, degree: Sequence[int], intervals: Sequence[int], unknowns: int
 ) -> Space:
     """Return a spline space with nearly uniform knots on the box of the inner coordinates."""
-    chosen = zip(coordinates.box(ranges), degree, intervals, strict=True)
+    chosen = zip(coordinates.covering_ranges(ranges), degree, intervals, strict=True)
     return Space(tuple(Axis(nearly_uniform(a, b, n), p) for (a, b), p, n in chosen), unknowns)
 
 
@@ -270,11 +270,11 @@ def _next_space(
     """Return coordinates in which the front is straight, and the space with knots where the correction is large."""
     space, coordinates, ranges = state.space, state.coordinates, problem.box.ranges
     marks = mark_intervals(corrections, problem.solver.tolerance, 1.0 if state.has_fixed_coordinates else ALONG_WEIGHT)
-    axes = [a.inserted(m) for a, m in zip(space.axes, marks, strict=True)]
+    axes = [a.refined(m) for a, m in zip(space.axes, marks, strict=True)]
     course = front_of_spline(space, coefficients, coordinates, problem.domain)
     moved = None if state.has_fixed_coordinates else straighten_coordinates(coordinates, course, ranges)
     if moved is not None:
-        box = moved.box(ranges)
+        box = moved.covering_ranges(ranges)
         axes = [shift_axis(a, box[i], course.mean_position if i == 0 else 0.0) for i, a in enumerate(axes)]
         coordinates = moved
     return coordinates, replace(space, axes=tuple(axes))

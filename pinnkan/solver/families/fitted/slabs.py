@@ -117,11 +117,11 @@ class FittedSlabs(ModelFamily):
 
     def attempt(self, aim: FittedAim, length: float, time_pass: FittedPass) -> FittedSlab:
         """Solve one slab and correct it; while the front leaves its course, fit the course and solve again."""
-        domain = self.problem.domain.during(time_pass.time, time_pass.time + length)
+        domain = self.problem.domain.time_part(time_pass.time, time_pass.time + length)
         ranges = domain.box.ranges
         coordinates, axes, best = extrapolate_coordinates(aim.coordinates, ranges), aim.axes, None
         for turn in range(MOST_SOLVES):
-            box = coordinates.box(ranges)
+            box = coordinates.covering_ranges(ranges)
             axes = tuple(shift_axis(a, ends, 0.0) for a, ends in zip(axes, box, strict=False))
             space = Space((*axes, Axis(np.array(ranges[2]), DEGREES[2])), len(self.problem.unknowns))
             system = ImmersedSystem(
@@ -141,7 +141,7 @@ class FittedSlabs(ModelFamily):
                 break
             moved = straighten_coordinates(coordinates, course, ranges)
             if moved is None:  # straight enough, but off s = 0
-                moved = coordinates.moved(coordinates.warp, coordinates.bend + course.mean_position)
+                moved = coordinates.with_warp(coordinates.warp, coordinates.warp_coefficients + course.mean_position)
             coordinates = moved
         assert best is not None
         _, system, found = best
@@ -154,7 +154,7 @@ class FittedSlabs(ModelFamily):
         start = np.zeros(system.space.shape)
         if not self.model.is_linear:
             values = (
-                time_pass.slab_history.slabs[-1].at(time_pass.time)
+                time_pass.slab_history.slabs[-1].at_time(time_pass.time)
                 if time_pass.slab_history.slabs
                 else self.initial_values
             )
@@ -201,7 +201,7 @@ class FittedSlabs(ModelFamily):
         if max(local.sizes[:2]) > max(0.3 * allowed, SPACE_SHARE * local.sizes[2]):
             plane = Corrections(local.pieces[:2], local.sizes[:2], local.interval_squares[:2])
             marks = mark_intervals(plane, allowed, along_weight=1.0)
-            axes = tuple(a.inserted(m) for a, m in zip(axes, marks, strict=True))
+            axes = tuple(a.refined(m) for a, m in zip(axes, marks, strict=True))
         if local.sizes[2] > 0.3 * allowed:
             length = slab.length * min(max(_length_factor(slab, allowed), SHRINK), 0.8)
         if length < time_pass.shortest():
@@ -214,7 +214,7 @@ class FittedSlabs(ModelFamily):
 
     def evaluate_minimum(self, slab: FittedSlab, time_pass: FittedPass) -> LossMinimum:
         system, (space, c) = slab.system, slab.piece.terms[0]
-        ranges = self.problem.domain.during(time_pass.time, time_pass.time + slab.length).box.ranges
+        ranges = self.problem.domain.time_part(time_pass.time, time_pass.time + slab.length).box.ranges
         return LossMinimum(
             field=FittedField((slab.piece,), ranges, np.array(ranges[2])),
             intervals=tuple(a.intervals for a in space.axes),

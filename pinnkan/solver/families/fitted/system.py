@@ -109,10 +109,11 @@ class ImmersedSystem:
         self.model, self.space, self.coordinates, self.domain = model, space, coordinates, domain
         self._initial_fields, self._relative_regularisation = initial_fields, relative_regularisation
         problem = model.problem
-        space_order = max(jet.total for e in model.equations for jet in e.jets)
+        space_order = max(jet.total_order for e in model.equations for jet in e.jets)
         self.orders = (space_order, space_order, *model.orders[2:])
         highest = [
-            max(o, max((j.total for _, e in model.conditions_as_rows for j in e.jets), default=0)) for o in self.orders
+            max(o, max((j.total_order for _, e in model.conditions_as_rows for j in e.jets), default=0))
+            for o in self.orders
         ]
         tables = _tables(space, self.orders, highest, extra_points)
         self.grid = GridPoints(space, tables, coordinates, domain)
@@ -121,7 +122,7 @@ class ImmersedSystem:
         self.patches: list[tuple[ImmersedPatch, torch.Tensor | None]] = [(p, None) for p in inside]
         for condition, equation in model.conditions_as_rows:
             initial = problem.time_axis is not None and condition.place == Side(problem.time_axis, 0)
-            piece = domain.pieces[condition.place]
+            piece = domain.boundary_pieces[condition.place]
             places: GridPoints | CellGroups
             if initial:
                 start = point_table(space.axes[2], float(space.axes[2].breaks[0]), highest[2], CPU)

@@ -17,7 +17,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Space, alike
+from pinnkan.kan.product import Space, unify_equal_axes
 from pinnkan.solver.families.product.grading import halve_towards_ends
 from pinnkan.solver.families.product.hidden_error import RESOLVED_RATIO
 from pinnkan.solver.families.product.newton_series import gauss_newton_correction
@@ -104,7 +104,7 @@ class _GradingTrials:
         """
         finer = self.space.axes if is_look else [a.halved() for a in self.space.axes]
         axes = [_graded_axis(a, depths[i], is_look) if i in depths else finer[i] for i, a in enumerate(self.space.axes)]
-        fine = Space(alike(axes), self.space.unknowns)
+        fine = Space(unify_equal_axes(axes), self.space.unknowns)
         if predicted_step_work(self.model, fine) > (LOOK_WORK if is_look else STEP_WORK):
             return None
         system, base = System(self.model, fine), self.space.prolong(self.start, fine)
@@ -125,4 +125,4 @@ def _graded_axis(axis: Axis, depths: tuple[int, int], is_look: bool) -> Axis:
         return finer
     middles = 0.5 * (finer.breaks[1:] + finer.breaks[:-1])
     near = (middles < axis.breaks[1]) & (depths[0] > 0) | (middles > axis.breaks[-2]) & (depths[1] > 0)
-    return finer.inserted(near)
+    return finer.refined(near)

@@ -7,7 +7,7 @@ import numpy as np
 
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Field
-from pinnkan.kan.product import ProductField, Space, alike
+from pinnkan.kan.product import ProductField, Space, unify_equal_axes
 from pinnkan.solver.families.product.levels import ProductLevels, ProductState
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
@@ -46,5 +46,5 @@ def _coarsened_start(family: ProductLevels, outcome: Outcome) -> ProductState | 
     if len(outcome.field.pieces) > 1 or any(a.joints or a.periodic for a in space.axes):
         return None
     fewer = [replace(a, breaks=np.unique(np.append(a.breaks[::2], a.breaks[-1]))) for a in space.axes]
-    half = Space(alike(fewer), space.unknowns)
+    half = Space(unify_equal_axes(fewer), space.unknowns)
     return family.start_from(half, half.restrict(coefficients, space))

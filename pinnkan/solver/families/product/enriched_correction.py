@@ -91,7 +91,7 @@ def enriched_correction_size(model: Model, space: Space, start: Array, correctio
 def _halved_repeatedly(axis: Axis, marks: np.ndarray, times: int) -> Axis:
     """Return the axis with the marked intervals halved ``times`` times."""
     for _ in range(times):
-        axis, marks = axis.inserted(marks), np.repeat(marks, np.where(marks, 2, 1))
+        axis, marks = axis.refined(marks), np.repeat(marks, np.where(marks, 2, 1))
     return axis
 
 

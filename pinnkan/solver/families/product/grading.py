@@ -12,7 +12,7 @@ import numpy as np
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import alike
+from pinnkan.kan.product import unify_equal_axes
 from pinnkan.problem.corners import Corner
 from pinnkan.solver.estimate.indicators import MARKING_SHARE, mark_intervals
 from pinnkan.solver.linear.system import System
@@ -77,7 +77,7 @@ def correction_profiles(
     before = system.squares_by_interval(coefficients)
     after = fine.squares_by_interval(system.space.prolong(coefficients, space) + correction)
     for i, axis in enumerate(system.space.axes):
-        halves = (space.mass_per_interval(correction, i) / scale**2).max(-1).reshape(axis.intervals, -1)
+        halves = (space.squared_norm_per_interval(correction, i) / scale**2).max(-1).reshape(axis.intervals, -1)
         remaining = after[i].reshape(axis.intervals, -1).sum(1)
         fall = remaining / np.maximum(before[i], 1e-300)
         profiles.append(CorrectionProfile(masses[i], halves[:, [0, -1]], fall))
@@ -122,7 +122,7 @@ def grade_towards_sides(
             ends[k] = side if mass[k] >= SIDE_SHARE * mass.sum() else 0
         if ends.any():
             out[i] = halve_towards_ends(axis, np.zeros_like(ends, dtype=bool), ends, np.full(axis.intervals, depth))
-    return None if all(a is b for a, b in zip(out, axes, strict=True)) else alike(out)
+    return None if all(a is b for a, b in zip(out, axes, strict=True)) else unify_equal_axes(out)
 
 
 def grade_towards_corners(

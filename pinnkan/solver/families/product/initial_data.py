@@ -13,7 +13,7 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.problem.checks.algebraic import AlgebraicValues, algebraic_start
+from pinnkan.problem.checks.algebraic_values import AlgebraicSystem, initial_algebraic_system
 from pinnkan.problem.statement import Problem
 from pinnkan.problem.units.term_sizes import WAVELENGTH
 from pinnkan.solver.estimate.indicators import coordinate_shares, mark_intervals, refine_marked
@@ -246,15 +246,15 @@ def _initial_traces(model: Model, space: Space, time: Axis) -> tuple[Array, ...]
         traces[layer.order][..., layer.unknown] = face_coefficients(layer, slab)
     followed = None if model.is_linear or not traces else _algebraic_values(model)
     if followed is not None:
-        samples = [a.samples() for a in space.axes]
+        samples = [a.projection_points() for a in space.axes]
         grid = np.meshgrid(*samples, time.breaks[:1], indexing="ij")
-        values = followed.at(np.stack([x.ravel() for x in grid], 1))
+        values = followed.follow_root(np.stack([x.ravel() for x in grid], 1))
         for unknown, own in zip(followed.unknowns, values.T, strict=True) if values is not None else ():
             traces[0][..., unknown] = project_face(slab, len(samples), own.reshape(grid[0].shape))
     return tuple(traces)
 
 
 @lru_cache(maxsize=2)
-def _algebraic_values(model: Model) -> AlgebraicValues | None:
+def _algebraic_values(model: Model) -> AlgebraicSystem | None:
     """Return the algebraic equations for unknowns without a condition at the first time; None without any."""
-    return algebraic_start(model.problem)
+    return initial_algebraic_system(model.problem)

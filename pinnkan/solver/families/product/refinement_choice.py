@@ -16,7 +16,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.features.formulas import formulas
-from pinnkan.problem.features.kinks import kinks
+from pinnkan.problem.features.kinks import find_kinks
 from pinnkan.solver.families.product.enriched_correction import HalvedEstimate
 
 #: Marking has helped if the next estimate is at most this share of the one before.
@@ -100,7 +100,7 @@ def uniformly_refined_space(model: Model, space: Space, predicted_error: float, 
     problem = model.problem
     if growth > MOST_GROWTH or any(axis.joints for axis in space.axes):
         return None
-    if any(kinks(formulas(problem), problem.coordinates, problem.box.ranges).planes):  # breakpoints are at kinks
+    if any(find_kinks(formulas(problem), problem.coordinates, problem.box.ranges).planes):  # breakpoints are at kinks
         return None
     return Space(tuple(_denser_axis(axis, growth) for axis in space.axes), space.unknowns)
 

@@ -16,7 +16,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.matrices import along
+from pinnkan.kan.matrices import apply_matrix
 from pinnkan.kan.product import Space
 from pinnkan.solver.estimate.indicators import CoordinateShares, refine_marked
 from pinnkan.solver.estimate.norms import safe_divisors
@@ -101,7 +101,9 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
         space, error = self.error
         carried, time = error - (1.0 + self.series_remainder) * self.local_correction, space.axes[-1]
         start, orders = Space(space.axes[:-1], space.unknowns), range(self.system.model.orders[-1])
-        traces = [along(time.matrix(time.breaks[:1], k), carried, len(space.axes) - 1)[..., 0, :] for k in orders]
+        traces = [
+            apply_matrix(time.matrix(time.breaks[:1], k), carried, len(space.axes) - 1)[..., 0, :] for k in orders
+        ]
         begun = sum(float(start.norm(t).max()) * self.length**k for k, t in enumerate(traces))
         size = float((space.norm(carried) * self.system.model.norm_weights).max()) / np.sqrt(self.length)
         return size, size / max(begun, 1e-300)

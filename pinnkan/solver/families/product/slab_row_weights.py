@@ -13,7 +13,7 @@ from pinnkan.assembly.model import DividedModel, Model
 from pinnkan.assembly.row_weights import algebraic_equations
 from pinnkan.kan.field import Array, jets_at
 from pinnkan.kan.product import ProductField, Space
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.units.term_sizes import WAVELENGTH, root_mean_square
 from pinnkan.solver.linear.system import System
 
@@ -92,7 +92,7 @@ def _largest_terms(model: Model, space: Space, coefficients: Array, sizes: Array
     ``sizes`` (unknown,): of the unknowns; ``rates`` (coordinate,): factor that one derivative along each makes.
     """
     begins, ends = np.array([axis.breaks[[0, -1]] for axis in space.axes]).T
-    points = begins + (ends - begins) * kronecker(SAMPLES, len(begins))
+    points = begins + (ends - begins) * kronecker_points(SAMPLES, len(begins))
     field = ProductField(((space, coefficients),))
     found = np.ones(len(model.equations))
     for k, equation in enumerate(model.equations):

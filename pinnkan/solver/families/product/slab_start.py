@@ -149,7 +149,7 @@ def adapt_knots(
             m if m.sum() <= MOVING_SHARE * len(m) else np.zeros_like(m) for m in mark_slab_intervals(mass, allowed)
         ]
         marks = complete_marks(slab_start.axes, marks, slab_start.unknowns)
-        slab_start = slab_start.prolonged_to(tuple(a.inserted(m) for a, m in zip(slab_start.axes, marks, strict=True)))
+        slab_start = slab_start.prolonged_to(tuple(a.refined(m) for a, m in zip(slab_start.axes, marks, strict=True)))
         mass = [np.repeat(np.where(k, np.inf, m), 1 + k) for m, k in zip(mass, marks, strict=True)]
     return merge_intervals(slab_start, mass, allowed * float(np.exp(-growth_exponent)))
 

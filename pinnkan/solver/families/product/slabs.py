@@ -13,7 +13,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Space, at_rest
+from pinnkan.kan.product import Space, constant_piece
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.product.initial_data import (
     axes_for_late_forcing,
@@ -118,7 +118,7 @@ class ProductSlabs(ModelFamily):
 
     def initial_piece(self, aim: Aim) -> tuple[tuple[Space, Array], float]:
         begun, end = aim.start, aim.start.time + aim.length
-        return at_rest(begun.axes, begun.traces[0], begun.time, end), end
+        return constant_piece(begun.axes, begun.traces[0], begun.time, end), end
 
     def next_length(self, aim: Aim, time_pass: ProductPass) -> float:
         return slab_length(aim, time_pass.start, time_pass.next_required_end, time_pass.end, self.slab_count)

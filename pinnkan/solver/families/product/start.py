@@ -9,10 +9,10 @@ from pinnkan.assembly.boundary_values import face_coefficients, fix_coefficients
 from pinnkan.assembly.model import Model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Space, alike
+from pinnkan.kan.product import Space, unify_equal_axes
 from pinnkan.problem.features.formulas import formulas
-from pinnkan.problem.features.kinks import CLOSE, jumps_at_seam, kinks
-from pinnkan.problem.features.value_ranges import middle
+from pinnkan.problem.features.kinks import MERGE_DISTANCE, find_kinks, jumps_at_seam
+from pinnkan.problem.features.value_ranges import range_middles
 
 #: First breakpoints move by up to half this share of an interval. On a symmetry point of the solution halving adds
 #: nothing: the correction of sin(pi x) sin(pi y) had an effectivity of 0.2.
@@ -32,12 +32,12 @@ def initial_space(model: Model, degree: int, intervals: int) -> Space:
     """
     axes = []
     problem = model.problem
-    planes = kinks(formulas(problem), problem.coordinates, problem.box.ranges).planes
+    planes = find_kinks(formulas(problem), problem.coordinates, problem.box.ranges).planes
     equations = [e.residual for e in problem.equations] if any(planes) else []
-    inside = kinks(equations, problem.coordinates, problem.box.ranges).planes
+    inside = find_kinks(equations, problem.coordinates, problem.box.ranges).planes
     for i, ((a, b), periodic) in enumerate(zip(problem.box.ranges, problem.box.periodic, strict=True)):
         between = sorted({x.place for x in problem.interfaces if x.axis == i})
-        places = [x for x in planes[i] if all(abs(x - c) > CLOSE * (b - a) for c in between)]
+        places = [x for x in planes[i] if all(abs(x - c) > MERGE_DISTANCE * (b - a) for c in between)]
         order = max(j.order[i] for e in problem.equations for j in e.jets.values())
         bends = i != problem.time_axis and 0 < order < degree
         joints = {x: 0 for x in between} | {x: order - 1 for x in places if bends and x in inside[i]}
@@ -45,7 +45,7 @@ def initial_space(model: Model, degree: int, intervals: int) -> Space:
         n = max(intervals, degree + 1) if periodic else intervals
         breaks = with_breakpoints(nearly_uniform(a, b, n), [*between, *places])
         axes.append(Axis(breaks, degree, periodic, tuple(sorted(joints)), tuple(joints[x] for x in sorted(joints))))
-    return Space(alike(axes), len(problem.unknowns))
+    return Space(unify_equal_axes(axes), len(problem.unknowns))
 
 
 def nearly_uniform(low: float, high: float, intervals: int) -> Array:
@@ -78,7 +78,7 @@ def smooth_start(model: Model, space: Space) -> Array:
 
     Unknowns without values begin in the middle of their range: at zero equations may have no derivative (exp(-1/T)).
     """
-    start, fixed = with_conditions(model, space, np.broadcast_to(middle(model.ranges), space.shape).copy())
+    start, fixed = with_conditions(model, space, np.broadcast_to(range_middles(model.ranges), space.shape).copy())
     if space.size > MOST_DENSE:
         return start
     _, energy = mass_and_stiffness(space)
@@ -99,5 +99,5 @@ def mass_and_stiffness(space: Space) -> tuple[Array, Array]:
 
 def _axis_mass_and_stiffness(axis: Axis) -> tuple[Array, Array]:
     """Return the mass and stiffness matrix of one coordinate, its length taken as one."""
-    value, slope, length = axis.rooted(0), axis.rooted(1), float(np.ptp(axis.breaks))
+    value, slope, length = axis.weighted_table(0), axis.weighted_table(1), float(np.ptp(axis.breaks))
     return value.T @ value / length, slope.T @ slope * length

@@ -30,7 +30,7 @@ def unresolved_data_masses(data: BoundaryValue, halved_space: Space, time: Axis,
         missed = np.where(np.abs(missed) > least, UNRESOLVED_FACTOR * missed / scale[data.unknown], 0.0)
         for k, other in enumerate(halved_space.axes):
             if k < i:
-                missed = other.isometric(missed, k)
+                missed = other.isometric_values(missed, k)
             else:
                 root = np.sqrt(other.gauss(other.degree + 1)[1].ravel())
                 missed = np.moveaxis(
@@ -48,7 +48,7 @@ def _at_gauss_points(axis: Axis, values: Array, index: int) -> Array:
 
 def _evaluated(axis: Axis, coefficients: Array, index: int) -> Array:
     """Return a function at the Gauss points of one coordinate."""
-    table, place = axis.squares
+    table, place = axis.gauss_tables
     first = np.moveaxis(coefficients, index, 0)
     found = np.matmul(table, first[place].reshape(*place.shape, -1))
     return np.moveaxis(found.reshape(-1, *first.shape[1:]), 0, index)

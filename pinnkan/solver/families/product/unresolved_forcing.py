@@ -14,11 +14,15 @@ from pinnkan.assembly.boundary_values import BoundaryValue
 from pinnkan.assembly.model import Model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import ProductField, Space, at_rest
-from pinnkan.problem.checks.starts import beneath, given_at, in_space
-from pinnkan.problem.expressions.jumps import SWITCHES
+from pinnkan.kan.product import ProductField, Space, constant_piece
+from pinnkan.problem.checks.initial_values import (
+    differentiate_in_space,
+    prescribed_initial_values,
+    without_space_derivatives,
+)
+from pinnkan.problem.expressions.jumps import SWITCH_FUNCTIONS
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.statement import Problem, Side
 from pinnkan.solver.families.product.unresolved_data import unresolved_data_masses
 from pinnkan.solver.verify.symbol import frozen_equations, largest_wave_rates, wave_directions
@@ -40,7 +44,11 @@ def unresolved_forcing_masses(
     """
     problem, (start, end) = model.problem, time.breaks[[0, -1]]
     rates = [r for r in _initial_rates(problem) if not is_time_dependent or r[2].has(problem.coordinates[-1])]
-    damping = _damping(model, ProductField((at_rest(halved.axes, trace, start, end),)), halved) if rates else (0.0, 0.0)
+    damping = (
+        _damping(model, ProductField((constant_piece(halved.axes, trace, start, end),)), halved)
+        if rates
+        else (0.0, 0.0)
+    )
     for unknown, order, rate in rates:
         of_long, of_fine = ((end - start) ** order / factorial(order) / (1.0 + d * (end - start)) for d in damping)
         for share in SAMPLE_TIMES:
@@ -56,14 +64,19 @@ def unresolved_forcing_masses(
 
 def _initial_rates(problem: Problem) -> Iterator[tuple[int, int, sympy.Expr]]:
     """Yield (unknown, order, formula) of the highest derivative in time at the data, where an equation has just one."""
-    data = given_at(problem)
+    data = prescribed_initial_values(problem)
     for equation in problem.equations:
-        highest = [(s, j) for s, j in equation.jets.items() if j.order[-1] and j.order[-1] == j.total]
+        highest = [(s, j) for s, j in equation.jets.items() if j.order[-1] and j.order[-1] == j.total_order]
         if len(highest) != 1 or highest[0][1].order[-1] != problem.orders_in_time[highest[0][1].unknown]:
             continue
         symbol, jet = highest[0]
-        at = {s: in_space(problem, data.get(beneath(j), sympy.S.Zero), j) for s, j in equation.jets.items()}
-        if not any(value.has(*SWITCHES) for s, value in at.items() if s != symbol and equation.jets[s].total):
+        at = {
+            s: differentiate_in_space(problem, data.get(without_space_derivatives(j), sympy.S.Zero), j)
+            for s, j in equation.jets.items()
+        }
+        if not any(
+            value.has(*SWITCH_FUNCTIONS) for s, value in at.items() if s != symbol and equation.jets[s].total_order
+        ):
             slope = sympy.diff(equation.residual, symbol)
             yield jet.unknown, jet.order[-1], (-equation.residual / slope).subs(at | {symbol: sympy.S.Zero})
 
@@ -71,7 +84,7 @@ def _initial_rates(problem: Problem) -> Iterator[tuple[int, int, sympy.Expr]]:
 def _damping(model: Model, field: ProductField, space: Space) -> tuple[float, float]:
     """Return the decay rates of the longest waves and of the finest that ``space`` holds; zero where they grow."""
     problem, finest = model.problem, min((a.intervals * a.degree for a in space.axes), default=1)
-    weights = frozen_equations(model.equations, field, problem.domain.sample(DAMPING_POINTS, kronecker))
+    weights = frozen_equations(model.equations, field, problem.domain.sample(DAMPING_POINTS, kronecker_points))
     ways, numbers = wave_directions(problem.box.lengths[:-1]), [np.pi, np.pi * finest]
     rates = np.max([largest_wave_rates(weights, space.unknowns, way, numbers).real.max(1) for way in ways], axis=0)
     long, fine = np.maximum(-np.where(np.isfinite(rates), rates, 0.0), 0.0)
@@ -80,7 +93,7 @@ def _damping(model: Model, field: ProductField, space: Space) -> tuple[float, fl
 
 def _initial_root_mean_square(formula: Tape, problem: Problem) -> float:
     """Return the root mean square of a formula over space at the first time."""
-    points = problem.domain.sample(SIZE_POINTS, kronecker)
+    points = problem.domain.sample(SIZE_POINTS, kronecker_points)
     points[:, -1] = problem.box.ranges[-1][0]
     values = np.broadcast_to(np.asarray(formula(list(points.T))[0], dtype=np.float64), len(points))
     return float(np.sqrt(np.mean(values**2)))

@@ -10,7 +10,7 @@ import numpy as np
 
 from pinnkan.assembly.separable.point_rows import graded_points
 from pinnkan.assembly.separable.system import SeparableModel, graded_place_points, linearise_at_points
-from pinnkan.kan.axis import Axis, nearest
+from pinnkan.kan.axis import Axis, restrict_axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.separable import Separable
 from pinnkan.solver.families.separable.minimise import add_term, levenberg_marquardt, starting_products
@@ -97,7 +97,7 @@ def _surplus(k: int, axes: Sequence[Axis], fine: Sequence[Axis], edges: Sequence
 
     The sum over the terms, each with the norms of its other edges.
     """
-    coarse = nearest(axes[k], fine[k], edges[k], 1)
+    coarse = restrict_axis(axes[k], fine[k], edges[k], 1)
     gain = edges[k] - coarse @ axes[k].prolongation_to(fine[k]).T
     nodes, weights = fine[k].gauss(fine[k].degree + 1)
     squares = (fine[k].matrix(nodes.ravel(), order) @ gain.T) ** 2

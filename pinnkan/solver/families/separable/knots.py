@@ -72,7 +72,7 @@ def resolve_functions(axis: Axis, functions: Callable[[Array], Array]) -> Axis:
         if not marked.any() or axis.intervals > MOST_INTERVALS:
             break
         done = np.repeat(~marked, 1 + marked)
-        axis = axis.inserted(marked)
+        axis = axis.refined(marked)
     return axis
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from pinnkan.assembly.separable.point_rows import graded_points
 from pinnkan.assembly.separable.system import SeparableModel, separable_model
 from pinnkan.errors import SolverError
-from pinnkan.kan.axis import nearest
+from pinnkan.kan.axis import restrict_axis
 from pinnkan.kan.separable import Separable
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.blocks.system import sobol_samples
@@ -136,10 +136,10 @@ def _enrich(state: SeparableState, found: SeparableEstimate, missed: HiddenFeatu
     out = state
     if found.term_gain >= COMPARABLE_GAIN * found.knot_gain:
         pairs = zip(axes, found.new_term.axes, found.new_term.edges, strict=True)
-        coarser = Separable(axes, tuple(nearest(coarse, fine, edge, 1) for coarse, fine, edge in pairs))
+        coarser = Separable(axes, tuple(restrict_axis(coarse, fine, edge, 1) for coarse, fine, edge in pairs))
         out = replace(out, target_products=state.target_products + 1, next_product=coarser)
     if found.knot_gain >= COMPARABLE_GAIN * found.term_gain:
-        finer = tuple(a.inserted(m) for a, m in zip(axes, found.marked_intervals, strict=True))
+        finer = tuple(a.refined(m) for a, m in zip(axes, found.marked_intervals, strict=True))
         hint = None if out.next_product is None else out.next_product.prolonged(finer)
         out = replace(out, function=state.function.prolonged(finer), next_product=hint)
     return out

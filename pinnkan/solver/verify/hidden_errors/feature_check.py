@@ -1,9 +1,9 @@
 """The residual at held-out points: around narrow features of the formulas, and scattered over the domain.
 
-Around every narrow feature (:mod:`pinnkan.problem.features.narrow`) the squared residual is integrated on intervals
-that shrink from a twentieth of the box to the width of the feature; over the whole box its mean at scattered points is
-taken. Where either is out of proportion to the residual at the training points, the check returns place and width of a
-feature, so that knots can be inserted there.
+Around every narrow feature (:mod:`pinnkan.problem.features.narrow_features`) the squared residual is integrated on
+intervals that shrink from a twentieth of the box to the width of the feature; over the whole box its mean at scattered
+points is taken. Where either is out of proportion to the residual at the training points, the check returns place and
+width of a feature, so that knots can be inserted there.
 """
 
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ import numpy as np
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import BoundaryPiece, Domain
-from pinnkan.kan.field import Array, Field, jets_at, picked
+from pinnkan.kan.field import Array, Field, jets_at, select_jets
 from pinnkan.problem.features.formulas import formulas
-from pinnkan.problem.features.kinks import CLOSE
-from pinnkan.problem.features.kronecker import kronecker
-from pinnkan.problem.features.narrow import features
+from pinnkan.problem.features.kinks import MERGE_DISTANCE
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
+from pinnkan.problem.features.narrow_features import find_narrow_features
 from pinnkan.problem.statement import Side
 from pinnkan.solver.estimate.linearisation_check import (
     NO_CORRECTION,
@@ -62,8 +62,8 @@ class FeatureCheck:
         self.equations, self.corner_weights = model.equations, model.corner_weights
         self.row_weights = model.corner_weights or model.incompatible_corner_weights
         problem, coordinates = model.problem, model.problem.coordinates
-        survey = features(formulas(problem), coordinates, problem.box.ranges)
-        self.features, self.unsearched_boxes = survey.features, unresolved_boxes(problem, survey.undecided)
+        survey = find_narrow_features(formulas(problem), coordinates, problem.box.ranges)
+        self.features, self.unsearched_boxes = survey.features, unresolved_boxes(problem, survey.undecided_boxes)
         self.narrow_values = [SolutionFeatures(e, coordinates) for e in problem.equations]
         self.side_conditions = [
             (c.place, equation) for c, equation in model.conditions_as_rows if isinstance(c.place, Side)
@@ -77,7 +77,7 @@ class FeatureCheck:
         ``context``: the correction, earlier sizes, losses by equation. Raises SolverError: terms have no squares in
         float64.
         """
-        points = domain.sample(SCATTERED_POINTS * self.problem.dimension, kronecker)
+        points = domain.sample(SCATTERED_POINTS * self.problem.dimension, kronecker_points)
         seen = self._jets_by_equation(field, points)
         volume, whole, axis = domain.measure, self.problem.domain.measure, self.problem.time_axis
         found = [
@@ -116,7 +116,7 @@ class FeatureCheck:
         """Return a message where unsearched parts of formulas may hide more than the tolerance; "" for nowhere."""
         if not self.unsearched_boxes:
             return ""
-        points = domain.sample(SCATTERED_POINTS, kronecker)
+        points = domain.sample(SCATTERED_POINTS, kronecker_points)
         seen = self._jets_by_equation(field, points)
         for number, left in self.unsearched_boxes.items():
             equation = self.equations[number]
@@ -131,7 +131,7 @@ class FeatureCheck:
         """Return the first time at which the solution passes a jump or kink all over space; None for none."""
         if not any(values.parts for values in self.narrow_values):
             return None
-        seen = self._jets_by_equation(field, domain.sample(SCATTERED_POINTS * self.problem.dimension, kronecker))
+        seen = self._jets_by_equation(field, domain.sample(SCATTERED_POINTS * self.problem.dimension, kronecker_points))
         pairs, axis = zip(self.equations, self.narrow_values, strict=True), self.problem.time_axis
         found = chain.from_iterable(values.features(field, domain, seen[e], axis) for e, values in pairs)
         times = (event_time(feature, domain, axis) for feature in found)
@@ -157,13 +157,13 @@ class FeatureCheck:
         for f in self.features:
             width = f.width[axis]
             if abs(f.place[axis] - time) <= WIDTHS_AWAY * width and width < self.problem.box.lengths[axis]:
-                when = self.problem.when(f.place[axis], 8)
+                when = self.problem.format_march_position(f.place[axis], 8)
                 return f"slabs cannot be as short as what is {width:.0e} wide at {when}"
         return ""
 
     def mean_square_terms(self, field: Field) -> float:
         """The mean square of the terms of the equations, with which a mean squared residual is compared."""
-        points = self.problem.domain.sample(SCATTERED_POINTS, kronecker)
+        points = self.problem.domain.sample(SCATTERED_POINTS, kronecker_points)
         seen = self._jets_by_equation(field, points)
         return sum(float(self._weighted_squares(e, points, seen[e])[1].mean()) for e in self.equations)
 
@@ -182,7 +182,7 @@ class FeatureCheck:
         equations = [*self.equations, *(e for _, e in self.side_conditions)]
         orders = sorted({j.order for e in equations for j in e.jets})
         values = field(points, orders)
-        return {e: picked(values, orders, e.jets) for e in equations}
+        return {e: select_jets(values, orders, e.jets) for e in equations}
 
     def _missed_side_data(
         self,
@@ -198,8 +198,8 @@ class FeatureCheck:
         """
         least = self.problem.solver.tolerance**2
         for side, equation in self.side_conditions:
-            piece = domain.pieces[side]
-            if piece.fixed != self.problem.domain.pieces[side].fixed:  # an inner end of slabs, without data
+            piece = domain.boundary_pieces[side]
+            if piece.fixed != self.problem.domain.boundary_pieces[side].fixed:  # an inner end of slabs, without data
                 continue
             surroundings = [n for n in self._neighbourhoods(domain, piece) if not self._is_corner(n.place)]
             if not surroundings:
@@ -235,7 +235,7 @@ class FeatureCheck:
         finest /= self.problem.box.lengths
         jets = jets_at(field, points, equation.jets)
         slopes = np.abs(equation.linearise_numpy(points, jets)[1]).mean(0)
-        sizes = unknown_sizes(self.model, field, self.problem.domain.sample(SCATTERED_POINTS, kronecker))
+        sizes = unknown_sizes(self.model, field, self.problem.domain.sample(SCATTERED_POINTS, kronecker_points))
         terms = [
             w * sizes[j.unknown] * np.prod(finest ** np.array(j.order))
             for w, j in zip(slopes, equation.jets, strict=True)
@@ -247,7 +247,9 @@ class FeatureCheck:
     ) -> Iterator[tuple[CompiledEquation, Array, Array, float]]:
         """Yield side conditions, points, squared residuals, and their mean as a share of the squared terms."""
         for side, equation in self.side_conditions:
-            there = domain.pieces[side].sample(SCATTERED_POINTS * max(self.problem.dimension - 1, 1), kronecker)
+            there = domain.boundary_pieces[side].sample(
+                SCATTERED_POINTS * max(self.problem.dimension - 1, 1), kronecker_points
+            )
             squares, _ = self._weighted_squares(equation, there, jets_at(field, there, equation.jets))
             typical = self._typical_square(equation, field, points, jets_by_equation[equation])
             yield equation, there, squares, float(squares.mean()) / typical
@@ -264,7 +266,7 @@ class FeatureCheck:
 
     def residual_shares(self, field: Field, loss: float) -> tuple[float, float]:
         """The residuals of side conditions (largest) and equations as shares of their terms, root mean squares."""
-        points = self.problem.domain.sample(SCATTERED_POINTS, kronecker)
+        points = self.problem.domain.sample(SCATTERED_POINTS, kronecker_points)
         seen = self._jets_by_equation(field, points)
         sides = [share for *_, share in self._side_squares(field, self.problem.domain, points, seen)]
         return max(sides, default=0.0) ** 0.5, (loss / max(self.mean_square_terms(field), TINY)) ** 0.5
@@ -277,7 +279,7 @@ class FeatureCheck:
     def _is_corner(self, place: Array) -> bool:
         """Whether conditions change at a place; a slope that jumps there is attained on no knots."""
         known = [] if self.corner_weights is None else self.corner_weights.corners
-        return any(np.abs(place - c.position).max() <= CLOSE * self.problem.box.lengths.max() for c in known)
+        return any(np.abs(place - c.position).max() <= MERGE_DISTANCE * self.problem.box.lengths.max() for c in known)
 
     def _neighbourhoods(self, domain: Domain, piece: BoundaryPiece | None = None) -> Iterator[Neighbourhood]:
         """Yield the neighbourhoods of the narrow features in the domain, or on a piece of its boundary."""

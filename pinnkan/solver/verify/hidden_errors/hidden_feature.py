@@ -7,7 +7,7 @@ import numpy as np
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.problem.features.subdivision import PER_PART, Feature
+from pinnkan.problem.features.subdivision import PLACES_PER_PART, Feature
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.integrand_knots import refine_towards_place
 from pinnkan.solver.estimate.neighbourhood import HALF_WIDTH
@@ -66,7 +66,7 @@ def worst_feature(
         first,
         *(f for f in candidates if f is not first and f.event_time is None and ((f.width <= near) == narrow).all()),
     ]
-    if len(train) <= PER_PART:
+    if len(train) <= PLACES_PER_PART:
         return first
     own = {float(f.place[narrow][0]): f.width for f in formula_features}
     train = [replace(f, width=np.fmin(f.width, own.get(float(f.place[narrow][0]), np.inf))) for f in train]

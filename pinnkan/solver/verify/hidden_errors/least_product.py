@@ -150,7 +150,7 @@ def smallest_symbol_waves(model: Model, waves: Sequence[Waves], count: int) -> n
 
 def _wave_numbers(waves: Waves) -> Array:
     """The wave number of each wave, 1 / length: the root mean square of its slope."""
-    slope = waves.axis.rooted(1) @ waves.transform
+    slope = waves.axis.weighted_table(1) @ waves.transform
     return np.asarray(np.sqrt((slope**2).sum(0) / float(np.ptp(waves.axis.breaks))))
 
 

@@ -141,11 +141,11 @@ def refine_axis(axis: Axis, fineness: Fineness) -> Axis:
     for _ in range(fineness.halvings):
         axis = axis.halved()
     while (wide := np.diff(axis.breaks) > 1.5 * width).any():
-        axis = axis.inserted(wide)
+        axis = axis.refined(wide)
     for _ in range(0 if axis.periodic else fineness.end_halvings):
         ends = np.zeros(axis.intervals, dtype=bool)
         ends[[0, -1]] = True
-        axis = axis.inserted(ends & (np.diff(axis.breaks) > 2.0 * width * 0.5**fineness.end_halvings))
+        axis = axis.refined(ends & (np.diff(axis.breaks) > 2.0 * width * 0.5**fineness.end_halvings))
     return axis
 
 
@@ -158,7 +158,7 @@ def _basis(axis: Axis, free: np.ndarray, index: int, count: int) -> LatticeBasis
     for some, out in zip(alive.T, np.moveaxis(waves, -1, 0), strict=True):
         if count and some.any():
             _put_waves(out, some, axis)
-    return LatticeBasis(qr_triangle(axis.rooted(0)), waves, axis.periodic)
+    return LatticeBasis(qr_triangle(axis.weighted_table(0)), waves, axis.periodic)
 
 
 def string_modes(axis: Axis, mask: np.ndarray, most: int) -> tuple[Array, Array]:
@@ -166,7 +166,7 @@ def string_modes(axis: Axis, mask: np.ndarray, most: int) -> tuple[Array, Array]
 
     Returns wave numbers (wave,), radians by length, and coefficients of size one (function, wave).
     """
-    value, slope = axis.rooted(0)[:, mask], axis.rooted(1)[:, mask]
+    value, slope = axis.weighted_table(0)[:, mask], axis.weighted_table(1)[:, mask]
     last = min(most, int(mask.sum())) - 1
     squares, vectors = scipy.linalg.eigh(slope.T @ slope, value.T @ value, subset_by_index=(0, last))
     return np.sqrt(np.maximum(squares, 0.0)), vectors

@@ -13,8 +13,8 @@ import numpy as np
 
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
-from pinnkan.kan.field import Array, Field, Jets
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.kan.field import Array, DerivativeFunction, Field
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.solver.verify.symbol import frozen_equations
 
 #: Times, and places in space at each of them, at which the solution is sampled.
@@ -30,12 +30,14 @@ REMEDY = "another branch may go on there. Write them solved for it, as in `u_t =
 def sample_points(domain: Domain) -> tuple[Array, Array]:
     """Return sample points (place * time, coordinate) of a domain, and the times; time is the last coordinate."""
     ranges = np.array(domain.box.ranges)
-    inside = ranges[:-1, 0] + np.ptp(ranges[:-1], axis=1) * kronecker(SAMPLE_PLACES, len(ranges) - 1)
+    inside = ranges[:-1, 0] + np.ptp(ranges[:-1], axis=1) * kronecker_points(SAMPLE_PLACES, len(ranges) - 1)
     times = np.linspace(ranges[-1, 0], ranges[-1, 1], SAMPLE_TIMES)
     return np.column_stack([np.repeat(inside, SAMPLE_TIMES, 0), np.tile(times, len(inside))]), times
 
 
-def _transformed(field: Jets, factor: float, summand: float, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
+def _transformed(
+    field: DerivativeFunction, factor: float, summand: float, points: Array, orders: Sequence[tuple[int, ...]]
+) -> Array:
     return factor * field(points, orders) + summand
 
 
@@ -92,7 +94,7 @@ class BranchPoints:
             if self.model.problem.is_highest(jet)
         )
 
-    def _determinants(self, field: Jets, points: Array) -> Array:
+    def _determinants(self, field: DerivativeFunction, points: Array) -> Array:
         """The determinant of M, rows scaled to size one: (point,); zero where highest derivatives are mixed ones."""
         size = len(self.model.problem.unknowns)
         matrix = np.zeros((len(points), size, size))

@@ -15,8 +15,8 @@ import sympy
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
-from pinnkan.problem.expressions.enclosure import replayed
-from pinnkan.problem.expressions.functions import exactly
+from pinnkan.problem.expressions.enclosure import interval_outputs
+from pinnkan.problem.expressions.functions import restore_zeros
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Jet
@@ -59,7 +59,7 @@ class LocalOde:
         own = [sympy.Dummy() for _ in self.jets]
         equations = self.model.problem.equations
         named = [{s: own[self.jets.index(j)] for s, j in e.jets.items()} for e in equations]
-        residuals = [exactly(e.residual).xreplace(names) for e, names in zip(equations, named, strict=True)]
+        residuals = [restore_zeros(e.residual).xreplace(names) for e, names in zip(equations, named, strict=True)]
         slopes = [sympy.diff(r, x) for r in residuals for x in own]
         return Tape([*residuals, *slopes], [*self.model.problem.coordinates, *own])
 
@@ -82,7 +82,7 @@ class LocalOde:
         ):
             return ""
         if self._grows_from_flat_start(field, domain):
-            at = problem.when(domain.box.ranges[-1][0])
+            at = problem.format_march_position(domain.box.ranges[-1][0])
             return f"other solutions depart at {at}, as exp(-1/t) does from zero: the equations are singular there"
         if self._has_bounded_slopes:
             return ""
@@ -150,7 +150,7 @@ class LocalOde:
 
     def _has_unbounded_slope(self, low: Array, high: Array) -> np.ndarray:
         """Whether in a box a derivative by a value or rate is unbounded, and none by a derivative in space: (box,)."""
-        found = replayed(self.tape, [Interval(a, b) for a, b in zip(low, high, strict=True)], True)
+        found = interval_outputs(self.tape, [Interval(a, b) for a, b in zip(low, high, strict=True)], True)
         slopes = found[len(self.model.equations) :]
         infinite = np.array([np.broadcast_to(np.isinf(s.lo) | np.isinf(s.hi), low.shape[1]) for s in slopes])
         each = np.asarray(infinite.reshape(-1, len(self.jets), low.shape[1]).any(0))

@@ -16,9 +16,9 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
-from pinnkan.problem.expressions.functions import written
+from pinnkan.problem.expressions.functions import expression_text
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 
 #: Places in space, and points along the last coordinate at each of them.
 PLACES, POINTS = 4, 65
@@ -80,7 +80,7 @@ class Poles:
         """Return a message that names a pole passed in a ``domain``; "" for none. Slabs in order of time."""
         ranges = np.array(domain.box.ranges)
         last = np.linspace(ranges[-1, 0], ranges[-1, 1], POINTS)
-        places = kronecker(PLACES if len(ranges) > 1 else 1, len(ranges) - 1)
+        places = kronecker_points(PLACES if len(ranges) > 1 else 1, len(ranges) - 1)
         ends = {}
         for number, own in enumerate(self._denominators):
             for at, place in enumerate(places):
@@ -97,9 +97,10 @@ class Poles:
                         else pole
                     )
                 if pole is not None:
-                    where = self.model.problem.at(pole[: len(ranges)])
-                    zero = f"{written(own.divisor)} = 0: what keeps its sign may be written as exp of another unknown"
-                    return f"at {where} it passes through a pole of `{own.equation.text}`, {zero}"
+                    where = self.model.problem.format_point(pole[: len(ranges)])
+                    zero = f"{expression_text(own.divisor)} = 0"
+                    advice = "what keeps its sign may be written as exp of another unknown"
+                    return f"at {where} it passes through a pole of `{own.equation.text}`, {zero}: {advice}"
                 ends[number, at, float(last[-1])] = states[-1]
         self._slab_ends.update(ends)
         return ""

@@ -17,10 +17,14 @@ import sympy
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
-from pinnkan.problem.checks.starts import beneath, given_at, in_space
+from pinnkan.problem.checks.initial_values import (
+    differentiate_in_space,
+    prescribed_initial_values,
+    without_space_derivatives,
+)
 from pinnkan.problem.expressions.functions import Signum, UnitStep
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.statement import Equation
 from pinnkan.solver.verify.uniqueness.local_ode import LocalOde
 
@@ -90,7 +94,7 @@ class Switches:
     def _departure(self, field: Field, ranges: Array, is_first: bool) -> str:
         """A message that other solutions depart from a switch at the beginning of ``ranges``; "" for none."""
         problem, begin = self.model.problem, float(ranges[-1, 0])
-        places = kronecker(PLACES, len(ranges) - 1)
+        places = kronecker_points(PLACES, len(ranges) - 1)
         points = np.column_stack([ranges[:-1, 0] + np.ptp(ranges[:-1], axis=1) * places, np.full(len(places), begin)])
         moment = min(SHORT_TIME * problem.box.lengths[-1], 0.5 * float(np.ptp(ranges[-1])))
         for state in self._states(field, points, is_first):
@@ -103,7 +107,7 @@ class Switches:
             ]
             if len(ways) > 1 or (ways and not (self._signs(reached, own) == ways[0]).all()):
                 told = f"what is zero in a sign or a step of `{own[0][0].text}` may leave that to more than one side"
-                return f"other solutions depart at {problem.when(begin)}: {told}"
+                return f"other solutions depart at {problem.format_march_position(begin)}: {told}"
         return ""
 
     def _sliding_mode(self, field: Field, ranges: Array) -> str:
@@ -137,10 +141,10 @@ class Switches:
         """States (point, number) of the field, at the first time with the values that conditions give."""
         states = np.array([self._state(field, point) for point in points])
         problem = self.model.problem
-        given = given_at(problem) if is_first else {}
+        given = prescribed_initial_values(problem) if is_first else {}
         for column, jet in enumerate(self.local_ode.jets, start=problem.dimension):
-            if beneath(jet) in given:
-                formula = in_space(problem, given[beneath(jet)], jet)
+            if without_space_derivatives(jet) in given:
+                formula = differentiate_in_space(problem, given[without_space_derivatives(jet)], jet)
                 states[:, column] = Tape([formula], list(problem.coordinates))([*points.T])[0]
         return states
 

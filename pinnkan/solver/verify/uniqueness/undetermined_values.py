@@ -2,7 +2,7 @@
 
 Of w + abs(w) = 2*max(v - 1, 0) any w <= 0 is a solution while v < 1; of u_x^2 = u^2 both u and -u are slopes, and a
 steady solution may change from one to the other. The equation is evaluated as a function of that number alone, for
-numbers of all sizes, as in :mod:`pinnkan.problem.checks.starts`. Finding nothing proves nothing.
+numbers of all sizes, as in :mod:`pinnkan.problem.checks.initial_values`. Finding nothing proves nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,9 +16,9 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
-from pinnkan.problem.checks.algebraic import AlgebraicValues, algebraic_pairs
-from pinnkan.problem.checks.starts import is_flat, is_straight, numbers, roots_of
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.checks.algebraic_values import AlgebraicSystem, underived_unknown_system
+from pinnkan.problem.checks.initial_values import is_linear_in, is_zero_for_many, roots_of, trial_numbers
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.statement import Jet
 
 #: Places in space, points along the last coordinate at each; points at which other roots are sought.
@@ -46,12 +46,12 @@ class UndeterminedValues:
             (compiled, symbol)
             for compiled, given in pairs
             for symbol, jet in given.jets.items()
-            if self._is_solved_for(jet) and not is_straight(given.residual, symbol)
+            if self._is_solved_for(jet) and not is_linear_in(given.residual, symbol)
         )
 
     def _is_solved_for(self, jet: Jet) -> bool:
         problem = self.model.problem
-        orders = [j.total for e in self.model.equations for j in e.jets if j.unknown == jet.unknown]
+        orders = [j.total_order for e in self.model.equations for j in e.jets if j.unknown == jet.unknown]
         along = problem.time_axis is not None or problem.dimension == 1
         return (along and problem.is_highest(jet)) or max(orders) == 0
 
@@ -60,7 +60,7 @@ class UndeterminedValues:
         if not self.model.may_have_other_solutions:
             return ""
         ranges = np.array(domain.box.ranges)
-        places = kronecker(PLACES, len(ranges) - 1)
+        places = kronecker_points(PLACES, len(ranges) - 1)
         last = np.tile((np.arange(LINE_POINTS) + 0.5) / LINE_POINTS, len(places))
         units = np.column_stack([np.repeat(places, LINE_POINTS, 0), last])
         points = ranges[:, 0] + np.ptp(ranges, axis=1) * units
@@ -70,11 +70,13 @@ class UndeterminedValues:
                 continue
             jets = jets_at(field, points, equation.jets)
             size = float(np.abs(jets[:, equation.symbols.index(symbol)]).max()) or 1.0
-            flat = is_flat(self._values(equation, symbol, points, jets), size, LARGEST_TESTED).reshape(-1, LINE_POINTS)
+            flat = is_zero_for_many(self._values(equation, symbol, points, jets), size, LARGEST_TESTED).reshape(
+                -1, LINE_POINTS
+            )
             both = np.flatnonzero((flat[:, 1:] & flat[:, :-1]).ravel())
             if len(both):
                 place, k = divmod(int(both[0]), LINE_POINTS - 1)
-                at = self.model.problem.at(points[place * LINE_POINTS + k])
+                at = self.model.problem.format_point(points[place * LINE_POINTS + k])
                 return f"any of many values of {symbol} fulfils `{equation.text}` at {at}: nothing determines it there"
         return ""
 
@@ -83,22 +85,26 @@ class UndeterminedValues:
         problem = self.model.problem
         if problem.time_axis is not None:
             return ""
-        points, pairs = problem.domain.sample(ROOT_POINTS, kronecker), algebraic_pairs(problem)
+        points, pairs = problem.domain.sample(ROOT_POINTS, kronecker_points), underived_unknown_system(problem)
         for equation, symbol in self.nonlinear_symbols:
             unknown = equation.jets[equation.symbols.index(symbol)].unknown
             if pairs is not None and unknown in pairs.unknowns:
                 continue
             size = sizes[unknown]
             for point, own, other in self._other_roots(field, equation, symbol, points):
-                at = f"at {problem.at(point)} both {symbol} = {size * own:.3g} and {symbol} = {size * other:.3g}"
-                return f"one of several solutions: {at} fulfil `{equation.text}`, and others may go over to that"
+                where, both = (
+                    problem.format_point(point),
+                    f"{symbol} = {size * own:.3g} and {symbol} = {size * other:.3g}",
+                )
+                said = f"at {where} both {both} fulfil `{equation.text}`"
+                return f"one of several solutions: {said}, and others may go over to that"
         return "" if pairs is None else self._joint_ambiguity(field, points, np.array(sizes), pairs)
 
-    def _joint_ambiguity(self, field: Field, points: Array, sizes: Array, algebraic: AlgebraicValues) -> str:
+    def _joint_ambiguity(self, field: Field, points: Array, sizes: Array, algebraic: AlgebraicSystem) -> str:
         """The same for two or more values that equations without derivatives determine together."""
         problem = self.model.problem
         values = jets_at(field, points, [Jet(u, (0,) * problem.dimension) for u in range(len(sizes))])
-        unknowns, others = list(algebraic.unknowns), list(algebraic.others or ())
+        unknowns, others = list(algebraic.unknowns), list(algebraic.given_unknowns or ())
         far, names = LARGEST_ROOT * np.abs(values[:, unknowns]).max(0), [problem.unknowns[u] for u in unknowns]
         for point, known in zip(points, values, strict=True):
             own = known[unknowns]
@@ -107,7 +113,7 @@ class UndeterminedValues:
                 if is_another and (np.abs(root) <= far).all():
                     pairs = (zip(names, sizes[unknowns] * numbers, strict=True) for numbers in (own, root))
                     taken, other = (", ".join(f"{n} = {v:.3g}" for n, v in pair) for pair in pairs)
-                    at = f"at {problem.at(point)} {taken} are taken"
+                    at = f"at {problem.format_point(point)} {taken} are taken"
                     return f"one of several solutions: {at}, {other} would do as well"
         return ""
 
@@ -132,7 +138,7 @@ class UndeterminedValues:
                 yield point, own, min(roots, key=lambda r: abs(r - own))
 
     def _values(self, equation: CompiledEquation, symbol: sympy.Symbol, points: Array, jets: Array) -> Array:
-        """The residual at points for all :func:`numbers` in place of ``symbol``, other jets fixed: (point, number)."""
-        tried = numbers()
+        """The residual at points for all :func:`trial_numbers` in place of ``symbol``: (point, number)."""
+        tried = trial_numbers()
         columns = [jets[:, k, None] if s != symbol else tried for k, s in enumerate(equation.symbols)]
         return np.broadcast_to(equation.value_tape([*points.T[..., None], *columns])[0], (len(points), len(tried)))

@@ -13,7 +13,7 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.solver.verify.posedness import ERROR_MARGIN
 from pinnkan.solver.verify.uniqueness.branch_points import SAMPLE_TIMES, sample_points
 
@@ -49,7 +49,7 @@ class VanishingEquations:
                 said = self._largest_residual(equation, field, domain, lines, error)
                 silent = np.argwhere((said[:, 1:] == 0.0) & (said[:, :-1] == 0.0))
                 if len(silent):
-                    at = self.model.problem.at(lines[tuple(silent[0])])
+                    at = self.model.problem.format_point(lines[tuple(silent[0])])
                     return f"`{equation.text}` says nothing from {at} on: fewer equations are left there than unknowns"
                 lines = self._refine_minima(lines, said) if left else lines
         return ""
@@ -65,7 +65,7 @@ class VanishingEquations:
         by = self.model.problem.solver.tolerance * np.broadcast_to(scale, jets.shape)
         if error is not None:
             by = np.maximum(LEAST_PERTURBATION * scale, ERROR_MARGIN * np.abs(jets_at(error, points, equation.jets)))
-        ways = 2.0 * kronecker(PERTURBATIONS, jets.shape[1]) - 1.0
+        ways = 2.0 * kronecker_points(PERTURBATIONS, jets.shape[1]) - 1.0
         moved = jets + by * np.concatenate([np.zeros_like(ways[:1]), ways, -ways])[:, None]
         with np.errstate(all="ignore"):
             values = equation.value_tape([*points.T, *np.moveaxis(moved, -1, 0)])[0]

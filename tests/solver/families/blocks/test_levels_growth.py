@@ -24,7 +24,7 @@ def test_the_groups_that_carry_the_correction_are_added_first():
     first = first_space(model_of(coupled()), None)
     space, known = enriched_sum(first), len(first.groups)
     correction = np.full((space.products, 1), 1e-6)
-    correction[space.places[space.groups.index((0, 0, 1, 1))]] = 0.1
+    correction[space.group_slices[space.groups.index((0, 0, 1, 1))]] = 0.1
     noise = np.full((space.products, 1), 1e-14)
     assert select_groups(space, correction, noise, known) == ((0, 0, 1, 1),)
     assert len(select_groups(space, 0.0 * correction + 1.0, noise, known)) > 5

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from pinnkan import solve
-from pinnkan.kan.gauss import gauss_cells
+from pinnkan.kan.gauss import composite_gauss_rule
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.families.deep.system import equidistribute, tensor_rule
 
 
 def test_points_integrate_and_follow_a_steep_place():
-    points, weights = tensor_rule([gauss_cells(np.array([0.0, 0.2, 1.0]), 3), gauss_cells(np.array([-1.0, 2.0]), 3)])
+    points, weights = tensor_rule(
+        [composite_gauss_rule(np.array([0.0, 0.2, 1.0]), 3), composite_gauss_rule(np.array([-1.0, 2.0]), 3)]
+    )
     assert float(weights @ (points[:, 0] ** 5 * points[:, 1] ** 2)) == pytest.approx(1 / 6 * 3, rel=1e-12)
     x = np.linspace(-1, 1, 401)
     breaks = equidistribute(x, 1 + 50 * np.exp(-((x / 0.02) ** 2)), 20)

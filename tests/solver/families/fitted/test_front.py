@@ -7,7 +7,7 @@ import pytest
 
 from pinnkan.domain.box import Box
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.coordinates.warped import rotated
+from pinnkan.kan.coordinates.warped import rotated_coordinates
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.fitted.front import (
     direction_of_gradients,
@@ -50,7 +50,7 @@ def test_the_structure_tensor_finds_the_direction_of_a_front():
 def test_a_wrong_angle_is_mended_by_the_ridge():
     """A front at atan(1/2), seen in coordinates three degrees off: one move leaves a tenth of that."""
     right = np.arctan2(1.0, -0.5)
-    coordinates = rotated(right + np.radians(3), UNIT, 0.2)
+    coordinates = rotated_coordinates(right + np.radians(3), UNIT, 0.2)
     found = front_of_spline(*fitted(coordinates, front), coordinates, SQUARE)
     moved = straighten_coordinates(coordinates, found, UNIT)
     assert abs(moved.angle - right) < np.radians(0.3)
@@ -63,13 +63,13 @@ def test_a_bent_front_gets_a_warp_and_a_straight_one_does_not():
     def bow(x, y):
         return np.tanh((y - 0.2 - 0.4 * x - 0.5 * x * (1 - x)) / (0.3 * WIDTH))
 
-    coordinates = rotated(np.arctan2(1.0, -0.4), UNIT, 0.3)
+    coordinates = rotated_coordinates(np.arctan2(1.0, -0.4), UNIT, 0.3)
     found = front_of_spline(*fitted(coordinates, bow), coordinates, SQUARE)
     moved = straighten_coordinates(coordinates, found, UNIT)
     assert not moved.is_straight
     again = front_of_spline(*fitted(moved, bow), moved, SQUARE)
     assert np.ptp(again.position[again.weight > 0.1]) < 0.2 * np.ptp(found.position[found.weight > 0.1])
-    line = rotated(np.arctan2(1.0, -0.5) + 0.05, UNIT, 0.2)
+    line = rotated_coordinates(np.arctan2(1.0, -0.5) + 0.05, UNIT, 0.2)
     assert straighten_coordinates(line, front_of_spline(*fitted(line, front), line, SQUARE), UNIT).is_straight
 
 
@@ -78,7 +78,7 @@ def test_only_the_ratios_of_the_weights_of_lines_count(factor):
     def bow(x, y):
         return np.tanh((y - 0.2 - 0.4 * x - 0.5 * x * (1 - x)) / (0.3 * WIDTH))
 
-    coordinates = rotated(np.arctan2(1.0, -0.4), UNIT, 0.3)
+    coordinates = rotated_coordinates(np.arctan2(1.0, -0.4), UNIT, 0.3)
     found = front_of_spline(*fitted(coordinates, bow), coordinates, SQUARE)
     moved, again = (
         straighten_coordinates(coordinates, replace(found, weight=w * found.weight), UNIT).warp.axes[0]

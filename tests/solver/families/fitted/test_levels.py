@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from askew_problems import FRONT, SMOOTH, WIDE, error_of, model_of, steady_system, step_from
 
-from pinnkan.kan.coordinates.warped import rotated
+from pinnkan.kan.coordinates.warped import rotated_coordinates
 from pinnkan.solver.families.fitted.levels import (
     MOST_STAGNANT_LEVELS,
     Corrections,
@@ -43,7 +43,7 @@ solver:
 
 def family(text, degrees, middle, most):
     model = model_of(text)
-    return FittedLevels(model, rotated(np.radians(degrees), model.problem.box.ranges, middle), most)
+    return FittedLevels(model, rotated_coordinates(np.radians(degrees), model.problem.box.ranges, middle), most)
 
 
 def solved(levels, leave=lambda _: False):

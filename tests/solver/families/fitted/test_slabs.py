@@ -10,7 +10,7 @@ from stored_state import same_bits, stored
 
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.coordinates.warped import FittedPiece, rotated
+from pinnkan.kan.coordinates.warped import FittedPiece, rotated_coordinates
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.fitted import slabs as fitted_slabs
 from pinnkan.solver.families.fitted.initial_front import (
@@ -84,8 +84,8 @@ def test_a_nonlinear_slab_starts_from_a_state_that_moves_with_the_front():
 def wide_front():
     """A wide front in two slabs, the first of which is rejected twice, once FIRST_SLAB is a half."""
     model = model_of(TURNING.replace("2e-3", "5e-2").replace("1e-2", "1e-3"), "0.02")
-    first = rotated(np.pi / 6, model.problem.box.ranges[:2])
-    box = first.box(model.problem.box.ranges[:2])
+    first = rotated_coordinates(np.pi / 6, model.problem.box.ranges[:2])
+    box = first.covering_ranges(model.problem.box.ranges[:2])
     axes = tuple(Axis(np.linspace(*ends, n + 1), 4) for ends, n in zip(box, (4, 2), strict=True))
     return FittedSlabs(model, first, axes, initial_values(model), 1, "")
 
@@ -120,7 +120,7 @@ def test_the_time_limit_ends_a_slab_between_two_steps_and_the_data_are_there_to_
     assert np.ptp(shown) > 0.9
 
 
-COURSE = rotated(1.0, ((0.0, 1.0), (0.0, 1.0)))
+COURSE = rotated_coordinates(1.0, ((0.0, 1.0), (0.0, 1.0)))
 AXES = (Axis(np.linspace(0, 1, 5), 5), Axis(np.linspace(0, 1, 3), 4))
 
 

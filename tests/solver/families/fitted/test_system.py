@@ -69,7 +69,8 @@ def test_rows_at_the_start_weigh_what_an_error_there_costs_whatever_the_knots_ac
     weights = []
     for n in (6, 24):
         axes = [
-            Axis(np.linspace(*ends, k + 1), 4) for ends, k in zip(first.box(domain.box.ranges), (n, 3, 1), strict=True)
+            Axis(np.linspace(*ends, k + 1), 4)
+            for ends, k in zip(first.covering_ranges(domain.box.ranges), (n, 3, 1), strict=True)
         ]
         system = ImmersedSystem(model, Space(tuple(axes)), first, domain)
         start = next(p for p, _ in system.patches if np.all(p.places.outer[..., 2] == 0.0))
@@ -84,7 +85,9 @@ def test_residuals_are_checked_between_the_points_trained_on_in_space_and_in_tim
     domain = model.problem.domain.during(0.0, 0.1)
     ranges = domain.box.ranges
     first = extrapolate_coordinates(front_coordinates(model.problem, initial_values(model)), ranges)
-    axes = [Axis(np.linspace(*ends, k + 1), 4) for ends, k in zip(first.box(ranges), (6, 3, 2), strict=True)]
+    axes = [
+        Axis(np.linspace(*ends, k + 1), 4) for ends, k in zip(first.covering_ranges(ranges), (6, 3, 2), strict=True)
+    ]
     trained = ImmersedSystem(model, Space(tuple(axes)), first, domain)
     checked = trained.held_out_system()
     for axis, parts, known, new in zip(

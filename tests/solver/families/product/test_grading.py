@@ -65,7 +65,7 @@ def test_a_lid_that_contradicts_the_walls_is_solved_for_in_three_levels(monkeypa
     found = pinnkan.solve(model_of(CAVITY).problem)
     assert found.verdict.converged, found.verdict.sentence
     # neither before nor while it is solved
-    monkeypatch.setattr(corners, "_contradict", lambda *_: False)
+    monkeypatch.setattr(corners, "_is_contradicted", lambda *_: False)
     monkeypatch.setattr(levels, "grade_towards_point", lambda *_: None)
     assert pinnkan.solve(model_of(CAVITY).problem).verdict.estimate > 3 * found.verdict.estimate
 

@@ -30,7 +30,7 @@ def line(axis):
 
 def test_the_length_of_the_intervals_that_were_halved_is_kept():
     chosen = np.isin(np.arange(8), (2, 3))
-    found = record_marked_piece(None, line(AXIS), line(AXIS.inserted(chosen)), estimate_of(line(AXIS.halved()), 0.7))
+    found = record_marked_piece(None, line(AXIS), line(AXIS.refined(chosen)), estimate_of(line(AXIS.halved()), 0.7))
     assert found == MarkedPiece(pytest.approx(0.25), 0.7)
 
 
@@ -38,7 +38,7 @@ def test_nothing_was_chosen_where_all_were_halved_or_there_are_more_coordinates(
     whole = line(AXIS.halved())
     assert record_marked_piece(None, line(AXIS), whole, estimate_of(whole)) is None
     plane = Space((AXIS, AXIS))
-    finer = Space((AXIS.inserted(np.arange(8) < 2), AXIS))
+    finer = Space((AXIS.refined(np.arange(8) < 2), AXIS))
     assert record_marked_piece(None, plane, finer, estimate_of(Space((AXIS.halved(), AXIS.halved())))) is None
 
 

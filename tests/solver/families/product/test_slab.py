@@ -15,7 +15,7 @@ def slab(start, end, degree, function):
     """A function of x and t, linear in x, as coefficients on a slab: interpolated, exact for polynomials in t."""
     time = Axis(np.array([start, end]), degree)
     s = np.linspace(start, end, degree + 1)
-    values = function(X.basis.identity().numpy()[:, None], s)
+    values = function(X.basis.identity_coefficients().numpy()[:, None], s)
     return time, np.linalg.solve(time.matrix(s), values.T).T[..., None]
 
 

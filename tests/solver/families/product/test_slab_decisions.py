@@ -49,7 +49,7 @@ def begun(knots=4):
 
 def family(given=None, **settings):
     settings = replace(HEAT.solver, time_slabs=given, **settings)
-    problem = replace(HEAT, domain=HEAT.domain.during(0.0, 2.0), solver=settings)
+    problem = replace(HEAT, domain=HEAT.domain.time_part(0.0, 2.0), solver=settings)
     model = SimpleNamespace(problem=problem, orders=(2, 1))
     return ProductSlabs(model, (6, 8), 4, 3)
 

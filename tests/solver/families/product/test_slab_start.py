@@ -22,7 +22,7 @@ NEAR = 5  # the interval that the correction lives in
 
 def begun():
     axis = Axis(np.linspace(0.0, 1.0, INTERVALS + 1), 3)
-    trace = axis.project(np.exp(-3 * axis.samples()), 0)
+    trace = axis.project(np.exp(-3 * axis.projection_points()), 0)
     return SlabStart(0.0, (axis,), (trace[:, None],), (np.zeros((axis.halved().count, 1)),))
 
 
@@ -70,7 +70,7 @@ def test_two_halves_merge_however_near_to_rounding_they_are():
     """Intervals of 8e-10 at x = 0.3, known to 1e-7 of their width only: a heat equation kept them to its end."""
     axis = Axis(np.array([0.0, 0.3, 1.0]), 3)
     for _ in range(30):
-        axis = axis.inserted(np.arange(axis.intervals) == 1)  # the one to the right of 0.3
+        axis = axis.refined(np.arange(axis.intervals) == 1)  # the one to the right of 0.3
     width = np.diff(axis.breaks)
     assert 1e-9 < abs(width[1] / width[2] - 1.0) < 1e-5
     kept = _kept_breakpoints(axis, np.zeros(axis.intervals), 1.0)
@@ -85,7 +85,7 @@ def test_knots_graded_to_a_point_are_all_merged_again_in_as_many_slabs_as_there_
     axis = first
     for depth in range(20):
         near = np.abs(0.5 * (axis.breaks[1:] + axis.breaks[:-1]) - 0.3) < (2.3 + depth % 3) * np.diff(axis.breaks)
-        axis = axis.inserted(near)
+        axis = axis.refined(near)
     for _ in range(21):
         axis = replace(axis, breaks=axis.breaks[_kept_breakpoints(axis, np.zeros(axis.intervals), 1.0)])
     assert np.array_equal(axis.breaks, first.breaks)

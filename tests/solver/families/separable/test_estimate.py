@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pinnkan.kan.axis import Axis, nearest
+from pinnkan.kan.axis import Axis, restrict_axis
 from pinnkan.kan.separable import Separable
 from pinnkan.solver.families.separable.estimate import _surplus, root_mean_square
 
@@ -20,7 +20,7 @@ def sums(seed=0):
 def test_the_surplus_is_the_mean_square_of_what_halved_knots_add_interval_by_interval(order):
     axes, fine, edges = sums()
     found = _surplus(0, axes, fine, edges, order)
-    gain = edges[0] - nearest(axes[0], fine[0], edges[0], 1) @ axes[0].prolongation_to(fine[0]).T
+    gain = edges[0] - restrict_axis(axes[0], fine[0], edges[0], 1) @ axes[0].prolongation_to(fine[0]).T
     y, w = fine[1].gauss(12)
     others = (w.ravel() / 3.0) @ (fine[1].matrix(y.ravel()) @ edges[1].T) ** 2
     expected = []

@@ -6,7 +6,7 @@ import sympy
 from many_problems import model_of, stated
 
 from pinnkan.assembly.separable.separated_equation import SeparatedEquation
-from pinnkan.problem.expressions.separation import Separated
+from pinnkan.problem.expressions.separation import SeparatedProduct
 from pinnkan.solver.families.separable.knots import largest_rank, predicted_size
 
 X, Y, Z = sympy.symbols("x y z")
@@ -16,7 +16,7 @@ RULE = [(0.5 * (NODES + 1.0), 0.5 * WEIGHTS)] * 3
 
 
 def of(*products):
-    sources = tuple(Separated(1.0, tuple(sympy.sympify(f) for f in factors)) for factors in products)
+    sources = tuple(SeparatedProduct(1.0, tuple(sympy.sympify(f) for f in factors)) for factors in products)
     return SeparatedEquation((X, Y, Z), (), sources)
 
 

@@ -48,7 +48,9 @@ def test_an_equation_is_compared_with_its_own_residual():
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
     axes = Axis(np.linspace(0.0, 1.0, 9), 6), Axis(np.linspace(0.0, 3.0, 9), 6)
     space = Space(axes, 2)
-    wave = [a.project(f(a.samples()), 0) for a, f in zip(axes, (lambda x: np.sin(np.pi * x), np.sin), strict=True)]
+    wave = [
+        a.project(f(a.projection_points()), 0) for a, f in zip(axes, (lambda x: np.sin(np.pi * x), np.sin), strict=True)
+    ]
     values = np.stack([np.multiply.outer(*wave), np.zeros(space.shape[:-1])], -1)
     field, check = ProductField(((space, values),)), FeatureCheck(model)
     assert check.examine(field, problem.domain, 1.0) is None

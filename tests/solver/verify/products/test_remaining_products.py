@@ -50,10 +50,12 @@ def field_of(model, coefficients):
     for (low, high), wraps in zip(model.problem.box.ranges, model.problem.box.periodic, strict=True):
         axes.append(Axis(np.linspace(low, high, 6 if wraps else 2), 4, wraps))
     space = Space(tuple(axes), len(model.problem.unknowns))
-    x, y = (axis.samples() for axis in axes)
+    x, y = (axis.projection_points() for axis in axes)
     values = np.stack([np.broadcast_to(c(x[:, None], y), (len(x), len(y))) for c in coefficients], -1)
     for i, axis in enumerate(axes):
-        values = np.moveaxis(np.tensordot(np.linalg.pinv(axis.matrix(axis.samples(), 0)), values, (1, i)), 0, i)
+        values = np.moveaxis(
+            np.tensordot(np.linalg.pinv(axis.matrix(axis.projection_points(), 0)), values, (1, i)), 0, i
+        )
     return ProductField(((space, np.ascontiguousarray(values)),))
 
 
@@ -105,10 +107,12 @@ def test_a_correction_that_has_it_leaves_nothing():
     model = model_of(WALLS)
     axes = tuple(Axis(np.linspace(0, 1, 25), 8) for _ in range(2))
     space = Space(axes, 1)
-    x, y = (axis.samples() for axis in axes)
+    x, y = (axis.projection_points() for axis in axes)
     values = (0.1 * np.sin(6 * np.pi * x[:, None]) * (1 + y) * y * (1 - y))[..., None]
     for i, axis in enumerate(axes):
-        values = np.moveaxis(np.tensordot(np.linalg.pinv(axis.matrix(axis.samples(), 0)), values, (1, i)), 0, i)
+        values = np.moveaxis(
+            np.tensordot(np.linalg.pinv(axis.matrix(axis.projection_points(), 0)), values, (1, i)), 0, i
+        )
     known = FieldContext(ProductField(((space, np.ascontiguousarray(values)),)))
     assert largest_remaining_product(model, field_of(model, [smooth]), known, 1e-3) is None
 
