@@ -16,7 +16,7 @@ def axis(periodic=False, degree=5, breaks=UNEVEN):
 
 
 def refined(coarse):
-    return coarse.inserted(np.arange(coarse.intervals) % 2 == 0).halved()
+    return coarse.refined(np.arange(coarse.intervals) % 2 == 0).halved()
 
 
 def scaled_difference(a, b):

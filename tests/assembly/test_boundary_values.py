@@ -173,7 +173,7 @@ def test_a_formula_on_a_face_is_worked_out_on_the_lines_of_its_grid():
     x, y = sympy.symbols("x y")
     of, axis = space(), space().axes[0]
     found = face_coefficients(BoundaryValue(Side(1, 0), 0, 0, Recorded([sympy.sin(x) + y], [x, y])), of)
-    assert seen == [len(axis.samples()), 1] * 2  # at the ends, and from inside
+    assert seen == [len(axis.projection_points()), 1] * 2  # at the ends, and from inside
     np.testing.assert_allclose(axis.matrix(np.array([0.7])) @ found, np.sin(0.7) - 1.0, atol=1e-6)
     assert abs((axis.matrix(np.array([0.7])) @ found)[0] - np.sin(0.7)) > 0.9
 

@@ -93,8 +93,8 @@ def test_coefficients_are_looked_at_where_conditions_say_that_the_solution_is():
 
 
 def test_at_values_of_both_signs_the_equation_is_lost(monkeypatch):
-    monkeypatch.setattr(term_sizes, "signed", lambda jet, values, sign, known: values)
-    monkeypatch.setattr(condition_weights, "signed", lambda jet, values, sign, known: values)
+    monkeypatch.setattr(term_sizes, "values_with_sign", lambda jet, values, sign, known: values)
+    monkeypatch.setattr(condition_weights, "values_with_sign", lambda jet, values, sign, known: values)
     solution = pinnkan.solve(parse_problem(HOT.encode(), "a.yaml"))
     assert abs(float(np.ravel(solution(np.array([[0.3, 1.0]]))["u"])[0]) / heated() - 1.0) > 1e-2
 

@@ -117,7 +117,7 @@ def deflection(cantilever, free):
     problem = cantilever.problem
     model = compile_model(problem, sort_conditions(problem), CPU)
     near = corner_weights(problem)
-    powers = [own if c.held else (free, free) for c, own in zip(near.corners, near.powers, strict=True)]
+    powers = [own if c.prescribed_unknowns else (free, free) for c, own in zip(near.corners, near.powers, strict=True)]
     model.__dict__["corner_weights"] = replace(near, powers=tuple(powers))
     space = initial_space(model, 8, 3)
     ends = 0.5 ** np.arange(1, 7)

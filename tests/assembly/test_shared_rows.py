@@ -70,13 +70,13 @@ def test_rows_with_other_weights_in_their_place_are_not_those_in_parts():
         rows = shared("2-D").rows(c, [])
         other = replace(rows, weights=2.0 * rows.weights)
         assert isinstance(other, SharedRows)
-        before = two.calls
+        before = two.call_count
         expected = 2.0 * rows.distributed.partition.join_parts([rows.weights])[..., 0]
         assert same(other.weights[..., 0], expected)
         assert same(
             other.transpose(ordering, rows.residual), 2.0 * alone.rows(c, []).transpose(ordering, rows.residual)
         )
-        assert two.calls == before
+        assert two.call_count == before
 
 
 def test_alone_or_with_little_to_do_an_equation_stays_in_one_process(monkeypatch):

@@ -26,21 +26,23 @@ def barrier(least=0.5, most=2.0, inside=0.25, left=0.1, right=0.2):
 
 @pytest.mark.parametrize("change", [{"least": 0.0}, {"inside": 0.0}, {"left": -1e-9}, {"right": 0.0}])
 def test_all_that_has_to_be_positive_is(change):
-    assert barrier().holds
-    assert not barrier(**change).holds
+    assert barrier().is_valid
+    assert not barrier(**change).is_valid
 
 
 def test_what_is_missed_on_a_side_counts_by_what_the_function_is_there():
-    assert barrier().lifted({LEFT: 0.3, RIGHT: 0.4}) == pytest.approx(3.0)
-    assert barrier().lifted({}) == 0.0
+    assert barrier().side_mismatch_ratio({LEFT: 0.3, RIGHT: 0.4}) == pytest.approx(3.0)
+    assert barrier().side_mismatch_ratio({}) == 0.0
 
 
 @pytest.fixture
 def formula():
     """An equation of which whatever is sought is found to be 0.7 at least."""
     value = SimpleNamespace(value=SimpleNamespace(lo=np.array([[0.7, 0.9]])))
-    compiled = SimpleNamespace(over=lambda cells, u, psi: (cells, value), tape=None, jets=lambda u, psi: ())
-    return SimpleNamespace(linear=None, compiled=lambda linear: compiled)
+    compiled = SimpleNamespace(
+        ranges_over=lambda cells, u, psi: (cells, value), tape=None, input_splines=lambda u, psi: ()
+    )
+    return SimpleNamespace(linearisation=None, compile_expressions=lambda linearisation: compiled)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,7 @@ def test_a_barrier_is_one_that_is_proven_and_worth_having(monkeypatch, formula, 
     monkeypatch.setattr(module, "programme_nodes", lambda axes: [np.zeros(3)])
     monkeypatch.setattr(module, "least_barrier_spline", lambda formula, conditions, field, axes, *_: found[axes])
     monkeypatch.setattr(module, "_proven", lambda conditions, u, axes, psi, inside: psi if inside == 0.7 else None)
-    monkeypatch.setattr(module, "cells_between", lambda breaks: None)
+    monkeypatch.setattr(module, "grid_cells", lambda breaks: None)
     assert find_barrier(formula, {}, None, SimpleNamespace(breaks=())) is (None if taken is None else found[taken])
 
 

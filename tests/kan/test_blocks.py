@@ -14,7 +14,7 @@ def edge(periodic=False, low=0.5, high=2.0, degree=10):
 
 
 def space(unknowns=1):
-    return BlockSum((edge().reaching(6), edge(low=-1.0), edge(periodic=True, degree=6)), GROUPS, unknowns)
+    return BlockSum((edge().with_level(6), edge(low=-1.0), edge(periodic=True, degree=6)), GROUPS, unknowns)
 
 
 def cloud(count=300):
@@ -30,10 +30,10 @@ def gram(e):
 @pytest.mark.parametrize("periodic", [False, True])
 @pytest.mark.parametrize("levels", [1, 6, 7])
 def test_the_functions_of_an_edge_are_orthonormal_and_have_no_mean(periodic, levels):
-    e = edge(periodic).reaching(levels)
-    np.testing.assert_allclose(gram(e), np.eye(e.ends[-1] + 1), atol=1e-11)  # rounding times the splines' condition
-    scaled = Edge(e.axis, e.transform * 1.001, e.ends)
-    assert np.abs(gram(scaled) - np.eye(e.ends[-1] + 1)).max() > 1e-3  # a wrong scale would be seen
+    e = edge(periodic).with_level(levels)
+    np.testing.assert_allclose(gram(e), np.eye(e.level_ends[-1] + 1), atol=1e-11)  # rounding times condition
+    scaled = Edge(e.axis, e.transform * 1.001, e.level_ends)
+    assert np.abs(gram(scaled) - np.eye(e.level_ends[-1] + 1)).max() > 1e-3  # a wrong scale would be seen
 
 
 def test_refinement_keeps_the_functions_and_fills_the_splines():
@@ -41,8 +41,8 @@ def test_refinement_keeps_the_functions_and_fills_the_splines():
     x = np.linspace(0.5, 2.0, 77)
     np.testing.assert_allclose(fine.table(x)[:, :10], coarse.table(x), atol=1e-11)
     assert fine.axis.intervals == 4
-    assert fine.ends[-1] == fine.axis.count - 1
-    assert fine.ends == (*coarse.ends, 13)
+    assert fine.level_ends[-1] == fine.axis.count - 1
+    assert fine.level_ends == (*coarse.level_ends, 13)
 
 
 def test_a_periodic_edge_has_a_cosine_and_a_sine_per_level():
@@ -51,26 +51,26 @@ def test_a_periodic_edge_has_a_cosine_and_a_sine_per_level():
     wave = np.sqrt(2.0) * np.cos(2 * np.pi * (x - 0.5) / 1.5)
     first = e.table(x)[:, 0]
     assert min(np.abs(first - wave).max(), np.abs(first + wave).max()) < 1e-6  # a spline of degree ten
-    assert e.ends[:3] == (0, 2, 4)
+    assert e.level_ends[:3] == (0, 2, 4)
 
 
 def test_features_are_derivatives():
     s, points, step = space(), cloud(), 1e-5
     moved = np.array([0.0, step, 0.0])
     difference = (
-        (s.features(points + moved, {(0, 0, 0): 1.0}) - s.features(points - moved, {(0, 0, 0): 1.0})) / step / 2
+        (s.operator_matrix(points + moved, {(0, 0, 0): 1.0}) - s.operator_matrix(points - moved, {(0, 0, 0): 1.0})) / step / 2
     )
-    derivative = s.features(points, {(0, 1, 0): 1.0})
+    derivative = s.operator_matrix(points, {(0, 1, 0): 1.0})
     np.testing.assert_allclose(derivative, difference, atol=1e-6)
-    assert np.abs(s.features(points, {(1, 0, 0): 1.0}) - difference).max() > 0.1
+    assert np.abs(s.operator_matrix(points, {(1, 0, 0): 1.0}) - difference).max() > 0.1
 
 
 def test_an_operator_is_the_sum_of_its_terms():
     s, points = space(), cloud(50)
     weight = np.linspace(1, 2, 50)
-    whole = s.features(points, {(2, 0, 0): weight, (0, 2, 0): -1.0, (1, 0, 1): 3.0})
-    parts = weight[:, None] * s.features(points, {(2, 0, 0): 1.0}) - s.features(points, {(0, 2, 0): 1.0})
-    np.testing.assert_allclose(whole, parts + 3.0 * s.features(points, {(1, 0, 1): 1.0}), atol=1e-9)
+    whole = s.operator_matrix(points, {(2, 0, 0): weight, (0, 2, 0): -1.0, (1, 0, 1): 3.0})
+    parts = weight[:, None] * s.operator_matrix(points, {(2, 0, 0): 1.0}) - s.operator_matrix(points, {(0, 2, 0): 1.0})
+    np.testing.assert_allclose(whole, parts + 3.0 * s.operator_matrix(points, {(1, 0, 1): 1.0}), atol=1e-9)
 
 
 def test_a_grid_gives_what_scattered_points_give():
@@ -87,7 +87,7 @@ def test_a_function_carried_to_a_richer_sum_is_the_same():
     s = space()
     c = np.random.default_rng(2).standard_normal((s.products, 1))
     rich = BlockSum((s.edges[0].refined(), *s.edges[1:]), (*GROUPS, (7, 0, 0), (0, 1, 1)))
-    there = s.carry(c, rich)
+    there = s.map_coefficients(c, rich)
     np.testing.assert_allclose(
         rich.evaluate(there, cloud(), [(0, 0, 0)]), s.evaluate(c, cloud(), [(0, 0, 0)]), atol=1e-9
     )

@@ -57,7 +57,7 @@ def test_functions_sum_to_one_and_greville_gives_the_identity(make):
     x = torch.linspace(-1.2, 1.2, 50, dtype=torch.float64)
     table = basis.dense(x)[0]
     torch.testing.assert_close(table.sum(-1), torch.ones_like(x), rtol=0, atol=1e-13)
-    torch.testing.assert_close(table @ basis.identity(), x, rtol=0, atol=1e-13)
+    torch.testing.assert_close(table @ basis.identity_coefficients(), x, rtol=0, atol=1e-13)
 
 
 def test_wrapped_coefficients_make_a_periodic_spline():

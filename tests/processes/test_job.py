@@ -17,4 +17,4 @@ def test_the_environment_says_it_in_full_or_this_process_is_alone(values, job, m
     for name, value in zip(NAMES, values, strict=False):
         monkeypatch.setenv(name, value)
     assert current_job() == job
-    assert job.leads == (job.rank == 0)
+    assert job.is_leader == (job.rank == 0)

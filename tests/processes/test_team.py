@@ -48,13 +48,13 @@ def test_parts_answer_in_the_order_of_the_ranks():
 
 def test_the_first_processes_may_be_enough():
     with team_of(3, MAKERS) as three:
-        parts = three.share("adder", [(10,), (20,)])
+        parts = three.create_shared("adder", [(10,), (20,)])
         assert parts.call("plus", [(1,), (2,)]) == [11, 22]
 
 
 def test_what_a_part_raises_is_raised_by_the_leader_and_work_goes_on():
     with team_of(3, MAKERS) as three:
-        parts = three.share("adder", [(10,), (20,), (30,)])
+        parts = three.create_shared("adder", [(10,), (20,), (30,)])
         with pytest.raises(RuntimeError, match="process 2 of 3: ValueError: unlucky"):
             parts.call("plus", [(1,), (2,), (13,)])
         assert parts.call("plus", [(1,), (2,), (3,)]) == [11, 22, 33]
@@ -62,13 +62,13 @@ def test_what_a_part_raises_is_raised_by_the_leader_and_work_goes_on():
 
 def test_what_nobody_holds_is_forgotten_with_the_next_order():
     with team_of(3, MAKERS) as three:
-        parts = three.share("adder", [(10,), (20,), (30,)])
-        other = three.share("adder", [(10,), (20,)])
+        parts = three.create_shared("adder", [(10,), (20,), (30,)])
+        other = three.create_shared("adder", [(10,), (20,)])
         assert Adder.alive == 5
         del parts
         gc.collect()
         assert other.call("plus", [(1,), (1,)]) == [11, 21]
-        three.share("adder", [(0,)] * 3).call("plus", [(0,)] * 3)  # the third was told without having work
+        three.create_shared("adder", [(0,)] * 3).call("plus", [(0,)] * 3)  # the third was told without having work
         assert Adder.alive <= 5
     del other
     gc.collect()

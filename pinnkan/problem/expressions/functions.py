@@ -96,7 +96,7 @@ class LimitFunction(sympy.Function):
 @lru_cache(maxsize=1024)
 def limit_function(formula: sympy.Expr, polynomials: tuple[LocalPolynomial, ...]) -> Any:
     """The :class:`LimitFunction` function class of a formula and its polynomials; cached."""
-    return type("Continued", (LimitFunction,), {"formula": formula, "places": polynomials})
+    return type("LimitFunction", (LimitFunction,), {"formula": formula, "polynomials": polynomials})
 
 
 def _tan(x: sympy.Expr) -> sympy.Expr:

@@ -54,7 +54,7 @@ def test_the_chain_rule_is_that_of_sympy(timed, orders):
     x = points(timed)
     inner = coordinates.forward(x)
     f = sympy.sin(2 * S) * sympy.exp(R / 2) * (sympy.cos(T) if timed else 1)
-    betas, transfer = coordinates.transfer(inner[:, 1:], orders)
+    betas, transfer = coordinates.chain_rule(inner[:, 1:], orders)
     names = (S, R, T)[: inner.shape[1]]
     derivatives = [sympy.lambdify(names, _derivative(f, names, beta)) for beta in betas]
     values = np.stack([np.broadcast_to(d(*inner.T), len(x)) for d in derivatives], -1)
@@ -81,7 +81,7 @@ def test_the_box_covers_the_domain(timed):
     coordinates, _ = bent(timed)
     ranges = RANGES[: 3 if timed else 2]
     inner = coordinates.forward(points(timed, 4000))
-    for column, (low, high) in zip(inner.T, coordinates.box(ranges), strict=True):
+    for column, (low, high) in zip(inner.T, coordinates.covering_ranges(ranges), strict=True):
         assert low <= column.min()
         assert column.max() <= high
         assert high - low < 1.5 * np.ptp(column)
@@ -99,7 +99,7 @@ def field(timed):
     ranges = RANGES[: 3 if timed else 2]
     pieces = []
     for seed in (0, 1) if timed else (0,):
-        space = Space(tuple(Axis(np.linspace(a, b, 4), 4) for a, b in coordinates.box(ranges)), 2)
+        space = Space(tuple(Axis(np.linspace(a, b, 4), 4) for a, b in coordinates.covering_ranges(ranges)), 2)
         c = np.random.default_rng(seed).standard_normal(space.shape)
         pieces.append(FittedPiece(coordinates, ((space, c), (space, 0.1 * c**2))))
     return FittedField(tuple(pieces), ranges, np.array([0.0, 0.8, 2.0]) if timed else None)
@@ -181,5 +181,5 @@ def test_the_box_is_a_hundredth_wider_than_what_the_sides_of_the_domain_need():
     (a, b), (c, d) = RANGES[:2]
     sides = [(np.full(65, x), c + (d - c) * t) for x in (a, b)] + [(a + (b - a) * t, np.full(65, y)) for y in (c, d)]
     across = np.concatenate([coordinates.forward(np.stack(s, 1))[:, 0] for s in sides])
-    low, high = coordinates.box(RANGES[:2])[0]
+    low, high = coordinates.covering_ranges(RANGES[:2])[0]
     assert (across.min() - low, high - across.max()) == pytest.approx((0.01 * np.ptp(across),) * 2)

@@ -24,7 +24,7 @@ def jet_of(expression, jets):
 def multiplied(jets, f, g):
     """The jet of a product, by Leibniz."""
     out = torch.zeros_like(f)
-    for alpha, beta, rest, weight in jets.leibniz:
+    for alpha, beta, rest, weight in jets.leibniz_terms:
         out[alpha] += weight * f[beta] * g[rest]
     return out
 

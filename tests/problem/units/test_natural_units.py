@@ -50,8 +50,8 @@ def test_terms_that_depend_on_no_size_are_looked_at_once(monkeypatch):
     looked, terms = [], term_sizes.TermSizes._terms
     monkeypatch.setattr(term_sizes.TermSizes, "_terms", lambda own, sizes: looked.append(own) or terms(own, sizes))
     natural_sizes(load_problem("cavity_corners"))
-    assert all(looked.count(own) == 1 for own in set(looked) if not own.bends)
-    assert any(looked.count(own) > 10 for own in set(looked) if own.bends)
+    assert all(looked.count(own) == 1 for own in set(looked) if not own.is_nonlinear)
+    assert any(looked.count(own) > 10 for own in set(looked) if own.is_nonlinear)
 
 
 def test_a_single_unknown_stays_as_it_is():
