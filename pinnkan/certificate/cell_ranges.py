@@ -54,7 +54,9 @@ def ranges_of(tape: Tape, cells: Cells, jets: Sequence[TensorSpline]) -> Ranges:
 
 def _joined(parts: Sequence[Ranges]) -> Ranges:
     lo, hi = (np.concatenate([getattr(p.value, end) for p in parts], -1) for end in ("lo", "hi"))
-    sampled, beside = (np.concatenate([getattr(p, name) for p in parts], -1) for name in ("sample_maximum", "remainder"))
+    sampled, beside = (
+        np.concatenate([getattr(p, name) for p in parts], -1) for name in ("sample_maximum", "remainder")
+    )
     return Ranges(Interval(lo, hi), sampled, beside)
 
 

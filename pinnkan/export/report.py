@@ -199,13 +199,13 @@ def _levels(solution: Solution) -> str:
 
 
 def _checks(solution: Solution) -> str:
-    """What was asked before the verdict and what was found; of slabs of time, of how many."""
+    """What was asked before the verdict, of how many levels or slabs, and what was found last."""
     asked: dict[str, list[str]] = {}
-    for level in solution.levels if solution.levels[-1:] and solution.levels[-1].time else solution.levels[-1:]:
+    for level in solution.levels:
         for name, found in level.answers:
-            asked.setdefault(name, []).append(found)
+            asked.setdefault(name, []).append(found and f"{found} ({'slab' if level.time else 'level'} {level.number})")
     if not asked:
-        return "## Checks\n\nNone was asked: no estimate was below the tolerance."
+        return "## Checks\n\nNone was asked of what was kept: no estimate was below the tolerance."
     rows = ["| check | question | asked | found |", "|---|---|---|---|"]
     for check in CHECKS:
         if check.name in asked:

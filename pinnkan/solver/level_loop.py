@@ -181,8 +181,9 @@ def _judge_level(
             level = replace(level, estimate=float("inf"))
     elif settled and _may_be_undetermined(family, level, estimate):
         with suppress(OutOfTimeError):
-            free = verify.free_function(minimum.field, estimate.spaces)
-            decision = decision if free is None else decide([free])
+            answers = verify.free_functions(_candidate(family, minimum, estimate))
+            level = record_answers(level, answers, family.problem)
+            decision = decide(findings(answers)) if findings(answers) else decision
     reason, detail = decision.reason, decision.sentence
     if reason is None and settled and estimate.rounding > tolerance:
         size = max(level.estimate, estimate.rounding) if estimate.rounding < MAX_ROUNDING else float("inf")
@@ -199,6 +200,15 @@ def _judge_level(
     return replace(outcome, network=family.network_description(state.family_state, outcome)), decision, best
 
 
+def _candidate(family: LevelFamily[S, E], minimum: LossMinimum, estimate: E) -> Candidate:
+    """The minimum of a level with its correction, as checks see it."""
+    problem, context = family.problem, FieldContext(estimate.error)
+    beside = min(minimum.heldout, HELDOUT_RATIO**2 * minimum.loss)  # a larger one is what the check looks for
+    loss, allowed = beside if estimate.spaces is None else minimum.loss, problem.solver.tolerance / SAFETY
+    heldout = estimate.heldout_rms
+    return Candidate(minimum.field, problem.domain, loss, estimate.spaces, context, allowed, heldout)
+
+
 def _is_newly_resolved(finding: Finding) -> bool:
     """Whether a finding concerns a function that these knots are the first to resolve."""
     return isinstance(finding, Refused) and finding.is_newly_resolved
@@ -208,13 +218,9 @@ def _ask_checks(
     family: LevelFamily[S, E], verify: Verifier, level: Level, minimum: LossMinimum, estimate: E
 ) -> tuple[Answer, ...]:
     """The answers of the checks to a level; where it is undersampled, of the search for a missed feature alone."""
-    problem, context = family.problem, FieldContext(estimate.error)
-    beside = min(minimum.heldout, HELDOUT_RATIO**2 * minimum.loss)  # a larger one is what the check looks for
-    loss, allowed = beside if estimate.spaces is None else minimum.loss, problem.solver.tolerance / SAFETY
-    heldout = estimate.heldout_rms
-    candidate = Candidate(minimum.field, problem.domain, loss, estimate.spaces, context, allowed, heldout)
+    candidate = _candidate(family, minimum, estimate)
     try:
-        if is_undersampled([level], problem.solver.tolerance):
+        if is_undersampled([level], family.problem.solver.tolerance):
             answers = verify.missed_features(candidate)
             return answers if any(a.finding for a in answers) else (Answer(FEATURES.name, NeedsKnots()),)
         answers = verify(candidate)

@@ -58,7 +58,9 @@ def test_features_are_derivatives():
     s, points, step = space(), cloud(), 1e-5
     moved = np.array([0.0, step, 0.0])
     difference = (
-        (s.operator_matrix(points + moved, {(0, 0, 0): 1.0}) - s.operator_matrix(points - moved, {(0, 0, 0): 1.0})) / step / 2
+        (s.operator_matrix(points + moved, {(0, 0, 0): 1.0}) - s.operator_matrix(points - moved, {(0, 0, 0): 1.0}))
+        / step
+        / 2
     )
     derivative = s.operator_matrix(points, {(0, 1, 0): 1.0})
     np.testing.assert_allclose(derivative, difference, atol=1e-6)

@@ -33,7 +33,7 @@ class LayerTrace(Protocol):
         """Return derivatives (..., point, coefficient) by the coefficients of the layer, point by point."""
 
     def gradient(self, adjoint: Jets, needs_input_adjoint: bool) -> tuple[torch.Tensor, Jets]:
-        """Return :meth:`rows` summed over points (..., coefficient); :meth:`pull` if ``needs_input_adjoint``, else ()."""
+        """Return :meth:`rows` over points (.., coefficient); :meth:`pull` if ``needs_input_adjoint``, else ()."""
 
 
 class Layer(Protocol):

@@ -99,7 +99,7 @@ def _periodic_waves(prepared: PreparedChecks, candidate: Candidate) -> Finding |
 
 
 def _free_functions(prepared: PreparedChecks, candidate: Candidate) -> Finding | None:
-    return free_function(prepared.model, candidate.field, None)
+    return free_function(prepared.model, candidate.field, candidate.spaces)
 
 
 def _point_conditions(prepared: PreparedChecks, candidate: Candidate) -> Finding | None:

@@ -12,7 +12,6 @@ import numpy as np
 from pinnkan.assembly.clock import OutOfTimeError
 from pinnkan.assembly.model import Model
 from pinnkan.errors import ResourceError
-from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.checks.condition_count import missing_condition
@@ -20,7 +19,12 @@ from pinnkan.problem.checks.free_constants import free_constant_message
 from pinnkan.problem.statement import Jet, Problem
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.outcome import Outcome
-from pinnkan.solver.verify.stability_bounds import UNRESOLVED_FREE_SHARE, near_null_function
+from pinnkan.solver.verify.stability_bounds import (
+    FEW_KNOTS_SHARE,
+    UNRESOLVED_FREE_SHARE,
+    near_null_function,
+    near_null_on_few_knots,
+)
 from pinnkan.solver.verify.uniqueness.vanishing_equations import VanishingEquations
 from pinnkan.verdict.records import Level, Reason
 
@@ -32,8 +36,6 @@ CONTRADICTION_TEXT = (
     "the residual is as large on the last level as on the first: equations and conditions may contradict each other, "
     "as a source does that is more in sum than what the sides let out"
 )
-#: Most intervals for the search of the function of an eigenvalue, and its residual over its terms there, at most.
-MAX_EIGEN_INTERVALS, EIGENVALUE_SHARE = 24, 1e-9
 #: Reasons that are replaced where a better one is found.
 UNEXPLAINED_REASONS = (Reason.STALLED, Reason.MAX_LEVELS, Reason.NOT_ASYMPTOTIC)
 
@@ -73,24 +75,17 @@ def _at_eigenvalue(model: Model, outcome: Outcome, space: Space) -> Outcome:
     """
     if outcome.reason != Reason.NOT_ASYMPTOTIC or model.problem.time_axis is not None:
         return outcome
-    few = Space(tuple(_coarse_axis(axis) for axis in space.axes), space.unknowns)
     try:
-        null = near_null_function(System(model, few), np.zeros(few.shape))
+        null = near_null_on_few_knots(model, space.axes)
     except (np.linalg.LinAlgError, OutOfTimeError, ResourceError):
         return outcome
-    if null.term_share > EIGENVALUE_SHARE:
+    if null.term_share > FEW_KNOTS_SHARE:
         return outcome
     detail = (
         f"a function exists whose residual is {null.term_share:.0e} of its terms: at such an eigenvalue "
         "there is no solution, or one of many"
     )
     return replace(outcome, reason=Reason.RANK_DEFICIENT, detail=detail)
-
-
-def _coarse_axis(axis: Axis) -> Axis:
-    return replace(
-        axis, breaks=np.linspace(axis.breaks[0], axis.breaks[-1], min(MAX_EIGEN_INTERVALS, axis.intervals) + 1)
-    )
 
 
 def is_residual_constant(levels: Sequence[Level]) -> bool:

@@ -1,12 +1,14 @@
 """Error bounds from the stability constant of the equations: whether a small correction means a small error."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import isclose
 
 import numpy as np
 
 from pinnkan.assembly.boundary_values import zero_conditions
 from pinnkan.assembly.model import Model
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.statement import Problem
@@ -16,6 +18,8 @@ from pinnkan.solver.verify.stability import FREE_SHARE, SETTLED_RATIO, NearNull,
 
 #: A function whose residual is below this share of its terms, and falls on with finer knots, is free.
 UNRESOLVED_FREE_SHARE = 1e-8
+#: By number of coordinates: most intervals for the function of an eigenvalue; its largest residual over its terms.
+MAX_FEW_INTERVALS, FEW_KNOTS_SHARE = {1: 24, 2: 24, 3: 8}, 1e-9
 #: Rounding of a residual, relative to its terms.
 RESIDUAL_ROUNDING = 1e-16
 #: Share of the tolerance that the first estimate of rounding may have without one row by row.
@@ -78,6 +82,17 @@ def near_null_pair(model: Model, space: Space, coefficients: Array, halved_space
     return solved, near_null_function(
         System(model, halved_space), fine, prolonged_near_null(solved, space, halved_space)
     )
+
+
+def near_null_on_few_knots(model: Model, axes: Sequence[Axis]) -> NearNull:
+    """Return the near-null function of a linear problem on at most MAX_FEW_INTERVALS even intervals of each axis.
+
+    The function of an eigenvalue is smooth. Raises LinAlgError, ResourceError, OutOfTimeError.
+    """
+    most = MAX_FEW_INTERVALS[min(len(axes), 3)]
+    few = tuple(replace(a, breaks=np.linspace(a.breaks[0], a.breaks[-1], min(most, a.intervals) + 1)) for a in axes)
+    space = Space(few, len(model.problem.unknowns))
+    return near_null_function(System(model, space), np.zeros(space.shape))
 
 
 def prolonged_near_null(near_null: NearNull, space: Space, halved_space: Space) -> Array | None:

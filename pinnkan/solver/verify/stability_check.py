@@ -1,24 +1,31 @@
 """Whether a function may be added to a solution, or may hide in the residual that remains."""
 
+import numpy as np
+
 from pinnkan.assembly.model import Model
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Field
 from pinnkan.solver.verify.balanced_rows import balanced_bounds
 from pinnkan.solver.verify.candidate import PERSISTENT_SHARE, Candidate, SpacePair
 from pinnkan.solver.verify.findings import ErrorAtLeast, Finding, Refused, Remark, refused_for_free_function
-from pinnkan.solver.verify.prepared_checks import PreparedChecks
+from pinnkan.solver.verify.prepared_checks import MAX_GRID_COORDINATES, PreparedChecks
 from pinnkan.solver.verify.products.probe import probe
 from pinnkan.solver.verify.stability_bounds import (
+    FEW_KNOTS_SHARE,
     FREE_SHARE,
     RESIDUAL_ROUNDING,
     StabilityBounds,
     condition_conflict,
     free_share,
     is_sigma_reproduced,
+    near_null_on_few_knots,
     near_null_pair,
     stability_bounds,
 )
 from pinnkan.verdict.records import Reason
 
+#: Intervals and degrees above the order, for the search of a free function where no spline space is known.
+MANY_INTERVALS, EXTRA_DEGREES = 24, 6
 #: Residual over terms that is rounding.
 ROUNDED_SHARE = 1e-13
 #: A constant residual is rounding if it hides at most so many times the error of rounding; contradictions hide 1e9.
@@ -31,6 +38,10 @@ def free_function(model: Model, field: Field, spaces: SpacePair | None) -> Refus
     """Return the finding that a function is free, so that a correction, and rounding in it, may have any size."""
     if spaces is not None and spaces.has_free_function:
         return refused_for_free_function(RESIDUAL_ROUNDING)
+    if spaces is None and model.is_linear and len(model.problem.box.ranges) <= MAX_GRID_COORDINATES:
+        share = near_null_on_few_knots(model, _even_axes(model)).term_share
+        if share <= FEW_KNOTS_SHARE:
+            return refused_for_free_function(share)
     beyond = probe(model, field, float("inf"))
     share = 0.0 if beyond is None else free_share(beyond)
     if share == 0.0 and spaces is not None and not (beyond is not None and beyond.is_settled):
@@ -40,6 +51,13 @@ def free_function(model: Model, field: Field, spaces: SpacePair | None) -> Refus
         if share > 0.0 and is_sigma_reproduced(found):
             return Refused(Reason.BELOW_ROUNDING, HIDDEN_TEXT.format(found[1].sigma))
     return refused_for_free_function(share) if share > 0.0 else None
+
+
+def _even_axes(model: Model) -> tuple[Axis, ...]:
+    """An axis for each coordinate with many even intervals, of a degree well above the order of the equations."""
+    box, degree = model.problem.box, max(model.orders) + EXTRA_DEGREES
+    pairs = zip(box.ranges, box.periodic, strict=True)
+    return tuple(Axis(np.linspace(*ends, MANY_INTERVALS + 1), degree, is_periodic) for ends, is_periodic in pairs)
 
 
 def stability(prepared: PreparedChecks, candidate: Candidate) -> Finding | None:

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from pinnkan.kan.field import Field
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.verify.candidate import Candidate, SpacePair
+from pinnkan.solver.verify.candidate import Candidate
 from pinnkan.solver.verify.checks import CHECKS, FEATURES, FREE_FUNCTIONS, Check
 from pinnkan.solver.verify.findings import (
     Decision,
@@ -19,7 +18,6 @@ from pinnkan.solver.verify.findings import (
     ends_checks,
 )
 from pinnkan.solver.verify.prepared_checks import PreparedChecks
-from pinnkan.solver.verify.stability_check import free_function
 from pinnkan.verdict.records import Level
 
 F = TypeVar("F", bound=Finding | None)
@@ -89,10 +87,9 @@ class Verifier(PreparedChecks):
         """Ask for missed features alone."""
         return self(candidate, (FEATURES,))
 
-    def free_function(self, field: Field, spaces: SpacePair | None) -> Refused | None:
-        """Return the finding that a function is free, so that a correction, and rounding in it, may have any size."""
-        found = free_function(self.model, field, spaces)
-        return None if found is None else _with_name(found, FREE_FUNCTIONS.name)
+    def free_functions(self, candidate: Candidate) -> tuple[Answer, ...]:
+        """Ask alone whether a function is free, so that a correction, and rounding in it, may have any size."""
+        return (Answer(FREE_FUNCTIONS.name, _with_name(FREE_FUNCTIONS.run(self, candidate), FREE_FUNCTIONS.name)),)
 
     def narrow_feature_at(self, time: float | None) -> str:
         """Return which narrow feature of the formulas makes slabs about a ``time`` too short, as text; "" for none."""

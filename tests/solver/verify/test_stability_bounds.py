@@ -14,10 +14,10 @@ from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.product.start import initial_space
 from pinnkan.solver.verify import stability_bounds
-from pinnkan.solver.verify.candidate import SpacePair
+from pinnkan.solver.verify.candidate import Candidate, SpacePair
 from pinnkan.solver.verify.products.probe import Probe
 from pinnkan.solver.verify.stability import NearNull
-from pinnkan.solver.verify.verifier import Verifier
+from pinnkan.solver.verify.verifier import Verifier, findings
 
 HELMHOLTZ = """
 name: helmholtz
@@ -234,7 +234,16 @@ def test_what_two_fine_spaces_say_alike_is_not_said_to_be_free(halved, reason):
     space, fine = (Space((Axis(np.linspace(0.0, 1.0, n + 1), 5),), 1) for n in (200, 400))
     nulls = tuple(NearNull(sigma, lambda: 0.0, term_share=share) for sigma, share in ((1.0, 2e-13), (halved, 2e-14)))
     start = np.zeros(space.shape)
-    found = Verifier(model).free_function(
-        ProductField(((space, start),)), SpacePair(space, start, fine, nulls, (1.0, 1.0))
-    )
+    field, spaces = ProductField(((space, start),)), SpacePair(space, start, fine, nulls, (1.0, 1.0))
+    (found,) = findings(Verifier(model).free_functions(Candidate(field, model.problem.domain, 0.0, spaces)))
     assert found.reason == reason
+
+
+@pytest.mark.parametrize("network", ["ridge", pytest.param("deep", marks=pytest.mark.slow)])
+def test_a_network_without_knots_is_refused_at_an_eigenvalue_as_well(network):
+    """Any multiple of sin(pi x) may be added: an estimate of 1e-14 had been reported as converged."""
+    text = LINE.format(equation="u_xx + pi**2*u = pi**2", left=1, right="u = 1") + f"solver: {{network: {network}}}\n"
+    verdict = solve(parse_problem(text, "t.yaml")).verdict
+    assert verdict.reason == "rank_deficient"
+    assert "[check: free-functions]" in verdict.sentence
+    assert solve(parse_problem(text.replace("pi**2*u", "9*u"), "t.yaml")).verdict.converged
