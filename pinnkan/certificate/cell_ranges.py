@@ -26,8 +26,8 @@ from pinnkan.problem.expressions.tape import Tape
 POINTS, DEGREE_SHARE = {0: 1, 1: 24, 2: 20, 3: 14}, 0.75
 #: Points and cells of a batch: large enough for numpy, small enough for the memory.
 BATCH_POINTS, BATCH_CELLS = 100_000, 4_000
-#: Largest remainder, relative to the largest value, before cells are halved; most halvings. At most MORE cells plus
-#: OF_FIRST times the initial number are made (heuristic).
+#: Largest remainder, relative to the largest value, before cells are halved; most halvings. At most EXTRA_CELLS cells
+#: plus CELL_FACTOR times the initial number are made (heuristic).
 REMAINDER_SHARE, MAX_HALVINGS, EXTRA_CELLS, CELL_FACTOR = 0.2, 12, 4_000, 3
 
 

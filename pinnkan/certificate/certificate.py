@@ -122,7 +122,7 @@ def _piece(field: Field) -> ProductField:
 
 
 def _affordable(formula: Formula, choices: Sequence[ProductField]) -> ProductField:
-    """The first field whose residual takes at most WORK operations; UncertifiedError if there is none."""
+    """The first field whose residual takes at most MAX_OPERATIONS operations; UncertifiedError if there is none."""
     steps = len(formula.compile_expressions(formula.residual).tape.instructions)
     for field in choices:
         cells = float(np.prod([axis.intervals for axis in field.pieces[0][0].axes]))

@@ -16,8 +16,8 @@ from pinnkan.problem.expressions.enclosure import interval_outputs
 from pinnkan.problem.expressions.interval import Interval, point_interval
 from pinnkan.verdict.records import rounded_up
 
-#: TRIALS: iterations for a radius, each MORE times the one required before. DOUBLINGS: half the number of radii tried
-#: for uniqueness.
+#: MAX_ITERATIONS: iterations for a radius, each RADIUS_GROWTH times the one required before. DOUBLINGS: half the number
+#: of radii tried for uniqueness.
 MAX_ITERATIONS, RADIUS_GROWTH, DOUBLINGS = 40, 1.05, 30
 #: Largest radius over the first: a quadratic inequality has a solution below twice the first radius, or none.
 MAX_RADIUS_RATIO = 1e3

@@ -32,8 +32,8 @@ from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline
 from pinnkan.domain.box import Box
 from pinnkan.problem.expressions.interval import Array, Interval, point_interval
 
-#: MOST: largest number of waves. BEYOND: how far their eigenvalues extend past -min c, in units of the half-range of c
-#: plus the lowest rate (heuristic: the rest of a smooth term falls fast).
+#: MOST: largest number of waves. EIGENVALUE_MARGIN: how far their eigenvalues extend past -min c, in units of the
+#: half-range of c plus the lowest rate (heuristic: the rest of a smooth term falls fast).
 MAX_WAVES, EIGENVALUE_MARGIN = 900, 8.0
 #: Gauss points per coordinate of a cell, and the polynomial degree of either factor of an integrand.
 POINTS, FACTOR_DEGREE = 16, 15

@@ -23,7 +23,8 @@ from pinnkan.verdict.verdict import HELDOUT_RATIO, is_undersampled
 MAX_ROUNDING = 1e-4
 #: Levels that have not halved the smallest estimate before them, after which their minima may be no solutions.
 STAGNATION_LEVELS = 3
-#: An estimate below FAST_REDUCTION of the one before allows MORE levels: 128 waves on a line are resolved by the 14th.
+#: An estimate below FAST_REDUCTION of the one before allows EXTRA_LEVELS levels: 128 waves on a line are resolved by
+#: the 14th.
 FAST_REDUCTION, EXTRA_LEVELS = 0.2, 6
 #: Consecutive levels, otherwise acceptable, with a falling stability constant or a residual that remains, before that
 #: is attributed to the equation and not to the knots.
@@ -269,7 +270,7 @@ def _end_if_exhausted(
 
 
 def _extra_levels(family: LevelFamily[S, E], levels: Sequence[Level]) -> int:
-    """The number of levels beyond the usual one: MORE if the file names none and the error falls fast."""
+    """The number of levels beyond the usual one: EXTRA_LEVELS if the file names none and the error falls fast."""
     last = levels[-1]
     falls = len(levels) > 1 and last.is_resolved and last.estimate < FAST_REDUCTION * levels[-2].estimate
     return EXTRA_LEVELS if falls and family.problem.solver.max_levels is None else 0

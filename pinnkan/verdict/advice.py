@@ -12,7 +12,7 @@ MAX_EXTRA_LEVELS = 10
 MAX_TOLERANCE = 0.3
 #: Most intervals that a file may name (``pinnkan.problem.schema``).
 MOST_KNOTS = 10_000
-#: SHRINKING slabs in a row, each at most SHRUNK of the one before, shrink towards a time.
+#: SHRINKING_SLABS slabs in a row, each at most SHRINK_RATIO of the one before, shrink towards a time.
 SHRINKING_SLABS, SHRINK_RATIO = 6, 0.95
 
 #: For an error as large as the solution, where a larger tolerance would not help.

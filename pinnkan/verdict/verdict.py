@@ -35,8 +35,8 @@ HELDOUT_RATIO = 3.0
 #: A converged run with a true error above this many tolerances is contradicted by the `exact` of the file.
 CONTRADICTION_RATIO = 2.0
 
-#: An estimate below CLAIM is rejected where the squared residual has not fallen below FALLEN times its largest value:
-#: such runs have estimated 2e-2 at an error of 0.8.
+#: An estimate below DOUBTFUL_ESTIMATE is rejected where the squared residual has not fallen below LEAST_FALL times its
+#: largest value: such runs have estimated 2e-2 at an error of 0.8.
 DOUBTFUL_ESTIMATE, LEAST_FALL = 0.1, 0.5
 
 _SENTENCES = {
@@ -120,7 +120,7 @@ def _stands(levels: Sequence[Level]) -> bool:
 
 
 def _has_never_fallen(levels: Sequence[Level]) -> bool:
-    """Whether the loss of the last of three or more steady levels is at least FALLEN times the largest."""
+    """Whether the loss of the last of three or more steady levels is at least LEAST_FALL times the largest."""
     seen = [x.loss for x in levels if x.time is None]
     return len(seen) > 2 and seen[-1] >= LEAST_FALL * max(seen) > 0.0
 

@@ -11,7 +11,7 @@ import pytest
 from pinnkan.errors import Exit
 from pinnkan.parser import build_parser
 from pinnkan.problem import schema
-from pinnkan.problem.registry import shipped, shipped_folder
+from pinnkan.problem.registry import shipped_folder, shipped_problems
 from pinnkan.verdict.records import Reason
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,10 +70,10 @@ def test_numbers_come_with_the_comment_above_them_and_nothing_else_does() -> Non
 
 def test_every_shipped_problem_stands_in_the_gallery_with_picture_and_measured_error() -> None:
     page = gallery_page.problems()
-    for name in shipped():
+    for name in shipped_problems():
         assert f"{{ #{name} }}" in page
         assert (gallery_page.PICTURES / f"{name}.png").is_file()
-    assert page.count("true error") >= len(shipped())
+    assert page.count("true error") >= len(shipped_problems())
     assert sum(path.stat().st_size for path in gallery_page.PICTURES.glob("*.png")) < MOST_BYTES
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import sympy
 
-#: LOST: a sum below this share of its terms has lost digits. DIGITS: digits of the second evaluation. ROUNDING: the
-#: share of the terms that is rounding of those. MOST: largest number of nodes of the syntax tree.
+#: CANCELLATION_SHARE: a sum below this share of its terms has lost digits. DIGITS: digits of the second evaluation.
+#: ROUNDING_SHARE: the share of the terms that is rounding of those. MOST: largest number of nodes of the syntax tree.
 CANCELLATION_SHARE, DIGITS, ROUNDING_SHARE, MAX_TREE_NODES = 1e-6, 60, 1e-50, 200
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
@@ -24,7 +24,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 def has_cancelled(total: sympy.Expr, left: sympy.Expr, right: sympy.Expr) -> bool:
-    """Whether ``total``, the sum or difference of two numbers, is below LOST times the larger of them."""
+    """Whether ``total``, the sum or difference of two numbers, is below CANCELLATION_SHARE times the larger of them."""
     numbers = left.is_number and right.is_number
     return numbers and abs(float(total)) < CANCELLATION_SHARE * max(abs(float(left)), abs(float(right)))
 

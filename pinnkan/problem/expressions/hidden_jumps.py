@@ -20,17 +20,17 @@ Array = NDArray[np.float64]
 
 #: Lines per axis, initial intervals of a line, Gauss points of an interval, most intervals of a line.
 LINES, INITIAL_INTERVALS, POINTS, MAX_INTERVALS = 4, 32, 8, 4096
-#: Lines begin at the share INSIDE of the range and intervals are cut at the share CUT, irrational both: a value at a
-#: single point, such as that of sign(x - 0.5)**2, is no jump.
+#: Lines begin at the share END_INSET of the range and intervals are cut at the share CUT_SHARE, irrational both: a
+#: value at a single point, such as that of sign(x - 0.5)**2, is no jump.
 END_INSET, CUT_SHARE = 1e-7 * np.sqrt(2.0), np.sqrt(0.26)
 #: Least difference from the integral that counts, relative to the largest value.
 DIFFERENCE_SHARE = 1e-6
 #: An interval of at most so many units in the last place is not cut.
 LEAST_WIDTH_ULPS = 16.0
-#: A difference that grows by more than GROWN on an interval half as wide is that of a pole, unless it was about the
-#: same on STEADY intervals before: then the growth is rounding next to a jump, or a peak of the derivative.
+#: A difference that grows by more than POLE_GROWTH on an interval half as wide is that of a pole, unless it was about
+#: the same on STEADY_CUTS intervals before: then the growth is rounding next to a jump, or a peak of the derivative.
 POLE_GROWTH, STEADY_CUTS = 4.0, 6
-#: A value above BOUNDED times the largest value at the initial ends belongs to a pole, which other checks report.
+#: A value above POLE_RATIO times the largest value at the initial ends belongs to a pole, which other checks report.
 POLE_RATIO = 2.0
 #: Amplitude of the waves in place of the unknowns.
 WAVE_AMPLITUDE = 1.3
@@ -90,7 +90,7 @@ class _Lines:
         return [*coordinates, *waves]
 
     def size(self, at: Array) -> float:
-        """The largest finite absolute value on a line, at least the interval width of the values over DIFFERENT."""
+        """The largest finite value on a line, at least the width of the values over DIFFERENCE_SHARE."""
         x = np.linspace(self.low, self.high, INITIAL_INTERVALS + 1)
         known = interval_outputs(self.tape, [Interval(np.asarray(i), np.asarray(i)) for i in self._inputs(at, x)])[0]
         with np.errstate(invalid="ignore"):

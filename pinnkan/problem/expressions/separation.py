@@ -153,7 +153,7 @@ class Separation:
         return out
 
     def _places(self, which: Sequence[int], rng: np.random.Generator) -> Array:
-        """SAMPLED random points in some coordinates, denser towards the ends: (point, coordinate)."""
+        """SAMPLE_POINTS random points in some coordinates, denser towards the ends: (point, coordinate)."""
         low, high = np.array([self.ranges[i] for i in which], dtype=np.float64).T
         return np.asarray(low + (high - low) * (0.5 - 0.5 * np.cos(np.pi * rng.random((SAMPLE_POINTS, len(which))))))
 

@@ -19,7 +19,8 @@ from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.statement import Jet
 from pinnkan.solver.verify.candidate import SpacePair
-from pinnkan.solver.verify.side_stability import SideStability
+from pinnkan.solver.verify.growth.side_stability import SideStability
+from pinnkan.solver.verify.growth.two_point_growth import NUMBERS_PER_OCTAVE
 from pinnkan.solver.verify.symbol import (
     determinant,
     frozen_equations,
@@ -28,7 +29,6 @@ from pinnkan.solver.verify.symbol import (
     symbol,
     wave_directions,
 )
-from pinnkan.solver.verify.two_point_growth import NUMBERS_PER_OCTAVE
 
 #: Points at which coefficients are frozen.
 POINTS = 24

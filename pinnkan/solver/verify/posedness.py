@@ -21,7 +21,7 @@ from pinnkan.problem.expressions.functions import Magnitude
 from pinnkan.problem.features.kinks import find_kinks
 from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.statement import Point, WholeDomain
-from pinnkan.solver.verify.side_stability import SideStability
+from pinnkan.solver.verify.growth.side_stability import SideStability
 from pinnkan.solver.verify.symbol import (
     FrozenEquations,
     are_roots_constant,

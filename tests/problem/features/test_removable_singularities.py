@@ -177,7 +177,7 @@ def test_rates_that_an_unknown_makes_zero_by_zero_are_their_limits() -> None:
     assert rate.args == (
         next(s for s, jet in problem.equations[1].jets.items() if (jet.unknown, jet.total_order) == (0, 0)),
     )
-    assert [near.place for near in rate.polynomials] == [-55.0]
+    assert [near.centre for near in rate.polynomials] == [-55.0]
     solution = solve(problem)
     assert solution.verdict.converged
     assert solution.verdict.estimate > 1e-8
@@ -224,7 +224,7 @@ def test_a_limit_holds_no_further_than_what_else_a_formula_has(beside: str) -> N
     text = f"name: a\ndomain: {{t: [0, 1]}}\nunknowns: [u]\nequations: ['u_t = (u**2 - 1)/(u - 1) + {beside}']\n"
     problem = parse_problem(text + "conditions: [{where: initial, equation: u = 0.5}]\n", "t.yaml")
     (rate,) = problem.equations[0].residual.atoms(LimitFunction)
-    assert [near.place for near in rate.polynomials] == [1.0]
+    assert [near.centre for near in rate.polynomials] == [1.0]
     assert rate.polynomials[0].radius < 0.1
 
 

@@ -23,7 +23,7 @@ from pinnkan.solver.families.product.start import initial_space
 from pinnkan.solver.families.product.unresolved_data import unresolved_data_masses
 from pinnkan.solver.families.product.unresolved_forcing import unresolved_forcing_masses
 from pinnkan.solver.linear.gauss_point_counts import require_memory
-from pinnkan.solver.verify.slab_growth import unresolved_wave_growth
+from pinnkan.solver.verify.growth.slab_growth import unresolved_wave_growth
 from pinnkan.solver.verify.uniqueness.local_ode import LocalOde
 
 #: Allowed error of the initial data, as a share of the tolerance.

@@ -26,7 +26,7 @@ from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import MAX_DAMPING, gauss_newton
 from pinnkan.solver.slab_history import SolvedSlab
 from pinnkan.solver.verify.candidate import SpacePair
-from pinnkan.solver.verify.slab_growth import MAX_GROWTH_EXPONENT
+from pinnkan.solver.verify.growth.slab_growth import MAX_GROWTH_EXPONENT
 from pinnkan.solver.verify.stability import find_near_null
 from pinnkan.solver.verify.stability_bounds import near_null_function, prolonged_near_null, unknown_weights_at
 from pinnkan.verdict.records import Reason

@@ -63,8 +63,8 @@ from pinnkan.solver.level_family import LossMinimum, ModelFamily
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import MAX_DAMPING, MAX_STEPS, GaussNewtonResult, gauss_newton
 from pinnkan.solver.verify.candidate import SpacePair
+from pinnkan.solver.verify.growth.slab_growth import growth_exponent, max_growth_exponent
 from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature, refine_at_feature
-from pinnkan.solver.verify.slab_growth import growth_exponent, max_growth_exponent
 
 #: Length of the first attempt over the whole time; a rejected one is cheap.
 FIRST_SLAB = 0.05

@@ -6,7 +6,7 @@ import numpy as np
 
 from pinnkan.kan.field import Array
 from pinnkan.solver.families.product.slab_start import SlabStart
-from pinnkan.solver.verify.slab_growth import FULL_GROWTH_DEGREE
+from pinnkan.solver.verify.growth.slab_growth import FULL_GROWTH_DEGREE
 
 #: Limits on the change of a length, and a safety factor (Hairer, Norsett, Wanner 1993, II.4).
 SHRINK, GROW, MARGIN = 0.25, 4.0, 0.85

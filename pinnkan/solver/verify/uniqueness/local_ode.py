@@ -33,8 +33,8 @@ POINT_WIDTH, PERTURBATION = 1e-15, 1e-15
 #: one, and above LEAST_RATIO of its value at the longer one, or 1: of u_t = 1 + |u|^a it falls to 0.6 or less of that.
 TIME_SHARES = (1e-2, 1e-4)
 LEAST_EXPONENT, LEAST_RATIO = 0.02, 0.7
-#: A flat perturbation grows from a singular time if rate * time at the shorter time is AT_ONCE, and MORE times its
-#: value at the longer one: for a rate c / t both are equal.
+#: A flat perturbation grows from a singular time if rate * time at the shorter time is FLAT_EXPONENT, and FLAT_RATIO
+#: times its value at the longer one: for a rate c / t both are equal.
 FLAT_EXPONENT, FLAT_RATIO = 30.0, 5.0
 #: Newton steps for the highest derivatives in time.
 NEWTON_STEPS = 4

@@ -33,7 +33,7 @@ from pinnkan.solver.families.product.step_control import (
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.slab_history import SlabHistory
 from pinnkan.solver.time_pass import TimePass
-from pinnkan.solver.verify.slab_growth import MAX_GROWTH_EXPONENT
+from pinnkan.solver.verify.growth.slab_growth import MAX_GROWTH_EXPONENT
 
 HEAT = load_problem("heat1d")
 H = 0.01

@@ -15,7 +15,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.reductions.chain import reduce_problem
-from pinnkan.solver.verify import side_stability
+from pinnkan.solver.verify.growth import side_stability
 
 #: The growing mode is cosh(m (x - 0.5)) with m tanh(m / 2) = 4.
 BOTH = """

@@ -7,7 +7,7 @@ from small_models import model_of
 
 import pinnkan
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.verify.parametric_growth import ParametricGrowth
+from pinnkan.solver.verify.growth.parametric_growth import ParametricGrowth
 
 #: All eigenvalues of its matrix decay at all times, and it grows as exp(10 t) (-cos, sin)(20 t).
 TURNING = """

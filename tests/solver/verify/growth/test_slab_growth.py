@@ -12,8 +12,8 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.families.product.initial_data import first_slab_start
-from pinnkan.solver.verify import slab_growth
-from pinnkan.solver.verify.slab_growth import (
+from pinnkan.solver.verify.growth import slab_growth
+from pinnkan.solver.verify.growth.slab_growth import (
     MAX_STEEPNESS,
     growth_exponent,
     max_growth_exponent,

@@ -15,7 +15,7 @@ import numpy as np
 
 from pinnkan.kan.field import Array, Complex
 from pinnkan.problem.statement import Jet
-from pinnkan.solver.verify.exponentials import Exponentials
+from pinnkan.solver.verify.growth.exponentials import Exponentials
 from pinnkan.solver.verify.symbol import FrozenEquations, distinct_points, largest_wave_rates
 
 #: Rates that are scanned, each twice the one before.

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import brentq
 
 from pinnkan.problem.statement import Jet
-from pinnkan.solver.verify.two_point_growth import DOUBLINGS, REFINEMENT_PARTS, REFINEMENTS, TwoPointProblem
+from pinnkan.solver.verify.growth.two_point_growth import DOUBLINGS, REFINEMENT_PARTS, REFINEMENTS, TwoPointProblem
 
 VALUE = [((0, (0, 0)), 1.0)]
 HEAT = [((0, (0, 1)), 1.0), ((0, (2, 0)), -1.0)]

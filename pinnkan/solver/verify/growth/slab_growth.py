@@ -19,8 +19,9 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Complex, Field
 from pinnkan.kan.product import ProductField, Space, constant_piece
 from pinnkan.problem.features.kronecker_sequence import kronecker_points
-from pinnkan.solver.verify.parametric_growth import ParametricGrowth
-from pinnkan.solver.verify.side_stability import SideStability
+from pinnkan.solver.verify.growth.parametric_growth import ParametricGrowth
+from pinnkan.solver.verify.growth.side_stability import SideStability
+from pinnkan.solver.verify.growth.wave_amplitudes import wave_amplitudes
 from pinnkan.solver.verify.symbol import (
     FrozenEquations,
     frozen_equations,
@@ -29,7 +30,6 @@ from pinnkan.solver.verify.symbol import (
     largest_wave_rates,
     wave_directions,
 )
-from pinnkan.solver.verify.wave_amplitudes import wave_amplitudes
 
 #: Largest growth in a slab, as an exponent of e, for this degree in time or more: degree 4 finds 0.68 of e^4, 5 0.98.
 MAX_GROWTH_EXPONENT, FULL_GROWTH_DEGREE = 4.0, 7

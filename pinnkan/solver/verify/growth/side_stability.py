@@ -12,8 +12,8 @@ from pinnkan.assembly.model import Model
 from pinnkan.domain.box import Side
 from pinnkan.kan.field import Array, Field
 from pinnkan.problem.features.kronecker_sequence import kronecker_points
+from pinnkan.solver.verify.growth.two_point_growth import DOUBLINGS, TwoPointProblem
 from pinnkan.solver.verify.symbol import FrozenEquations, distinct_points, frozen_equations, wave_directions
-from pinnkan.solver.verify.two_point_growth import DOUBLINGS, TwoPointProblem
 
 #: Times of a slab, as shares, and points of a side at each.
 MOMENTS, SIDE_POINTS = (0.1, 0.5, 0.9), 3

@@ -1,0 +1,1 @@
+"""Growth rates of waves: of equations, of the conditions of sides, and over a slab of time."""
