@@ -40,7 +40,7 @@ class Processor:
 
 def measured(team, work):
     """Seconds of the processor with the leader and the busiest other, of the wall; messages and bytes."""
-    clocks = team.share("processor", [()] * team.count) if team else None
+    clocks = team.create_shared("processor", [()] * team.count) if team else None
 
     def busy():
         return np.array(clocks.call("seconds", [()] * team.count) if clocks else [time.process_time()])

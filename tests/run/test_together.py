@@ -81,8 +81,8 @@ def test_the_answer_is_that_of_one_process(count, monkeypatch):
     alone = pinnkan.solve(cube())
     with team_of(count) as team:
         shared = pinnkan.solve(cube())
-        assert team.calls > 20
-        assert shared_words(team).startswith(f"{count} processes: {team.calls} products")
+        assert team.call_count > 20
+        assert shared_words(team).startswith(f"{count} processes: {team.call_count} products")
     assert any("conjugate gradients" in level.remarks for level in shared.levels)
     assert [level.intervals for level in shared.levels] == [level.intervals for level in alone.levels]
     assert np.abs(values(shared) - values(alone)).max() < 1e-10
@@ -92,7 +92,7 @@ def test_the_answer_is_that_of_one_process(count, monkeypatch):
 def test_small_problems_say_that_one_process_had_work():
     with team_of(2) as team:
         pinnkan.solve(pinnkan.load_problem("poisson1d"))
-        assert team.calls == 0
+        assert team.call_count == 0
         assert shared_words(team).startswith("2 processes, of which one had work")
 
 

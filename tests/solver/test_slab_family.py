@@ -122,7 +122,7 @@ def test_slabs_that_begin_later_may_be_longer_at_least_also_at_time_zero():
     run = SlabHistory((), (), (-1.0, -1.0), np.zeros(1), np.zeros(1))
     at = replace(
         at,
-        problem=replace(at.problem, domain=at.problem.domain.during(-1.0, 1.0)),
+        problem=replace(at.problem, domain=at.problem.domain.time_part(-1.0, 1.0)),
         slab_history=run,
         required_ends=(1.0,),
     )

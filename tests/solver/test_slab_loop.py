@@ -43,7 +43,7 @@ def test_slabs_of_the_first_instants_are_not_asked_for_their_stability():
 )
 def test_slabs_may_be_shortest_at_the_start(ranges, time, expected):
     problem, none = stated(), np.zeros(1)
-    problem = replace(problem, domain=problem.domain.during(*ranges))
+    problem = replace(problem, domain=problem.domain.time_part(*ranges))
     at = TimePass(
         problem, SlabHistory((), (), (ranges[0], time), none, none), 1e-3, (ranges[1],), 0.1, Monitor(None, None)
     )
@@ -52,7 +52,7 @@ def test_slabs_may_be_shortest_at_the_start(ranges, time, expected):
 
 def test_slabs_may_be_as_short_again_after_a_jump():
     problem, none = stated(), np.zeros(1)
-    problem = replace(problem, domain=problem.domain.during(0.0, 1.0))
+    problem = replace(problem, domain=problem.domain.time_part(0.0, 1.0))
     run = SlabHistory((), (), (0.0, 0.5), none, none)
     after, later = (TimePass(problem, run, 1e-3, (*stop, 1.0), 0.1, Monitor(None, None)) for stop in ((0.5,), ()))
     assert after.shortest() == pytest.approx(TIME_ROUNDING * 0.5)

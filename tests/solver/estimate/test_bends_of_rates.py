@@ -82,7 +82,7 @@ def parabola(points, orders):
 )
 def test_the_next_passage_of_rates_is_foreseen(rate, expected):
     model = model_of(TEXT.format(rate=rate, start=0.72, slope=-1.2, until=2, tolerance=1e-4))
-    found = EventFinder(model).predict_event(parabola, model.problem.domain.during(0.0, 1.0))
+    found = EventFinder(model).predict_event(parabola, model.problem.domain.time_part(0.0, 1.0))
     assert found == (None if expected is None else pytest.approx(expected, rel=1e-9))
 
 

@@ -18,7 +18,7 @@ FINE = Space(tuple(a.halved() for a in COARSE.axes))
 
 
 def projected(space, function):
-    x, y = (a.samples() for a in space.axes)
+    x, y = (a.projection_points() for a in space.axes)
     values = function(x[:, None], y[None, :])
     for i, a in enumerate(space.axes):
         values = a.project(values, i)

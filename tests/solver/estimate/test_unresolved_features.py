@@ -36,7 +36,7 @@ def test_what_may_hide_is_no_less_than_the_pulses_that_were_not_followed():
     assert 0.1 < size < 20.0  # all of them: 1e8*1e-8*sqrt(pi)
     assert abs(np.sin(3000 * place[0])) < 1e-6
     assert (
-        left[0].bound_missed_mean(problem.domain.during(2e-4, 9e-4), np.zeros((1, 1)))[0] == 0.0
+        left[0].bound_missed_mean(problem.domain.time_part(2e-4, 9e-4), np.zeros((1, 1)))[0] == 0.0
     )  # between two of them
 
 

@@ -35,7 +35,7 @@ def cells(space, rows, seed=0, sides=2):
     """Random rows on every cell of a space, with the columns that live there."""
     index = np.zeros((1, 1), dtype=np.int64)
     for a, size in zip(space.axes, [*space.shape[1:-1], 1], strict=True):
-        local = a.fold(np.arange(a.intervals)[:, None] + np.arange(a.degree + 1))
+        local = a.coefficient_index(np.arange(a.intervals)[:, None] + np.arange(a.degree + 1))
         index = index[:, None, :, None] + local[None, :, None, :]
         index = index.reshape(index.shape[0] * index.shape[1], -1) * size
     index = np.concatenate([index * space.unknowns + u for u in range(space.unknowns)], 1)

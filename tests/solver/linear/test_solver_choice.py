@@ -69,7 +69,7 @@ def test_a_correction_knows_who_has_solved_before_it(equation, is_linear, monkey
     """Of equations that are linear: of others the matrix is another one."""
     known, whole = [], level_estimate.System
     monkeypatch.setattr(
-        level_estimate, "System", lambda *of, **more: known.append(more.get("beside")) or whole(*of, **more)
+        level_estimate, "System", lambda *of, **more: known.append(more.get("coarse_solver")) or whole(*of, **more)
     )
     conditions = "[{where: boundary, equation: u = 0}]"
     text = f"domain: {{x: [0, 1], y: [0, 1]}}\nunknowns: [u]\nequations: ['{equation}']\nconditions: {conditions}\n"

@@ -33,7 +33,7 @@ def test_rounding_is_relative_to_the_solution_wherever_the_step_begins(monkeypat
 
     def rough(self, *given):
         step = solve(self, *given)
-        self.rounding = 1e-9
+        self.solution_error = 1e-9
         return step
 
     system, start, fixed = prepared(line("u_xx = sin(5*x)", right="u = 0"), Space((Axis(np.linspace(0, 1, 5), 5),)))

@@ -9,7 +9,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
-from pinnkan.solver.verify import verifier
+from pinnkan.solver.verify import balanced_rows, stability_check
 from pinnkan.solver.verify.balanced_rows import balanced_model
 
 DISK = """
@@ -115,7 +115,7 @@ def test_so_is_a_plate_in_polar_coordinates(words, exact):
 )
 def test_rows_as_they_stand_see_too_little_of_them(monkeypatch, text, words):
     """A control: without the second look both are refused."""
-    monkeypatch.setattr(verifier, "balanced_bounds", lambda *_: None)
+    monkeypatch.setattr(stability_check, "balanced_bounds", lambda *_: None)
     assert solved(text, **words).verdict.reason == "rank_deficient"
 
 
@@ -177,5 +177,5 @@ def test_what_has_decayed_counts_as_it_is(monkeypatch):
     assert solution.verdict.converged
     t = np.linspace(0.0, 12.0, 101)
     assert np.abs(solution(t)["w"] - np.exp(0.1 * t)).max() < 1e-3
-    monkeypatch.setattr(verifier, "slab_scaled_model", lambda *given: None)
+    monkeypatch.setattr(balanced_rows, "slab_scaled_model", lambda *given: None)
     assert not solve(problem).verdict.converged

@@ -49,7 +49,7 @@ def test_the_last_slab_is_one_whose_end_is_rounded():
     axis = Axis(np.linspace(0.0, 3.0, 2), 3)
     nothing = ProductField(((Space((axis,), 2), np.zeros((axis.count, 2))),))
     for end, is_known in ((1.5, True), (np.nextafter(3.0, 0.0), False)):  # v is 1e-10 of rounding for ever
-        during = model.problem.domain.during(0.0, float(end))
+        during = model.problem.domain.time_part(0.0, float(end))
         assert (CancellationCheck(model).lost_digits(nothing, during) == (0.0, "")) == is_known
 
 

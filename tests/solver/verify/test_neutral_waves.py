@@ -8,7 +8,7 @@ import pinnkan
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.verify import verifier
+from pinnkan.solver.verify import checks
 from pinnkan.solver.verify.neutral_waves import (
     SideWaveRefinement,
     has_real_characteristics,
@@ -158,7 +158,7 @@ def test_a_wave_next_to_a_resonance_of_a_side_is_found(monkeypatch):
     assert verdict.converged
     assert error < 1e-2
     monkeypatch.setattr(
-        verifier, "side_wave_refinement", lambda model, field, axes, left: SideWaveRefinement(axes)
+        checks, "side_wave_refinement", lambda model, field, axes, left: SideWaveRefinement(axes)
     )  # a negative control
     verdict, error = tank(12, 1e-3)
     assert verdict.converged

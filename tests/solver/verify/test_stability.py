@@ -199,7 +199,7 @@ def test_what_a_step_has_left_of_the_least_determined_function_is_told():
     system = System(RESONANT, space, keeps_solver=True)
     step = system.gauss_newton_steps(zero, [zero], fixed)[0]
     assert find_near_null(system.kept_solver, space, zero, step).missed_part.norm < 1e-6 * space.norm(step)[0]
-    null = np.sin(7 * np.pi * space.axes[0].samples()) * np.sqrt(2.0)
+    null = np.sin(7 * np.pi * space.axes[0].projection_points()) * np.sqrt(2.0)
     less = step - 0.3 * space.axes[0].project(null, 0)[:, None]
     assert find_near_null(system.kept_solver, space, zero, less).missed_part.norm == pytest.approx(0.3, rel=1e-2)
 

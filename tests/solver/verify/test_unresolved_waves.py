@@ -45,7 +45,7 @@ def lacking(intervals, length, size, monkeypatch, own=0.0):
     breaks = (np.linspace(0, 1, intervals + 1), np.linspace(0, 2, 5), np.array([0.0, length]))
     space = Space((Axis(breaks[0], 4, True), Axis(breaks[1], 4, True), Axis(breaks[2], 4)), 1)
     field = ProductField(((space, np.ones(space.shape)),))
-    slab = MODEL.problem.domain.during(0.0, length)
+    slab = MODEL.problem.domain.time_part(0.0, length)
     return (
         missing_wave(MODEL, Candidate(field, slab, 0.0, context=FieldContext(allowed_error=own), is_slab=True)),
         asked,

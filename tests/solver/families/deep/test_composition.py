@@ -54,16 +54,16 @@ def test_going_on_from_a_stored_state_gives_the_same_bits(short):
     """Two levels, the network grown between them; the states in the first level and before the second."""
     problem = bell("tolerance: 1e-3, network: deep")
     whole, states = told(problem)
-    assert [(s.number, s.own.after is None) for s in states] == [(0, False), (1, True), (1, False)]
+    assert [(s.level_number, s.family_state.final_loss is None) for s in states] == [(0, False), (1, True), (1, False)]
     assert whole.levels[1].parameters > whole.levels[0].parameters
     for state in states[:2]:
         again = solve(problem, monitor=Monitor(None, None, resumed=stored(state)))
         assert same_bits(again, whole)
         assert timeless(again.levels) == timeless(whole.levels)
         assert timeless(again.history) == timeless(whole.history)
-    own = states[2].own
+    own = states[2].family_state
     other = family(problem).function(own.network.with_flat(own.network.flat() * (1.0 + 1e-9)))
-    moved = replace(states[2], own=replace(own, field=other))
+    moved = replace(states[2], family_state=replace(own, field=other))
     assert not same_bits(solve(problem, monitor=Monitor(None, None, resumed=moved)), whole)
 
 

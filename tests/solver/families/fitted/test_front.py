@@ -24,7 +24,10 @@ WIDTH = 0.05
 def fitted(coordinates, function):
     """A spline on the box of the coordinates through samples of a function of (x, y)."""
     space = Space(
-        tuple(Axis(np.linspace(a, b, n + 1), 5) for (a, b), n in zip(coordinates.box(UNIT), (40, 6), strict=True))
+        tuple(
+            Axis(np.linspace(a, b, n + 1), 5)
+            for (a, b), n in zip(coordinates.covering_ranges(UNIT), (40, 6), strict=True)
+        )
     )
     s, r = (a.gauss(6)[0].ravel() for a in space.axes)
     grid = np.stack([g.ravel() for g in np.meshgrid(s, r, indexing="ij")], -1)

@@ -47,10 +47,11 @@ def before_the_first(model):
 
 
 def after(at, slab):
-    run = at.run
-    pieces, errors, ends = (*run.slabs, slab.piece), (*run.errors, slab.error), (*run.ends, at.time + slab.length)
-    squares, error_squares = run.squares + slab.squares, run.error_squares + slab.error_squares
-    return replace(at, run=SlabHistory(pieces, errors, ends, squares, error_squares))
+    run = at.slab_history
+    pieces, errors, ends = (*run.slabs, slab.piece), (*run.error_pieces, slab.error), (*run.ends, at.time + slab.length)
+    squares = run.squared_norms + slab.squared_norms
+    error_squares = run.squared_error_norms + slab.squared_error_norms
+    return replace(at, slab_history=SlabHistory(pieces, errors, ends, squares, error_squares))
 
 
 def test_a_slab_follows_the_front_and_corrects_itself():
@@ -77,7 +78,7 @@ def test_a_nonlinear_slab_starts_from_a_state_that_moves_with_the_front():
         slab = family.attempt(aim, end - at.time, at)
         assert len(slab.steps) <= 6
         mistakes.append(error_of(slab.system, slab.piece.terms[0][1]))
-        aim, at = family.following(aim, slab, at), after(at, slab)
+        aim, at = family.plan_next(aim, slab, at), after(at, slab)
     assert max(mistakes) < 2e-3
 
 

@@ -64,7 +64,7 @@ def test_a_function_is_fitted_exactly_where_the_space_holds_it():
 
 def test_rows_at_the_start_weigh_what_an_error_there_costs_whatever_the_knots_across():
     model = model_of(TURNING)
-    domain = model.problem.domain.during(0.0, 0.1)
+    domain = model.problem.domain.time_part(0.0, 0.1)
     first = extrapolate_coordinates(front_coordinates(model.problem, initial_values(model)), domain.box.ranges)
     weights = []
     for n in (6, 24):
@@ -82,7 +82,7 @@ def test_rows_at_the_start_weigh_what_an_error_there_costs_whatever_the_knots_ac
 def test_residuals_are_checked_between_the_points_trained_on_in_space_and_in_time():
     """One Gauss point more in each part of an interval, none of them in common with the rule that was trained on."""
     model = model_of(TURNING)
-    domain = model.problem.domain.during(0.0, 0.1)
+    domain = model.problem.domain.time_part(0.0, 0.1)
     ranges = domain.box.ranges
     first = extrapolate_coordinates(front_coordinates(model.problem, initial_values(model)), ranges)
     axes = [

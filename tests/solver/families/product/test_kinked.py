@@ -99,7 +99,7 @@ def test_a_beam_with_a_stiffer_half_is_a_polynomial_in_each() -> None:
 
 @pytest.mark.slow
 def test_without_the_knot_the_estimate_is_below_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "kinks", lambda expressions, coordinates, ranges: Kinks(((),), ()))
+    monkeypatch.setattr(module, "find_kinks", lambda expressions, coordinates, ranges: Kinks(((),), ()))
     estimate, true = step_error(0.2)
     assert true <= estimate  # more knots where the correction is tell
     monkeypatch.setattr(level_estimate, "RESOLVED_RATIO", 2.0)

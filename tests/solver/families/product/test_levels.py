@@ -200,7 +200,8 @@ def test_too_few_levels_and_too_little_time_are_named():
 def test_progress_hears_of_every_level_and_step():
     seen = []
     out = run(WAVES, 1e-3, degree=4, seen=seen.append)
-    assert tuple(x for x in seen if x in out.levels) == out.levels
+    told = tuple(replace(x, answers=()) for x in out.levels)
+    assert tuple(x for x in seen if x in told) == told
     assert tuple(x for x in seen if x in out.history) == out.history
     assert len(out.history) == sum(x.iterations for x in out.levels)
 

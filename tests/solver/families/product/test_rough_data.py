@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 from scipy.special import erf, erfc
 
 from pinnkan.problem.registry import load_problem, parse_problem
-from pinnkan.solver import slab_family
+from pinnkan.solver import time_pass
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.product import initial_data, slab_correction, slabs
 from pinnkan.solver.families.product.initial_data import first_slab_start
@@ -167,7 +167,7 @@ def test_a_step_that_diffuses_the_faster_the_higher_it_is_is_solved(monkeypatch)
     assert result.verdict.converged, result.verdict.sentence
     mass = result.quantities["mass"]
     assert np.all(np.abs(np.array(mass.values) - 0.7) <= 1.1 * np.array(mass.errors))
-    monkeypatch.setattr(slab_family, "JUMP_WIDTH", 1e-7**0.5)
+    monkeypatch.setattr(time_pass, "JUMP_WIDTH", 1e-7**0.5)
     assert solve(parse_problem(STEP, "t.yaml")).verdict.reason == Reason.DIVERGED
 
 

@@ -73,7 +73,7 @@ conditions: [{where: initial, equation: u = 1}]
 
 
 def test_a_residual_that_is_rounding_makes_no_slab_shorter(monkeypatch):
-    monkeypatch.setattr("pinnkan.solver.slab_family.LEAST_ALLOWED", 0.0)
+    monkeypatch.setattr("pinnkan.solver.time_pass.LEAST_ALLOWED", 0.0)
     family, none = ProductSlabs(model_of(DECAY, tolerance=1e-6), (8, 8), 1, 1), np.zeros(1)
     at = TimePass(family.problem, SlabHistory((), (), (0.0,), none, none), 1e-17, (1.0,), 0.1, Monitor(None, None))
     aim = family.initial_aim(1e-6)

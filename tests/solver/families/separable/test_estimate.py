@@ -32,7 +32,7 @@ def test_the_surplus_is_the_mean_square_of_what_halved_knots_add_interval_by_int
 
 def test_the_size_of_terms_that_cancel_is_measured_at_points():
     axes, _, _ = sums()
-    x = np.stack([axes[0].project(axes[0].samples(), 0)] * 2)
+    x = np.stack([axes[0].project(axes[0].projection_points(), 0)] * 2)
     y = np.stack([np.ones(axes[1].count), -np.ones(axes[1].count)])
     y[1] *= 1.0 + 1e-9
     points = np.random.default_rng(0).uniform((0, -1), (1, 2), (4000, 2))

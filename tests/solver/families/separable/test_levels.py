@@ -238,17 +238,17 @@ def test_the_prediction_counts_terms_and_is_silent_where_the_family_is_no_choice
 def test_a_solve_goes_on_from_every_stored_state_to_the_same_bits():
     problem = poisson(f"{sines(1, 1, 1, 1)} + 0.01*{sines(2, 3, 1, 1)}", solver="tolerance: 1e-4")
     whole, states = told(problem)
-    own = [s for s in states if isinstance(s.own, SeparableState)]
+    own = [s for s in states if isinstance(s.family_state, SeparableState)]
     assert whole.verdict.converged
     assert len(own) > 3
-    assert {s.own.is_solved for s in own} == {True, False}
+    assert {s.family_state.is_solved for s in own} == {True, False}
     for state in own:
         again = solve(problem, monitor=Monitor(None, None, resumed=stored(state)))
         assert same_bits(again, whole)
         assert [replace(x, seconds=0) for x in again.levels] == [replace(x, seconds=0) for x in whole.levels]
         assert again.network == whole.network
-    last = own[-1].own
-    moved = replace(own[-1], own=replace(last, function=last.function.plus(last.function, 1e-9)))
+    last = own[-1].family_state
+    moved = replace(own[-1], family_state=replace(last, function=last.function.plus(last.function, 1e-9)))
     assert not same_bits(solve(problem, monitor=Monitor(None, None, resumed=moved)), whole)
 
 

@@ -15,7 +15,6 @@ from pinnkan.problem.features.subdivision import Feature
 from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.estimate.neighbourhood import neighbourhood_of, volume_shares
-from pinnkan.solver.verify import verifier as module
 from pinnkan.solver.verify.hidden_errors.feature_check import FeatureCheck
 from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature, refine_at_feature
 
@@ -231,7 +230,7 @@ def test_without_that_check_a_spike_would_be_missed(monkeypatch):
     seeing = solve(problem)
     assert seeing.verdict.converged
     assert seeing.field(at, [(0,)])[0, 0, 0] == pytest.approx(true, rel=1e-4)
-    monkeypatch.setattr(module.FeatureCheck, "examine", lambda *_: None)
+    monkeypatch.setattr(FeatureCheck, "examine", lambda *_: None)
     blind = solve(problem)
     assert blind.verdict.converged
     assert abs(blind.field(at, [(0,)])[0, 0, 0] - true) > 0.5

@@ -39,7 +39,11 @@ def test_what_is_divided_by_may_change_its_sign_only_where_the_equation_is_fulfi
 
 def test_a_number_without_rates_may_not_jump_over_a_pole_between_two_slabs():
     model = model_of(BESIDE.format(equation="w = 1/w"))
-    poles, first, last = Poles(model), model.problem.domain.during(0.0, 1.0), model.problem.domain.during(1.0, 1.2)
+    poles, first, last = (
+        Poles(model),
+        model.problem.domain.time_part(0.0, 1.0),
+        model.problem.domain.time_part(1.0, 1.2),
+    )
     assert not poles.objection(both, first)
     assert not poles.objection(both, last)
     poles.objection(both, first)
