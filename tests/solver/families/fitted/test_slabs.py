@@ -73,7 +73,7 @@ def test_a_nonlinear_slab_starts_from_a_state_that_moves_with_the_front():
     """From the state frozen in x and y, Gauss-Newton took 8 steps here, 13 elsewhere, or did not settle."""
     model = model_of(BURGERS)
     family, at = family_of(model, 1e-3), before_the_first(model)
-    aim, mistakes = family.first(1e-2), []
+    aim, mistakes = family.initial_aim(1e-2), []
     for end in (0.02, 0.15):
         slab = family.attempt(aim, end - at.time, at)
         assert len(slab.steps) <= 6
@@ -98,7 +98,7 @@ def test_going_on_from_a_stored_state_gives_the_same_bits(monkeypatch):
     verify = Verifier(family.model)
     whole = march_in_time(family, verify, Monitor(None, None, lambda state, _: states.append(state)))
     within = next(s for s in states if s.aim.best is not None)
-    assert (len(within.run.slabs), len(states[-1].run.slabs)) == (0, 1)
+    assert (len(within.slab_history.slabs), len(states[-1].slab_history.slabs)) == (0, 1)
     for state in (within, states[-1]):
         again = march_in_time(family, verify, Monitor(None, None, resumed=stored(state)))
         assert same_bits(again, whole)

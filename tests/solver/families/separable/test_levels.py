@@ -96,7 +96,7 @@ def test_a_resonant_mode_that_no_start_holds_is_in_the_estimate_and_then_in_the_
     k2 = "(18*pi**2 - 1e-2)"
     problem = stated(f"lap(u) + {k2}*u = lap(v) + {k2}*v", f"x1 + {sines(2, 3, 1, 2)}", solver="tolerance: 1e-4")
     family = levels(problem)
-    state = minimised(family, family.first())
+    state = minimised(family, family.initial_state())
     assert state.loss < 1e-5  # of 9e6 without the solution: the residual alone would be believed
     assert true(problem, family, state) > 0.3
     found = family.estimate(state, None, None)
