@@ -32,7 +32,7 @@ peak = []
 for degree, intervals in ((3, 4), (9, 120)):
     space = initial_space(model, degree, intervals)
     start, fixed = with_conditions(model, space, np.zeros(space.shape))
-    System(model, space).steps(start, [start], fixed)
+    System(model, space).gauss_newton_steps(start, [start], fixed)
     status = open("/proc/self/status").read()  # getrusage would begin with what the parent had before exec
     peak.append(float(status.split("VmHWM:")[1].split()[0]) / 1e3)
 print(peak[1] - peak[0])

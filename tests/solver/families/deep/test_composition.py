@@ -62,7 +62,7 @@ def test_going_on_from_a_stored_state_gives_the_same_bits(short):
         assert timeless(again.levels) == timeless(whole.levels)
         assert timeless(again.history) == timeless(whole.history)
     own = states[2].family_state
-    other = family(problem).function(own.network.with_flat(own.network.flat() * (1.0 + 1e-9)))
+    other = family(problem).field_of_network(own.network.with_flat(own.network.flat() * (1.0 + 1e-9)))
     moved = replace(states[2], family_state=replace(own, field=other))
     assert not same_bits(solve(problem, monitor=Monitor(None, None, resumed=moved)), whole)
 
