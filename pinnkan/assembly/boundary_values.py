@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import sympy
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.matrices import apply_matrix
 from pinnkan.kan.product import Space
+from pinnkan.problem.conditions import prescribed_value
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Condition, Problem, Side
 
@@ -73,11 +73,8 @@ def _as_boundary_value(condition: Condition, problem: Problem) -> BoundaryValue 
     normal = jet.order[side.axis]
     if jet.total_order != normal:
         return None
-    slope = sympy.diff(equation.residual, symbol)
-    if not slope.is_number or slope.is_zero:
-        return None
-    value = -equation.residual.subs(symbol, 0) / slope
-    return BoundaryValue(side, jet.unknown, normal, Tape([value], list(problem.coordinates)))
+    value = prescribed_value(equation, symbol)
+    return None if value is None else BoundaryValue(side, jet.unknown, normal, Tape([value], list(problem.coordinates)))
 
 
 def face_samples(boundary_value: BoundaryValue, space: Space) -> Array:

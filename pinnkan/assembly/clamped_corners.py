@@ -13,7 +13,7 @@ import scipy.linalg
 from numpy.polynomial import chebyshev
 
 from pinnkan.kan.field import Array
-from pinnkan.problem.checks.linearised_system import PrincipalWeights, jet_slopes, principal_weights
+from pinnkan.problem.checks.linearised_system import PrincipalWeights, principal_weights
 from pinnkan.problem.checks.system_count import is_elliptic
 from pinnkan.problem.corners import Corner, box_corners, equations_on
 from pinnkan.problem.statement import Equation, Jet, Problem, Side
@@ -63,7 +63,7 @@ def _principal(
     known = dict(zip(problem.coordinates, position, strict=True))
     surplus = {symbol: jet.total_order - weights.unknown_offsets[jet.unknown] for symbol, jet in equation.jets.items()}
     found = []
-    for symbol, slope in jet_slopes(equation).items():
+    for symbol, slope in equation.slopes.items():
         if surplus[symbol] == max(surplus.values()):
             value, jet = slope.subs(known), equation.jets[symbol]
             sign = (-1) ** sum(k for k, end in zip(jet.order, ends, strict=True) if end)

@@ -38,8 +38,8 @@ class CompiledEquation:
         self.text = equation.text
         self.symbols = tuple(equation.jets)
         self.jets: tuple[Jet, ...] = tuple(equation.jets.values())
-        self.slopes = tuple(sympy.diff(equation.residual, s) for s in self.symbols)
-        self.is_linear = not any(w.free_symbols & set(self.symbols) for w in self.slopes)
+        self.slopes = tuple(equation.slopes.values())
+        self.is_linear = equation.is_linear
         self.has_switch = any(a.free_symbols & set(self.symbols) for a in equation.residual.atoms(Signum, UnitStep))
         self._tape = Tape([equation.residual, *self.slopes], [*coordinates, *self.symbols])
         self.value_tape = self._tape.first_output()

@@ -32,7 +32,7 @@ def convection_diffusion_form(problem: Problem) -> ConvectionDiffusionForm | Non
     if not equation.residual.is_polynomial(*(s for o, s in jets.items() if any(o))):
         return None
     u = jets.get((0,) * d, sympy.Symbol("u"))
-    coefficient = {order: sympy.expand(sympy.diff(equation.residual, s)) for order, s in jets.items() if any(order)}
+    coefficient = {order: sympy.expand(equation.slopes[s]) for order, s in jets.items() if any(order)}
     first = [_unit(d, i, 1) for i in range(d)]
     second = [_unit(d, i, 2) for i in range(d)]
     space = [i for i in range(d) if i != problem.time_axis]

@@ -193,8 +193,7 @@ def _has_residual(
 ) -> bool:
     """Whether an equation is violated by known derivatives, (value, size) by jet, at a place."""
     values, sizes = zip(*(known[jet] for jet in equation.jets.values()), strict=True)
-    slopes = [sympy.diff(equation.residual, symbol) for symbol in equation.jets]
-    tape = Tape([equation.residual, *slopes], [*problem.coordinates, *equation.jets])
+    tape = Tape([equation.residual, *equation.slopes.values()], [*problem.coordinates, *equation.jets])
     left, *factors = (float(v) for v in tape([np.array(float(v)) for v in (*position, *values)]))
     terms = [abs(f * size) for f, size in zip(factors, sizes, strict=True)]
     return abs(left) > CONTRADICTION_SHARE * max(*terms, _source_size(problem, equation))
@@ -270,8 +269,7 @@ def _values_prescribed_at(problem: Problem, side: Side, place: float) -> _Prescr
     """The unknowns whose values the conditions on a side prescribe at a place along it."""
     values, equations = set(), equations_on(problem, side)
     for equation in equations:
-        slopes = {symbol: sympy.diff(equation.residual, symbol) for symbol in equation.jets}
-        seen = [s for s, slope in slopes.items() if not _vanishes(problem, slope, side, place)]
+        seen = [s for s, slope in equation.slopes.items() if not _vanishes(problem, slope, side, place)]
         if len(seen) == 1 and equation.jets[seen[0]].total_order == 0:
             values.add(equation.jets[seen[0]].unknown)
     return _PrescribedValues(frozenset(values), len(values) == len(equations))

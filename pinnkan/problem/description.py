@@ -70,10 +70,7 @@ def _kind(problem: Problem, equation: Equation) -> str:
         for symbol, order in zip(problem.coordinates, equation.orders, strict=True)
         if order
     ]
-    symbols = set(equation.jets)
-    slopes = [sympy.diff(equation.residual, s) for s in symbols]
-    linear = not any(slope.free_symbols & symbols for slope in slopes)
-    return ", ".join([*orders, "linear" if linear else "nonlinear"])
+    return ", ".join([*orders, "linear" if equation.is_linear else "nonlinear"])
 
 
 def _condition(condition: Condition) -> str:

@@ -138,7 +138,7 @@ def _determines_highest(problem: Problem, axis: int) -> bool:
     orders = _orders(problem, axis)
     for equation in problem.equations:
         tops = [s for s, j in equation.jets.items() if j.order[axis] == orders[j.unknown] > 0]
-        slopes = [sympy.diff(equation.residual, s) for s in tops]
+        slopes = [equation.slopes[s] for s in tops]
         if any(slope.free_symbols & set(tops) for slope in slopes):
             return False
         symbols = set().union(*(slope.free_symbols for slope in slopes))

@@ -6,6 +6,7 @@ named functions are substituted: an expression holds numbers, coordinates and je
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from html import escape
 from typing import TypeAlias
 
@@ -63,6 +64,16 @@ class Equation:
         """The highest order of derivative in each coordinate."""
         dimension = len(next(iter(self.jets.values())).order) if self.jets else 0
         return tuple(max(jet.order[axis] for jet in self.jets.values()) for axis in range(dimension))
+
+    @cached_property
+    def slopes(self) -> Mapping[sympy.Symbol, sympy.Expr]:
+        """The slopes dF/djet of the residual, by the symbol of the jet."""
+        return {symbol: sympy.diff(self.residual, symbol) for symbol in self.jets}
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the slopes are free of jets: the residual is affine in these, but for signs and steps of them."""
+        return not any(slope.free_symbols & set(self.jets) for slope in self.slopes.values())
 
 
 @dataclass(frozen=True)

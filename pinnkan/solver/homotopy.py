@@ -109,7 +109,7 @@ def milder_problem(problem: Problem, mu: float) -> Problem:
 def _highest_order_terms(equation: Equation) -> sympy.Expr:
     """The sum of each derivative of highest order in an equation times its coefficient (the linearised terms)."""
     most = max((jet.total_order for jet in equation.jets.values()), default=0)
-    terms = (s * sympy.diff(equation.residual, s) for s, jet in equation.jets.items() if jet.total_order == most)
+    terms = (s * equation.slopes[s] for s, jet in equation.jets.items() if jet.total_order == most)
     return sympy.Add(*terms)
 
 

@@ -20,4 +20,4 @@ def leading_coefficients(equation: Equation) -> tuple[sympy.Expr, ...]:
     most = max((jet.order[-1] for jet in equation.jets.values()), default=0)
     if most == 0:
         return ()
-    return tuple(sympy.diff(equation.residual, s) for s, jet in equation.jets.items() if jet.order[-1] == most)
+    return tuple(equation.slopes[s] for s, jet in equation.jets.items() if jet.order[-1] == most)

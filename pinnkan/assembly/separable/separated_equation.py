@@ -76,7 +76,7 @@ def separated_linearisation(
 
     None if it is not a sum of few products.
     """
-    weights = {s: sympy.diff(equation.residual, s) for s in equation.jets}
+    weights: Mapping[sympy.Symbol, sympy.Expr] = equation.slopes
     splines: dict[sympy.Symbol, EdgeDerivative] = {}
     if base_function is None:
         zero = {s: sympy.S.Zero for s in equation.jets}

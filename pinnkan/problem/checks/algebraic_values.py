@@ -213,7 +213,7 @@ def _vanishes_at_start(problem: Problem, e: Equation, symbol: sympy.Symbol, poin
     All solutions of t*a_t + a = 1 are 1 + c/t: without a pole a is 1 at zero. t*a_tt = 1, solved by t*log(t), vanishes
     too slowly (Fuchs).
     """
-    slope = sympy.diff(e.residual, symbol)
+    slope = e.slopes[symbol]
     if not slope.free_symbols <= set(problem.coordinates):
         return False
     begin, end = problem.box.ranges[-1]

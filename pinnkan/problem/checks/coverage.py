@@ -119,7 +119,7 @@ def _lower_order_condition(problem: Problem, condition: Equation, axis: int, ord
     high = [symbol for symbol, jet in condition.jets.items() if jet.order[axis] >= order]
     for e in problem.equations:
         for symbol in [s for s in high if s in e.jets and s not in told]:
-            slope = sympy.diff(e.residual, symbol)
+            slope = e.slopes[symbol]
             if not slope.is_zero and symbol not in slope.free_symbols:
                 divisor = sympy.Dummy()
                 told[symbol] = -sympy.expand(e.residual - slope * symbol) / divisor

@@ -115,7 +115,7 @@ def _report_jumps(
 ) -> None:
     """Report delta functions in the derivatives of ``exact``: an error if nothing can cancel one, else a warning."""
     symbol, jump = next(iter(jumps.items()))
-    factor = sympy.diff(equation.residual, symbol)
+    factor = equation.slopes[symbol]
     if len(jumps) == 1 and factor.is_number and not factor.is_zero:
         message = f"`exact` does not satisfy {what}: {symbol} holds a delta function, as {jump.description}"
         report.error_at(span, message, "nothing cancels it: one of the two has a slip, or leave `exact` out")

@@ -4,7 +4,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from pinnkan.problem.checks.linearised_system import jet_slopes, slopes_at_random_values
+from pinnkan.problem.checks.linearised_system import slopes_at_random_values
 from pinnkan.problem.statement import Equation, Jet, Problem
 
 Array = NDArray[np.float64]
@@ -48,9 +48,8 @@ def _rows(problem: Problem, equation: Equation, jets: dict[sympy.Symbol, Jet]) -
     """Scaled slopes (unknown,) by the jets of one order in time, at sample points and values of several sizes."""
     generator = np.random.default_rng(0)
     at = [low + (high - low) * generator.random(_POINTS) for low, high in problem.box.ranges]
-    bends = any(slope.free_symbols & set(equation.jets) for slope in jet_slopes(equation).values())
     rows = []
-    for size in _SIZES if bends else (1.0,):
+    for size in (1.0,) if equation.is_linear else _SIZES:
         slopes = dict(zip(equation.jets, slopes_at_random_values(problem, [equation], at, size)[0].T, strict=True))
         for order in {jet.order for jet in jets.values()}:
             block = np.zeros((_POINTS, len(problem.unknowns)))

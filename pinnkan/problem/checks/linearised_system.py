@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
-import sympy
 from numpy.typing import NDArray
 
 from pinnkan.problem.expressions.tape import Tape
@@ -75,9 +74,8 @@ def linearise(problem: Problem, derivative: Derivative | None = None, samples: i
     coefficients: dict[tuple[int, Jet], Array] = {}
     known: dict[tuple[int, Jet], bool] = {}
     for i, equation in enumerate(problem.equations):
-        slopes = jet_slopes(equation)
-        found = Tape(list(slopes.values()), [*problem.coordinates, *jets])([*grid, *values.values()])
-        for (symbol, slope), value in zip(slopes.items(), found, strict=True):
+        found = Tape(list(equation.slopes.values()), [*problem.coordinates, *jets])([*grid, *values.values()])
+        for (symbol, slope), value in zip(equation.slopes.items(), found, strict=True):
             filled = np.broadcast_to(np.asarray(value, dtype=np.float64), grid[0].shape)
             if not np.isfinite(filled).all():
                 return None
@@ -85,11 +83,6 @@ def linearise(problem: Problem, derivative: Derivative | None = None, samples: i
             coefficients[key] = filled.ravel()
             known[key] = derivative is not None or not slope.free_symbols & set(jets)
     return LinearisedSystem(coefficients, known, len(problem.equations), grid[0].shape)
-
-
-def jet_slopes(equation: Equation) -> dict[sympy.Symbol, sympy.Expr]:
-    """dF/djet of an equation, by the symbol of the jet."""
-    return {symbol: sympy.diff(equation.residual, symbol) for symbol in equation.jets}
 
 
 def slopes_at_random_values(
@@ -101,9 +94,8 @@ def slopes_at_random_values(
     values = [size * (0.5 + generator.random(points[0].shape)) for _ in jets]
     result = np.zeros((len(equations), len(points[0]), len(jets)))
     for i, equation in enumerate(equations):
-        slopes = jet_slopes(equation)
-        found = Tape(list(slopes.values()), [*problem.coordinates, *jets])([*points, *values])
-        for symbol, value in zip(slopes, found, strict=True):
+        found = Tape(list(equation.slopes.values()), [*problem.coordinates, *jets])([*points, *values])
+        for symbol, value in zip(equation.slopes, found, strict=True):
             result[i, :, jets.index(symbol)] = value
     return result
 

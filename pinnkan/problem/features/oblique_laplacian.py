@@ -7,7 +7,6 @@ values the solution has r^(pi / w) there, which is no polynomial whatever the so
 from collections.abc import Sequence
 
 import numpy as np
-import sympy
 
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Problem
@@ -31,7 +30,7 @@ def _angle_cosine(problem: Problem, equation: Equation, unknown: int, position: 
     }
     if len(second) < 3:
         return 0.0
-    factors = [sympy.diff(equation.residual, second[order]) for order in ((2, 0), (1, 1), (0, 2))]
+    factors = [equation.slopes[second[order]] for order in ((2, 0), (1, 1), (0, 2))]
     tape = Tape(factors, [*problem.coordinates, *equation.jets])
     with np.errstate(all="ignore"):
         held = [np.array(float(v)) for v in (*position, *np.zeros(len(equation.jets)))]

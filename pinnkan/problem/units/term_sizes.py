@@ -80,9 +80,8 @@ class TermSizes:
         self.in_time = problem.time_axis is not None
         self.leading = _leading(self.jets, self.in_time)
         symbols = list(equation.jets)
-        slopes = [sympy.diff(equation.residual, s) for s in symbols]
-        self.is_nonlinear = any(slope.free_symbols & set(symbols) for slope in slopes)
-        looked = [_limit_exponents(e, set(symbols)) for e in (equation.residual, *slopes)]
+        self.is_nonlinear = not equation.is_linear
+        looked = [_limit_exponents(e, set(symbols)) for e in (equation.residual, *equation.slopes.values())]
         self.tape = Tape(looked, [*problem.coordinates, *symbols])
 
     def terms(self, unknown: np.ndarray) -> "TermMagnitudes":

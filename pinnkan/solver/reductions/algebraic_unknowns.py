@@ -55,11 +55,7 @@ def _possible_eliminations(problem: Problem, tried_equations: set[int]) -> Itera
             is_felt = (
                 (own or times) if _derivatives_of(derived, tied) else own and any(tied & unknowns for unknowns in given)
             )
-            if (
-                is_felt
-                and jet.unknown not in together
-                and _is_nowhere_zero(problem, sympy.diff(equation.residual, symbol))
-            ):
+            if is_felt and jet.unknown not in together and _is_nowhere_zero(problem, equation.slopes[symbol]):
                 across = max((sum(j.order[: problem.space_dimension]) for j in own), default=0)
                 yield (across, times), number, jet.unknown
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.problem.statement import Problem
 
 
@@ -80,7 +79,6 @@ def default_slab_count(problem: Problem) -> int:
     time = problem.time_axis
     if time is None:
         return 1
-    equations = [CompiledEquation(e, problem.coordinates) for e in problem.equations]
-    if all(e.is_linear for e in equations):
+    if all(e.is_linear for e in problem.equations):
         return 2
-    return 4 if max(jet.order[time] for e in equations for jet in e.jets) > 1 else 8
+    return 4 if max(problem.orders_in_time) > 1 else 8

@@ -77,7 +77,7 @@ def _initial_rates(problem: Problem) -> Iterator[tuple[int, int, sympy.Expr]]:
         if not any(
             value.has(*SWITCH_FUNCTIONS) for s, value in at.items() if s != symbol and equation.jets[s].total_order
         ):
-            slope = sympy.diff(equation.residual, symbol)
+            slope = equation.slopes[symbol]
             yield jet.unknown, jet.order[-1], (-equation.residual / slope).subs(at | {symbol: sympy.S.Zero})
 
 
