@@ -158,9 +158,8 @@ def compile_model(problem: Problem, conditions: Conditions, device: torch.device
     rows = tuple(
         (c, CompiledEquation(c.equation, problem.coordinates)) for c in conditions.rows if c.equation is not None
     )
-    orders = tuple(max(e.orders[i] for e in problem.equations) for i in range(problem.dimension))
     planes = tuple(
         (i, interface_equation(i, e.text, problem.coordinates)) for e in problem.equations for i in e.interfaces
     )
     linear = all(e.is_linear for e in (*equations, *(r for _, r in rows), *(i for _, i in planes)))
-    return Model(problem, conditions, device, equations, rows, orders, linear, planes, clock or Clock())
+    return Model(problem, conditions, device, equations, rows, problem.orders, linear, planes, clock or Clock())

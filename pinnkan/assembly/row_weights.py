@@ -171,8 +171,7 @@ def algebraic_equations(problem: Problem) -> tuple[bool, ...]:
 
     It has no derivatives, and contains an unknown of which no equation has a derivative.
     """
-    jets = [j for e in problem.equations for j in e.jets.values()]
-    plain = {u for u in range(len(problem.unknowns)) if not any(j.total_order for j in jets if j.unknown == u)}
+    plain = {unknown for unknown, order in enumerate(problem.total_orders) if order == 0}
     in_time = problem.time_axis is not None and problem.dimension > 1
     own = [list(e.jets.values()) for e in problem.equations]
     return tuple(in_time and not any(j.total_order for j in e) and any(j.unknown in plain for j in e) for e in own)

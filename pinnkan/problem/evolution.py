@@ -114,7 +114,7 @@ def find_evolution(problem: Problem) -> Evolution | None:
     for axis, wraps in enumerate(problem.box.periodic):
         for end in (0, 1) if not wraps else ():
             given = on[Side(axis, end)]
-            if on[Side(axis, 1 - end)] == 0 < given == sum(_orders(problem, axis)) and _determines_highest(
+            if on[Side(axis, 1 - end)] == 0 < given == sum(problem.orders_along(axis)) and _determines_highest(
                 problem, axis
             ):
                 return Evolution(problem, axis, end)
@@ -127,15 +127,9 @@ def as_time_problem(problem: Problem) -> Problem:
     return problem if found is None else found.time_problem
 
 
-def _orders(problem: Problem, axis: int) -> list[int]:
-    """The order along a coordinate of the highest derivative of each unknown."""
-    jets = [jet for e in problem.equations for jet in e.jets.values()]
-    return [max((j.order[axis] for j in jets if j.unknown == i), default=0) for i in range(len(problem.unknowns))]
-
-
 def _determines_highest(problem: Problem, axis: int) -> bool:
     """Whether equations are linear in the highest derivatives along a coordinate, with factors that nowhere vanish."""
-    orders = _orders(problem, axis)
+    orders = problem.orders_along(axis)
     for equation in problem.equations:
         tops = [s for s, j in equation.jets.items() if j.order[axis] == orders[j.unknown] > 0]
         slopes = [equation.slopes[s] for s in tops]

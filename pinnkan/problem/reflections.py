@@ -55,9 +55,7 @@ def symmetric_half(problem: Problem, reflection: Reflection) -> Problem:
     middle = 0.5 * (low + high)
     ranges = (*problem.box.ranges[:axis], (low, middle), *problem.box.ranges[axis + 1 :])
     kept = [c for c in problem.conditions if c.place != Side(axis, 1)]
-    jets = [jet for e in problem.equations for jet in e.jets.values()]
-    for j, sign in enumerate(reflection.signs):
-        most = max((jet.order[axis] for jet in jets if jet.unknown == j), default=0)
+    for j, (sign, most) in enumerate(zip(reflection.signs, problem.orders_along(axis), strict=True)):
         kept += [_symmetry_condition(problem, axis, j, k) for k in range(0 if sign < 0 else 1, most, 2)]
     inside = tuple(p for p in problem.disagreements if p.position[axis] != high)
     return replace(

@@ -4,7 +4,7 @@ Every derivative of an unknown is a plain sympy symbol; :class:`Jet` gives its u
 named functions are substituted: an expression holds numbers, coordinates and jets only.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -28,6 +28,14 @@ class Jet:
     def total_order(self) -> int:
         """|order|, the total order of the derivative."""
         return sum(self.order)
+
+
+def highest_orders(jets: Iterable[Jet], order_of_jet: Callable[[Jet], int]) -> dict[int, int]:
+    """The highest order, by ``order_of_jet``, of each unknown that occurs among some jets."""
+    found: dict[int, int] = {}
+    for jet in jets:
+        found[jet.unknown] = max(found.get(jet.unknown, 0), order_of_jet(jet))
+    return found
 
 
 @dataclass(frozen=True)
@@ -215,10 +223,27 @@ class Problem:
         return len(self.coordinates)
 
     @property
+    def orders(self) -> tuple[int, ...]:
+        """The highest order of the derivatives in the equations, for each coordinate."""
+        return tuple(max(self.orders_along(axis)) for axis in range(self.dimension))
+
+    @property
+    def total_orders(self) -> tuple[int, ...]:
+        """The highest total order of the derivatives in the equations, for each unknown."""
+        return self._highest_orders(lambda jet: jet.total_order)
+
+    @property
     def orders_in_time(self) -> tuple[int, ...]:
         """The order of the highest derivative by the last coordinate, for each unknown."""
-        jets = [jet for equation in self.equations for jet in equation.jets.values()]
-        return tuple(max((j.order[-1] for j in jets if j.unknown == i), default=0) for i in range(len(self.unknowns)))
+        return self.orders_along(-1)
+
+    def orders_along(self, axis: int) -> tuple[int, ...]:
+        """The order of the highest derivative in the equations by one coordinate, for each unknown."""
+        return self._highest_orders(lambda jet: jet.order[axis])
+
+    def _highest_orders(self, order_of_jet: Callable[[Jet], int]) -> tuple[int, ...]:
+        found = highest_orders((jet for e in self.equations for jet in e.jets.values()), order_of_jet)
+        return tuple(found.get(unknown, 0) for unknown in range(len(self.unknowns)))
 
     def is_highest(self, jet: Jet) -> bool:
         """Whether a jet is the highest derivative of its unknown by the last coordinate, and by no other."""

@@ -39,7 +39,7 @@ P = TypeVar("P", bound=SlabPiece)
 def shortest_first_slab(problem: Problem) -> float:
     """The shortest first slab over the whole time: with space JUMP_WIDTH^(order in space / order in time)."""
     orders = [jet.order for equation in problem.equations for jet in equation.jets.values()]
-    in_time = max((order[-1] for order in orders), default=0)
+    in_time = problem.orders[-1]
     in_space = max((sum(order[:-1]) for order in orders), default=0)
     return (
         float(min(JUMP_WIDTH ** (in_space / max(in_time, 1)), SMALLEST_SLAB))

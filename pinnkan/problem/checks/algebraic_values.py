@@ -129,8 +129,7 @@ def initial_algebraic_system(problem: Problem) -> AlgebraicSystem | None:
 
 def underived_unknown_system(problem: Problem) -> AlgebraicSystem | None:
     """The system for two or more unknowns without derivatives, if as many equations determine them; else None."""
-    jets = [j for e in problem.equations for j in e.jets.values()]
-    own = {u for u in range(len(problem.unknowns)) if not any(j.total_order for j in jets if j.unknown == u)}
+    own = {unknown for unknown, order in enumerate(problem.total_orders) if order == 0}
     values = (e for e in problem.equations if not any(j.total_order for j in e.jets.values()))
     asked = tuple(e for e in values if any(j.unknown in own for j in e.jets.values()))
     within = {j.unknown for e in asked for j in e.jets.values()}

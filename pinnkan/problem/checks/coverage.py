@@ -26,15 +26,13 @@ def check_coverage(
     problem: Problem, domain: DomainSection, placed: list[PlacedCondition], spans: ProblemSpans, report: Report
 ) -> None:
     """Report every side, initial condition or order that is missing, given twice or too high."""
-    jets = [jet for e in problem.equations for jet in e.jets.values()]
-    orders = tuple(max((jet.order[axis] for jet in jets), default=0) for axis in range(problem.dimension))
     _check_unknowns(problem, spans, report)
     _check_sides(domain, placed, spans, report)
     _check_orders(problem, domain, placed, report)
     _check_pairs(problem, placed, report)
     if domain.time_axis is not None:
         _check_initial(problem, domain.time_axis, placed, spans, report)
-    _check_degree(problem, orders, spans, report)
+    _check_degree(problem, spans, report)
     if not report.failed:
         _warn_count(problem, domain, placed, spans, report)
         words = free_constant_message(problem)
@@ -76,11 +74,6 @@ def _are_equivalent(problem: Problem, a: Equation, b: Equation, place: Place) ->
     return bool(np.all(across.max(axis=(1, 2)) <= _PARALLEL * size))
 
 
-def normal_order(equation: Equation, axis: int) -> int:
-    """The highest order of an equation in one coordinate."""
-    return max(jet.order[axis] for jet in equation.jets.values())
-
-
 def _check_sides(domain: DomainSection, placed: list[PlacedCondition], spans: ProblemSpans, report: Report) -> None:
     given = {p.condition.place for p in placed}
     for side in space_sides(domain):
@@ -96,7 +89,7 @@ def _check_orders(problem: Problem, domain: DomainSection, placed: list[PlacedCo
         at, equation = p.condition.place, p.condition.equation
         if equation is None or not isinstance(at, Side):
             continue
-        given, order = normal_order(equation, at.axis), _order_bound(problem, at.axis)
+        given, order = equation.orders[at.axis], sum(problem.orders_along(at.axis))
         coordinate = domain.coordinates[at.axis]
         if at.axis == domain.time_axis and order == 0:
             report.error_at(p.equation_span, "an initial condition, but no equation has a derivative by t")
@@ -132,14 +125,6 @@ def _lower_order_condition(problem: Problem, condition: Equation, axis: int, ord
     return f"{expression_text(-lower if lower.could_extract_minus_sign() else lower)} = 0"
 
 
-def _order_bound(problem: Problem, axis: int) -> int:
-    """The sum over the unknowns of their orders in one coordinate: a bound of the order of the system."""
-    jets = [jet for e in problem.equations for jet in e.jets.values()]
-    return sum(
-        max((jet.order[axis] for jet in jets if jet.unknown == j), default=0) for j in range(len(problem.unknowns))
-    )
-
-
 def _check_pairs(problem: Problem, placed: list[PlacedCondition], report: Report) -> None:
     """Report two conditions at one place that fix the same quantity, and a condition beside ``none``."""
     for i, second in enumerate(placed):
@@ -160,7 +145,7 @@ def _check_pairs(problem: Problem, placed: list[PlacedCondition], report: Report
 def _fix_same_quantity(problem: Problem, place: Place, a: Equation, b: Equation) -> bool:
     """Whether two conditions fix the same quantity: of one unknown on a side, those of equal normal order."""
     if len(problem.unknowns) == 1 and isinstance(place, Side):
-        return normal_order(a, place.axis) == normal_order(b, place.axis)
+        return a.orders[place.axis] == b.orders[place.axis]
     return _are_equivalent(problem, a, b, place)
 
 
@@ -172,12 +157,11 @@ def _check_initial(
     In a system with as many initial conditions as its order, some of them may follow from others.
     """
     initial = [p.condition.equation for p in placed if p.condition.place == Side(axis, 0)]
-    jets = [jet for equation in problem.equations for jet in equation.jets.values()]
+    orders = problem.orders_along(axis)
     if len(problem.unknowns) == 1 or len(initial) < system_order(problem, axis):
-        for index, unknown in enumerate(problem.unknowns):
-            order = max((jet.order[axis] for jet in jets if jet.unknown == index), default=0)
+        for index, (unknown, order) in enumerate(zip(problem.unknowns, orders, strict=True)):
             of_it = [e for e in initial if e is not None and any(jet.unknown == index for jet in e.jets.values())]
-            given = {normal_order(e, axis) for e in of_it}
+            given = {e.orders[axis] for e in of_it}
             if given and max(given) >= order > 0:
                 continue  # its order is too high, which is reported already
             wanted = [unknown + ("_" + "t" * k if k else "") for k in range(order)]
@@ -185,7 +169,7 @@ def _check_initial(
                 hint = f"an equation of {_ORDINALS[order]} order in time needs: {', '.join(wanted)}"
                 hint += _given_at_end(problem, axis, unknown, bool(initial)) if order == 1 < problem.dimension else ""
                 report.error_at(spans.conditions, f"no initial condition for {wanted[k]}", hint)
-    if not initial and not any(jet.order[axis] for jet in jets):
+    if not initial and not any(orders):
         hint = "nothing evolves: call the coordinate x, y or z, with `equation: none` on its sides"
         report.error_at(spans.equations[0], "t is a coordinate, but no equation has a derivative by t", hint)
 
@@ -204,12 +188,11 @@ def _given_at_end(problem: Problem, axis: int, unknown: str, mixed: bool) -> str
     return f"{end}{other} for t: its ends are {sides[other]}" if other else ""
 
 
-def _check_degree(problem: Problem, orders: tuple[int, ...], spans: ProblemSpans, report: Report) -> None:
+def _check_degree(problem: Problem, spans: ProblemSpans, report: Report) -> None:
     degree = problem.solver.degree
     if degree is None:
         return
-    totals = [jet.total_order for e in problem.equations for jet in e.jets.values()]
-    order = max(totals if problem.solver.family in ("deep", "ridge") else orders)
+    order = max(problem.total_orders if problem.solver.family in ("deep", "ridge") else problem.orders)
     if degree <= order:
         message = f"splines of degree {degree} cannot represent a derivative of order {order}"
         hint = f"degree must be at least {order + 1}; without it pinnkan chooses"
@@ -225,14 +208,14 @@ def _warn_count(
     count = Counter(p.side.axis for p in placed if _is_side_condition(p))
     within = sum(not isinstance(p.condition.place, Side) for p in placed)
     for side in space_sides(domain)[::2]:
-        order = _order_bound(problem, side.axis)
+        order = sum(problem.orders_along(side.axis))
         asked = len(problem.unknowns) == 1 and order > 1
         if missing is None and asked and not count[side.axis] and not within:
             coordinate = domain.coordinates[side.axis]
             message = f"no condition along {coordinate}, where the equation has order {order}"
             report.warn_at(spans.conditions, message, "the solution is then hardly determined")
     for axis, number in count.items():
-        most = max(_order_bound(problem, axis), 1)
+        most = max(sum(problem.orders_along(axis)), 1)
         if axis != domain.time_axis and number > most:
             last = [p for p in placed if _is_side_condition(p) and p.side.axis == axis][-1]
             coordinate, what = domain.coordinates[axis], "equation has" if len(problem.unknowns) == 1 else "system has"

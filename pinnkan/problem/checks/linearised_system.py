@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.statement import Equation, Jet, Problem
+from pinnkan.problem.statement import Equation, Jet, Problem, highest_orders
 
 Array = NDArray[np.float64]
 #: Evaluates a jet on a tensor grid of nodes, one array per coordinate.
@@ -117,8 +117,8 @@ def principal_weights(problem: Problem) -> PrincipalWeights | None:
     """The weights of a problem by the total orders of its jets; None if there is no assignment."""
     orders = np.full((len(problem.equations), len(problem.unknowns)), -1, dtype=np.int64)
     for i, equation in enumerate(problem.equations):
-        for jet in equation.jets.values():
-            orders[i, jet.unknown] = max(orders[i, jet.unknown], jet.total_order)
+        for unknown, order in highest_orders(equation.jets.values(), lambda jet: jet.total_order).items():
+            orders[i, unknown] = order
     return assign_equations(orders) if orders.shape[0] == orders.shape[1] else None
 
 

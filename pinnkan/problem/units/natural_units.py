@@ -16,7 +16,7 @@ import numpy as np
 
 from pinnkan.problem.checks.algebraic_values import initial_algebraic_sizes
 from pinnkan.problem.features.value_ranges import value_ranges
-from pinnkan.problem.statement import Condition, Equation, Problem, Side
+from pinnkan.problem.statement import Condition, Equation, Problem, Side, highest_orders
 from pinnkan.problem.units.free_sizes import BestSizes, determine_free_sizes
 from pinnkan.problem.units.term_sizes import NEGLIGIBLE_SIZE, TermSizes
 
@@ -99,7 +99,7 @@ def _raise_equation_sizes(problem: Problem, inside: Sequence[TermSizes], found: 
     depends weakly on the velocity, and the minimiser of div u is far off: measured for -1e-5 lap(u) + grad p = f, p of
     size one, on 6 x 6 intervals, an error of 7e-4 of the velocity without this and 3e-7 with it.
     """
-    orders = [_orders(e) for e in problem.equations]
+    orders = [highest_orders(e.jets.values(), lambda jet: jet.total_order) for e in problem.equations]
     with np.errstate(divide="ignore"):
         seen = [{j: np.log(t) for j, t in e.terms(found.unknowns).largest.items()} for e in inside]
     scales = found.equations.copy()
@@ -111,14 +111,6 @@ def _raise_equation_sizes(problem: Problem, inside: Sequence[TermSizes], found: 
         ]  # fmt: skip
         scales[i] = max(scales[i], min(wanted, default=-np.inf))
     return scales
-
-
-def _orders(equation: Equation) -> dict[int, int]:
-    """Return the highest order of the derivatives of each unknown in an equation."""
-    found: dict[int, int] = {}
-    for jet in equation.jets.values():
-        found[jet.unknown] = max(found.get(jet.unknown, 0), jet.total_order)
-    return found
 
 
 def _without_saturated_terms(

@@ -53,7 +53,7 @@ RIDGE_DEGREE = 9
 def choose_settings(problem: Problem) -> DeepSettings:
     """Complete the user's settings: degree 5 or the order of the equation plus two, four intervals, and so on."""
     s = problem.solver
-    order = max(jet.total_order for e in problem.equations for jet in e.jets.values())
+    order = max(problem.total_orders)
     network = "ridge" if s.network == "ridge" else "deep"
     hidden = s.hidden if s.hidden is not None else HIDDEN_WIDTHS[network, s.method]
     frozen = network == "ridge" and s.method == "gauss_newton" and len(hidden) == 1

@@ -126,9 +126,8 @@ def _conditions(problem: Problem, slab: SlabDomain, previous: Piece | None) -> l
             found.append((condition.place, CompiledEquation(condition.equation, problem.coordinates)))
     if previous is None:
         return found
-    for unknown, name in enumerate(problem.unknowns):
-        orders = [j.order[start.axis] for e in problem.equations for j in e.jets.values() if j.unknown == unknown]
-        for n in range(max(orders, default=0)):
+    for unknown, (name, highest) in enumerate(zip(problem.unknowns, problem.orders_along(start.axis), strict=True)):
+        for n in range(highest):
             symbol = sympy.Symbol(f"{name}_start_{n}")
             order = tuple(n * (i == start.axis) for i in range(problem.dimension))
             carried = Equation(symbol, {symbol: Jet(unknown, order)}, f"{name} continues")

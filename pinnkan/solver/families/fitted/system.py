@@ -109,7 +109,7 @@ class ImmersedSystem:
         self.model, self.space, self.coordinates, self.domain = model, space, coordinates, domain
         self._initial_fields, self._relative_regularisation = initial_fields, relative_regularisation
         problem = model.problem
-        space_order = max(jet.total_order for e in model.equations for jet in e.jets)
+        space_order = max(problem.total_orders)
         self.orders = (space_order, space_order, *model.orders[2:])
         highest = [
             max(o, max((j.total_order for _, e in model.conditions_as_rows for j in e.jets), default=0))

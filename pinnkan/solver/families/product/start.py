@@ -38,7 +38,7 @@ def initial_space(model: Model, degree: int, intervals: int) -> Space:
     for i, ((a, b), periodic) in enumerate(zip(problem.box.ranges, problem.box.periodic, strict=True)):
         between = sorted({x.place for x in problem.interfaces if x.axis == i})
         places = [x for x in planes[i] if all(abs(x - c) > MERGE_DISTANCE * (b - a) for c in between)]
-        order = max(j.order[i] for e in problem.equations for j in e.jets.values())
+        order = problem.orders[i]
         bends = i != problem.time_axis and 0 < order < degree
         joints = {x: 0 for x in between} | {x: order - 1 for x in places if bends and x in inside[i]}
         joints |= {a: order - 1} if bends and jumps_at_seam(problem, i) else {}

@@ -138,12 +138,12 @@ class SideStability:
 
         Not so are values and slopes in one equation of second order, nor reflecting conditions at both ends.
         """
-        equations, problem = self.model.equations, self.model.problem
+        problem = self.model.problem
         asked = []
         for axis in range(problem.space_dimension):
             ends = [self.side_conditions(axis, end) for end in (0, 1)]
             simple = all(_is_normal(e, axis) and e.jets[0].total_order < 2 for end in ends for e in end)
-            is_second = len(problem.unknowns) == 1 and max(j.order[axis] for e in equations for j in e.jets) == 2
+            is_second = len(problem.unknowns) == 1 and problem.orders[axis] == 2
             mirrors = all(self._is_reflecting(axis, end) for end in ends)
             if any(ends) and not (simple and is_second) and not mirrors:
                 asked.append(axis)
@@ -158,8 +158,7 @@ class SideStability:
         if not all(_is_normal(e, axis) for e in end):
             return False
         given = {(e.jets[0].unknown, e.jets[0].total_order) for e in end}
-        jets = [e.jets for e in self.model.equations]
-        orders = [max((j.order[axis] for e in jets for j in e if j.unknown == u), default=0) for u in self._unknowns]
+        jets, orders = [e.jets for e in self.model.equations], self.model.problem.orders_along(axis)
         return any(
             given == {(u, k) for u in self._unknowns for k in range(orders[u]) if is_odd[u] != k % 2}
             and all(len({is_odd[j.unknown] ^ j.order[axis] % 2 for j in e}) == 1 for e in jets)

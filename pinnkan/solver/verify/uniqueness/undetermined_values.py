@@ -51,9 +51,8 @@ class UndeterminedValues:
 
     def _is_solved_for(self, jet: Jet) -> bool:
         problem = self.model.problem
-        orders = [j.total_order for e in self.model.equations for j in e.jets if j.unknown == jet.unknown]
         along = problem.time_axis is not None or problem.dimension == 1
-        return (along and problem.is_highest(jet)) or max(orders) == 0
+        return (along and problem.is_highest(jet)) or problem.total_orders[jet.unknown] == 0
 
     def undetermined_value(self, field: Field, domain: Domain) -> str:
         """Return a message that many values of a number solve an equation at two neighbouring points; "" for none."""
