@@ -23,7 +23,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.features.value_ranges import SIGNS, values_with_sign
 from pinnkan.problem.statement import Jet, Place, Point, Side
-from pinnkan.problem.units.term_sizes import WAVELENGTH, root_mean_square
+from pinnkan.problem.units.term_sizes import WAVELENGTH, jet_sizes, root_mean_square
 
 #: Points at which coefficients are sampled.
 SAMPLE_POINTS = 64
@@ -83,13 +83,8 @@ def corner_factors(
     weights = model.corner_weights.point_weights(points)
     if not condition.is_linear:
         return weights
-    scale = _scale(model, widths)
     slopes = condition.linearise_numpy(points, np.zeros((len(points), len(condition.jets))))[1]
-    rates = [
-        model.sizes[j.unknown] * np.prod(np.array(scale) ** -np.array(j.order, dtype=np.float64))
-        for j in condition.jets
-    ]
-    sizes = np.abs(slopes * np.array(rates)).max(-1)
+    sizes = np.abs(slopes * jet_sizes(condition.jets, _scale(model, widths), model.sizes)).max(-1)
     typical = float(np.sqrt((sizes**2).mean()))
     return np.asarray(weights * typical / np.maximum(sizes, LEAST_SHARE * typical))
 
@@ -120,23 +115,17 @@ def _terms(
     ``scale``: by coordinate, infinite for no variation; ``jet_function``: where coefficients are taken.
     """
     for equation in equations:
-        rates = _rates(equation.jets, scale)
         signs = SIGNS[: 1 if equation.is_linear else None]
         slopes = [equation.linearise_numpy(points, jet_function(equation, points, sign))[1] for sign in signs]
         found = [[root_mean_square(s) for s in each.T] for each in slopes]
-        yield from zip(equation.jets, rates * np.min(found, axis=0), strict=True)
-
-
-def _rates(jets: Sequence[Jet], scale: Sequence[float]) -> Array:
-    """The size of each jet of functions of size one that vary over ``scale``: (jet)."""
-    return np.array([float(np.prod(np.array(scale) ** -np.array(j.order, dtype=np.float64))) for j in jets])
+        yield from zip(equation.jets, jet_sizes(equation.jets, scale) * np.min(found, axis=0), strict=True)
 
 
 def _random_layer(model: Model, scale: Sequence[float]) -> JetFunction:
     """Random functions of the natural sizes of unknowns that vary over ``scale``."""
 
     def jets(equation: CompiledEquation, points: Array, sign: float) -> Array:
-        sizes = _rates(equation.jets, scale) * [model.sizes[j.unknown] for j in equation.jets]
+        sizes = jet_sizes(equation.jets, scale, model.sizes)
         values = sizes * np.random.default_rng(1).standard_normal((len(points), len(sizes)))
         moved = [
             values_with_sign(j, v, sign, model.ranges[j.unknown]) for j, v in zip(equation.jets, values.T, strict=True)
@@ -155,7 +144,7 @@ def _satisfying_layer(
     """
     free = _random_layer(model, scale)
     is_slope = np.array([j.total_order > 0 for j in condition.jets])
-    squares = (_rates(condition.jets, scale) * [model.sizes[j.unknown] for j in condition.jets] * is_slope) ** 2
+    squares = (jet_sizes(condition.jets, scale, model.sizes) * is_slope) ** 2
 
     @cache
     def known(sign: float) -> Array:

@@ -7,6 +7,7 @@ import numpy as np
 from pinnkan.domain.box import UnitPoints
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Jet, Place, Point, Problem, WholeDomain, position_of
+from pinnkan.problem.units.term_sizes import jet_sizes
 
 #: The weight of a condition relative to the equations, in units of the box. From 1 to 10 a five-dimensional Gaussian
 #: has the error of the best approximation, 12 % more with 100; below 10 the conditions set the stability constant.
@@ -41,6 +42,4 @@ def draw_points(problem: Problem, place: Place | None, count: int, draw: UnitPoi
 
 def largest_term(problem: Problem, jets: Sequence[Jet], sizes: Array) -> float:
     """The largest term of an equation with factors of ``sizes`` (jet), for unit functions that vary over the box."""
-    lengths = problem.box.lengths
-    terms = (float(s * np.prod(lengths ** -np.array(j.order, float))) for s, j in zip(sizes, jets, strict=True))
-    return max(terms, default=0.0)
+    return float(np.fmax.reduce(sizes * jet_sizes(jets, problem.box.lengths), initial=0.0))

@@ -70,10 +70,7 @@ class TermSizes:
         self.points = where.sample(SAMPLES, lambda *shape: rng.random(shape))
         self.jets: list[Jet] = list(equation.jets.values())
         self.known = known
-        self.rates = [
-            float(np.prod((WAVELENGTH * np.ptp(problem.box.ranges, axis=1)) ** -np.array(j.order, float)))
-            for j in self.jets
-        ]
+        self.rates = jet_sizes(self.jets, WAVELENGTH * problem.box.lengths).tolist()
         self.waves = rng.uniform(*UNIT_SIZE_RANGE, (len(self.jets), SAMPLES)) * rng.choice(
             (-1, 1), (len(self.jets), SAMPLES)
         )
@@ -182,6 +179,17 @@ def _limit_exponents(expression: sympy.Expr, unknown: set[sympy.Symbol]) -> symp
     """Return the expression with exponents that depend on unknowns limited from above."""
     powers = [e for e in expression.atoms(sympy.exp) if e.free_symbols & unknown]
     return expression.xreplace({e: sympy.exp(Smaller(e.args[0], sympy.Float(MAX_EXPONENT))) for e in powers})
+
+
+def jet_sizes(
+    jets: Sequence[Jet], lengths: Sequence[float] | np.ndarray, sizes: Sequence[float] | np.ndarray | None = None
+) -> np.ndarray:
+    """Return the sizes (jet,) of derivatives of unknowns that vary over ``lengths`` (coordinate,), infinite for none.
+
+    ``sizes`` (unknown,): of the unknowns, None for one. Times slopes they are the sizes of the terms of an equation.
+    """
+    rates = np.array([np.prod(np.asarray(lengths) ** -np.array(j.order, dtype=np.float64)) for j in jets])
+    return rates if sizes is None else rates * np.asarray(sizes)[[j.unknown for j in jets]]
 
 
 def root_mean_square(values: np.ndarray) -> float:

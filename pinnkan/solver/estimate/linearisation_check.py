@@ -22,6 +22,7 @@ from pinnkan.kan.field import Array, Field, jets_at
 from pinnkan.problem.expressions.enclosure import enclose
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.statement import Jet
+from pinnkan.problem.units.term_sizes import jet_sizes
 from pinnkan.solver.estimate.solution_expressions import cell_boxes, enclose_derivatives, halve_boxes
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.verdict.records import Reason
@@ -161,8 +162,7 @@ def term_floor(model: Model, equation: CompiledEquation, linearisation: tuple[Ar
     """
     points, slopes = linearisation
     known = np.array([not slope.free_symbols & set(equation.symbols) for slope in equation.slopes], dtype=bool)
-    lengths = np.array([np.prod(model.problem.box.lengths ** np.array(j.order)) for j in equation.jets])
-    whole = sizes[[j.unknown for j in equation.jets]] / lengths
+    whole = jet_sizes(equation.jets, model.problem.box.lengths, sizes)
     found = np.nan_to_num(np.abs(slopes), posinf=0.0) * whole
     always = float(found.mean(0)[known].max(initial=0.0))
     if always > MAX_TERM:

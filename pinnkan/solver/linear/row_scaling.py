@@ -8,7 +8,6 @@ these, between two scalings of the coefficients, preconditions the original rows
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
-from math import prod
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from pinnkan.assembly.patch import RecomputedRows, with_few_points
 from pinnkan.assembly.tensor_rows import TensorRows, interval_batches
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Jet
+from pinnkan.problem.units.term_sizes import jet_sizes
 
 #: Number of layers of coefficients at a side with rows that get the same scale: those that the rows couple.
 SIDE_LAYERS = 3
@@ -120,8 +120,7 @@ def coarse_mean_square(rows: TensorRows, coarse: Space, unknown: int) -> float:
     if any(t.nodes.numel() == 1 for t in rows.tables):
         return 0.0
     pairs = zip(rows.space.axes, coarse.axes, strict=True)
-    lengths = [0.0 if a is b else b.intervals / float(np.ptp(b.breaks)) for a, b in pairs]
-    waves = [prod(x**k for x, k in zip(lengths, j.order, strict=True)) for j in rows.jets]
+    waves = jet_sizes(rows.jets, [np.inf if a is b else float(np.ptp(b.breaks)) / b.intervals for a, b in pairs])
     squares = OperatorSizes(with_few_points(rows)).mean_squares.tolist()
     found = [
         s * w**2 for s, w, j in zip(squares, waves, rows.jets, strict=True) if j.unknown == unknown and j.total_order

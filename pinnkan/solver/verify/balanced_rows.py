@@ -23,6 +23,7 @@ from pinnkan.assembly.model import DividedModel, Model
 from pinnkan.kan.field import Array, Field, jets_on_grid
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.kan.table import Table
+from pinnkan.problem.units.term_sizes import jet_sizes
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.verify.candidate import SpacePair
 from pinnkan.solver.verify.failure_reasons import index_three_constraint
@@ -183,8 +184,7 @@ def _row_jets(
     shape, device = [n for t in tables for n in t.nodes.shape], tables[0].nodes.device
     jets = jets_on_grid(field, [t.nodes.reshape(-1).cpu().numpy() for t in tables], equation.jets)
     slopes = equation.linearise_grid(grid_coordinates(tables), torch.from_numpy(jets).to(device).reshape(*shape, -1))[1]
-    scale = [sizes[j.unknown] * np.prod(np.power(widths, np.negative(j.order))) for j in equation.jets]
-    return slopes * torch.tensor(scale).to(slopes)
+    return slopes * torch.from_numpy(jet_sizes(equation.jets, widths, sizes)).to(slopes)
 
 
 def falling_stability(model: Model, spaces: SpacePair) -> Refused | None:

@@ -18,7 +18,7 @@ from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.statement import Jet
-from pinnkan.problem.units.term_sizes import root_mean_square
+from pinnkan.problem.units.term_sizes import jet_sizes, root_mean_square
 from pinnkan.solver.estimate.linearisation_check import NATURAL_SIZE_FLOOR
 
 #: Points at which rounding is enclosed, and points at which terms are measured: the few may all miss a layer.
@@ -72,9 +72,9 @@ class CancellationCheck:
         sized = domain.sample(SIZE_POINTS, kronecker_points)
         points = sized[:ENCLOSED_POINTS]
         for equation in self.model.equations:
-            jets, few, natural = self._terms(equation, solution, points)
+            seen, few, natural = self._terms(equation, solution, points)
             wide, size = (
-                _rounding_rms(equation.value_tape, points, jets),
+                _rounding_rms(equation.value_tape, points, seen),
                 few * (ENCLOSED_POINTS / SIZE_POINTS) ** 0.5,
             )  # of all it is no less
             if wide > problem.solver.tolerance * size:
@@ -83,13 +83,9 @@ class CancellationCheck:
         for given in (*self.model.conditions.initial, *self.model.conditions.boundary):
             axis, end = given.side.axis, problem.box.ranges[given.side.axis][given.side.end]
             if end in ranges[axis]:
-                order = tuple(given.order * int(i == axis) for i in range(len(ranges)))
-                there = jets_at(solution, points, [Jet(given.unknown, order)])
-                size = (
-                    NATURAL_SIZE_FLOOR
-                    * self.model.sizes[given.unknown]
-                    / float(problem.box.lengths[axis]) ** given.order
-                )
+                jets = [Jet(given.unknown, tuple(given.order * int(i == axis) for i in range(len(ranges))))]
+                there = jets_at(solution, points, jets)
+                size = NATURAL_SIZE_FLOOR * float(jet_sizes(jets, problem.box.lengths, self.model.sizes)[0])
                 points_on = np.where(np.arange(len(ranges)) == axis, end, points)
                 name = f"{problem.unknowns[given.unknown]} at {problem.coordinates[axis].name} = {end:g}"
                 size = max(root_mean_square(there), size)
@@ -97,8 +93,8 @@ class CancellationCheck:
 
     def _terms(self, equation: CompiledEquation, solution: Field, points: Array) -> tuple[Array, float, float]:
         """The jets of an equation (point, jet), and root mean squares of its terms there and for natural sizes."""
-        jets, lengths = jets_at(solution, points, equation.jets), self.model.problem.box.lengths
-        natural = np.array([self.model.sizes[j.unknown] / np.prod(lengths**j.order) for j in equation.jets])
+        jets = jets_at(solution, points, equation.jets)
+        natural = jet_sizes(equation.jets, self.model.problem.box.lengths, self.model.sizes)
         slopes = np.abs(equation.linearise_numpy(points, jets)[1])
         seen = (slopes * np.maximum(np.abs(jets), NATURAL_SIZE_FLOOR * natural)).sum(-1)
         return jets, root_mean_square(seen), root_mean_square((slopes * natural).sum(-1))

@@ -14,7 +14,7 @@ from pinnkan.assembly.row_weights import algebraic_equations
 from pinnkan.kan.field import Array, jets_at
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.features.kronecker_sequence import kronecker_points
-from pinnkan.problem.units.term_sizes import WAVELENGTH, root_mean_square
+from pinnkan.problem.units.term_sizes import WAVELENGTH, jet_sizes, root_mean_square
 from pinnkan.solver.linear.system import System
 
 #: Size of an unknown, in natural units, and change of the terms of an equation, from which on weights change.
@@ -53,13 +53,13 @@ def reweighted_model(model: Model, space: Space, coefficients: Array) -> Divided
         return None
     extents = np.array([np.ptp(axis.breaks) for axis in space.axes])
     sizes = space.norm(coefficients) / np.sqrt(np.prod(extents))
-    rates = 1.0 / (WAVELENGTH * model.problem.box.lengths)
-    is_thin = rates[-1] * extents[-1] < 1.0 and _have_constraint_equations(model)
+    lengths = WAVELENGTH * model.problem.box.lengths
+    is_thin = extents[-1] < lengths[-1] and _have_constraint_equations(model)
     if not is_thin and (model.is_linear or not sizes.max() > OUTGROWN_SIZE):
         return None
-    rates[-1] = 1.0 / extents[-1] if is_thin else rates[-1]
+    lengths[-1] = extents[-1] if is_thin else lengths[-1]
     before = np.array(model.divisors if isinstance(model, DividedModel) else (1.0,) * len(model.equations))
-    now = _largest_terms(model, space, coefficients, sizes, rates)
+    now = _largest_terms(model, space, coefficients, sizes, lengths)
     if not np.any((now > REWEIGHTING_RATIO * before) | (before > REWEIGHTING_RATIO * now)):
         return None
     return DividedModel(**model.field_values, divisors=tuple(map(float, now)))
@@ -86,18 +86,17 @@ def _have_constraint_equations(model: Model) -> bool:
     return bool((maximum_bipartite_matching(occurs) >= 0).all())
 
 
-def _largest_terms(model: Model, space: Space, coefficients: Array, sizes: Array, rates: Array) -> Array:
+def _largest_terms(model: Model, space: Space, coefficients: Array, sizes: Array, lengths: Array) -> Array:
     """Return the largest term of each equation, at least one.
 
-    ``sizes`` (unknown,): of the unknowns; ``rates`` (coordinate,): factor that one derivative along each makes.
+    ``sizes`` (unknown,): of the unknowns; ``lengths`` (coordinate,): over which they vary.
     """
     begins, ends = np.array([axis.breaks[[0, -1]] for axis in space.axes]).T
     points = begins + (ends - begins) * kronecker_points(SAMPLES, len(begins))
     field = ProductField(((space, coefficients),))
-    found = np.ones(len(model.equations))
-    for k, equation in enumerate(model.equations):
+    found = []
+    for equation in model.equations:
         slopes = equation.linearise_numpy(points, jets_at(field, points, equation.jets))[1]
-        for jet, slope in zip(equation.jets, slopes.T, strict=True):
-            term = root_mean_square(slope) * sizes[jet.unknown] * float(np.prod(rates ** np.array(jet.order)))
-            found[k] = max(found[k], term)
-    return found
+        terms = jet_sizes(equation.jets, lengths, sizes) * list(map(root_mean_square, slopes.T))
+        found.append(float(terms.max(initial=1.0)))
+    return np.array(found)

@@ -20,6 +20,7 @@ from pinnkan.problem.features.kinks import MERGE_DISTANCE
 from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.features.narrow_features import find_narrow_features
 from pinnkan.problem.statement import Side
+from pinnkan.problem.units.term_sizes import jet_sizes
 from pinnkan.solver.estimate.linearisation_check import (
     NO_CORRECTION,
     FieldContext,
@@ -231,16 +232,12 @@ class FeatureCheck:
 
     def _wave_term(self, equation: CompiledEquation, field: Field, points: Array) -> float:
         """The largest term of a condition for waves two intervals long with the size of the unknowns."""
-        finest = np.pi * np.array([len(field.breaks(i)) - 1 for i in range(points.shape[1])])
-        finest /= self.problem.box.lengths
+        intervals = np.array([len(field.breaks(i)) - 1 for i in range(points.shape[1])])
+        shortest = self.problem.box.lengths / (np.pi * intervals)
         jets = jets_at(field, points, equation.jets)
         slopes = np.abs(equation.linearise_numpy(points, jets)[1]).mean(0)
         sizes = unknown_sizes(self.model, field, self.problem.domain.sample(SCATTERED_POINTS, kronecker_points))
-        terms = [
-            w * sizes[j.unknown] * np.prod(finest ** np.array(j.order))
-            for w, j in zip(slopes, equation.jets, strict=True)
-        ]
-        return float(max(terms, default=0.0))
+        return float(np.fmax.reduce(slopes * jet_sizes(equation.jets, shortest, sizes), initial=0.0))
 
     def _side_squares(
         self, field: Field, domain: Domain, points: Array, jets_by_equation: dict[CompiledEquation, Array]

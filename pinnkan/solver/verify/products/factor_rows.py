@@ -14,6 +14,7 @@ from pinnkan.assembly.coordinate_modes import derivative_matrix
 from pinnkan.assembly.integral_rows import IntegralPatch, PointValuePatch
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array, Field
+from pinnkan.problem.units.term_sizes import jet_sizes
 from pinnkan.solver.estimate.correction import jets_on_patch
 from pinnkan.solver.linear.system import System
 
@@ -77,7 +78,7 @@ def linearise_patches(
 ) -> tuple[FactorRows, ...]:
     """Linearise every patch at a field (None: zero) plus its ``error``, with the roots of quadrature weights."""
     out = []
-    lengths = model.problem.box.lengths
+    lengths = model.problem.box.lengths / np.pi
     for k, placed in enumerate(system.patches):
         patch = placed.integral_patch if isinstance(placed, PointValuePatch) else placed
         at = jets_on_patch(field, patch) if error is None else jets_on_patch(field, patch) + jets_on_patch(error, patch)
@@ -87,9 +88,8 @@ def linearise_patches(
         jets = patch.equation.jets
         tables = tuple(tuple(derivative_matrix(t, o).cpu().numpy() for o in range(len(t.values))) for t in patch.tables)
         grid = weights.reshape(*shape, len(jets)).cpu().numpy()
-        waves = [float(np.prod((np.pi / lengths) ** np.array(j.order))) for j in jets]
         mean = (grid**2).reshape(-1, len(jets)).sum(0) / patch.volume
-        free = float((mean * np.square(waves)).sum()) if k < len(model.equations) else 0.0
+        free = float((mean * jet_sizes(jets, lengths) ** 2).sum()) if k < len(model.equations) else 0.0
         kind = IntegralFactorRows if isinstance(patch, IntegralPatch) else FactorRows
         alike = tuple(_node_ratios(grid, i) for i in range(len(shape)))
         of = tuple(j.order for j in jets), tuple(j.unknown for j in jets)
