@@ -57,6 +57,21 @@ conditions:
     equation: u = 0
 """
 STEEP = "u_xx = 3*exp(u) + sin(5*x)"
+RATE = """
+name: line
+domain: {{t: [0, 1]}}
+unknowns: [a]
+equations: ["a_t = {right}"]
+conditions: [{{where: initial, equation: a = 0}}]
+solver: {{tolerance: 1.0e-3}}
+"""
+ALGEBRAIC = """
+name: algebraic
+domain: {{t: [0, 7]}}
+unknowns: [v, s, w, q]
+equations: ["v_t = -s", "s_t = v", "{first}", "{second}"]
+conditions: [{{where: initial, equation: v = 1}}, {{where: initial, equation: s = 0}}]
+"""
 
 
 def compiled(problem):

@@ -1,6 +1,6 @@
 """The protocol of a solution, independent of the network that represents it, and helpers to evaluate it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -88,17 +88,18 @@ def evaluate_on_grid(field: Field, axes: Sequence[Array], orders: Sequence[tuple
     return [values[..., k].reshape(*grids[0].shape, -1) for k in range(len(orders))]
 
 
-def select_jets(values: Array, orders: Sequence[tuple[int, ...]], jets: Iterable[Jet]) -> Array:
-    """Select the derivatives of an equation from values (point, unknown, order): (point, jet)."""
-    return np.stack([values[:, jet.unknown, orders.index(jet.order)] for jet in jets], -1)
+def jets_of_each(function: DerivativeFunction, points: Array, groups: Sequence[Sequence[Jet]]) -> list[Array]:
+    """Return the derivatives of a function that each of several equations needs (point, jet), evaluated together."""
+    orders = sorted({jet.order for jets in groups for jet in jets})
+    values = function(points, orders)
+    return [np.stack([values[:, j.unknown, orders.index(j.order)] for j in jets], -1) for jets in groups]
 
 
 def jets_at(function: DerivativeFunction | None, points: Array, jets: Sequence[Jet]) -> Array:
     """Return the derivatives of a function that an equation needs (point, jet); None is the zero function."""
     if function is None or not jets:
         return np.zeros((len(points), len(jets)))
-    orders = sorted({jet.order for jet in jets})
-    return select_jets(function(points, orders), orders, jets)
+    return jets_of_each(function, points, [jets])[0]
 
 
 def jets_on_grid(field: Field | None, axes: Sequence[Array], jets: Sequence[Jet]) -> Array:

@@ -17,15 +17,13 @@ import numpy as np
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
-from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array, Field, jets_at
 from pinnkan.problem.expressions.enclosure import enclose
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.statement import Jet
-from pinnkan.problem.units.term_sizes import jet_sizes
+from pinnkan.solver.estimate.equation_terms import squared_residual_and_terms, term_floor, unknown_sizes
 from pinnkan.solver.estimate.solution_expressions import cell_boxes, enclose_derivatives, halve_boxes
 from pinnkan.solver.outcome import SAFETY
-from pinnkan.verdict.records import Reason
 
 #: The most first boxes per coordinate, by number of coordinates; with more there is no check. Heuristic.
 MAX_CELLS = {1: 128, 2: 16, 3: 6}
@@ -41,12 +39,6 @@ MAX_ROUNDS, MAX_BOXES = 40, 4096
 ENCLOSURE_FACTOR = 4.0
 #: Share of such a change that is reported: a thousandth doubled the time of shallow water, a tenth takes 5 per cent.
 REPORTED_SHARE = 0.1
-#: Random states at which coefficients are evaluated, and powers of ten of their sizes. Heuristic.
-RANDOM_STATES, SIZE_EXPONENTS = 64, (-3.0, 3.0)
-#: The least size of an unknown over its natural size: one that vanishes has rounding only. Heuristic.
-NATURAL_SIZE_FLOOR = 1e-6
-#: The largest term whose square float64 holds.
-MAX_TERM = 1e153
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,42 +131,11 @@ def _terms(model: Model, cells: "_Cells", previous_rms: Array | None) -> float:
     equation, points = cells.equation, np.ascontiguousarray(0.5 * (cells.low + cells.high).T)
     jets = jets_at(cells.field, points, equation.jets)
     slopes = equation.linearise_numpy(points, jets)[1]
-    data = equation.linearise_numpy(points, np.zeros_like(jets))[0]
-    linear = np.abs(np.where(np.isfinite(data), data, 0.0)) + np.abs(slopes * jets).sum(-1)
-    terms = np.fmin(np.sqrt(equation.squared_terms_numpy(points, jets)), linear) @ (cells.high - cells.low).prod(0)
+    _, linear = squared_residual_and_terms(equation, points, jets)
+    written = equation.squared_terms_numpy(points, jets)
+    terms = np.sqrt(np.fmin(written, linear)) @ (cells.high - cells.low).prod(0)
     least = term_floor(model, equation, (points, slopes), unknown_sizes(model, cells.field, points, previous_rms))
     return max(float(terms), least * model.problem.domain.measure, 1e-300)
-
-
-def unknown_sizes(model: Model, field: Field, points: Array, previous_rms: Array | None = None) -> Array:
-    """Root mean squares of unknowns at points; at least those ``previous_rms`` and a share of their natural sizes."""
-    values = jets_at(field, points, [Jet(u, (0,) * points.shape[1]) for u in range(len(model.sizes))])
-    known = 0.0 if previous_rms is None else np.where(np.isfinite(previous_rms), previous_rms, 0.0)
-    return np.maximum(np.maximum(np.sqrt((values**2).mean(0)), known), NATURAL_SIZE_FLOOR * np.array(model.sizes))
-
-
-def term_floor(model: Model, equation: CompiledEquation, linearisation: tuple[Array, Array], sizes: Array) -> float:
-    """The largest term that unknowns of such ``sizes`` make over the whole box: a floor for the terms of an equation.
-
-    ``linearisation``: points (point, coordinate) and the slopes of the equation by its jets there (point, jet). Slopes
-    that depend on unknowns count as the least at these and random states: max(u, 0) may have none. Raises SolverError
-    where the term has no square in float64.
-    """
-    points, slopes = linearisation
-    known = np.array([not slope.free_symbols & set(equation.symbols) for slope in equation.slopes], dtype=bool)
-    whole = jet_sizes(equation.jets, model.problem.box.lengths, sizes)
-    found = np.nan_to_num(np.abs(slopes), posinf=0.0) * whole
-    always = float(found.mean(0)[known].max(initial=0.0))
-    if always > MAX_TERM:
-        raise SolverError(f"a term is {always:.0e}: float64 has no squares beyond {MAX_TERM:.0e}", Reason.NOT_FINITE)
-    if known.all():
-        return always
-    random, shape = np.random.default_rng(0), (RANDOM_STATES, len(whole))
-    jets = whole * random.choice((-1.0, 1.0), shape) * 10.0 ** random.uniform(*SIZE_EXPONENTS, shape)
-    with np.errstate(all="ignore"):
-        others = np.abs(equation.linearise_numpy(np.resize(points, (RANDOM_STATES, points.shape[1])), jets)[1]) * whole
-    states = np.concatenate([found, np.nan_to_num(others, nan=0.0)])
-    return max(always, min(MAX_TERM, float(states[:, ~known].max(1).min())))
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,8 @@ from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Complex, Field, jets_on_grid
 from pinnkan.problem.statement import Jet, Problem
-from pinnkan.solver.estimate.linearisation_check import NATURAL_SIZE_FLOOR, FieldContext
+from pinnkan.solver.estimate.equation_terms import NATURAL_SIZE_FLOOR
+from pinnkan.solver.estimate.linearisation_check import FieldContext
 from pinnkan.solver.estimate.norms import norm_ratios
 
 #: Points per coordinate of two grids, by number of coordinates; a wave is reported where both agree to this share,

@@ -19,7 +19,7 @@ from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.statement import Jet
 from pinnkan.problem.units.term_sizes import jet_sizes, root_mean_square
-from pinnkan.solver.estimate.linearisation_check import NATURAL_SIZE_FLOOR
+from pinnkan.solver.estimate.equation_terms import NATURAL_SIZE_FLOOR
 
 #: Points at which rounding is enclosed, and points at which terms are measured: the few may all miss a layer.
 ENCLOSED_POINTS, SIZE_POINTS = 32, 2048

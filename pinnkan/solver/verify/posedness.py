@@ -16,7 +16,7 @@ import numpy as np
 from pinnkan.assembly.model import Model
 from pinnkan.domain.box import Side
 from pinnkan.domain.domain import Domain
-from pinnkan.kan.field import Array, Field, select_jets
+from pinnkan.kan.field import Array, Field, jets_of_each
 from pinnkan.problem.expressions.functions import Magnitude
 from pinnkan.problem.features.kinks import find_kinks
 from pinnkan.problem.features.kronecker_sequence import kronecker_points
@@ -182,9 +182,7 @@ class Posedness:
         return SampledJets(points, jets, tuple(largest))
 
     def _jets(self, field: Field, points: Array) -> tuple[Array, ...]:
-        orders = sorted({jet.order for equation in self.equations for jet in equation.jets})
-        values = field(points, orders)
-        return tuple(select_jets(values, orders, e.jets) for e in self.equations)
+        return tuple(jets_of_each(field, points, [e.jets for e in self.equations]))
 
     def _error(self, look: SampledJets, error: Field | None) -> Sequence[Array]:
         """The jets of the estimated error at the same points."""

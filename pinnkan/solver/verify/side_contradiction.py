@@ -15,7 +15,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array, Field, jets_at
 from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.statement import Side
-from pinnkan.solver.estimate.linearisation_check import term_floor, unknown_sizes
+from pinnkan.solver.estimate.equation_terms import term_floor, unknown_sizes
 from pinnkan.solver.verify.findings import Refused
 from pinnkan.verdict.records import Reason
 

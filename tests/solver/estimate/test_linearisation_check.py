@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from small_models import model_of
+from small_models import ALGEBRAIC, RATE, model_of
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.run.solving import solve
 from pinnkan.solver.estimate import linearisation_check
-from pinnkan.solver.estimate.linearisation_check import FieldContext, LinearisationCheck, term_floor, unknown_sizes
+from pinnkan.solver.estimate.linearisation_check import FieldContext, LinearisationCheck
 
 SINE = """
 name: sine
@@ -22,14 +22,6 @@ conditions:
   - {{where: initial, equation: e = 1}}
   - {{where: initial, equation: b = 1}}
 solver: {{tolerance: {tolerance}, max_time: 300}}
-"""
-LINE = """
-name: line
-domain: {{t: [0, 1]}}
-unknowns: [a]
-equations: ["a_t = {right}"]
-conditions: [{{where: initial, equation: a = 0}}]
-solver: {{tolerance: 1.0e-3}}
 """
 
 
@@ -76,7 +68,7 @@ def test_a_threshold_beyond_the_top_is_not_passed(short):
 
 def line(right, off):
     """What is asked of a = t with the error ``off``."""
-    model, axis = model_of(LINE.format(right=right)), Axis(np.linspace(0.0, 1.0, 4), 1)
+    model, axis = model_of(RATE.format(right=right)), Axis(np.linspace(0.0, 1.0, 4), 1)
     both = axis.breaks, off + 0.0 * axis.breaks
     solution, error = (ProductField(((Space((axis,)), values[:, None]),)) for values in both)
     return LinearisationCheck(model).largest_change(solution, FieldContext(error), model.problem.domain)
@@ -106,8 +98,8 @@ def test_a_slope_that_varies_with_coordinates_alone_is_decided_in_the_first_boxe
 
 
 def test_polynomials_and_what_has_no_error_are_not_asked():
-    assert LinearisationCheck(model_of(LINE.format(right="a - a**3"))).nonpolynomial_equations == ()
-    model = model_of(LINE.format(right="heaviside(a - 0.4)"))
+    assert LinearisationCheck(model_of(RATE.format(right="a - a**3"))).nonpolynomial_equations == ()
+    model = model_of(RATE.format(right="heaviside(a - 0.4)"))
     assert len(LinearisationCheck(model).nonpolynomial_equations) == 1
     assert LinearisationCheck(model).largest_change(None, FieldContext(), model.problem.domain) is None
 
@@ -116,15 +108,6 @@ def test_polynomials_and_what_has_no_error_are_not_asked():
 def test_a_slope_that_damps_an_unknown_is_no_switch_however_steep(right, told):
     """An error of 1e-4 of a tank's height is less at once, while a root of it feeds on itself."""
     assert (line(f"1 + {right}", 1e-4) is not None) == told
-
-
-ALGEBRAIC = """
-name: algebraic
-domain: {{t: [0, 7]}}
-unknowns: [v, s, w, q]
-equations: ["v_t = -s", "s_t = v", "{first}", "{second}"]
-conditions: [{{where: initial, equation: v = 1}}, {{where: initial, equation: s = 0}}]
-"""
 
 
 @pytest.mark.parametrize(
@@ -142,34 +125,9 @@ def test_next_to_a_bend_at_zero_terms_are_compared_with_what_was_before(first, s
     np.testing.assert_allclose(solution(t[:, None])["w"], exact(np.cos(t)), atol=2e-4)
 
 
-@pytest.mark.parametrize(
-    ("second", "least"), [("min(w, q) = 0", 2.0), ("w = max(v - w, 0)", 2.0), ("max(w - 1, 0) = 0", 0.0)]
-)
-def test_the_least_term_is_what_coefficients_leave_for_any_values(second, least):
-    model = model_of(ALGEBRAIC.format(first="q = v", second=second))
-    equation, points = model.equations[-1], np.linspace(0.0, 7.0, 20)[:, None]
-    seen = points, equation.linearise_numpy(points, np.tile(np.arange(1.0, len(equation.jets) + 1), (20, 1)))[1]
-    assert term_floor(model, equation, seen, np.array([3.0, 3.0, 2.0, 3.0])) == pytest.approx(least)
-
-
-def test_sizes_are_those_before_at_least():
-    model, axis = model_of(LINE.format(right="a")), Axis(np.linspace(0.0, 1.0, 4), 1)
-    field, points = ProductField(((Space((axis,)), axis.breaks[:, None]),)), np.full((5, 1), 0.5)
-    assert unknown_sizes(model, field, points) == pytest.approx([0.5])
-    assert unknown_sizes(model, field, points, np.array([3.0])) == pytest.approx([3.0])
-    assert unknown_sizes(model, field, points, np.array([np.inf])) == pytest.approx([0.5])
-
-
-def test_what_a_term_may_be_for_some_values_has_a_square():
-    model = model_of(ALGEBRAIC.format(first="q = v", second="max(w - 1, 0) + max(1 - w, 0) = 0"))
-    equation, points = model.equations[-1], np.linspace(0.0, 7.0, 20)[:, None]
-    seen = points, np.ones((20, len(equation.jets)))
-    assert np.isfinite(term_floor(model, equation, seen, np.full(4, 1e200)) ** 2)
-
-
 def test_a_term_that_has_no_square_is_refused():
     """exp(350) can be held, its square not: an OverflowError of Python had ended the run."""
-    text = LINE.format(right="350*a").replace("a = 0", "a = 1")
+    text = RATE.format(right="350*a").replace("a = 0", "a = 1")
     verdict = solve(parse_problem(text, "t.yaml")).verdict
     assert verdict.reason == "not_finite"
     assert "float64 has no squares" in verdict.sentence

@@ -14,20 +14,15 @@ import numpy as np
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import BoundaryPiece, Domain
-from pinnkan.kan.field import Array, Field, jets_at, select_jets
+from pinnkan.kan.field import Array, Field, jets_at, jets_of_each
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import MERGE_DISTANCE
 from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.features.narrow_features import find_narrow_features
 from pinnkan.problem.statement import Side
 from pinnkan.problem.units.term_sizes import jet_sizes
-from pinnkan.solver.estimate.linearisation_check import (
-    NO_CORRECTION,
-    FieldContext,
-    LinearisationCheck,
-    term_floor,
-    unknown_sizes,
-)
+from pinnkan.solver.estimate.equation_terms import squared_residual_and_terms, term_floor, unknown_sizes
+from pinnkan.solver.estimate.linearisation_check import NO_CORRECTION, FieldContext, LinearisationCheck
 from pinnkan.solver.estimate.neighbourhood import (
     Neighbourhood,
     cell_volumes,
@@ -35,7 +30,6 @@ from pinnkan.solver.estimate.neighbourhood import (
     neighbourhood_of,
     volume_shares,
 )
-from pinnkan.solver.estimate.residual_squares import squared_residual_and_terms
 from pinnkan.solver.estimate.solution_features import SolutionFeatures, event_time, feature_neighbourhoods
 from pinnkan.solver.estimate.unresolved_features import unresolved_boxes
 from pinnkan.solver.verify.hidden_errors.hidden_feature import CLOSEST_ENDS, HiddenFeature, worst_feature
@@ -181,9 +175,7 @@ class FeatureCheck:
     def _jets_by_equation(self, field: Field, points: Array) -> dict[CompiledEquation, Array]:
         """The jets (point, jet) of every equation and side condition, evaluated together."""
         equations = [*self.equations, *(e for _, e in self.side_conditions)]
-        orders = sorted({j.order for e in equations for j in e.jets})
-        values = field(points, orders)
-        return {e: select_jets(values, orders, e.jets) for e in equations}
+        return dict(zip(equations, jets_of_each(field, points, [e.jets for e in equations]), strict=True))
 
     def _missed_side_data(
         self,
