@@ -14,6 +14,7 @@ import sympy
 
 from pinnkan.problem.checks.sampling import Array, point_in_words, points_at
 from pinnkan.problem.conditions import prescribed_value
+from pinnkan.problem.expressions.bisection import bisect
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Jet, Problem, Side
 
@@ -23,8 +24,6 @@ TRIAL_SIZES, POINTS = np.logspace(-12.0, 12.0, 481), 20
 MANY_ZEROS, UNDERFLOW_SIZE = 3, 1e-2
 #: At a root the formula is below this share of its values nearby, at a pole or jump it is not.
 ROOT_SHARE = 1e-6
-#: Bisection steps until rounding.
-BISECTIONS = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,13 +165,9 @@ def _value(tape: Tape, here: Sequence[Array], number: float) -> float:
 def roots_of(values: Array, formula: Callable[[float], float]) -> list[float]:
     """The roots of a formula from the changes of sign of its ``values`` at all trial numbers, smallest first."""
     tried, signs = trial_numbers(), np.where(np.isfinite(values), np.sign(values), np.nan)
-    found = []
-    for i in np.flatnonzero(signs[:-1] * signs[1:] < 0.0):
-        low, high = tried[i], tried[i + 1]
-        for _ in range(BISECTIONS):
-            middle = 0.5 * (low + high)
-            low, high = (middle, high) if np.sign(formula(middle)) == signs[i] else (low, middle)
-        if abs(formula(low)) <= ROOT_SHARE * (abs(values[i]) + abs(values[i + 1])):
-            found.append(float(low))
+    at = np.flatnonzero(signs[:-1] * signs[1:] < 0.0)
+    low, _ = bisect(lambda x: signs[at] * [formula(one) for one in x], tried[at], tried[at + 1])
+    most = ROOT_SHARE * (np.abs(values[at]) + np.abs(values[at + 1]))
+    found = [float(x) for x, size in zip(low, most, strict=True) if abs(formula(x)) <= size]
     alone = np.flatnonzero((signs[1:-1] == 0.0) & (np.abs(signs[:-2] * signs[2:]) == 1.0)) + 1
     return sorted([*found, *map(float, tried[alone])], key=lambda root: (abs(root), root))

@@ -13,6 +13,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from pinnkan.problem.expressions.bisection import bisect, cut_boxes, grid_boxes
 from pinnkan.problem.expressions.enclosure import enclose
 from pinnkan.problem.expressions.functions import switch_arguments
 from pinnkan.problem.expressions.tape import Tape
@@ -23,6 +24,8 @@ Array = NDArray[np.float64]
 
 #: Smallest interval that is cut, over the range: below it lies a zero of zero slope.
 SMALLEST_INTERVAL = 2.0**-40
+#: Where intervals of unknown slope are cut.
+EIGHTHS = np.arange(1, 8) / 8.0
 #: The most intervals that may hold a zero; with more the function vanishes on more than points. Heuristic.
 MAX_INTERVALS = 512
 #: Distance over the range below which zeros, or a zero and an end, are one. Without a change of sign a zero is known to
@@ -83,35 +86,26 @@ def find_zeros(factor: sympy.Expr, symbol: sympy.Symbol, ends: Array) -> tuple[f
         look = enclose(tape, lo[None], hi[None], scale)
         may = (look.value.lo[0] <= 0.0) & (look.value.hi[0] >= 0.0)
         one_way = (look.slope.lo[0, 0] > 0.0) | (look.slope.hi[0, 0] < 0.0)
-        found += [x for a, b in zip(lo[may & one_way], hi[may & one_way], strict=True) for x in _bisected(tape, a, b)]
+        found += _sign_changes(tape, lo[may & one_way], hi[may & one_way])
         tiny = hi - lo <= SMALLEST_INTERVAL * max(float(scale[0]), float(np.abs(ends).max()))
         found += [float(x) for x in 0.5 * (lo + hi)[may & ~one_way & tiny]]
         go_on = may & ~one_way & ~tiny
-        parts = lo[go_on, None] + (hi - lo)[go_on, None] * np.linspace(0.0, 1.0, 9)
-        parts[:, -1] = hi[go_on]
-        lo, hi = parts[:, :-1].ravel(), parts[:, 1:].ravel()
+        parts = cut_boxes(lo[None, go_on], hi[None, go_on], np.zeros(go_on.sum(), dtype=int), EIGHTHS)
+        lo, hi = (ends[0] for ends in parts)
     return _merge_close(found, (float(ends[0]), float(ends[1])))
 
 
-def _bisected(tape: Tape, a: float, b: float) -> Iterator[float]:
-    """Yield the zero of a monotone function, if it has different signs at the ends."""
-    at_a, at_b = _value(tape, a), _value(tape, b)
-    if not at_a * at_b <= 0.0:
-        return
-    while at_a != 0.0 and at_b != 0.0:
-        middle = 0.5 * (a + b)
-        if not a < middle < b:
-            break
-        value = _value(tape, middle)
-        if value * at_a > 0.0:
-            a, at_a = middle, value
-        else:
-            b, at_b = middle, value
-    yield a if abs(at_a) <= abs(at_b) else b
+def _sign_changes(tape: Tape, lo: Array, hi: Array) -> list[float]:
+    """The zeros of a monotone function in those of the intervals (interval,) at whose ends it has different signs."""
 
+    def signs(x: Array) -> Array:
+        return np.sign(tape([x])[0])
 
-def _value(tape: Tape, x: float) -> float:
-    return float(tape([np.float64(x)])[0])
+    at_lo, at_hi = signs(lo), signs(hi)
+    opposite = at_lo * at_hi < 0.0
+    low, high = bisect(lambda x: at_lo[opposite] * signs(x), lo[opposite], hi[opposite])
+    at_low, at_high = (np.abs(tape([x])[0]) for x in (low, high))
+    return [*lo[at_lo == 0.0], *hi[at_hi == 0.0], *np.where(at_low <= at_high, low, high)]
 
 
 def _zero_planes(factor: sympy.Expr, symbols: Sequence[sympy.Symbol], box: Array, axis: int) -> tuple[float, ...]:
@@ -136,15 +130,12 @@ def _zero_planes(factor: sympy.Expr, symbols: Sequence[sympy.Symbol], box: Array
 def _vanishes_elsewhere(tape: Tape, box: Array, planes: Sequence[Sequence[float]]) -> bool:
     """Whether a factor may be zero in a piece of the box that is not beside one of its planes."""
     pieces = SEARCH_PIECES.get(len(box), SEARCH_PIECES_MANY_AXES)
-    ends = [np.linspace(a, b, pieces + 1) for a, b in box]
-    free = []
-    for line, places in zip(ends, planes, strict=True):
-        step = line[1] - line[0]
-        beside = [(line[:-1] <= c + step) & (line[1:] >= c - step) for c in places]
-        free.append(~np.any(beside, axis=0) if beside else np.ones(pieces, dtype=bool))
-    lo = np.stack([g.ravel() for g in np.meshgrid(*[e[:-1][f] for e, f in zip(ends, free, strict=True)])])
-    hi = np.stack([g.ravel() for g in np.meshgrid(*[e[1:][f] for e, f in zip(ends, free, strict=True)])])
-    value = enclose(tape, lo, hi, np.ptp(box, axis=1)).value
+    lo, hi = grid_boxes([np.linspace(a, b, pieces + 1) for a, b in box])
+    is_free = np.ones(lo.shape[1], dtype=bool)
+    for low, high, places in zip(lo, hi, planes, strict=True):
+        step = high[0] - low[0]
+        is_free &= ~np.any([(low <= c + step) & (high >= c - step) for c in places], axis=0)
+    value = enclose(tape, lo[:, is_free], hi[:, is_free], np.ptp(box, axis=1)).value
     return bool(((value.lo <= 0.0) & (value.hi >= 0.0)).any())
 
 

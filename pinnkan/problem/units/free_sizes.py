@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pinnkan.problem.expressions.bisection import bisect
 from pinnkan.problem.units.term_sizes import NEGLIGIBLE_SIZE, SIZE_DECREASE, TermSizes
 
 #: Bisection steps for a size.
@@ -61,13 +62,12 @@ def _balanced_size(equation: TermSizes, j: int, sizes: np.ndarray) -> float:
 
     All are logarithms. ``sizes[j]`` is the largest that it may have, returned if there are no other terms.
     """
-    low, high = float(np.log(NEGLIGIBLE_SIZE * SIZE_DECREASE)), float(sizes[j])
-    for _ in range(BISECTION_STEPS):
-        middle, at = 0.5 * (low + high), sizes.copy()
-        at[j] = middle
+
+    def excess(size: float) -> float:
+        """The largest other term less the largest of unknown j, infinite if there are none."""
+        at = np.where(np.arange(len(sizes)) == j, size, sizes)
         terms = equation.terms(at)
         others = max([terms.source, *(t * np.exp(at[k]) for k, t in terms.largest.items() if k != j)])
-        if others == 0.0:
-            return float(sizes[j])
-        low, high = (low, middle) if terms.largest[j] * np.exp(middle) > others else (middle, high)
-    return high
+        return np.inf if others == 0.0 else others - terms.largest[j] * np.exp(size)
+
+    return float(bisect(excess, np.log(NEGLIGIBLE_SIZE * SIZE_DECREASE), sizes[j], steps=BISECTION_STEPS)[1])

@@ -14,6 +14,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from pinnkan.kan.field import Array, Complex
+from pinnkan.problem.expressions.bisection import bisect
 from pinnkan.problem.statement import Jet
 from pinnkan.solver.verify.growth.exponentials import Exponentials
 from pinnkan.solver.verify.symbol import FrozenEquations, distinct_points, largest_wave_rates
@@ -119,13 +120,10 @@ class TwoPointProblem:
         returns[:, -1] = False
         last = len(rates) - 1 - np.argmax(returns[:, ::-1], 1)
         own = np.flatnonzero(returns.any(1))
-        low, high = rates[last[own]], rates[np.minimum(last[own] + 1, len(rates) - 1)]
-        for _ in range(BISECTIONS):
-            middle = np.sqrt(low * high)
-            grows = self._return_factors(own, middle) > MIN_RETURN_FACTOR
-            low, high = np.where(grows, middle, low), np.where(grows, high, middle)
+        ends = np.log2(rates[last[own] + np.array([[0], [1]])])
+        low, _ = bisect(lambda x: self._return_factors(own, np.exp2(x)) - MIN_RETURN_FACTOR, *ends, steps=BISECTIONS)
         out = np.zeros(len(every))
-        out[own] = np.where(low > self._inner_growth_rate(own), low, 0.0)
+        out[own] = np.where(np.exp2(low) > self._inner_growth_rate(own), np.exp2(low), 0.0)
         return out
 
     def _inner_growth_rate(self, at: np.ndarray) -> Array:

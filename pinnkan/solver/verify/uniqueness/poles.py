@@ -16,14 +16,15 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
+from pinnkan.problem.expressions.bisection import bisect
 from pinnkan.problem.expressions.functions import expression_text
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker_sequence import kronecker_points
 
 #: Places in space, and points along the last coordinate at each of them.
 PLACES, POINTS = 4, 65
-#: Bisections towards a change of sign; distances from it, in spacings of the points, of evaluations.
-BISECTIONS, DISTANCES = 48, (1e-6, 1e-8, 1e-10)
+#: Distances from a change of sign, in spacings of the points, of evaluations.
+DISTANCES = 1e-6, 1e-8, 1e-10
 #: Residual, over the terms, of an equation that is not satisfied.
 UNSATISFIED_SHARE = 0.5
 
@@ -43,14 +44,10 @@ class Denominator:
 
     def find_pole(self, path: Callable[[float], Array]) -> Array | None:
         """Return the pole at a zero of the divisor on a path: ``path`` of a share from 0 to 1; None for none."""
-        low, high = 0.0, 1.0
         sign, other = np.sign(self.values_at(np.array([path(0.0), path(1.0)]))[0])
         if sign * other >= 0.0:
             return None
-        for _ in range(BISECTIONS):
-            middle = 0.5 * (low + high)
-            is_low = np.sign(self.values_at(path(middle)[None])[0, 0]) == sign
-            low, high = (middle, high) if is_low else (low, middle)
+        low = float(bisect(lambda x: sign * self.values_at(path(x)[None])[0, 0], 0.0, 1.0)[0])
         beside = [path(float(np.clip(low + s * near, 0.0, 1.0))) for near in DISTANCES for s in (-1.0, 1.0)]
         with np.errstate(all="ignore"):
             terms = self.values_at(np.array(beside))[1:]
