@@ -17,6 +17,7 @@ import numpy as np
 
 from pinnkan.certificate.series import EPS, Series, constant_series, series_of
 from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline, contract_tables, series_along
+from pinnkan.problem.expressions.bisection import cut_boxes, grid_boxes
 from pinnkan.problem.expressions.enclosure import interval_outputs
 from pinnkan.problem.expressions.interval import Array, Interval
 from pinnkan.problem.expressions.tape import Tape
@@ -160,7 +161,8 @@ def refined_ranges(
         if not bad.any():
             break
         widths = cells.hi - cells.lo
-        cells = _halved(cells.subset(bad), np.where(widths > 0.0, found.remainder.max(0), -1.0)[:, bad].argmax(0))
+        axis = np.where(widths > 0.0, found.remainder.max(0), -1.0)[:, bad].argmax(0)
+        cells = Cells(*cut_boxes(cells.lo[:, bad], cells.hi[:, bad], axis))
     lo, hi = (np.concatenate([getattr(c, e) for c, _ in ready], 1) for e in ("lo", "hi"))
     return Cells(lo, hi), _joined([ranges for _, ranges in ready])
 
@@ -170,16 +172,6 @@ def _taken(ranges: Ranges, part: np.ndarray) -> Ranges:
     return Ranges(value, ranges.sample_maximum[:, part], ranges.remainder[..., part])
 
 
-def _halved(cells: Cells, axis: np.ndarray) -> Cells:
-    """Each cell halved along its ``axis`` (cell)."""
-    here, middle = np.arange(cells.count), cells.middle
-    lower, upper = cells.hi.copy(), cells.lo.copy()
-    lower[axis, here] = upper[axis, here] = middle[axis, here]
-    return Cells(np.concatenate([cells.lo, upper], 1), np.concatenate([lower, cells.hi], 1))
-
-
 def grid_cells(breaks: Sequence[Array]) -> Cells:
     """All cells of a grid of breakpoints; a coordinate with one breakpoint is fixed."""
-    ends = [(b[:-1], b[1:]) if len(b) > 1 else (b, b) for b in breaks]
-    lo, hi = (np.stack([g.ravel() for g in np.meshgrid(*side, indexing="ij")]) for side in zip(*ends, strict=True))
-    return Cells(lo, hi)
+    return Cells(*grid_boxes(breaks))

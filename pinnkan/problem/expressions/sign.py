@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 import sympy
 
+from pinnkan.problem.expressions.bisection import cut_boxes
 from pinnkan.problem.expressions.enclosure import enclose
 from pinnkan.problem.expressions.interval import Array, Interval
 from pinnkan.problem.expressions.tape import Tape
@@ -78,10 +79,7 @@ def _sign(tape: Tape, low: Array, high: Array) -> int:
             return found
         if not len(axes) or 2 * wrong.sum() > _MOST_BOXES:
             return 0
-        low, high, cut, axis = low[:, wrong], high[:, wrong], cut[:, wrong], axes[turn % len(axes)]
-        left, right = high.copy(), low.copy()
-        left[axis] = right[axis] = cut[axis]
-        low, high = np.concatenate([low, right], 1), np.concatenate([left, high], 1)
+        low, high = cut_boxes(low[:, wrong], high[:, wrong], np.full(wrong.sum(), axes[turn % len(axes)]), (_CUT,))
     return 0
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from pinnkan.problem.expressions.bisection import cut_boxes
 from pinnkan.problem.expressions.enclosure import Enclosure, enclose
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker_sequence import kronecker_points
@@ -136,7 +137,9 @@ class FeatureSearch:
             weight, axis = self._classify(look, lo, hi, weight)
             weight = self._sample_open(lo, hi, weight, look.value.hi - look.value.lo)
             keep = weight.any(0)
-            lo, hi, weight = _cut(lo[:, keep], hi[:, keep], weight[:, keep], axis[keep])
+            pieces = 8 if keep.sum() <= 16 else 4 if keep.sum() <= 128 else 2  # a call costs more than a box
+            lo, hi = cut_boxes(lo[:, keep], hi[:, keep], axis[keep], np.arange(1, pieces) / pieces)
+            weight = np.repeat(weight[:, keep], pieces, axis=1)
         self._leave_undecided(lo, hi)
 
     def _classify(self, look: Enclosure, lo: Array, hi: Array, weight: Array) -> tuple[Array, np.ndarray]:
@@ -243,21 +246,6 @@ class FeatureSearch:
 def _evenly_spaced(boxes: np.ndarray, count: int) -> np.ndarray:
     """Return ``count`` boxes evenly spaced in their order, in which neighbours in space are close."""
     return boxes if len(boxes) <= count else boxes[np.linspace(0, len(boxes) - 1, count).astype(int)]
-
-
-def _cut(lo: Array, hi: Array, weight: Array, axis: np.ndarray) -> tuple[Array, Array, Array]:
-    """Cut every box along its coordinate, into more pieces if there are few boxes, as a call costs more than a box."""
-    n = lo.shape[1]
-    pieces = 8 if n <= 16 else 4 if n <= 128 else 2
-    at = np.arange(n)
-    start, step = lo[axis, at], (hi[axis, at] - lo[axis, at]) / pieces
-    low, high = np.repeat(lo, pieces, axis=1), np.repeat(hi, pieces, axis=1)
-    number = np.tile(np.arange(pieces), n)
-    ends = np.repeat(start, pieces) + np.repeat(step, pieces) * np.stack([number, number + 1])
-    place, rows = np.arange(n * pieces), np.repeat(axis, pieces)
-    low[rows, place] = ends[0]
-    high[rows, place] = np.where(number == pieces - 1, high[rows, place], ends[1])
-    return low, high, np.repeat(weight, pieces, axis=1)
 
 
 def _spread(centre: Array, width: Array, sharp: Array, scale: Array) -> Iterator[int]:

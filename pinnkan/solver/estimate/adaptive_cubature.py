@@ -15,8 +15,9 @@ import numpy as np
 
 from pinnkan.assembly.clock import Clock
 from pinnkan.kan.field import Array
+from pinnkan.problem.expressions.bisection import cut_boxes
 from pinnkan.problem.statement import Equation
-from pinnkan.solver.estimate.solution_expressions import SolutionExpressions, halve_boxes
+from pinnkan.solver.estimate.solution_expressions import SolutionExpressions
 
 #: Gauss points per coordinate of a box in the two rules. Heuristic.
 BOX_GAUSS_POINTS = 8, 6
@@ -179,7 +180,7 @@ def refine_boxes(
         settled = not history[-1] > relative_tolerance * size or not is_wide[np.argmax(missed)]
         if settled or not math.isfinite(size) or len(missed) + marked.sum() > max_boxes:
             break
-        lo, hi = halve_boxes(boxes.lo[:, marked], boxes.hi[:, marked], boxes.split_axis[marked])
+        lo, hi = cut_boxes(boxes.lo[:, marked], boxes.hi[:, marked], boxes.split_axis[marked])
         boxes = boxes.subset(~marked).joined_with(integrand.integrate_over(lo, hi))
     return boxes, history
 

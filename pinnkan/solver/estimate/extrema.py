@@ -16,8 +16,9 @@ import numpy as np
 from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.quasi_random import sobol_generator
 from pinnkan.kan.field import Array
+from pinnkan.problem.expressions.bisection import cut_boxes, grid_boxes
 from pinnkan.problem.statement import Equation, WholeDomain
-from pinnkan.solver.estimate.solution_expressions import SolutionExpressions, cell_ends, fixed_coordinates, halve_boxes
+from pinnkan.solver.estimate.solution_expressions import SolutionExpressions, cell_ends, fixed_coordinates
 
 #: The most coordinates with grids, and the number of Sobol points with more. Heuristic.
 MAX_GRID_AXES = 3
@@ -129,7 +130,7 @@ class _Bound:
             left[keep] = False
             np.maximum.at(self.upper_bound, owner[left], upper[left])
             owner = np.repeat(owner[keep], 2)
-            lo, hi = halve_boxes(lo[:, keep], hi[:, keep], axis[keep])
+            lo, hi = cut_boxes(lo[:, keep], hi[:, keep], axis[keep])
 
     def _enclose(self, lo: Array, hi: Array, moment_index: np.ndarray) -> tuple[Array, np.ndarray]:
         """Upper ends over boxes, and the coordinate in which each may vary most; updates the best values."""
@@ -156,15 +157,11 @@ class _Bound:
         lows, highs = list[Array](), list[Array]()
         most = max(2, int((_FIRST_BOXES / len(self.task.moments)) ** (1.0 / len(free))))
         for number, time in enumerate(self.task.moments):
-            sides = []
-            for knots in self.task.knots(time).values():
-                sides.append(cell_ends(knots, max(1, most // (len(knots) - 1)), most))
-            for out, of in ((lows, slice(None, -1)), (highs, slice(1, None))):
-                mesh = np.stack([x.ravel() for x in np.meshgrid(*(ends[of] for ends in sides), indexing="ij")])
-                whole = np.full((self.task.solution.problem.dimension, mesh.shape[1]), np.nan if time is None else time)
-                whole[free] = mesh
-                out.append(whole)
-            owner += [number] * lows[-1].shape[1]
+            axes = [cell_ends(x, max(1, most // (len(x) - 1)), most) for x in self.task.knots(time).values()]
+            lo, hi = grid_boxes(axes if time is None else [*axes, np.array([time])])
+            lows.append(lo)
+            highs.append(hi)
+            owner += [number] * lo.shape[1]
         return np.concatenate(lows, 1), np.concatenate(highs, 1), np.array(owner)
 
 

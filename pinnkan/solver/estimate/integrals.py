@@ -12,6 +12,7 @@ from pinnkan.assembly.quasi_random import sobol_generator
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.gauss import composite_gauss_rule
+from pinnkan.problem.expressions.bisection import grid_boxes
 from pinnkan.problem.statement import Equation, Place
 from pinnkan.solver.estimate.adaptive_cubature import BOX_GAUSS_POINTS, Boxes, Integrand, refine_boxes
 from pinnkan.solver.estimate.extrema import MAX_GRID_AXES, SOBOL_POINTS
@@ -151,9 +152,7 @@ def _surface_arguments(equation: Equation) -> list[Equation]:
 
 def _cells(dimension: int, held: dict[int, float], axes: dict[int, Axis]) -> tuple[Array, Array]:
     """The ends ``lo``, ``hi`` (coordinate, box) of the cells between knots, in the order of :func:`_by_gauss`."""
-    ends = [axes[a].breaks if a in axes else np.array([held[a]] * 2) for a in range(dimension)]
-    low, high = (np.meshgrid(*[e[part] for e in ends], indexing="ij") for part in (slice(None, -1), slice(1, None)))
-    return np.stack([x.ravel() for x in low]), np.stack([x.ravel() for x in high])
+    return grid_boxes([axes[a].breaks if a in axes else np.array([held[a]]) for a in range(dimension)])
 
 
 def _by_gauss(

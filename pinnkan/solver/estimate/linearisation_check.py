@@ -18,11 +18,12 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
+from pinnkan.problem.expressions.bisection import cut_boxes
 from pinnkan.problem.expressions.enclosure import enclose
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.statement import Jet
 from pinnkan.solver.estimate.equation_terms import squared_residual_and_terms, term_floor, unknown_sizes
-from pinnkan.solver.estimate.solution_expressions import cell_boxes, enclose_derivatives, halve_boxes
+from pinnkan.solver.estimate.solution_expressions import cell_boxes, enclose_derivatives
 from pinnkan.solver.outcome import SAFETY
 
 #: The most first boxes per coordinate, by number of coordinates; with more there is no check. Heuristic.
@@ -179,7 +180,7 @@ class _Cells:
             low, high, off = low[:, kept], high[:, kept], off[:, kept]
             if 2 * low.shape[1] > MAX_BOXES:
                 break
-            low, high = halve_boxes(low, high, ((high - low) / scale).argmax(0))
+            low, high = cut_boxes(low, high, ((high - low) / scale).argmax(0))
             off = np.repeat(off, 2, axis=1)
             changes = self._deviation(low, high, off)
         middle = 0.5 * (low + high)

@@ -17,6 +17,7 @@ import numpy as np
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, DerivativeFunction, Field, jets_at, jets_on_grid
+from pinnkan.problem.expressions.bisection import grid_boxes
 from pinnkan.problem.expressions.enclosure import Enclosure, enclose
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
@@ -110,15 +111,6 @@ def enclose_derivatives(
     return out
 
 
-def halve_boxes(lo: Array, hi: Array, axis: np.ndarray) -> tuple[Array, Array]:
-    """Halve every box (coordinate, box) along its coordinate ``axis`` (box,)."""
-    boxes = np.arange(lo.shape[1])
-    middle = 0.5 * (lo + hi)[axis, boxes]
-    low, high = np.repeat(lo, 2, axis=1), np.repeat(hi, 2, axis=1)
-    high[axis, 2 * boxes], low[axis, 2 * boxes + 1] = middle, middle
-    return low, high
-
-
 def cell_ends(knots: Array, pieces: int, most: int) -> Array:
     """The ends of knot intervals cut into so many ``pieces`` each, thinned to at most ``most`` intervals."""
     ends = np.interp(np.arange(pieces * (len(knots) - 1) + 1) / pieces, np.arange(len(knots)), knots)
@@ -132,9 +124,7 @@ def cell_boxes(field: Field, box: Array, pieces: int, most: int) -> tuple[Array,
         inside = field.breaks(i)
         inside = inside[(inside > start) & (inside < end)]
         axes.append(cell_ends(np.unique(np.concatenate([[start], inside, [end]])), pieces, most))
-    sides = [ends[:-1] for ends in axes], [ends[1:] for ends in axes]
-    low, high = (np.stack([x.ravel() for x in np.meshgrid(*side, indexing="ij")]) for side in sides)
-    return low, high, tuple(len(ends) - 1 for ends in axes)
+    return *grid_boxes(axes), tuple(len(ends) - 1 for ends in axes)
 
 
 def _enclose_by_corners(own: Array, slopes: Array, radius: Array, scale: Array) -> tuple[Interval, Interval]:

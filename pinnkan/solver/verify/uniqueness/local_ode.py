@@ -15,6 +15,7 @@ import sympy
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
+from pinnkan.problem.expressions.bisection import cut_boxes
 from pinnkan.problem.expressions.enclosure import interval_outputs
 from pinnkan.problem.expressions.functions import restore_zeros
 from pinnkan.problem.expressions.interval import Interval
@@ -140,9 +141,8 @@ class LocalOde:
             at = at[:: max(1, len(at) // MOST_BOXES)]
             low, high = low[:, at], high[:, at]
             while low.size and (((high - low) / scale[:, None]).max(0) > POINT_WIDTH).any():
-                widest, box = ((high - low) / scale[:, None]).argmax(0), np.arange(low.shape[1])
-                ends, begins = high.copy(), low.copy()
-                ends[widest, box] = begins[widest, box] = 0.5 * (low + high)[widest, box]
+                lows, highs = cut_boxes(low, high, ((high - low) / scale[:, None]).argmax(0))
+                begins, ends = lows[:, 1::2], highs[:, ::2]
                 parts = ((begins, ends), (low, ends), (begins, high))  # the midpoint before both halves
                 each = np.array([self._has_unbounded_slope(*part) for part in parts])
                 low, high = (np.choose(each.argmax(0), [part[end] for part in parts])[:, each.any(0)] for end in (0, 1))
