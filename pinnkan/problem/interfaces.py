@@ -16,6 +16,7 @@ from functools import partial
 
 import sympy
 
+from pinnkan.problem.expressions.functions import switch_argument
 from pinnkan.problem.expressions.jump_planes import find_jump_planes, one_sided_expression
 from pinnkan.problem.expressions.jumps import SWITCH_FUNCTIONS
 from pinnkan.problem.expressions.operators import JetSpace
@@ -93,5 +94,5 @@ def _vanishes(e: sympy.Expr, x: sympy.Symbol, place: float) -> bool:
 
 
 def _switches_at(e: sympy.Expr, x: sympy.Symbol, place: float) -> bool:
-    arguments = (node.args[0] - sum(node.args[1:]) for node in e.atoms(*SWITCH_FUNCTIONS))
+    arguments = map(switch_argument, e.atoms(*SWITCH_FUNCTIONS))
     return any(a.xreplace({x: sympy.Float(place)}).is_zero is not False and x in a.free_symbols for a in arguments)

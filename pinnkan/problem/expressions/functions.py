@@ -186,8 +186,11 @@ def switch_arguments(e: sympy.Expr) -> Iterator[sympy.Expr]:
 
 def kink_arguments(e: sympy.Expr) -> Iterator[sympy.Expr]:
     """The arguments whose sign changes give an expression a kink: of abs, max and min."""
-    for node in sympy.preorder_traversal(e):
-        if isinstance(node, Magnitude):
-            yield node.args[0]
-        elif isinstance(node, Larger | Smaller) and len(node.args) == 2:
-            yield node.args[0] - node.args[1]
+    return (
+        switch_argument(node) for node in sympy.preorder_traversal(e) if isinstance(node, Magnitude | Larger | Smaller)
+    )
+
+
+def switch_argument(node: sympy.Expr) -> sympy.Expr:
+    """The expression whose zero is the switch of one of these functions."""
+    return node.args[0] - node.args[1] if isinstance(node, Larger | Smaller) else node.args[0]

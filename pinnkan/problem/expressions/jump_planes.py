@@ -40,14 +40,10 @@ def find_jump_planes(
         return None
     plain, search = found
     places: list[sympy.Expr] = []
-    for f, sigma in list(search.sigmas.items()):
-        if sigma not in plain.free_symbols or not depends_on_axis(f):
-            continue
-        size = jumps.jump_size(plain, f, sigma, search)
-        if size is not None and size.is_zero:
-            continue
+    for jump in jumps.jumps_by_factor(plain, search):
+        f = jump.surface
         roots = [value for _, value in jumps.surface_solutions(f, box)] if f.free_symbols == {x} else []
-        if size is None or not roots:
+        if jump.size is None or not roots:
             return None
         places += [r for r in roots if r not in places]
     try:

@@ -16,7 +16,7 @@ from functools import partial
 import sympy
 
 from pinnkan.problem.expressions.factors import as_fractions, factors
-from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, UnitStep
+from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, UnitStep, switch_argument
 from pinnkan.problem.expressions.sign import SymbolRanges, is_bounded, proven_sign
 
 JUMP_FUNCTIONS = (Signum, UnitStep)
@@ -68,7 +68,7 @@ def resolve_fixed_switches(e: sympy.Expr, box: SymbolRanges) -> sympy.Expr:
 
     def branch(node: sympy.Expr) -> sympy.Expr:
         is_open = isinstance(node, JUMP_FUNCTIONS) and node.args[0].has(*SWITCH_FUNCTIONS)  # may vanish on an interval
-        return node if is_open else _branch(node, _sign(as_fractions(_switch(node), {}), box))
+        return node if is_open else _branch(node, _sign(as_fractions(switch_argument(node), {}), box))
 
     return _rewritten(e, branch)
 
@@ -97,11 +97,6 @@ def _branch(e: sympy.Expr, value: int) -> sympy.Expr:
     return sympy.Integer(value if isinstance(e, Signum) else (1 + value) // 2)
 
 
-def _switch(node: sympy.Expr) -> sympy.Expr:
-    """The expression whose zero is the switch of a switching function."""
-    return node.args[0] - node.args[1] if isinstance(node, Larger | Smaller) else node.args[0]
-
-
 def _sign(g: sympy.Expr, box: SymbolRanges) -> int:
     number, parts = factors(g)
     value = sympy.sign(number)
@@ -122,7 +117,7 @@ def substitute_sign_variables(e: sympy.Expr, search: SignVariables) -> sympy.Exp
 
 
 def _by_signs(node: sympy.Expr, search: SignVariables) -> sympy.Expr:
-    g = _switch(node)
+    g = switch_argument(node)
     number, parts = factors(sympy.expand_mul(g) if isinstance(g, sympy.Add) else g)
     if number == 0:
         if isinstance(node, JUMP_FUNCTIONS):
@@ -158,11 +153,8 @@ def _first(e: sympy.Expr, search: SignVariables) -> Jump | None:
         e = substitute_sign_variables(e, search)
     except UndecidedError:
         return _jump_of_unknown_size(e)
-    for f, sigma in list(search.sigmas.items()):
-        if sigma in e.free_symbols and search.depends_on_axis(f):
-            size = jump_size(e, f, sigma, search)
-            if size is None or not size.is_zero:
-                return Jump(search.source_nodes[f], f, size)
+    for jump in jumps_by_factor(e, search):
+        return jump
     outer = {s for node in e.atoms(*SWITCH_FUNCTIONS) for s in node.free_symbols if isinstance(s, sympy.Dummy)}
     if not outer:
         return None
@@ -176,12 +168,21 @@ def _first(e: sympy.Expr, search: SignVariables) -> Jump | None:
     return None
 
 
+def jumps_by_factor(e: sympy.Expr, search: SignVariables) -> Iterator[Jump]:
+    """The jumps of an expression in sign variables, one for each factor that fulfils ``depends_on_axis``."""
+    for f, sigma in list(search.sigmas.items()):
+        if sigma in e.free_symbols and search.depends_on_axis(f):
+            size = _jump_size(e, f, sigma, search)
+            if size is None or not size.is_zero:
+                yield Jump(search.source_nodes[f], f, size)
+
+
 def _jump_of_unknown_size(e: sympy.Expr) -> Jump:
     node = min(e.atoms(*SWITCH_FUNCTIONS), key=str)
-    return Jump(node, _switch(node), None)
+    return Jump(node, switch_argument(node), None)
 
 
-def jump_size(e: sympy.Expr, f: sympy.Expr, sigma: sympy.Dummy, search: SignVariables) -> sympy.Expr | None:
+def _jump_size(e: sympy.Expr, f: sympy.Expr, sigma: sympy.Dummy, search: SignVariables) -> sympy.Expr | None:
     """The jump [e] on f = 0, simplified: zero, or a nonzero expression; None where it cannot be computed."""
     above, below = (e.xreplace({sigma: sympy.Integer(v)}) for v in (1, -1))
     worst: sympy.Expr | None = sympy.S.Zero
