@@ -7,6 +7,8 @@ from typing import Any
 
 import sympy
 
+from pinnkan.problem.expressions.functions import FUNCTIONS
+
 #: CANCELLATION_SHARE: a sum below this share of its terms has lost digits. DIGITS: digits of the second evaluation.
 #: ROUNDING_SHARE: the share of the terms that is rounding of those. MOST: largest number of nodes of the syntax tree.
 CANCELLATION_SHARE, DIGITS, ROUNDING_SHARE, MAX_TREE_NODES = 1e-6, 60, 1e-50, 200
@@ -14,12 +16,9 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.Pow: operator.pow, ast.UAdd: operator.pos, ast.USub: operator.neg,
 }  # fmt: skip
-#: The functions of :data:`pinnkan.problem.expressions.functions.FUNCTIONS` with arbitrary precision.
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "sin": sympy.sin, "cos": sympy.cos, "tan": sympy.tan, "asin": sympy.asin, "acos": sympy.acos, "atan": sympy.atan,
-    "sinh": sympy.sinh, "cosh": sympy.cosh, "tanh": sympy.tanh, "exp": sympy.exp, "log": sympy.log, "sqrt": sympy.sqrt,
-    "abs": sympy.Abs, "sign": sympy.sign, "min": sympy.Min, "max": sympy.Max, "erf": sympy.erf,
-    "heaviside": lambda x: sympy.Heaviside(x, sympy.S.Half),
+#: The functions with arbitrary precision: sympy's, four of which have another name there.
+_FUNCTIONS: dict[str, Callable[..., Any]] = {name: getattr(sympy, name, None) for name in FUNCTIONS} | {
+    "abs": sympy.Abs, "min": sympy.Min, "max": sympy.Max, "heaviside": lambda x: sympy.Heaviside(x, sympy.S.Half),
 }  # fmt: skip
 
 
