@@ -89,9 +89,12 @@ def largest_remaining_wave(remainder: CorrectedResidual, allowed: float) -> Rema
         return None
     second = remainder.rows_on_grid(other, times[1])
     again = None if second is None else second.coefficients_of(number)
-    if again is None or float(np.abs(again - coefficients).max()) > AGREEMENT * float(np.abs(coefficients).max()):
-        return None
-    return RemainingWave(size, tuple(map(float, np.abs(number))))
+    return RemainingWave(size, tuple(map(float, np.abs(number)))) if agree(coefficients, again) else None
+
+
+def agree(first: Array | Complex | float, second: Array | Complex | float | None) -> bool:
+    """Whether values on two grids differ by at most the share AGREEMENT of the first; False without second ones."""
+    return second is not None and bool(np.abs(second - first).max() <= AGREEMENT * np.abs(first).max())
 
 
 def relative_wave_norms(waves: "GridWaves", coefficients: Complex, problem: Problem) -> tuple[float, ...]:

@@ -12,12 +12,12 @@ import numpy as np
 
 from pinnkan.kan.field import Array
 from pinnkan.solver.estimate.remaining_waves import (
-    AGREEMENT,
     CANDIDATES,
     GRID_POINTS,
     CorrectedResidual,
     GridWaves,
     RemainingWave,
+    agree,
     relative_wave_norms,
     sine_power,
 )
@@ -50,7 +50,7 @@ def largest_standing_wave(remainder: CorrectedResidual, allowed: float) -> Remai
         return None
     second = remainder.rows_on_grid(other)
     again = None if second is None else _sine_coefficients(second, number)
-    if again is None or float(np.abs(again - coefficients).max()) > AGREEMENT * float(np.abs(coefficients).max()):
+    if not agree(coefficients, again):
         return None
     return RemainingWave(size, tuple(map(float, np.pi * number / first.lengths)))
 

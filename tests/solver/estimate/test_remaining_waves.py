@@ -9,7 +9,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.estimate.linearisation_check import FieldContext
-from pinnkan.solver.estimate.remaining_waves import CorrectedResidual, largest_remaining_wave, sine_power
+from pinnkan.solver.estimate.remaining_waves import CorrectedResidual, agree, largest_remaining_wave, sine_power
 
 TORUS = """
 name: torus
@@ -143,3 +143,10 @@ def test_waves_vanish_as_the_conditions_of_sides_do(conditions, power):
     text = "name: plate\ndomain: {x: [0, 1], y: [0, 1], periodic: [x]}\nunknowns: [u]\nequations: [lap(lap(u)) = 1]\n"
     model = model_of(text + f"conditions: [{{where: boundary, equation: {conditions}}}]\n")
     assert [sine_power(model, i) for i in range(2)] == [0, power]
+
+
+def test_values_on_two_grids_agree_up_to_a_share_of_the_largest_first_one():
+    assert agree(np.array([1.0, -10.0]), np.array([3.9, -10.0]))
+    assert not agree(np.array([1.0, -10.0]), np.array([4.1, -10.0]))
+    assert agree(10.0, 8.0)
+    assert not agree(10.0, None)

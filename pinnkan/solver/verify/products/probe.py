@@ -101,7 +101,7 @@ def _search(model: Model, field: Field | None, known_sigma: float) -> Probe:
         tried = [(_improve(lattice, *of), *of) for of in dict.fromkeys(again)]
         tried = sorted(tried, key=lambda t: t[0].sigma)[:KEPT_PRODUCTS]
         found = tried[0][0]
-        agree = abs(found.sigma - before.sigma) <= AGREEMENT * before.sigma
+        agree = isclose(found.sigma, before.sigma, rel_tol=AGREEMENT)
         if dimension == 1 and found.sigma > (1.0 + AGREEMENT) * before.sigma:
             return _search_coarser(model, field, looked, before)
         settled = agree or (found.sigma > SETTLED * before.sigma and found.is_clear)
@@ -121,7 +121,7 @@ def _search_coarser(model: Model, field: Field | None, lattice: Lattice, found: 
         if lattice.free_mask.size == size:
             return Probe(found.sigma, found.share, found.is_clear and not is_rounding, found.is_rounding or is_rounding)
         fewer = lattice.best_factor(_wave_products(lattice, (0,), 0), 0)
-        if abs(fewer.sigma - found.sigma) <= AGREEMENT * found.sigma:
+        if isclose(fewer.sigma, found.sigma, rel_tol=AGREEMENT):
             return Probe(min(fewer.sigma, found.sigma), found.share, True, False)
         if fewer.sigma > found.sigma:
             return Probe(found.sigma, found.share, False, found.is_rounding or is_rounding)

@@ -23,14 +23,14 @@ from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
 from pinnkan.solver.estimate.linearisation_check import FieldContext
 from pinnkan.solver.estimate.norms import norm_ratios
-from pinnkan.solver.estimate.remaining_waves import RemainingWave, mean_squares
+from pinnkan.solver.estimate.remaining_waves import RemainingWave, agree, mean_squares
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.verify.neutral_waves import has_real_characteristics
 from pinnkan.solver.verify.products.factor_rows import FactorRows, IntegralFactorRows, linearise_patches
 from pinnkan.solver.verify.products.lattice import Fineness, refine_axis, string_modes
 
-#: Two finenesses of lines: a product is believed if its size on both differs by less than the share AGREEMENT.
-LINE_FINENESSES, AGREEMENT = (Fineness(56, 2, 12), Fineness(50, 2, 12)), 0.3
+#: Two finenesses of lines: a product is believed if its sizes on both agree.
+LINE_FINENESSES = Fineness(56, 2, 12), Fineness(50, 2, 12)
 #: The same of circles, where high degrees are cheap.
 CIRCLE_FINENESSES = Fineness(64, 0, 14), Fineness(57, 0, 14)
 #: Waves tried per coordinate, half of them sines on a circle; Gauss points fewer than usual per interval.
@@ -62,8 +62,8 @@ def largest_remaining_product(model: Model, field: Field, known: FieldContext, a
     if first is None or size(first) <= allowed:
         return None
     second = _all_products(model, field, known, LINE_FINENESSES[1], CIRCLE_FINENESSES[1])
-    again = next((size(p) for p in second if (p.wave, p.free_axis) == (first.wave, first.free_axis)), np.inf)
-    return RemainingWave(size(first), first.numbers) if abs(again - size(first)) <= AGREEMENT * size(first) else None
+    again = next((size(p) for p in second if (p.wave, p.free_axis) == (first.wave, first.free_axis)), None)
+    return RemainingWave(size(first), first.numbers) if agree(size(first), again) else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -120,7 +120,7 @@ def test_a_correction_that_has_it_leaves_nothing():
 def test_what_two_looks_do_not_agree_on_is_none(monkeypatch):
     """A control: an impossible second look."""
     model = model_of(WALLS)
-    monkeypatch.setattr(module, "AGREEMENT", -1.0)
+    monkeypatch.setattr(module, "agree", lambda first, second: False)
     assert largest_remaining_product(model, field_of(model, [smooth]), FieldContext(), 1e-3) is None
 
 
