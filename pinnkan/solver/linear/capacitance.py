@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
-import numpy as np
 import torch
 
 from pinnkan.assembly.coordinate_modes import derivative_matrix, flatten_grid, function_derivatives
@@ -24,6 +23,7 @@ from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.product import Space
 from pinnkan.solver.linear.diagonalisation import FastDiagonalisation, UnknownInverse, free_masks
+from pinnkan.solver.linear.solver import require_finite
 
 #: An inverse is indefinite where the cosine of a gradient and its image is below minus this.
 INDEFINITE_COSINE = 1e-8
@@ -122,9 +122,7 @@ class CapacitanceInverse:
             for other, block in zip(self._sides, line.split(sizes, 1), strict=True):
                 block.copy_(one.coupling_product(one.inverse_block(other, blocks)).reshape(block.shape))
         matrix.diagonal().add_(1.0)
-        if not bool(torch.isfinite(matrix).all()):
-            raise np.linalg.LinAlgError("the rows are not finite")
-        lu, pivots = torch.linalg.lu_factor(matrix)
+        lu, pivots = torch.linalg.lu_factor(require_finite(matrix))
         return lu, pivots
 
 

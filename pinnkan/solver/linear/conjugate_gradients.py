@@ -23,7 +23,7 @@ from pinnkan.solver.linear.coarse_space import FactoredSpace
 from pinnkan.solver.linear.convergence import convergence_rate, is_at_rounding, is_stagnant, reaches_target, safe_ratio
 from pinnkan.solver.linear.mass_matrix import FunctionSizes
 from pinnkan.solver.linear.preconditioners import Inverse, TwoLevelInverse, preconditioner_options, step_work
-from pinnkan.solver.linear.solver import NotFiniteError, RowProducts
+from pinnkan.solver.linear.solver import RowProducts, require_finite
 from pinnkan.verdict.records import Reason
 
 #: Most steps with one preconditioner. Later rounds take at least so many, or that share of those so far: after one step
@@ -77,9 +77,7 @@ class ConjugateGradients(RowProducts):
         self._matrix = normal_matrix([r for r in rows if not isinstance(r, SurrogateRows)])
         self._integrals = [r.integral for r in rows if isinstance(r, SurrogateRows)]
         whole = self._matrix.diagonal()
-        self._diagonal = whole.reshape(-1, 1)[ordering.free]
-        if not bool(torch.isfinite(self._diagonal).all()):
-            raise NotFiniteError
+        self._diagonal = require_finite(whole.reshape(-1, 1)[ordering.free])
         self._sizes = FunctionSizes(self._space, ordering.free)
         self.column_norms = self._diagonal[:, 0].sqrt().cpu().numpy()
         self.solution_error, self._uses_pointwise_products = 0.0, False

@@ -20,13 +20,13 @@ from pinnkan.assembly.patch import RecomputedRows, with_few_points
 from pinnkan.assembly.tensor_rows import TensorRows, coordinate_batches
 from pinnkan.kan.field import Array
 from pinnkan.kan.table import Table, gauss_table
-from pinnkan.solver.linear.normal_equations import cholesky_banded, column_major_band
+from pinnkan.solver.linear.normal_equations import column_major_band, factorise_band
+from pinnkan.solver.linear.scaled_system import factorise_shifted
+from pinnkan.solver.linear.solver import require_finite
 from pinnkan.solver.linear.triangular_inverse import Inverse, inverse_of_band
 
 #: Numbers of products of two functions that are added up at once.
 BATCH_NUMBERS = 2**20
-#: Multiples of the diagonal tried in turn where rounding has made a matrix indefinite.
-DIAGONAL_SHIFTS = (0.0, 1e-15, 1e-13, 1e-11, 1e-9)
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,16 +225,14 @@ def _assemble(
 
 def _factor(bands: torch.Tensor, damping: float) -> Array:
     """Return the Cholesky factor of bands (mode, diagonal, column), put one after the other into one."""
-    if not bool(torch.isfinite(bands).all()):
-        raise np.linalg.LinAlgError("the rows are not finite")
-    for shift in DIAGONAL_SHIFTS:
+    require_finite(bands)
+
+    def factorise(shift: float) -> Array | None:
         shifted = column_major_band(bands)
         shifted[0] = np.where(shifted[0] <= 0.0, 1.0, shifted[0] * (1.0 + damping + shift))
-        try:
-            return cholesky_banded(shifted)
-        except np.linalg.LinAlgError:
-            continue
-    raise np.linalg.LinAlgError("the rows do not determine the coefficients")
+        return factorise_band(shifted)
+
+    return factorise_shifted(factorise)[0]
 
 
 def are_free_products(ordering: Ordering, shape: Sequence[int]) -> bool:

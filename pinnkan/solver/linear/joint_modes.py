@@ -18,7 +18,9 @@ from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.table import Table
-from pinnkan.solver.linear.diagonalisation import DIAGONAL_SHIFTS, free_masks
+from pinnkan.solver.linear.diagonalisation import free_masks
+from pinnkan.solver.linear.scaled_system import factorise_shifted
+from pinnkan.solver.linear.solver import require_finite
 from pinnkan.solver.linear.wall_modes import coupled_wall_modes
 from pinnkan.solver.predicted_work import separated_coordinates
 
@@ -192,13 +194,12 @@ def _kron(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
 
 def _factor(matrix: torch.Tensor, damping: float) -> torch.Tensor:
     """Return the Cholesky factors of matrices with a unit diagonal, after damping."""
-    if not bool(torch.isfinite(matrix).all()):
-        raise np.linalg.LinAlgError("the rows are not finite")
-    for shift in DIAGONAL_SHIFTS:
+    unit = require_finite(matrix).diagonal(dim1=1, dim2=2)
+
+    def factorise(shift: float) -> torch.Tensor | None:
         shifted = matrix.clone()
-        diagonal = shifted.diagonal(dim1=1, dim2=2)
-        diagonal.copy_(torch.where(diagonal > 0.0, diagonal + damping + shift, 1.0))
+        shifted.diagonal(dim1=1, dim2=2).copy_(torch.where(unit > 0.0, unit + damping + shift, 1.0))
         factor, failed = torch.linalg.cholesky_ex(shifted)
-        if not bool(failed.any()):
-            return factor
-    raise np.linalg.LinAlgError("the rows do not determine the coefficients")
+        return None if bool(failed.any()) else factor
+
+    return factorise_shifted(factorise)[0]

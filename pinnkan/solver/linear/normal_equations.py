@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import scipy.linalg
+import scipy.sparse
 import torch
 
 from pinnkan.assembly.cell_rows import CellRows
@@ -20,7 +21,8 @@ from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import MIN_FULL_SIZE, Rows, TensorRows
 from pinnkan.kan.field import Array
 from pinnkan.solver.linear.orthogonal_factor import banded_qr_factor
-from pinnkan.solver.linear.solver import ROUNDING_UNIT, NotFiniteError, RowProducts
+from pinnkan.solver.linear.scaled_system import factorise_shifted
+from pinnkan.solver.linear.solver import ROUNDING_UNIT, RowProducts, require_finite
 from pinnkan.solver.linear.triangular_inverse import Inverse, inverse_of_band, inverse_of_triangles
 from pinnkan.solver.predicted_work import is_factored_as_full
 
@@ -35,9 +37,6 @@ CG_WORK, FEWEST_CG_STEPS = 1e9, 20
 #: Singular values of J with columns of length one that J^T J loses to rounding, and the most multiplications of an
 #: orthogonal factor of J (some tenths of a second).
 LOST_SINGULAR_VALUE, MAX_ORTHOGONAL_WORK = 1e-6, 5e8
-#: Multiples of the identity tried in turn where rounding has made the scaled matrix indefinite.
-DIAGONAL_SHIFTS = (0.0, 1e-15, 1e-14, 1e-13, 1e-12, 1e-10)
-
 #: Rows of a full matrix that are copied at once.
 COPIED_ROWS = 256
 
@@ -61,73 +60,65 @@ class NormalEquations(RowProducts):
         self.clock.check_factor(n * min((self.bandwidth + 1.0) ** 2, n**2 / 3.0))
         self.shift = self.solution_error = 0.0
         self._orthogonal_basis: Array | None = None
-        if self._dense and n >= MIN_FULL_SIZE:
-            self._factorise_full(full_matrix(rows, ordering).cpu().numpy(), damping)
-            return
-        lower = self._assemble(rows, self.bandwidth)
-        self._set_column_norms(lower, lower[0])
-        below = np.concatenate([self._scale, np.ones(self.bandwidth)])
-        lower *= self._scale  # in turn: the product of the two factors would be as large as the band
-        lower *= np.lib.stride_tricks.sliding_window_view(below, n)
-        self._factorise(lower, damping)
+        if self._dense:
+            is_large = n >= MIN_FULL_SIZE
+            matrix = full_matrix(rows, ordering).cpu().numpy() if is_large else full_from_band(self._assemble(rows))
+            self._factor, self.shift = self._factorise_full(matrix)
+        else:
+            self._factor, self.shift = self._factorise_band(self._assemble(rows))
+        self._use_orthogonal_factor()
 
     def _set_column_norms(self, matrix: Array, diagonal: Array) -> None:
-        """Set the lengths of the columns of J from the diagonal of J^T J; raise NotFiniteError for nan and inf."""
-        if not np.isfinite(matrix).all():
-            raise NotFiniteError
+        """Set the lengths of the columns of J from J^T J and its diagonal; raise NotFiniteError for nan and inf."""
+        require_finite(matrix)
         self.column_norms = np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
         self._scale = 1.0 / self.column_norms
 
-    def _assemble(self, rows: Sequence[Rows], width: int) -> Array:
-        n = self.ordering.size
+    def _assemble(self, rows: Sequence[Rows]) -> Array:
+        """Return the band of J^T J: (diagonal, column)."""
+        n, width = self.ordering.size, self.bandwidth
         band = torch.zeros(1 + (width + 1) * n, dtype=torch.float64, device=self.ordering.position.device)
         for block in rows:
             for place, value in block.gram(self.ordering):
                 band.scatter_add_(0, place, value)
         return band[1:].reshape(width + 1, n).cpu().numpy()
 
-    def _factorise(self, lower: Array, damping: float) -> None:
-        n = self.ordering.size
-        if self._dense:
-            full = np.zeros((n, n))
-            for k in range(self.bandwidth + 1):
-                full[np.arange(k, n), np.arange(n - k)] = lower[k, : n - k]
-        for shift in DIAGONAL_SHIFTS:
-            try:
-                if self._dense:
-                    full[np.diag_indices(n)] = lower[0] + damping + shift
-                    self._factor = scipy.linalg.cholesky(full, lower=True, check_finite=True)
-                else:
-                    shifted = column_major_band(torch.from_numpy(lower))
-                    shifted[0] += damping + shift
-                    self._factor = cholesky_banded(shifted)
-            except np.linalg.LinAlgError:
-                continue
-            except ValueError as not_finite:
-                raise NotFiniteError from not_finite
-            self.shift = shift
-            self._use_orthogonal_factor()
-            return
-        raise np.linalg.LinAlgError("the rows do not determine the coefficients")
+    def _factorise_band(self, lower: Array) -> tuple[Array, float]:
+        """Return the factor of a band, scaled, and the shift."""
+        self._set_column_norms(lower, lower[0])
+        below = np.concatenate([self._scale, np.ones(self.bandwidth)])
+        lower *= self._scale  # in turn: the product of the two factors would be as large as the band
+        lower *= np.lib.stride_tricks.sliding_window_view(below, self.ordering.size)
 
-    def _factorise_full(self, matrix: Array, damping: float) -> None:
-        """Factorise a full matrix in one of its halves; the other half is kept until that has succeeded."""
+        def factorise(shift: float) -> Array | None:
+            shifted = column_major_band(torch.from_numpy(lower))
+            shifted[0] += self.damping + shift
+            return factorise_band(shifted)
+
+        return factorise_shifted(factorise)
+
+    def _factorise_full(self, matrix: Array) -> tuple[Array, float]:
+        """Return the factor of a full matrix, scaled, in one of its halves, and the shift.
+
+        The other half is kept until that has succeeded.
+        """
         self._set_column_norms(matrix, matrix.diagonal())
         matrix *= self._scale[:, None]
         matrix *= self._scale
         diagonal = matrix.diagonal().copy()
-        for shift in DIAGONAL_SHIFTS:
-            np.fill_diagonal(matrix, diagonal + damping + shift)
+
+        def factorise(shift: float) -> Array | None:
+            np.fill_diagonal(matrix, diagonal + self.damping + shift)
             factor, failed = scipy.linalg.lapack.dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
             if not failed:
-                self._factor, self.shift = factor, shift
-                self._use_orthogonal_factor()
-                return
+                return np.asarray(factor)
             for start in range(0, len(matrix), COPIED_ROWS):
                 part, after = slice(start, start + COPIED_ROWS), slice(start + COPIED_ROWS, None)
                 kept = np.tril(matrix[part, part], -1)
                 matrix[part, part], matrix[part, after] = kept + kept.T, matrix[after, part].T
-        raise np.linalg.LinAlgError("the rows do not determine the coefficients")
+            return None
+
+        return factorise_shifted(factorise)
 
     def _use_orthogonal_factor(self) -> None:
         """Replace the factor by an orthogonal one of J where J^T J has lost small singular values to rounding.
@@ -162,7 +153,7 @@ class NormalEquations(RowProducts):
 
     def backsolve(self, gradient: Array, accuracy: float = 0.0) -> Array:
         """Return (J^T J + damping)^-1 ``gradient`` (free coefficient, rhs); raises NotFiniteError."""
-        scaled = _require_finite(gradient * self._scale[:, None])
+        scaled = require_finite(gradient * self._scale[:, None])
         if self._dense:
             solved = scipy.linalg.cho_solve((self._factor, True), scaled, check_finite=False)
         else:
@@ -226,7 +217,7 @@ class NormalEquations(RowProducts):
         assert self._orthogonal_basis is not None
         triangle = self._factor.T
         step = (
-            -scipy.linalg.solve_triangular(triangle, _require_finite(self._orthogonal_basis.T @ stack_rows(residuals)))
+            -scipy.linalg.solve_triangular(triangle, require_finite(self._orthogonal_basis.T @ stack_rows(residuals)))
             * self._scale[:, None]
         )
         size = np.abs(np.diag(triangle))
@@ -271,16 +262,16 @@ def column_major_band(bands: torch.Tensor) -> Array:
     return out.copy_(bands.transpose(-2, -1)).flatten(0, -2).numpy().T
 
 
-def cholesky_banded(lower: Array) -> Array:
-    """Return the factor of a finite band in its place; raises LinAlgError where it is not positive definite."""
-    factor: Array = scipy.linalg.cholesky_banded(lower, lower=True, overwrite_ab=True, check_finite=False)
-    return factor
+def full_from_band(lower: Array) -> Array:
+    """Return the symmetric matrix of a band (diagonal, column)."""
+    half = scipy.sparse.dia_array((lower, -np.arange(len(lower))), shape=(lower.shape[1],) * 2).toarray()
+    return np.asarray(half + np.tril(half, -1).T)
 
 
-def _require_finite(right: Array) -> Array:
-    if not np.isfinite(right).all():
-        raise NotFiniteError
-    return right
+def factorise_band(lower: Array) -> Array | None:
+    """Return the factor of a finite band in its place; None where it is not positive definite."""
+    factor, failed = scipy.linalg.lapack.dpbtrf(lower, lower=1, overwrite_ab=1)
+    return None if failed else np.asarray(factor)
 
 
 def _squares(rows: Sequence[torch.Tensor]) -> Array:

@@ -1,7 +1,7 @@
 """The interface of solvers of linear least squares, and what they have in common."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +12,8 @@ from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import Rows
 from pinnkan.kan.field import Array
 
+Values = TypeVar("Values", Array, torch.Tensor)
+
 #: Relative rounding error of a product, with some margin.
 ROUNDING_UNIT = 4e-16
 
@@ -21,6 +23,14 @@ class NotFiniteError(np.linalg.LinAlgError):
 
     def __init__(self) -> None:
         super().__init__("the rows are not finite")
+
+
+def require_finite(values: Values) -> Values:
+    """Return an array or a tensor; raises NotFiniteError where it is not finite."""
+    finite = np.isfinite(values) if isinstance(values, np.ndarray) else torch.isfinite(values)
+    if not bool(finite.all()):
+        raise NotFiniteError
+    return values
 
 
 class LinearSolver(Protocol):

@@ -12,7 +12,6 @@ from itertools import combinations_with_replacement
 from math import prod
 
 import numpy as np
-import scipy.linalg
 import torch
 
 from pinnkan.assembly.coordinate_modes import derivative_matrix
@@ -21,7 +20,8 @@ from pinnkan.assembly.ordering import Ordering, outermost_first
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.field import Array
 from pinnkan.kan.table import FunctionPairs, Table
-from pinnkan.solver.linear.diagonalisation import DIAGONAL_SHIFTS, free_masks
+from pinnkan.solver.linear.diagonalisation import free_masks
+from pinnkan.solver.linear.scaled_system import scaled_factor
 from pinnkan.solver.linear.triangular_inverse import inverse_of_triangles
 from pinnkan.solver.linear.wall_modes import coupled_wall_modes
 
@@ -41,7 +41,7 @@ class TimeModeInverse:
         self._free = [place.nonzero().squeeze(1) for place in places]
         blocks = self._blocks(rows)
         numbers = range(self._time_modes.shape[2])
-        lower, scales = zip(*(_scaled_factor(self._matrix(blocks, k), damping) for k in numbers), strict=True)
+        lower, scales = zip(*(scaled_factor(self._matrix(blocks, k), damping) for k in numbers), strict=True)
         device = ordering.position.device
         self._scale = torch.from_numpy(np.stack(scales)[..., None]).to(device)
         self._inverse = inverse_of_triangles(lower, device)
@@ -128,23 +128,3 @@ def _mean_table(full_table: Table) -> Table:
     ]
     index = torch.arange(full_table.count, device=values.device).unsqueeze(0)
     return Table(full_table.nodes[:1, :1], full_table.weights[:1, :1], values, index, full_table.count)
-
-
-def _scaled_factor(matrix: Array, damping: float) -> tuple[Array, Array]:
-    """Return L with L L^T = S A S, and S, which makes the diagonal of A one; of A the lower half is given.
-
-    Where the diagonal of A is zero there is no function: S A S has a unit row.
-    """
-    if not np.isfinite(matrix).all():
-        raise np.linalg.LinAlgError("the rows are not finite")
-    diagonal = matrix.diagonal().copy()
-    there = diagonal > 0.0
-    scale = np.where(there, diagonal, 1.0) ** -0.5
-    matrix *= scale[:, None]
-    matrix *= scale
-    for shift in DIAGONAL_SHIFTS:
-        np.fill_diagonal(matrix, np.where(there, 1.0 + damping + shift, 1.0))
-        lower, failed = scipy.linalg.lapack.dpotrf(matrix, lower=1, clean=0)
-        if not failed:
-            return lower, scale
-    raise np.linalg.LinAlgError("the rows do not determine the coefficients")

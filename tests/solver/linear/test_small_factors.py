@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from pinnkan.solver.linear import diagonalisation, joint_modes, time_modes
-from pinnkan.solver.linear.scaled_system import solve_scaled
+from pinnkan.solver.linear import diagonalisation, joint_modes
+from pinnkan.solver.linear.scaled_system import DIAGONAL_SHIFTS, factorise_shifted, scaled_factor, solve_scaled
 
 #: A matrix of diagonal (4, 9) and one function that is not there; and one that is singular.
 MATRIX = np.array([[4.0, 1.0, 0.0], [1.0, 9.0, 0.0], [0.0, 0.0, 0.0]])
@@ -25,7 +25,7 @@ def by_bands(matrix, damping):
 
 
 def by_moments(matrix, damping):
-    lower, scale = time_modes._scaled_factor(np.asfortranarray(matrix.copy()), damping)
+    lower, scale = scaled_factor(np.asfortranarray(matrix.copy()), damping)
     return np.tril(lower) / scale[:, None]
 
 
@@ -49,6 +49,11 @@ def test_what_rounding_has_made_singular_is_moved_by_little(factor):
     np.testing.assert_allclose(triangle @ triangle.T, damped(SINGULAR, 0.0), rtol=1e-12)
     with pytest.raises(np.linalg.LinAlgError, match="do not determine"):
         factor(SINGULAR - np.diag([1.0, 0.0, 0.0]), 0.0)
+
+
+def test_the_least_shift_with_a_factor_is_taken():
+    least = DIAGONAL_SHIFTS[3]
+    assert factorise_shifted(lambda shift: 2.0 * shift if shift >= least else None) == (2.0 * least, least)
 
 
 @pytest.mark.parametrize("damping", [0.0, 0.5])

@@ -24,6 +24,7 @@ from pinnkan.kan.field import Array, DerivativeFunction, jets_at
 from pinnkan.problem.statement import Jet, Problem, Side
 from pinnkan.solver.estimate.norms import Samples, safe_divisors, samples_at
 from pinnkan.solver.level_family import ErrorEstimate
+from pinnkan.solver.linear.solver import require_finite
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.verdict.records import Evidence
 
@@ -149,9 +150,7 @@ class RowFactor:
 
         Raises numpy.linalg.LinAlgError: the rows are not finite, or do not determine the coefficients.
         """
-        norms = np.linalg.norm(matrix, axis=0)
-        if not (np.isfinite(norms).all() and np.isfinite(residual).all()):
-            raise np.linalg.LinAlgError("the rows are not finite")
+        norms, residual = require_finite(np.linalg.norm(matrix, axis=0)), require_finite(residual)
         scale = 1.0 / np.where(norms > 0.0, norms, 1.0)
         n = matrix.shape[1]
         if n <= QR_COLUMNS:
