@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from pinnkan.assembly.patch import RecomputedRows, with_few_points
+from pinnkan.assembly.equation import summed_quadrature
 from pinnkan.assembly.tensor_rows import TensorRows, interval_batches
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.table import Table, gauss_table
@@ -120,12 +120,12 @@ def _profile(rows: TensorRows, unknown: int, coordinate: int) -> torch.Tensor:
     jets = [(k, j.order[coordinate]) for k, j in enumerate(rows.jets) if j.unknown == unknown]
     highest = [k for k, order in jets if order == max(order for _, order in jets)]
     others = [i for i in range(len(rows.tables)) if i != coordinate]
-    if isinstance(rows, RecomputedRows) and rows.constant_slopes is not None:
+    if rows.constant_slopes is not None:
         over = [n for i in others for n in (2 * i, 2 * i + 1)]
-        squares = rows.summed_quadrature(over).reshape(-1) * sum(rows.constant_slopes[k] ** 2 for k in highest)
+        squares = summed_quadrature(rows.tables, over).reshape(-1) * sum(rows.constant_slopes[k] ** 2 for k in highest)
         return squares * (len(squares) / rows.count)
     total = torch.zeros_like(rows.tables[coordinate].weights).reshape(-1)
-    few = with_few_points(rows, coordinate)
+    few = rows.with_few_points(coordinate)
     for part, (first, *_) in interval_batches(few.tables):
         weights, points = few.weights_part(part), few.tables[0].nodes.shape[1]
         here = slice(part.start * points, (part.start + len(first.index)) * points) if coordinate == 0 else slice(None)

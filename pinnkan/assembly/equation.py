@@ -5,7 +5,7 @@ The weights dF/d(D^alpha u) are differentiated symbolically.
 """
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -161,6 +161,19 @@ def grid_coordinates(tables: Sequence[Table]) -> list[torch.Tensor]:
 def broadcast_to_grid(values: torch.Tensor, index: int, coordinates: int) -> torch.Tensor:
     """Reshape (interval, point) of coordinate ``index`` to broadcast to (interval, point, interval, ..)."""
     return values.reshape([1] * (2 * index) + list(values.shape) + [1] * (2 * (coordinates - 1 - index)))
+
+
+def quadrature_factors(tables: Sequence[Table], part: slice, coordinate: int) -> list[torch.Tensor]:
+    """Return the quadrature weights in the intervals ``part`` of ``coordinate``, one factor for each coordinate."""
+    weights = (t.weights[part] if i == coordinate else t.weights for i, t in enumerate(tables))
+    return [broadcast_to_grid(w, i, len(tables)) for i, w in enumerate(weights)]
+
+
+def summed_quadrature(tables: Sequence[Table], indices: Sequence[int]) -> torch.Tensor:
+    """Return quadrature weights summed over the grid indices ``indices``, which keep length one: (interval, ..)."""
+    summed = [[n for n in (0, 1) if 2 * i + n in indices] for i in range(len(tables))]
+    sums = [t.weights.sum(dims, keepdim=True) if dims else t.weights for t, dims in zip(tables, summed, strict=True)]
+    return reduce(torch.mul, [broadcast_to_grid(s, i, len(sums)) for i, s in enumerate(sums)])
 
 
 def scale_part(scale: float | torch.Tensor, part: slice, coordinate: int) -> float | torch.Tensor:

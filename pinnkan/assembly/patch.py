@@ -191,11 +191,6 @@ def nonzero_steps(prescribed_steps: Sequence[torch.Tensor]) -> list[torch.Tensor
     return [m if bool(m.any()) else None for m in prescribed_steps]
 
 
-def with_few_points(rows: TensorRows, coordinate: int | None = None) -> TensorRows:
-    """The rows with few points per interval of all coordinates except ``coordinate``; stored rows are unchanged."""
-    return rows.with_few_points(coordinate) if isinstance(rows, RecomputedRows) else rows
-
-
 class RecomputedRows(TensorRows):
     """The rows of a linear equation on a :class:`Patch`, recomputed when needed, some intervals at a time.
 
@@ -213,7 +208,6 @@ class RecomputedRows(TensorRows):
 
     @property
     def constant_slopes(self) -> tuple[float, ...] | None:
-        """The slopes of the equation by jet where all are constant and all cells have weight one, else None."""
         has_weight_one = isinstance(self.patch.scale, float) and self.patch.scale == 1.0
         return self.patch.equation.constant_slopes if has_weight_one else None
 
@@ -224,22 +218,7 @@ class RecomputedRows(TensorRows):
         found: dict[DerivativeKey, float] = {((j.unknown, ()), j.order): number for j, number in pairs if number}
         return DerivativeSums((found,)) if found else None
 
-    def quadrature_factors(self, part: slice, coordinate: int) -> list[torch.Tensor]:
-        """The quadrature weights in the intervals ``part`` of ``coordinate``, one factor for each coordinate."""
-        return [
-            (r[interval_index(part, i)] if i == coordinate else r).square()
-            for i, r in enumerate(self.patch.quadrature_roots)
-        ]
-
-    def summed_quadrature(self, indices: Sequence[int]) -> torch.Tensor:
-        """Quadrature weights summed over the grid indices ``indices``, which keep length one: (interval, point, ..)."""
-        summed = [[n for n in (0, 1) if 2 * i + n in indices] for i in range(len(self.tables))]
-        pairs = zip(self.tables, summed, strict=True)
-        sums = [t.weights.sum(dims, keepdim=True) if dims else t.weights for t, dims in pairs]
-        return reduce(torch.mul, [broadcast_to_grid(s, i, len(sums)) for i, s in enumerate(sums)])
-
-    def with_few_points(self, coordinate: int | None) -> "RecomputedRows":
-        """The rows with few points per interval (:func:`with_few_points`); rows with constant slopes are unchanged."""
+    def with_few_points(self, coordinate: int | None = None) -> "RecomputedRows":
         patch = self.patch if self.constant_slopes is not None else self.patch.with_few_points(coordinate)
         return self if patch is self.patch else RecomputedRows(patch, *self.linearisation)
 

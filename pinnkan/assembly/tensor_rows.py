@@ -72,6 +72,18 @@ class TensorRows(RowReductions):
         """The number of rows."""
         return prod(t.nodes.numel() for t in self.tables)
 
+    @property
+    def constant_slopes(self) -> tuple[float, ...] | None:
+        """The slopes of the equation by jet where all are constant and all cells have weight one; None if stored."""
+        return None
+
+    def with_few_points(self, coordinate: int | None = None) -> "TensorRows":
+        """The rows with few points per interval of all coordinates except ``coordinate``.
+
+        Stored rows and rows with constant slopes are unchanged.
+        """
+        return self
+
     def weights_part(self, part: slice, coordinate: int = 0) -> torch.Tensor:
         """The weights in the intervals ``part`` of a coordinate."""
         return self.weights[interval_index(part, coordinate)]

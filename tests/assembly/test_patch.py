@@ -7,10 +7,11 @@ from small_models import model_of
 
 from pinnkan.assembly import patch as module
 from pinnkan.assembly.cell_rows import CellRows
+from pinnkan.assembly.equation import summed_quadrature
 from pinnkan.assembly.normal_matrix import matrix_free
 from pinnkan.assembly.normal_matrix.matrix_free import MatrixFree
 from pinnkan.assembly.ordering import order_coefficients
-from pinnkan.assembly.patch import RecomputedRows, with_few_points
+from pinnkan.assembly.patch import RecomputedRows
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.product.start import with_conditions
@@ -93,9 +94,9 @@ def test_the_matrix_its_diagonal_and_the_sizes_of_the_operator_are_the_same(both
 @pytest.mark.parametrize("along", [None, 0, 1, 2])
 def test_means_of_weights_are_taken_on_few_points(both, along):
     kept, fleeting, *_ = both
-    few = with_few_points(fleeting, along)
-    assert with_few_points(kept, along) is kept
-    assert with_few_points(few, along) is few
+    few = fleeting.with_few_points(along)
+    assert kept.with_few_points(along) is kept
+    assert few.with_few_points(along) is few
     if fleeting.constant_slopes is not None:
         assert few is fleeting
         return
@@ -137,7 +138,7 @@ def test_weights_of_numbers_are_summed_without_the_grid(both):
     if fleeting.constant_slopes is not None:
         for over in ([1, 3], [0, 1, 4, 5], [0, 1, 2, 3]):
             squares = (kept.weights[..., 0] / fleeting.constant_slopes[0]).square()
-            close(fleeting.summed_quadrature(over), squares.sum(over, keepdim=True))
+            close(summed_quadrature(fleeting.tables, over), squares.sum(over, keepdim=True))
 
 
 def test_conjugate_gradients_solve_for_them_and_the_least_determined_function_is_the_same(both):

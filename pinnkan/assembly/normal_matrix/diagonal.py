@@ -10,7 +10,6 @@ from itertools import combinations_with_replacement, product
 
 import torch
 
-from pinnkan.assembly.patch import RecomputedRows, with_few_points
 from pinnkan.assembly.tensor_rows import TensorRows, integrate, interval_batches
 from pinnkan.kan.table import Table
 
@@ -32,7 +31,7 @@ def diagonal_by_cells(rows: Sequence[TensorRows]) -> torch.Tensor:
     """The diagonal for weights that are smooth in intervals, (coefficient, .., unknown); exact for stored rows."""
     out = empty_diagonal(rows)
     for r in rows:
-        few = with_few_points(r)
+        few = r.with_few_points()
         add_by_points([r], out) if few is r else _add_sampled_rows(few, r.tables, out)
     return out
 
@@ -40,7 +39,7 @@ def diagonal_by_cells(rows: Sequence[TensorRows]) -> torch.Tensor:
 def add_by_points(rows: Sequence[TensorRows], out: torch.Tensor) -> None:
     """Add the diagonal of J^T J, from all points, to ``out``."""
     for r in rows:
-        if isinstance(r, RecomputedRows) and r.constant_slopes is not None:
+        if r.constant_slopes is not None:
             _add_constant_rows(r, r.constant_slopes, out)
         else:
             _add_sampled_rows(r, r.tables, out)

@@ -14,6 +14,7 @@ import torch
 
 from pinnkan.assembly.derivative_sums import DerivativeFactors, DerivativeKey, DerivativeSums
 from pinnkan.assembly.device import batch_size
+from pinnkan.assembly.equation import quadrature_factors
 from pinnkan.assembly.normal_matrix.banded_products import BandedProducts
 from pinnkan.assembly.normal_matrix.diagonal import add_by_points, empty_diagonal
 from pinnkan.assembly.normal_matrix.grouped_tables import group_table
@@ -140,8 +141,8 @@ class _Group:
             found = self.derivative_sums.evaluate(chunk.evaluation_tables, seen)
             images: dict[int, torch.Tensor] = {}
             for r, own, kept in zip(self.rows, self.row_sums, chunk.weights, strict=True):
-                if isinstance(r, RecomputedRows) and r.constant_slopes is not None:
-                    self._add_constant_images(r, r.constant_slopes, own, chunk.part, found, images)
+                if r.constant_slopes is not None:
+                    self._add_constant_images(r.constant_slopes, own, chunk.part, found, images)
                     continue
                 weights = self._sum_weights(r, own, chunk.part) if kept is None else kept
                 image = weights[0] * found[own[0][0]]
@@ -161,7 +162,7 @@ class _Group:
             self._add_inner_transpose(total, *key, out)
 
     def _add_constant_images(
-        self, rows: RecomputedRows, slopes: Sequence[float], sum_numbers: _SumNumbers, part: slice,
+        self, slopes: Sequence[float], sum_numbers: _SumNumbers, part: slice,
         derivatives: Sequence[torch.Tensor], images: dict[int, torch.Tensor],
     ) -> None:  # fmt: skip
         """Add the contribution to ``images`` of rows with constant slopes ``slopes`` in some intervals."""
@@ -169,7 +170,7 @@ class _Group:
         image = slopes[k] * derivatives[first]
         for n, k in others:
             image.add_(derivatives[n], alpha=slopes[k])
-        for factor in rows.quadrature_factors(part, self.outer[0]):
+        for factor in quadrature_factors(self.tables, part, self.outer[0]):
             image.mul_(self._grouped_weights(factor))
         for n, k in sum_numbers:
             images[n] = images[n].add_(image, alpha=slopes[k]) if n in images else slopes[k] * image
@@ -243,9 +244,9 @@ def _merged_derivatives(rows: TensorRows) -> list[dict[int, float]]:
 
 def _is_recomputed(rows: TensorRows, sum_numbers: _SumNumbers) -> bool:
     """Whether weights are recomputed for every product; else a copy is stored in the memory order of products."""
-    return isinstance(rows, RecomputedRows) and (
-        rows.constant_slopes is not None
-        or rows.count * len(sum_numbers) > MAX_WEIGHTS_PER_COEFFICIENT * rows.space.size
+    return rows.constant_slopes is not None or (
+        isinstance(rows, RecomputedRows)
+        and rows.count * len(sum_numbers) > MAX_WEIGHTS_PER_COEFFICIENT * rows.space.size
     )
 
 

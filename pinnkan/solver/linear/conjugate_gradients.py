@@ -23,7 +23,7 @@ from pinnkan.solver.linear.coarse_space import FactoredSpace
 from pinnkan.solver.linear.convergence import convergence_rate, is_at_rounding, is_stagnant, reaches_target, safe_ratio
 from pinnkan.solver.linear.mass_matrix import FunctionSizes
 from pinnkan.solver.linear.preconditioners import Inverse, TwoLevelInverse, preconditioner_options, step_work
-from pinnkan.solver.linear.solver import RowProducts, require_finite
+from pinnkan.solver.linear.solver import LinearSolver, require_finite
 from pinnkan.verdict.records import Reason
 
 #: Most steps with one preconditioner. Later rounds take at least so many, or that share of those so far: after one step
@@ -51,7 +51,7 @@ STALLED_TEXT = (
 )
 
 
-class ConjugateGradients(RowProducts):
+class ConjugateGradients(LinearSolver):
     """Solve with J^T J of rows on grids, never formed, for any right-hand side of the same rows.
 
     ``damping`` adds that multiple of the diagonal (Marquardt). ``error_share``: allowed error over the function that a
@@ -80,17 +80,12 @@ class ConjugateGradients(RowProducts):
         self._diagonal = require_finite(whole.reshape(-1, 1)[ordering.free])
         self._sizes = FunctionSizes(self._space, ordering.free)
         self.column_norms = self._diagonal[:, 0].sqrt().cpu().numpy()
-        self.solution_error, self._uses_pointwise_products = 0.0, False
+        self._uses_pointwise_products = False
         self._preconditioner: Inverse | None
         self._factor_inverse: Inverse | None = None
         self._candidates = preconditioner_options(rows, ordering, whole, damping, coarse_factor)
         self._candidate, self._preconditioner = 0, None
         self._step_and_work_limits, self._step_work = (MAX_STEPS, np.inf), step_work(rows)
-
-    @property
-    def solver_words(self) -> str:
-        """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
-        return f"conjugate gradients, {self.iterations} steps"
 
     @property
     def coarse_factor(self) -> FactoredSpace | None:
@@ -168,8 +163,6 @@ class ConjugateGradients(RowProducts):
 
     def solve_rows(self, rows: Sequence[Rows], accuracy: float = 0.0, base_size: float = 0.0) -> Array:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`; fleeting rows are taken a few intervals at a time."""
-        if not any(isinstance(r, RecomputedRows) for r in rows):
-            return self.solve([r.residual for r in rows], accuracy, base_size)
         return self._solve(lambda step: self._gradient_of_rows(rows, step), accuracy, base_size)
 
     def _gradient_of_residuals(self, residuals: Sequence[torch.Tensor], step: torch.Tensor | None) -> torch.Tensor:

@@ -15,8 +15,8 @@ import torch
 
 from pinnkan.assembly.coordinate_modes import Modes, flatten_grid, function_derivatives, modes
 from pinnkan.assembly.device import batch_size
+from pinnkan.assembly.equation import summed_quadrature
 from pinnkan.assembly.ordering import Ordering
-from pinnkan.assembly.patch import RecomputedRows, with_few_points
 from pinnkan.assembly.tensor_rows import TensorRows, coordinate_batches
 from pinnkan.kan.field import Array
 from pinnkan.kan.table import Table, gauss_table
@@ -181,14 +181,14 @@ def _weight_products(
 ) -> Iterator[tuple[Table, dict[tuple[int, int], torch.Tensor]]]:
     """Yield tables of some intervals of ``band_coordinate``, and weights summed over other points."""
     inner = [2 * i + 1 for i in range(len(rows.tables)) if i != band_coordinate]
-    if isinstance(rows, RecomputedRows) and rows.constant_slopes is not None:
-        squares = rows.summed_quadrature(inner)
+    if rows.constant_slopes is not None:
+        squares = summed_quadrature(rows.tables, inner)
         yield (
             rows.tables[band_coordinate],
             {(k, m): rows.constant_slopes[k] * rows.constant_slopes[m] * squares for k, m in pairs},
         )
         return
-    few = with_few_points(rows, band_coordinate)
+    few = rows.with_few_points(band_coordinate)
     for part, table in coordinate_batches(few.tables, band_coordinate):
         weights = few.weights_part(part, band_coordinate)
         yield table, {(k, m): (weights[..., k] * weights[..., m]).sum(inner, keepdim=True) for k, m in pairs}

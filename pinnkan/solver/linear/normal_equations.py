@@ -22,7 +22,7 @@ from pinnkan.assembly.tensor_rows import MIN_FULL_SIZE, Rows, TensorRows
 from pinnkan.kan.field import Array
 from pinnkan.solver.linear.orthogonal_factor import banded_qr_factor
 from pinnkan.solver.linear.scaled_system import factorise_shifted
-from pinnkan.solver.linear.solver import ROUNDING_UNIT, RowProducts, require_finite
+from pinnkan.solver.linear.solver import ROUNDING_UNIT, LinearSolver, require_finite
 from pinnkan.solver.linear.triangular_inverse import Inverse, inverse_of_band, inverse_of_triangles
 from pinnkan.solver.predicted_work import is_factored_as_full
 
@@ -41,7 +41,7 @@ LOST_SINGULAR_VALUE, MAX_ORTHOGONAL_WORK = 1e-6, 5e8
 COPIED_ROWS = 256
 
 
-class NormalEquations(RowProducts):
+class NormalEquations(LinearSolver):
     """The factor of J^T J + damping * its diagonal (Marquardt), for any right-hand side of the same rows.
 
     ``shift``: multiple of the identity added to the scaled matrix because of rounding; ``solution_error``: error of the
@@ -58,7 +58,7 @@ class NormalEquations(RowProducts):
         self.bandwidth = max(r.bandwidth(ordering) for r in rows)
         self._dense = is_factored_as_full(self.bandwidth, n)
         self.clock.check_factor(n * min((self.bandwidth + 1.0) ** 2, n**2 / 3.0))
-        self.shift = self.solution_error = 0.0
+        self.shift = 0.0
         self._orthogonal_basis: Array | None = None
         if self._dense:
             is_large = n >= MIN_FULL_SIZE
@@ -146,11 +146,6 @@ class NormalEquations(RowProducts):
         cells = [r for r in written if isinstance(r, CellRows)]
         return cells if len(cells) == len(written) else []
 
-    @property
-    def solver_words(self) -> str:
-        """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
-        return ""
-
     def backsolve(self, gradient: Array, accuracy: float = 0.0) -> Array:
         """Return (J^T J + damping)^-1 ``gradient`` (free coefficient, rhs); raises NotFiniteError."""
         scaled = require_finite(gradient * self._scale[:, None])
@@ -171,14 +166,6 @@ class NormalEquations(RowProducts):
             return lambda right: scale * of_all((scale * right).unsqueeze(0)).squeeze(0)
         of_band = inverse_of_band(self._factor, self.ordering.size, device)
         return lambda right: scale * of_band(scale * right)
-
-    def solve_remainder(self, gradient: Array) -> Array:
-        """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
-        return self.backsolve(gradient)
-
-    def precondition(self, gradient: Array) -> Array:
-        """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
-        return self.backsolve(gradient)
 
     def solve(
         self, residuals: Sequence[torch.Tensor], accuracy: float = DEFAULT_ACCURACY, base_size: float = 0.0

@@ -15,7 +15,7 @@ import torch
 from pinnkan.assembly.equation import broadcast_to_grid, scale_part
 from pinnkan.assembly.normal_matrix.diagonal import diagonal_by_cells
 from pinnkan.assembly.ordering import Ordering
-from pinnkan.assembly.patch import RecomputedRows, with_few_points
+from pinnkan.assembly.patch import RecomputedRows
 from pinnkan.assembly.tensor_rows import TensorRows, interval_batches
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Jet
@@ -72,9 +72,9 @@ class OperatorSizes:
 
     def _mean_squares(self) -> torch.Tensor:
         """The mean squares of the weights without those of the quadrature: (jet)."""
-        rows = with_few_points(self.rows)
+        rows = self.rows.with_few_points()
         total = rows.tables[0].values.new_zeros(len(rows.jets))
-        if isinstance(rows, RecomputedRows) and rows.constant_slopes is not None:
+        if rows.constant_slopes is not None:
             return total + torch.tensor(rows.constant_slopes).square().to(total)
         for part, tables in interval_batches(rows.tables):
             squares = rows.weights_part(part).movedim(-1, 0).square()
@@ -85,15 +85,12 @@ class OperatorSizes:
 
     def size_range(self) -> tuple[float, float]:
         """The smallest and the largest size."""
-        if isinstance(self.rows, RecomputedRows) and self.rows.constant_slopes is not None:
+        if self.rows.constant_slopes is not None:
             cells = zip(self.rows.constant_slopes, self._squared_jet_factors, strict=True)
             square = sum(number**2 * reduce(torch.mul, f) for number, f in cells) / self._mean
             assert isinstance(square, torch.Tensor)
             return float(square.min().sqrt()), float(square.max().sqrt())
-        if not isinstance(self.rows, RecomputedRows):
-            low, high = self.grid_sizes.aminmax()
-            return float(low), float(high)
-        few = OperatorSizes(self.rows.with_few_points(None))
+        few = OperatorSizes(self.rows.with_few_points())
         found = [
             few.sizes_in(few.rows.weights_part(part), part).aminmax() for part, _ in interval_batches(few.rows.tables)
         ]
@@ -121,7 +118,7 @@ def coarse_mean_square(rows: TensorRows, coarse: Space, unknown: int) -> float:
         return 0.0
     pairs = zip(rows.space.axes, coarse.axes, strict=True)
     waves = jet_sizes(rows.jets, [np.inf if a is b else float(np.ptp(b.breaks)) / b.intervals for a, b in pairs])
-    squares = OperatorSizes(with_few_points(rows)).mean_squares.tolist()
+    squares = OperatorSizes(rows.with_few_points()).mean_squares.tolist()
     found = [
         s * w**2 for s, w, j in zip(squares, waves, rows.jets, strict=True) if j.unknown == unknown and j.total_order
     ]
@@ -142,8 +139,8 @@ class DividedRows(RecomputedRows):
         """None: the weights vary from point to point."""
         return None
 
-    def with_few_points(self, coordinate: int | None) -> "DividedRows":
-        """See :func:`pinnkan.assembly.patch.with_few_points`."""
+    def with_few_points(self, coordinate: int | None = None) -> "DividedRows":
+        """See :class:`pinnkan.assembly.tensor_rows.TensorRows`."""
         few = RecomputedRows(self.patch.with_few_points(coordinate), *self.linearisation)
         return DividedRows(few, OperatorSizes(few))
 

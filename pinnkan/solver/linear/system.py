@@ -280,7 +280,8 @@ class System:
         """Return steps by a solver of the same rows; set errors relative to ``base`` plus the first step."""
         ordering, size = equations.ordering, 0.0 if base is None else equations.function_size(base)
         solved = equations.solve_rows(rows, max(self.accuracy, accuracy), size)
-        self.relative_solution_error, self.solver_words = equations.solution_error, equations.solver_words
+        self.relative_solution_error, steps_taken = equations.solution_error, equations.iterations
+        self.solver_words = f"conjugate gradients, {steps_taken} steps" if steps_taken else ""
         if any(isinstance(r, SurrogateRows) for r in equations.rows):
             solve = partial(equations.solve, accuracy=self.accuracy)
             solved = enforce_integrals(rows, ordering, solved, solve, equations.backsolve)

@@ -15,7 +15,7 @@ from pinnkan.assembly.tensor_rows import Rows, TensorRows
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.solver.linear.mass_matrix import MassMatrix
-from pinnkan.solver.linear.solver import ROUNDING_UNIT, LinearSolver, RowProducts
+from pinnkan.solver.linear.solver import ROUNDING_UNIT, LinearSolver
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.verify.images import image_norm
 from pinnkan.solver.verify.singular_vectors import SingularVectorSearch, stability_rows
@@ -49,29 +49,19 @@ def free_function_share(model: Model, space: Space, coefficients: Array) -> floa
     return max(share, 1e-300) if share < FREE_SHARE else 0.0
 
 
-class _PointConditionRows(RowProducts):
+class _PointConditionRows(LinearSolver):
     """The rows of a solver with conditions at points in place of means; the solver itself is the preconditioner."""
-
-    solution_error, solver_words = 0.0, ""
 
     def __init__(self, whole: LinearSolver) -> None:
         super().__init__(list(map(_point_rows, whole.rows)), whole.ordering, whole.clock)
         self.solver, self.iterations = whole, whole.iterations
 
-    def backsolve(self, gradient: Array, accuracy: float = 0.0) -> Array:
-        """See :class:`LinearSolver`."""
-        return self.solver.backsolve(gradient, accuracy)
-
-    def solve_remainder(self, gradient: Array) -> Array:
-        """See :class:`LinearSolver`."""
-        return self.solver.solve_remainder(gradient)
-
     def precondition(self, gradient: Array) -> Array:
-        """See :class:`LinearSolver`."""
+        """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
         return self.solver.precondition(gradient)
 
     def image_rounding(self, coefficients: Array) -> float:
-        """See :class:`LinearSolver`."""
+        """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
         return self.solver.image_rounding(coefficients)
 
 
