@@ -15,6 +15,7 @@ import torch
 from pinnkan.assembly.cell_rows import CellRows
 from pinnkan.assembly.tensor_rows import Rows, TensorRows, evaluate
 from pinnkan.domain.domain import BoundaryPiece, Domain
+from pinnkan.domain.gauss import composite_gauss_rule
 from pinnkan.kan.coordinates.warped import Coordinates
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
@@ -40,18 +41,16 @@ def side_points(
     """The points on a piece of the boundary in (x, y): Gauss points between crossings with knots, times those of t."""
     times, share = np.zeros((1, 0)), np.ones(1)
     if len(space.axes) > 2:
-        t, share = (a.ravel() for a in space.axes[2].gauss(point_counts[2]))
+        t, share = composite_gauss_rule(space.axes[2].breaks, point_counts[2])
         times = t[:, None]
     along = np.linspace(*side.parameter_ranges[0], SIDE_SAMPLES)
-    x, w = np.polynomial.legendre.leggauss(max(point_counts[:2]))
     outer, weights = [], []
     mapped = coordinates.forward(side.map_parameters(np.concatenate([_with_time(along, time) for time in times])))
     for inner, time, part in zip(np.split(mapped, len(times)), times, share, strict=True):
-        cuts = _crossings(space, along, inner)
-        half, middle = 0.5 * np.diff(cuts)[:, None], 0.5 * (cuts[1:] + cuts[:-1])[:, None]
-        parameters = _with_time((middle + half * x).ravel(), time)
+        x, w = composite_gauss_rule(_crossings(space, along, inner), max(point_counts[:2]))
+        parameters = _with_time(x, time)
         outer.append(side.map_parameters(parameters))
-        weights.append((half * w).ravel() * part * side.measure_density(parameters))
+        weights.append(w * part * side.measure_density(parameters))
     points = np.concatenate(outer)
     return QuadraturePoints(coordinates.forward(points), points, np.concatenate(weights))
 

@@ -13,8 +13,9 @@ from functools import lru_cache, reduce
 import numpy as np
 
 from pinnkan.certificate.cell_ranges import values_at_nodes
-from pinnkan.certificate.series import EPS
 from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline
+from pinnkan.domain.gauss import gauss_legendre
+from pinnkan.domain.rounding import EPS
 from pinnkan.problem.expressions.interval import Array
 from pinnkan.problem.expressions.tape import Tape
 
@@ -31,7 +32,7 @@ class GaussRule:
 @lru_cache(maxsize=16)
 def verified_gauss_rule(points: int) -> GaussRule:
     """The Gauss rule with so many points."""
-    nodes, weights = np.polynomial.legendre.leggauss(points)
+    nodes, weights = gauss_legendre(points)
     weights = 0.5 * weights
     exact = [Fraction(float(w)) for w in weights]
     x = [Fraction(float(node)) for node in nodes]

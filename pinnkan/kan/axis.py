@@ -10,9 +10,9 @@ import scipy.linalg
 import scipy.sparse
 from scipy.sparse.linalg import SuperLU
 
+from pinnkan.domain.gauss import gauss_legendre, map_rule_to_intervals
 from pinnkan.kan.bernstein import degree_elevation
 from pinnkan.kan.field import Array
-from pinnkan.kan.gauss import gauss_legendre, map_rule_to_intervals
 from pinnkan.kan.matrices import Matrix, apply_matrix, factorise_banded
 from pinnkan.kan.spline import Basis, prolongation_rows
 
@@ -136,6 +136,11 @@ class Axis:
             centres = (2.0 * np.arange(parts) + 1.0) / parts - 1.0
             nodes, weights = (centres[:, None] + nodes / parts).ravel(), np.tile(weights / parts, parts)
         return map_rule_to_intervals(self.breaks, nodes, weights)
+
+    def mean_rule(self, more_points: int = 0) -> tuple[Array, Array]:
+        """Return degree + 1 or more Gauss points of all intervals, and weights of the mean over the range: (point)."""
+        nodes, weights = self.gauss(self.degree + 1 + more_points)
+        return nodes.ravel(), weights.ravel() / (self.breaks[-1] - self.breaks[0])
 
     def weighted_table(self, order: int) -> Array:
         """Return derivatives at Gauss points times roots of weights (point, count): factors of mass and stiffness."""

@@ -43,7 +43,7 @@ class Edge:
     def coarsest(cls, low: float, high: float, degree: int, periodic: bool) -> Edge:
         """Return the edge of polynomials up to ``degree``, two per level; on a periodic coordinate, cosine and sine."""
         axis = Axis(np.linspace(low, high, (2 * degree if periodic else 1) + 1), degree, periodic)
-        x, w = _mean_rule(axis)
+        x, w = axis.mean_rule()
         scaled = 2.0 * (x - low) / (high - low) - 1.0
         if periodic:
             waves = [f(np.pi * j * (scaled + 1.0)) for j in range(1, degree) for f in (np.cos, np.sin)]
@@ -60,7 +60,7 @@ class Edge:
         """Return the edge with intervals halved, a single one twice: the same functions, and one more level."""
         fine = self.axis.halved() if self.axis.intervals > 1 else self.axis.halved().halved()
         old = self.axis.prolongation_to(fine) @ self.transform
-        x, w = _mean_rule(fine)
+        x, w = fine.mean_rule()
         root, table = np.sqrt(w)[:, None], fine.matrix(x)
         known = root * np.column_stack([np.ones_like(x), table @ old])
         rest = root * table
@@ -85,12 +85,6 @@ class Edge:
     def table(self, x: Array, order: int = 0) -> Array:
         """Return a derivative of every function at points x: (point, function)."""
         return np.asarray(self.axis.matrix(x, order) @ self.transform)
-
-
-def _mean_rule(axis: Axis) -> tuple[Array, Array]:
-    """Return Gauss points of all intervals, and weights of the mean over the range."""
-    nodes, weights = axis.gauss(axis.degree + 1)
-    return nodes.ravel(), weights.ravel() / (axis.breaks[-1] - axis.breaks[0])
 
 
 def _matrix(rows: list[tuple[int, ...]], width: int) -> np.ndarray:

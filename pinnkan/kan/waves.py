@@ -53,6 +53,6 @@ class Waves:
 
 def _gram(axis: Axis, order: int) -> Array:
     """Return the mean products (count, count) of the ``order``-th derivatives of the functions of an axis."""
-    nodes, weights = axis.gauss(axis.degree + 1)
-    table = axis.matrix(nodes.ravel(), order)
-    return np.asarray((table * (weights.ravel() / weights.sum())[:, None]).T @ table)
+    x, w = axis.mean_rule()
+    table = axis.matrix(x, order)
+    return np.asarray((table * w[:, None]).T @ table)

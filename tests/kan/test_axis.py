@@ -175,3 +175,11 @@ def test_many_sides_are_projected_like_one(periodic):
     together, alone = axis.project(sides, 0), np.stack([axis.project(s, 0) for s in sides[:, :3].T], 1)
     np.testing.assert_allclose(together[:, :3], alone, atol=1e-12 * np.abs(alone).max())
     assert not np.allclose(together[:, 1:4], alone, rtol=1e-2)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_mean_rule_is_exact_for_products_of_two_functions(more):
+    axis = Axis(np.array([0.0, 0.5, 2.0]), 2)
+    x, w = axis.mean_rule(more)
+    assert len(x) == 2 * (3 + more)
+    np.testing.assert_allclose([w.sum(), w @ x**5], [1.0, 2.0**5 / 6.0])

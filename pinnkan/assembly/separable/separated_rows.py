@@ -30,8 +30,7 @@ def gauss_rule(axes: Sequence[Axis], coordinate: int | None = None, ends: Sequen
         if i == coordinate:
             rule.append((axis.breaks[[-end for end in ends]], np.ones(len(ends))))
         else:
-            nodes, weights = axis.gauss(axis.degree + 2)
-            rule.append((nodes.ravel(), weights.ravel() / weights.sum()))
+            rule.append(axis.mean_rule(1))
     return tuple(rule)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from pinnkan.domain.gauss import composite_gauss_rule
 from pinnkan.problem.checks.sampling import agree, evaluate, point_in_words, points_at, random_points, sample_grid
 from pinnkan.problem.conditions import PlacedCondition, ProblemSpans
 from pinnkan.problem.expressions.operators import JetSpace, JumpError, OperatorError
@@ -160,7 +161,8 @@ def _check_integral(
     if derivatives is None:
         report.warn_at(span, f"`exact` is too long to be checked against {what}")
         return
-    rules = [_panels(problem.box.ranges[axis], _PANELS[len(over)]) for axis in over]
+    edges = (np.linspace(*problem.box.ranges[axis], _PANELS[len(over)] + 1) for axis in over)
+    rules = [composite_gauss_rule(e, _NODES) for e in edges]
     weights = reduce(np.multiply.outer, (w for _, w in rules)).ravel()
     points = [x.ravel() for x in np.meshgrid(*(x for x, _ in rules), indexing="ij")]
     for t in [None] if problem.time_axis is None else np.linspace(*problem.box.ranges[-1], 3):
@@ -172,11 +174,3 @@ def _check_integral(
             message = f"`exact` does not satisfy {what}: its integral is off by {error:.3g}{when}"
             report.error_at(span, message, "one of the two has a slip, or leave `exact` out")
             return
-
-
-def _panels(ends: tuple[float, float], count: int) -> tuple[Array, Array]:
-    """Gauss points and weights in ``count`` equal panels."""
-    x, w = np.polynomial.legendre.leggauss(_NODES)
-    edges = np.linspace(*ends, count + 1)
-    half = np.diff(edges)[:, None] / 2
-    return ((edges[:-1, None] + half) + half * x).ravel(), (half * w).ravel()

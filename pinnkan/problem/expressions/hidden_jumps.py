@@ -11,6 +11,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from pinnkan.domain.gauss import gauss_legendre
 from pinnkan.problem.expressions.enclosure import interval_outputs
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
@@ -67,7 +68,7 @@ class _Lines:
         self.tape, self.axis, self.jets = tape, axis, jets
         self.ranges = np.array(ranges, dtype=np.float64)
         self.low, self.high = self.ranges[axis]
-        self.nodes, weights = np.polynomial.legendre.leggauss(POINTS)
+        self.nodes, weights = gauss_legendre(POINTS)
         self.weights = 0.5 * weights
 
     def values(self, at: Array, x: Array) -> tuple[Array, Array]:

@@ -14,6 +14,8 @@ from itertools import product
 import numpy as np
 
 from pinnkan.assembly.clock import Clock
+from pinnkan.domain.gauss import gauss_legendre
+from pinnkan.domain.rounding import EPS
 from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.bisection import cut_boxes
 from pinnkan.problem.statement import Equation
@@ -122,7 +124,7 @@ class Integrand:
         d = len(self.free_axes)
         found = []
         for count in BOX_GAUSS_POINTS:
-            x, w = np.polynomial.legendre.leggauss(count)
+            x, w = gauss_legendre(count)
             unit = np.stack([g.ravel() for g in np.meshgrid(*[x] * d, indexing="ij")])
             weights = np.prod([g.ravel() for g in np.meshgrid(*[w] * d, indexing="ij")], axis=0)
             values = self._values_at(lo, hi, unit)
@@ -187,7 +189,7 @@ def refine_boxes(
 
 #: The most steps of the search for a zero by false position; a retained end has half its weight (Dowell, Jarratt 1971).
 _STEPS = 20
-_ROUNDING = 64 * float(np.finfo(np.float64).eps)
+_ROUNDING = 64.0 * EPS
 
 #: Values (point) of an expression at points (point, coordinate).
 PointFunction = Callable[[Array], Array]
@@ -199,7 +201,7 @@ def cut_rule(argument: PointFunction, lo: Array, hi: Array, order: Sequence[int]
     ``lo``, ``hi``: (box, coordinate); ``order``: the coordinates that vary, the one in which ``argument`` is steepest
     last. ``count``: points in every piece along each coordinate.
     """
-    nodes, shares = np.polynomial.legendre.leggauss(count)
+    nodes, shares = gauss_legendre(count)
     boxes = len(lo)
     points, weights = lo.copy(), np.ones(boxes)
     low, high = lo, hi

@@ -34,8 +34,8 @@ import numpy as np
 
 from pinnkan.assembly.boundary_values import Conditions
 from pinnkan.assembly.model import Model
+from pinnkan.domain.gauss import composite_gauss_rule
 from pinnkan.kan.field import Array, Field, jets_on_grid
-from pinnkan.kan.gauss import composite_gauss_rule
 from pinnkan.kan.product import ProductField
 from pinnkan.problem.convection_diffusion import (
     ConvectionDiffusionForm,

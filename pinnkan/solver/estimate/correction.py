@@ -14,6 +14,7 @@ from pinnkan.assembly.boundary_values import BoundaryValue, face_coefficients, f
 from pinnkan.assembly.clock import OutOfTimeError
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.patch import Patch
+from pinnkan.domain.gauss import composite_gauss_rule
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field, jets_on_grid
 from pinnkan.kan.matrices import apply_matrix
@@ -99,7 +100,7 @@ def _correct_on_box(
         rows.append(patch.rows_from_jets(jets_on_patch(field, patch), [torch.from_numpy(moves).to(model.device)]))
     with system.time_guard():
         error = system.solve_rows(rows, [moves], fixed)[0]
-    nodes = [axis.gauss(axis.degree + 1)[0].ravel() for axis in space.axes]
+    nodes = [composite_gauss_rule(axis.breaks, axis.degree + 1)[0] for axis in space.axes]
     weights = space.gauss_values(error)[1]
     values = field.grid(nodes, (0,) * len(space.axes))
     reference = (values**2 * weights[..., None]).reshape(-1, space.unknowns).sum(0)

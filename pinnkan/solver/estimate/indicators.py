@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from pinnkan.domain.gauss import gauss_legendre
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space, unify_equal_axes
@@ -156,7 +157,7 @@ def _residual_by_coordinate(system: System, coefficients: Array) -> Array:
 
 def _low_degree(points: int, degree: int) -> torch.Tensor:
     """Orthonormal rows (degree, point) of polynomials up to a degree, for residuals times roots of Gauss weights."""
-    nodes, weights = np.polynomial.legendre.leggauss(points)
+    nodes, weights = gauss_legendre(points)
     columns = np.polynomial.legendre.legvander(nodes, min(degree, points - 1)) * np.sqrt(weights)[:, None]
     orthonormal, _ = np.linalg.qr(columns)
     return torch.from_numpy(np.ascontiguousarray(orthonormal.T))

@@ -9,9 +9,10 @@ import numpy as np
 
 from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.quasi_random import sobol_generator
+from pinnkan.domain.gauss import composite_gauss_rule
+from pinnkan.domain.rounding import EPS
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.gauss import composite_gauss_rule
 from pinnkan.problem.expressions.bisection import grid_boxes
 from pinnkan.problem.statement import Equation, Place
 from pinnkan.solver.estimate.adaptive_cubature import BOX_GAUSS_POINTS, Boxes, Integrand, refine_boxes
@@ -26,7 +27,7 @@ GAUSS_POINTS = 12, 8
 _SOBOL_REPEATS = 8
 #: Points of a tensor grid that are evaluated at once: 16 MB for each derivative.
 _MAX_BATCH_POINTS = 2_000_000
-ROUNDING = 4 * float(np.finfo(np.float64).eps)
+ROUNDING = 4.0 * EPS
 #: Two rules agree at this share of the integral of the absolute value, the second for curves over time; the most points
 #: of adaptive cubature. Heuristic.
 _TOLERANCE, _CURVE_TOLERANCE, _MOST_POINTS = 1e-9, 1e-6, 1_000_000

@@ -15,8 +15,8 @@ import numpy as np
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.domain.box import Ranges
 from pinnkan.domain.domain import Domain
+from pinnkan.domain.gauss import composite_gauss_rule
 from pinnkan.kan.field import Array, Field, jets_at, jets_on_grid
-from pinnkan.kan.gauss import composite_gauss_rule
 from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.features.subdivision import FEATURE_WIDTHS, Feature
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
+from pinnkan.domain.gauss import composite_gauss_rule
 from pinnkan.kan.field import Array, Complex, Field, jets_on_grid
 from pinnkan.problem.statement import Jet, Problem
 from pinnkan.solver.estimate.equation_terms import NATURAL_SIZE_FLOOR
@@ -111,8 +112,7 @@ def rows_on_grid(
     nodes = [domain.box.ranges[i][0] + lengths[i] * (np.arange(count) + 0.5) / count for i in space]
     time = _Time(np.ones(1), np.ones(1), 1.0, 0)
     if problem.time_axis is not None:
-        gauss, weights = np.polynomial.legendre.leggauss(times)
-        time = _Time(0.5 * (1.0 + gauss), 0.5 * weights, float(lengths[-1]), model.orders[-1])
+        time = _Time(*composite_gauss_rule(np.array([0.0, 1.0]), times), float(lengths[-1]), model.orders[-1])
         nodes.append(domain.box.ranges[-1][0] + lengths[-1] * time.nodes)
     points = np.stack(np.meshgrid(*nodes, indexing="ij"), -1)
     rows, near = [], model.corner_weights or model.incompatible_corner_weights

@@ -15,6 +15,8 @@ from itertools import product
 
 import numpy as np
 
+from pinnkan.domain.gauss import composite_gauss_rule
+from pinnkan.domain.rounding import EPS
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, DerivativeFunction, Field, jets_at, jets_on_grid
 from pinnkan.problem.expressions.bisection import grid_boxes
@@ -149,7 +151,6 @@ MEAN_MULTIPLE = 2.0
 RMS_SHARE = 0.02
 #: The most sample points of an integral.
 MAX_POINTS = 60_000
-_ROUNDING = float(np.finfo(np.float64).eps)
 
 
 def uncertainty_at_places(
@@ -184,7 +185,7 @@ def integral_uncertainty(
     count = int(np.clip((MAX_POINTS / max(cells, 1)) ** (1.0 / max(len(axes), 1)), 1, 4))
     dimension = solution.problem.dimension
     rules = [
-        tuple(part.ravel() for part in axes[a].gauss(count)) if a in axes else (np.array([fixed[a]]), np.ones(1))
+        composite_gauss_rule(axes[a].breaks, count) if a in axes else (np.array([fixed[a]]), np.ones(1))
         for a in range(dimension)
     ]
     at = [x for x, _ in rules]
@@ -208,7 +209,7 @@ def _largest_changes(
     equation: Equation, solution: SolutionExpressions, points: Array, own: Array, size: Array
 ) -> Array:
     """The largest change (point,) of an expression when its derivatives ``own`` (jet, point) move by their ``size``."""
-    reach = SAFETY * size + _ROUNDING * np.abs(own).max(1, keepdims=True)
+    reach = SAFETY * size + EPS * np.abs(own).max(1, keepdims=True)
     lo, hi = np.concatenate([points, own - reach]), np.concatenate([points, own + reach])
     tape = Tape([equation.residual], [*solution.problem.coordinates, *equation.jets])
     look = enclose(tape, lo, hi, np.ones(len(lo)))

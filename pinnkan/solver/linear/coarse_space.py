@@ -13,6 +13,7 @@ import torch
 from pinnkan.assembly.ordering import Ordering, order_coefficients
 from pinnkan.assembly.patch import RecomputedRows
 from pinnkan.assembly.tensor_rows import TensorRows, interval_batches
+from pinnkan.domain.gauss import gauss_legendre
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
@@ -177,8 +178,8 @@ def _interpolate_weights(
     """Interpolate weights to fewer Gauss points of every interval; ``point_counts``: their number by coordinate."""
     for i, points in point_counts.items():
         own = tables[i].weights
-        old, gauss = np.polynomial.legendre.leggauss(own.shape[1])
-        new, few = np.polynomial.legendre.leggauss(points)
+        old, gauss = gauss_legendre(own.shape[1])
+        new, few = gauss_legendre(points)
         between = np.linalg.solve(np.vander(old, increasing=True).T, np.vander(new, len(old), increasing=True).T).T
         matrix = np.sqrt(few)[:, None] * between / np.sqrt(gauss)  # weights contain roots of those of the quadrature
         moved = torch.tensordot(weights, torch.from_numpy(matrix).to(weights.device), dims=([2 * i + 1], [1]))

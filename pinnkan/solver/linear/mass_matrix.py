@@ -8,6 +8,7 @@ import scipy.sparse
 import torch
 
 from pinnkan.assembly.device import is_host
+from pinnkan.domain.gauss import composite_gauss_rule
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
@@ -82,9 +83,6 @@ class FunctionSizes:
 @lru_cache(maxsize=16)
 def _axis_mass_matrix(axis: Axis) -> Any:
     """The sparse mass matrix of a coordinate."""
-    values, index = axis.gauss_tables
-    weights = axis.gauss(axis.degree + 1)[1].reshape(-1)
-    rows = np.repeat(np.arange(len(weights)), values.shape[2])
-    columns = np.repeat(index[:, None], values.shape[1], 1).reshape(-1)
-    table = scipy.sparse.csr_array((values.reshape(-1), (rows, columns)), (len(weights), axis.count))
+    nodes, weights = composite_gauss_rule(axis.breaks, axis.degree + 1)
+    table = scipy.sparse.csr_array(axis.sampling_matrix(nodes))
     return table.T @ (table * weights[:, None])

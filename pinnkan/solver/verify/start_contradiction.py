@@ -11,8 +11,8 @@ import numpy as np
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
+from pinnkan.domain.gauss import gauss_legendre, map_rule_to_intervals
 from pinnkan.kan.field import Field, jets_on_grid
-from pinnkan.kan.gauss import gauss_legendre, map_rule_to_intervals
 from pinnkan.problem.statement import Side
 from pinnkan.solver.estimate.linearisation_check import FieldContext
 from pinnkan.solver.verify.candidate import PERSISTENT_SHARE

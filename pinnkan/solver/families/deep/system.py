@@ -15,8 +15,8 @@ import sympy
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.domain.box import Ranges
 from pinnkan.domain.domain import Domain
+from pinnkan.domain.gauss import composite_gauss_rule
 from pinnkan.kan.field import Array
-from pinnkan.kan.gauss import composite_gauss_rule
 from pinnkan.kan.layers.deep_field import Piece
 from pinnkan.problem.statement import Equation, Jet, Place, Problem, Side, position_of
 from pinnkan.solver import memory

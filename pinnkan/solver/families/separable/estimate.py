@@ -99,15 +99,14 @@ def _surplus(k: int, axes: Sequence[Axis], fine: Sequence[Axis], edges: Sequence
     """
     coarse = restrict_axis(axes[k], fine[k], edges[k], 1)
     gain = edges[k] - coarse @ axes[k].prolongation_to(fine[k]).T
-    nodes, weights = fine[k].gauss(fine[k].degree + 1)
-    squares = (fine[k].matrix(nodes.ravel(), order) @ gain.T) ** 2
+    nodes, weights = fine[k].mean_rule()
+    squares = (fine[k].matrix(nodes, order) @ gain.T) ** 2
     others = np.ones(len(edges[k]))
     for i, (axis, edge) in enumerate(zip(fine, edges, strict=True)):
         if i != k:
-            x, w = axis.gauss(axis.degree + 1)
-            others *= (w.ravel() / w.sum()) @ (axis.matrix(x.ravel()) @ edge.T) ** 2
-    mass = (weights.ravel() / weights.sum()) * (squares @ others)
-    return np.asarray(mass.reshape(axes[k].intervals, -1).sum(1))
+            x, w = axis.mean_rule()
+            others *= w @ (axis.matrix(x) @ edge.T) ** 2
+    return np.asarray((weights * (squares @ others)).reshape(axes[k].intervals, -1).sum(1))
 
 
 def _marked(shares: Sequence[Array]) -> list[np.ndarray]:

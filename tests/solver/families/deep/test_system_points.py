@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pinnkan import solve
-from pinnkan.kan.gauss import composite_gauss_rule
+from pinnkan.domain.gauss import composite_gauss_rule
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.families.deep.system import equidistribute, tensor_rule
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pinnkan.kan.gauss import composite_gauss_rule
+from pinnkan.domain.gauss import composite_gauss_rule
 
 
 def test_a_rule_of_n_points_in_every_interval_is_exact_to_degree_2n_less_1():

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from pinnkan.kan.field import Array
+from pinnkan.domain.box import Array
 
 
 def composite_gauss_rule(breaks: Array, points: int) -> tuple[Array, Array]:
