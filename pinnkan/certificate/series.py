@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from pinnkan.domain.rounding import EPS
 from pinnkan.problem.expressions import interval
 from pinnkan.problem.expressions.interval import Array, Interval
 from pinnkan.problem.expressions.tape import Tape
 
-EPS = float(np.finfo(float).eps)
 #: Largest whole exponent that is computed by multiplication, without a logarithm.
 _MULTIPLIED = 64
 _ZERO, _ONE = interval.point_interval(0.0), interval.point_interval(1.0)

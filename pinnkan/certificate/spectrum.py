@@ -27,9 +27,9 @@ import sympy
 from pinnkan.certificate.cell_ranges import grid_cells, values_at_nodes
 from pinnkan.certificate.linearised import Formula, UncertifiedError, zeroth_coefficient
 from pinnkan.certificate.quadrature import mean_errors, tensor_weights, verified_gauss_rule
-from pinnkan.certificate.series import EPS
 from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline
 from pinnkan.domain.box import Box
+from pinnkan.domain.rounding import EPS
 from pinnkan.problem.expressions.interval import Array, Interval, point_interval
 
 #: MOST: largest number of waves. EIGENVALUE_MARGIN: how far their eigenvalues extend past -min c, in units of the

@@ -13,7 +13,8 @@ from math import comb
 
 import numpy as np
 
-from pinnkan.certificate.series import EPS, Series
+from pinnkan.certificate.series import Series
+from pinnkan.domain.rounding import EPS
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.problem.expressions.interval import Array, Interval, point_interval

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 
+from pinnkan.domain.rounding import EPS
 from pinnkan.export.style import BLUE, GREY, ORANGE, RED
 from pinnkan.kan.spline import Basis, Breaks, uniform_breaks
 from pinnkan.study import regression
@@ -20,7 +21,7 @@ from pinnkan.study.report import StudyReport
 UNEVEN = (-1.0, -0.4, -0.1, 0.05, 0.5, 0.8, 1.0)
 INSERTED = (-0.93, -0.7, -0.25, -0.03, 0.27, 0.4, 0.61, 0.9)
 #: Of one operation in float64.
-ROUNDING = 1.1e-16
+ROUNDING = 0.5 * EPS
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,12 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from pinnkan.domain.rounding import EPS
+
 Array = NDArray[np.float64]
 
 #: Relative error of the functions of numpy and scipy: at most four units in the last place (numpy's own tests).
-FUNCTION_ERROR = 4.0 * float(np.finfo(float).eps)
+FUNCTION_ERROR = 4.0 * EPS
 #: Largest argument of periodic functions; beyond it float64 does not tell one period from the next.
 _LARGEST_ANGLE = 1e15
 #: A constant that is no multiple of 1/_SHORT, or not below _LARGE, may be the rounded value of another number.

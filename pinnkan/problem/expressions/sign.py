@@ -7,12 +7,13 @@ from functools import lru_cache
 import numpy as np
 import sympy
 
+from pinnkan.domain.rounding import EPS
 from pinnkan.problem.expressions.bisection import cut_boxes
 from pinnkan.problem.expressions.enclosure import enclose
 from pinnkan.problem.expressions.interval import Array, Interval
 from pinnkan.problem.expressions.tape import Tape
 
-_NOISE = 64 * np.finfo(np.float64).eps  # rounding of an expression at the edge of the box, relative to its terms
+_NOISE = 64.0 * EPS  # rounding of an expression at the edge of the box, relative to its terms
 _MOST_BOXES = 4_000  # most undecided boxes, and most bisections (heuristic: hundredths of a second)
 _HALVINGS = 40
 _CUT = 0.4837  # share at which a box is cut and sampled; off-centre, so that nothing vanishes by symmetry

@@ -19,6 +19,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from pinnkan.domain.rounding import EPS
 from pinnkan.problem.expressions.arithmetic import is_real
 from pinnkan.problem.expressions.enclosure import enclose
 from pinnkan.problem.expressions.functions import (
@@ -186,7 +187,7 @@ def _polynomial(found: Array, c: float, radius: float) -> LocalPolynomial | None
         > MAX_CIRCLE_GROWTH * np.abs(np.polynomial.polynomial.polyval(np.linspace(-1.0, 1.0, 17), found)).max()
     ):
         return None
-    kept = np.flatnonzero(size * RADIUS_SHARE ** np.arange(len(size)) > np.finfo(float).eps * 2.0**-6 * size.max())
+    kept = np.flatnonzero(size * RADIUS_SHARE ** np.arange(len(size)) > EPS * 2.0**-6 * size.max())
     count = int(kept[-1]) + 1
     return LocalPolynomial(c, RADIUS_SHARE * radius, tuple(map(float, found[:count] / radius ** np.arange(count))))
 

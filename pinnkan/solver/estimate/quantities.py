@@ -17,7 +17,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 from pinnkan.problem.statement import Equation, Place, Point, Problem, Quantity
 from pinnkan.solver.estimate.extrema import Extrema, ExtremumSearch, largest_values
-from pinnkan.solver.estimate.integrals import integral
+from pinnkan.solver.estimate.integrals import ROUNDING, integral
 from pinnkan.solver.estimate.solution_expressions import (
     SolutionExpressions,
     fixed_coordinates,
@@ -26,8 +26,6 @@ from pinnkan.solver.estimate.solution_expressions import (
 )
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.verdict.records import Reading
-
-_ROUNDING = 4 * float(np.finfo(np.float64).eps)
 
 #: The largest factor by which a change is extrapolated. Heuristic.
 _MAX_EXTRAPOLATION = 5.0
@@ -176,13 +174,13 @@ def _evaluate(
     if quantity.kind == "value":
         places = np.stack([_position(solution, place, time) for time in moments])
         values, note = _values_by_side(solution, equation, places)
-        return _Evaluation(values, _ROUNDING * np.abs(values), note, places=places)
+        return _Evaluation(values, ROUNDING * np.abs(values), note, places=places)
     sign = 1.0 if quantity.kind == "max" else -1.0
     task = ExtremumSearch(solution, equation, moments, sign)
     most = largest_values(task, clock, initial_extrema)
     places = task.points(most.places, np.arange(len(moments)))
     return _Evaluation(
-        sign * most.values, most.search_error + _ROUNDING * np.abs(most.values), extrema=most, places=places
+        sign * most.values, most.search_error + ROUNDING * np.abs(most.values), extrema=most, places=places
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from pinnkan.assembly.boundary_values import zero_conditions
 from pinnkan.assembly.model import Model
+from pinnkan.domain.rounding import EPS
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space
@@ -21,7 +22,7 @@ UNRESOLVED_FREE_SHARE = 1e-8
 #: By number of coordinates: most intervals for the function of an eigenvalue; its largest residual over its terms.
 MAX_FEW_INTERVALS, FEW_KNOTS_SHARE = {1: 24, 2: 24, 3: 8}, 1e-9
 #: Rounding of a residual, relative to its terms.
-RESIDUAL_ROUNDING = 1e-16
+RESIDUAL_ROUNDING = 0.5 * EPS
 #: Share of the tolerance that the first estimate of rounding may have without one row by row.
 ROUNDING_SHARE = 0.3
 

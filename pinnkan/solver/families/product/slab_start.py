@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pinnkan.domain.rounding import EPS
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
@@ -160,7 +161,7 @@ def _kept_breakpoints(axis: Axis, mass: Array, budget: float) -> np.ndarray:
     Only halves of one interval are merged: beside other equal neighbours narrow intervals would remain for ever.
     """
     keep, width = np.ones(len(axis.breaks), dtype=bool), np.diff(axis.breaks)
-    rounding = 8.0 * np.finfo(np.float64).eps * float(np.abs(axis.breaks).max())  # rounding of the width of an interval
+    rounding = 8.0 * EPS * float(np.abs(axis.breaks).max())  # rounding of the width of an interval
     growth, least = 4.0 ** (axis.degree + 1), axis.degree + 1
     stack: list[tuple[float, int | None]] = []  # width, merged while equal, and index of the interval, None if merged
     for i in range(axis.intervals):

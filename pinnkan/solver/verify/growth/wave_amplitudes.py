@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from pinnkan.domain.rounding import EPS
 from pinnkan.kan.field import Array, DerivativeFunction
 from pinnkan.kan.product import Space
 from pinnkan.problem.features.kronecker_sequence import kronecker_points
 
 #: Most points along a coordinate for the spectrum of a solution; lines of points along each; rounding.
-MAX_SAMPLES, LINES, AMPLITUDE_ROUNDING = 512, 24, 1e-16
+MAX_SAMPLES, LINES, AMPLITUDE_ROUNDING = 512, 24, 0.5 * EPS
 
 
 def wave_amplitudes(field: DerivativeFunction, space: Space, ranges: Array, size: Array, numbers: list[float]) -> Array:

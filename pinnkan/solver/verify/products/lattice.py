@@ -11,6 +11,7 @@ import scipy.linalg
 
 from pinnkan.assembly.boundary_values import zero_conditions
 from pinnkan.assembly.model import Model
+from pinnkan.domain.rounding import EPS
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
@@ -25,7 +26,7 @@ from pinnkan.solver.verify.products.factor_rows import (
 )
 
 #: Rounding of a residual per column, relative to the contributions of the columns.
-UNIT_ROUNDING = 1e-16
+UNIT_ROUNDING = 0.5 * EPS
 #: A residual above so many roundings is believed.
 CLEAR_FACTOR = 10.0
 
