@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from edited import edited, faults, problem
 from flow import TEXT
-
-from pinnkan.problem.checks.exact import _panels
 
 EXACT = "exact: {u: x, v: -y, p: %s}\n"
 #: Stokes flow towards a corner, whose pressure is constant.
@@ -48,10 +45,3 @@ def test_a_point_that_contradicts_the_side_it_lies_on_is_a_warning() -> None:
 
 def test_names_of_other_arrays_of_a_result_are_refused() -> None:
     assert "'error' is the name of another array" in faults(TEXT.replace("velocity", "error"))[0].message
-
-
-def test_integrals_of_a_known_solution_are_taken_in_equal_panels() -> None:
-    x, w = _panels((1.0, 4.0), 12)
-    assert float(w.sum()) == pytest.approx(3.0)
-    assert float(w @ x**7) == pytest.approx((4.0**8 - 1.0) / 8.0)
-    assert float(w @ np.cos(40.0 * x)) == pytest.approx((np.sin(160.0) - np.sin(40.0)) / 40.0, abs=1e-3)
