@@ -15,6 +15,7 @@ from itertools import product
 import torch
 
 from pinnkan.solver.minimise import levenberg_marquardt as lm
+from pinnkan.solver.minimise.descent import Iterate
 from pinnkan.solver.minimise.first_order import LBFGS_ITERATIONS, FirstOrderResult, RateSchedule, adam, lbfgs
 from pinnkan.study.chunked import Start
 from pinnkan.study.task import Attention, StudyNetwork, Task
@@ -208,13 +209,14 @@ def _by_gauss_newton(task: Task, network: StudyNetwork, contender: Contender, le
     def evaluate(x: torch.Tensor) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
         return task.evaluate(alone.with_flat(x))
 
-    state = lm.initial_state(evaluate, alone.flat())
-    book.write(alone, torch.tensor(state.loss))
-    while state.iteration < contender.schedule[level] and not state.is_stuck:
-        state = lm.next_state(evaluate, state)
-        book.evaluated()
-        book.write(alone.with_flat(state.x), torch.tensor(state.loss))
-    return network.with_flat(state.x.unsqueeze(0))
+    def is_over(before: Iterate[lm.ScaledPoint], now: Iterate[lm.ScaledPoint]) -> bool:
+        if now.number:
+            book.evaluated()
+        book.write(alone.with_flat(now.point.x), torch.tensor(now.loss))
+        return False
+
+    found = lm.levenberg_marquardt(lm.normal_equations(evaluate), alone.flat(), is_over, contender.schedule[level])
+    return network.with_flat(found.point.x.unsqueeze(0))
 
 
 METHODS: dict[str, Method] = {"adam": _by_adam, "lbfgs": _by_lbfgs, "gauss_newton": _by_gauss_newton}

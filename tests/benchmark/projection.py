@@ -50,12 +50,9 @@ class Trial:
     cpu_seconds: float
 
 
-def descended(evaluate: lm.Evaluate, start: torch.Tensor) -> torch.Tensor:
+def descended(evaluate: lm.EvaluateRows, start: torch.Tensor) -> torch.Tensor:
     """Where STEPS steps of Levenberg-Marquardt lead."""
-    reached = lm.initial_state(evaluate, start)
-    while reached.iteration < STEPS and not reached.is_stuck:
-        reached = lm.next_state(evaluate, reached)
-    return reached.x
+    return lm.levenberg_marquardt(lm.normal_equations(evaluate), start, lambda *_: False, STEPS).point.x
 
 
 def joint(family: CompositionLevels, network: Network) -> Network:

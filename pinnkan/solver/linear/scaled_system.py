@@ -46,7 +46,7 @@ def scaled_factor(matrix: Array, damping: float) -> tuple[Array, Array]:
     return factorise_shifted(factorise)[0], scale
 
 
-def solve_scaled(matrix: Array, vector: Array, damping: float = 0.0) -> Array:
-    """Return (matrix + damping * its diagonal)^-1 times ``vector``, by :func:`scaled_factor`."""
-    lower, scale = scaled_factor(np.array(matrix, order="F"), damping)
+def solve_scaled(matrix: Array, vector: Array) -> Array:
+    """Return matrix^-1 times ``vector``, by :func:`scaled_factor`."""
+    lower, scale = scaled_factor(np.array(matrix, order="F"), 0.0)
     return np.asarray(scale * scipy.linalg.cho_solve((lower, True), scale * require_finite(vector), check_finite=False))

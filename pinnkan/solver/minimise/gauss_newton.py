@@ -14,6 +14,7 @@ import numpy as np
 from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
+from pinnkan.solver.minimise.descent import Iterate, descend, is_small_or_lowers
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.solver_state import NewtonState, Step
 from pinnkan.verdict.records import Iteration
@@ -26,8 +27,6 @@ QUADRATIC_RATIO, PREDICTION_FACTOR = 0.1, 4.0
 FORCING_TERM = 0.03
 #: A relative accuracy of this share of the tolerance over the expected step is enough (heuristic).
 TOLERANCE_SHARE = 0.3
-#: Losses up to this are taken for rounding (heuristic).
-LOSS_FLOOR = 1e-28
 #: Most steps of an iteration; if allowed, more while each of the last PROGRESS_STEPS steps has halved the loss,
 #: undamped.
 MAX_STEPS, PROGRESS_STEPS = 30, 8
@@ -35,8 +34,9 @@ MAX_STEPS, PROGRESS_STEPS = 30, 8
 ROUNDING_LOSS_RATIO = 0.5
 #: A step of a linear problem that leaves at most this share of the loss has changed no sign in the rows.
 SETTLED_LOSS_RATIO = 1e-3
-#: Damping beyond which a step is given up: it is a tiny multiple of the gradient by then.
-MAX_DAMPING = 1e8
+#: The first damping, its growth, and that beyond which a step is given up: it is a tiny multiple of the gradient by
+#: then.
+LEAST_DAMPING, DAMPING_GROWTH, MAX_DAMPING = 1e-6, 8.0, 1e8
 
 
 class LeastSquares(Protocol):
@@ -116,29 +116,81 @@ def gauss_newton(
     loss; OutOfTimeError where the time limit is over.
     """
     begun = (monitor.take_newton() if monitor else None) or NewtonState(start)
-    c, previous, steps, loss = begun.coefficients, begun.previous_size, list(begun.steps), _finite_loss(system, begun)
+    loss = _finite_loss(system, begun)
     if system.model.is_linear:
         return _solve_linear(system, fixed, begun, loss, monitor)
-    while len(steps) < min(max_steps, MAX_STEPS) or (len(steps) < max_steps and _makes_progress(steps)):
-        c = np.ascontiguousarray(c)
+    run = _NonlinearIteration(system, fixed, tolerance, monitor, contraction, max_damping, max_steps, list(begun.steps))
+    first = Iterate(begun.coefficients, loss, begun.previous_size)
+    end, rejected = descend(first, run.linearise, run.control, run.is_over, accepts=run.accepts)
+    if rejected is not None:
+        raise _no_step_error(system, rejected)
+    return run.result or GaussNewtonResult(end.point, tuple(run.steps), False)
+
+
+@dataclass
+class _NonlinearIteration:
+    """The steps, their control and the end of :func:`gauss_newton` for nonlinear equations."""
+
+    system: LeastSquares
+    fixed: np.ndarray
+    tolerance: float
+    monitor: Monitor | None
+    contraction: float
+    max_damping: float
+    max_steps: int
+    steps: list[Step]
+    result: GaussNewtonResult | None = None
+
+    def linearise(self, now: Iterate[Array]) -> Callable[[float], Iterate[Array]]:
+        """Return the function from dampings to steps; without damping one as accurate as the last one asks for."""
+        c, monitor = np.ascontiguousarray(now.point), self.monitor
         if monitor:
-            monitor.before_step(NewtonState(c, tuple(steps), previous))
-        step, damping = _solve_step(system, c, fixed, previous, tolerance)
-        check = (lambda: monitor.check_time_if_usable(steps)) if monitor else (lambda: None)
-        step, taken = _damp_step(system, c, fixed, (step, damping), loss, tolerance, check, max_damping)
-        was_rounding = loss <= system.residual_rounding**2 and taken.loss > ROUNDING_LOSS_RATIO * loss
-        c, loss, size = c + step, taken.loss, taken.size
-        steps.append(taken)
-        is_exact = taken.damping == 0.0 and system.iteration_error <= tolerance
-        expected = _next_step_bound(size, previous, contraction)
-        if is_exact and (was_rounding or min(size, expected) <= tolerance):
-            return GaussNewtonResult(c, tuple(steps), True)
-        ends = is_exact and _bound_after_chord(size, previous, contraction) <= tolerance
-        last = _chord_step(system, c, fixed, loss, expected) if ends else None
-        if last is not None:
-            return GaussNewtonResult(c + last[0], (*steps, last[1]), True)
-        previous = size
-    return GaussNewtonResult(c, tuple(steps), False)
+            monitor.before_step(NewtonState(c, tuple(self.steps), now.size))
+
+        def try_step(damping: float) -> Iterate[Array]:
+            if damping == 0.0:
+                return self._after(c, *_solve_step(self.system, c, self.fixed, now.size, self.tolerance))
+            if monitor:
+                monitor.check_time_if_usable(self.steps)
+            return self._after(c, self.system.gauss_newton_steps(c, [c], self.fixed, damping, FORCING_TERM)[0], damping)
+
+        return try_step
+
+    def _after(self, c: Array, step: Array, damping: float) -> Iterate[Array]:
+        return Iterate(c + step, self.system.loss(c + step), relative_step_size(step, c + step), damping)
+
+    def accepts(self, now: Iterate[Array], tried: Iterate[Array]) -> bool:
+        return is_small_or_lowers(now, tried, self.tolerance, self.system.residual_rounding)
+
+    def control(self, now: Iterate[Array], tried: Iterate[Array], rejections: int) -> float | None:
+        """No damping first, then ever more."""
+        damping = max(LEAST_DAMPING, DAMPING_GROWTH * tried.control) if rejections else 0.0
+        return damping if damping <= self.max_damping else None
+
+    def is_over(self, before: Iterate[Array], now: Iterate[Array]) -> bool:
+        """Whether there are enough steps, or the last one, or a chord step after it, has led to the ``result``."""
+        if now is not before:
+            self.steps.append(Step(now.loss, now.size, now.control))
+            self.result = self._stationary_result(before, now)
+        count, most = len(self.steps), self.max_steps
+        goes_on = count < min(most, MAX_STEPS) or (count < most and _makes_progress(self.steps))
+        return self.result is not None or not goes_on
+
+    def _stationary_result(self, before: Iterate[Array], now: Iterate[Array]) -> GaussNewtonResult | None:
+        if now.control > 0.0 or not self.system.iteration_error <= self.tolerance:
+            return None
+        rounding = self.system.residual_rounding
+        was_rounding = before.loss <= rounding**2 and now.loss > ROUNDING_LOSS_RATIO * before.loss
+        expected = _next_step_bound(now.size, before.size, self.contraction)
+        if was_rounding or min(now.size, expected) <= self.tolerance:
+            return GaussNewtonResult(now.point, tuple(self.steps), True)
+        if not expected * expected / now.size <= self.tolerance:  # a bound of the error after a chord step
+            return None
+        step = self.system.chord_step(now.point, self.fixed)
+        last = None if step is None else self._after(now.point, step, 0.0)
+        if last is None or last.size > expected or not is_small_or_lowers(now, last, -1.0, rounding):
+            return None
+        return GaussNewtonResult(last.point, (*self.steps, Step(last.loss, last.size, 0.0)), True)
 
 
 def _solve_linear(
@@ -177,60 +229,12 @@ def _finite_loss(system: LeastSquares, newton: NewtonState) -> float:
     return loss
 
 
-def _damp_step(
-    system: LeastSquares,
-    c: Array,
-    fixed: np.ndarray,
-    first_step: tuple[Array, float],
-    loss: float,
-    tolerance: float,
-    check: Callable[[], None],
-    max_damping: float,
-) -> tuple[Array, Step]:
-    """Damp the ``first_step`` step more until the loss is finite and no larger; call ``check`` before each try."""
-    step, damping = first_step
-    size, after = relative_step_size(step, c + step), system.loss(c + step)
-    while not np.isfinite(after) or (
-        after > loss * (1.0 + 1e-6) + max(LOSS_FLOOR, system.residual_rounding**2) and size > tolerance
-    ):
-        damping = max(1e-6, 8.0 * damping)
-        if damping > max_damping:
-            raise _no_step_error(system, c + step, after)
-        check()
-        step = system.gauss_newton_steps(c, [c], fixed, damping, FORCING_TERM)[0]
-        size, after = relative_step_size(step, c + step), system.loss(c + step)
-    return step, Step(after, size, damping)
-
-
 def _next_step_bound(size: float, previous: float, contraction: float) -> float:
     """A bound of the next step by quadratic convergence; infinite where the last steps did not shrink so."""
     if size >= QUADRATIC_RATIO * previous or size >= QUADRATIC_RATIO:
         return np.inf
     shown = max(size / previous**2, contraction if np.isfinite(contraction) else 0.0)
     return PREDICTION_FACTOR * shown * size**2 if shown > 0.0 else np.inf
-
-
-def _bound_after_chord(size: float, previous: float, contraction: float) -> float:
-    """A bound of the error after a chord step: (bound of the next step)^2 / size of the last one."""
-    following = _next_step_bound(size, previous, contraction)
-    return following * following / size if size > 0.0 else np.inf
-
-
-def _chord_step(
-    system: LeastSquares, c: Array, fixed: np.ndarray, loss: float, expected: float
-) -> tuple[Array, Step] | None:
-    """Return the chord step as the last one; None unless it is as small as ``expected`` and raises no loss."""
-    step = system.chord_step(c, fixed)
-    if step is None:
-        return None
-    size, after = relative_step_size(step, c + step), system.loss(c + step)
-    if (
-        not np.isfinite(after)
-        or size > expected
-        or after > loss * (1.0 + 1e-6) + max(LOSS_FLOOR, system.residual_rounding**2)
-    ):
-        return None
-    return step, Step(after, size, 0.0)
 
 
 def _step_accuracy(previous: float, tolerance: float) -> float:
@@ -258,8 +262,8 @@ def _solve_step(
                 raise SolverError(reason, "not_finite") from error
 
 
-def _no_step_error(system: LeastSquares, tried: Array, loss: float) -> SolverError:
-    if np.isfinite(loss):
+def _no_step_error(system: LeastSquares, rejected: Iterate[Array]) -> SolverError:
+    if np.isfinite(rejected.loss):
         return SolverError("no Gauss-Newton step lowers the residual")
-    where = system.where_not_finite(tried)
+    where = system.where_not_finite(rejected.point)
     return SolverError(f"every Gauss-Newton step makes the residual not finite, the last one {where}", "not_finite")

@@ -56,12 +56,11 @@ def test_the_least_shift_with_a_factor_is_taken():
     assert factorise_shifted(lambda shift: 2.0 * shift if shift >= least else None) == (2.0 * least, least)
 
 
-@pytest.mark.parametrize("damping", [0.0, 0.5])
-def test_a_system_is_solved_in_columns_of_unit_length(damping):
+def test_a_system_is_solved_in_columns_of_unit_length():
     vector = np.array([1.0, 2.0, 0.0])
-    wanted = np.linalg.solve(damped(MATRIX, damping)[:2, :2], vector[:2])
+    wanted = np.linalg.solve(MATRIX[:2, :2], vector[:2])
     small = np.diag([1.0, 1e-8, 1.0])  # a unit in which the second coefficient is large
-    found = solve_scaled(small @ MATRIX @ small + np.diag([0.0, 0.0, 1.0]), small @ vector, damping)
+    found = solve_scaled(small @ MATRIX @ small + np.diag([0.0, 0.0, 1.0]), small @ vector)
     np.testing.assert_allclose((small @ found)[:2], wanted, rtol=1e-12)
     vector = SINGULAR[:2, :2] @ np.ones(2)
     np.testing.assert_allclose(SINGULAR[:2, :2] @ solve_scaled(SINGULAR[:2, :2], vector), vector, rtol=1e-6)

@@ -1,7 +1,8 @@
 """Levels of sums of blocks on few coordinates: solve, correct in the margin, add the blocks of the correction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from pinnkan.solver.families.blocks.system import (
     sobol_samples,
 )
 from pinnkan.solver.level_family import LossMinimum, ModelLevelFamily
+from pinnkan.solver.minimise.descent import Iterate, descend, halve, is_small_or_lowers
 from pinnkan.solver.minimise.gauss_newton import MAX_STEPS, relative_step_size
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED_SHARE, Outcome
@@ -203,26 +205,28 @@ def _gauss_newton(
 ) -> tuple[Array, float, tuple[Iteration, ...]]:
     """Gauss-Newton steps, each halved until the mean square falls, until one is below ``tolerance``.
 
-    Returns coefficients, mean square and steps. Raises SolverError: no step lowers it, or it is not finite.
+    Returns coefficients, mean square and steps. Raises SolverError: no step lowers it.
     """
     steps: list[Iteration] = []
-    loss = mean_square(rows, BlockField(space, c))
-    for i in range(MAX_STEPS):
-        step = RowFactor.factorise(*jacobian(rows, space, BlockField(space, c))).step(space.size).reshape(c.shape)
-        share, after = 1.0, mean_square(rows, BlockField(space, c + step))
-        while not after <= loss * (1.0 + 1e-6) + 1e-28 and relative_step_size(share * step, c + step) > tolerance:
-            share *= 0.5
-            if share < 1e-6:
-                raise SolverError("no Gauss-Newton step lowers the residual")
-            after = mean_square(rows, BlockField(space, c + share * step))
-        c, loss = c + share * step, after
-        size = relative_step_size(share * step, c)
-        steps.append(monitor.report_iteration(number, i, loss, size, 0.0))
-        if not np.isfinite(loss):
-            raise SolverError("the residual is not finite")
-        if size <= tolerance:
-            break
-    return c, loss, tuple(steps)
+
+    def iterate(at: Array, size: float = np.inf, share: float = 1.0) -> Iterate[Array]:
+        return Iterate(at, mean_square(rows, BlockField(space, at)), size, share, next_control=1.0)
+
+    def linearise(now: Iterate[Array]) -> Callable[[float], Iterate[Array]]:
+        at = now.point
+        step = RowFactor.factorise(*jacobian(rows, space, BlockField(space, at))).step(space.size).reshape(at.shape)
+        return lambda share: iterate(at + share * step, relative_step_size(share * step, at + share * step), share)
+
+    def is_over(before: Iterate[Array], now: Iterate[Array]) -> bool:
+        if now is not before:
+            steps.append(monitor.report_iteration(number, len(steps), now.loss, now.size, 0.0))
+        return now.size <= tolerance
+
+    accepts = partial(is_small_or_lowers, tolerance=tolerance)
+    end, rejected = descend(iterate(c), linearise, halve, is_over, MAX_STEPS, accepts)
+    if rejected is not None:
+        raise SolverError("no Gauss-Newton step lowers the residual")
+    return end.point, end.loss, tuple(steps)
 
 
 #: Groups are added, best gain per coefficient first, until this share of the correction's norm remains. Heuristic.

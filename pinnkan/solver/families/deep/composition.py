@@ -29,6 +29,7 @@ from pinnkan.solver.families.deep.rows import NetworkSystem, RowGroup
 from pinnkan.solver.families.deep.variable_projection import inner_coefficients, project_outer_layer, with_inner
 from pinnkan.solver.level_family import LossMinimum, ModelLevelFamily
 from pinnkan.solver.minimise import levenberg_marquardt as lm
+from pinnkan.solver.minimise.descent import Iterate
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED_SHARE, Outcome
 from pinnkan.solver.verify.findings import Decision
@@ -227,13 +228,15 @@ class _LevelTraining:
             rows, jacobian, best = project_outer_layer(system, with_inner(network, vector), family.model.is_linear)
             return rows, jacobian
 
-        state = lm.initial_state(evaluate, inner_coefficients(network))
-        while state.iteration < steps and not state.is_stuck and not self.is_out_of_time():
-            state = lm.next_state(evaluate, state)
-            record = (self.number, len(self.steps), state.loss, state.step_size, state.damping)
-            self.steps.append(self.monitor.report_iteration(*record))
-        evaluate(state.x)
-        return best, state.loss
+        def is_over(before: Iterate[lm.ScaledPoint], now: Iterate[lm.ScaledPoint]) -> bool:
+            if now.number:
+                record = (self.number, len(self.steps), now.loss, now.size, now.control)
+                self.steps.append(self.monitor.report_iteration(*record))
+            return self.is_out_of_time()
+
+        end = lm.levenberg_marquardt(lm.normal_equations(evaluate), inner_coefficients(network), is_over, steps)
+        evaluate(end.point.x)
+        return best, end.loss
 
     def select_by_trial(self, networks: list[Network]) -> Network:
         """Return the network with the least held-out loss after a few steps."""

@@ -19,9 +19,9 @@ from pinnkan.solver.families.deep.state import DeepState, MinimisationRestart, M
 from pinnkan.solver.families.deep.variable_projection import inner_coefficients, project_outer_layer, with_inner
 from pinnkan.solver.minimise import first_order
 from pinnkan.solver.minimise import levenberg_marquardt as lm
+from pinnkan.solver.minimise.descent import Iterate
 from pinnkan.solver.minimise.levenberg_marquardt import minimise_by_svd
 from pinnkan.solver.monitor import Monitor
-from pinnkan.verdict.records import Reason
 
 #: Called after every step with loss, relative size of the step and learning rate; returns True if the time is over.
 Report = Callable[[float, float, float], bool]
@@ -45,7 +45,7 @@ def minimise_least_squares(
         return report(loss, size, 0.0)
 
     found = minimise_by_svd(lambda x: system.rows_and_jacobian(network.with_flat(x)), network.flat(), max_steps, told)
-    return MinimisationResult(found.x, found.loss, found.steps)
+    return MinimisationResult(found.point[0], found.loss, found.number)
 
 
 def minimise_adam(system: NetworkSystem, network: Network, max_steps: int, report: Report) -> MinimisationResult:
@@ -153,24 +153,26 @@ class SweepMinimiser:
         evaluate, start, whole = _objective(system, network)
         what = f"a step of Levenberg-Marquardt with {network.parameters} coefficients and {system.row_count} rows"
         memory.require_bytes(memory.bytes_of_descent(network.parameters, system.row_count), what, self.device)
-        begun, self.restart = self.restart, None
-        if begun is None:
-            state = self.initial_iterate(evaluate, start)
-            losses = [state.loss]
-        else:
-            losses = list(begun.losses)
-            state = lm.restored_state(evaluate, begun.x, begun.scale, begun.damping, len(losses) - 1)
-        while state.iteration < max_steps and not state.is_stuck and not _stalled(losses):
-            self.state = replace(
-                self.state, restart=MinimisationRestart(state.x, state.scale, state.damping, tuple(losses))
-            )
+        fresh = MinimisationRestart(start, torch.zeros_like(start), lm.FIRST_DAMPING, ())
+        begun, self.restart = self.restart or fresh, None
+        losses, late = list(begun.losses[:-1]), False
+
+        def is_over(before: Iterate[lm.ScaledPoint], now: Iterate[lm.ScaledPoint]) -> bool:
+            nonlocal late
+            losses.append(now.loss)
+            if now is not before:
+                self._record(level, now.loss, now.size, now.control)
+            if len(losses) > max_steps or _stalled(losses):
+                return True
+            restart = MinimisationRestart(now.point.x, now.point.scale, now.next_control, tuple(losses))
+            self.state = replace(self.state, restart=restart)
             self._store_state()
-            if self.is_out_of_time():
-                return MinimisationResult(whole(state.x), state.loss, state.iteration), False
-            state = lm.next_state(evaluate, state)
-            losses.append(state.loss)
-            self._record(level, state.loss, state.step_size, state.damping)
-        return MinimisationResult(whole(state.x), state.loss, state.iteration), True
+            late = self.is_out_of_time()
+            return late
+
+        known = begun.x, is_over, max_steps, begun.scale, begun.damping
+        end = lm.levenberg_marquardt(lm.normal_equations(evaluate), *known)
+        return MinimisationResult(whole(end.point.x), end.loss, len(losses) - 1), not late
 
     def minimise_by_method(
         self, system: NetworkSystem, network: Network, level: int, max_steps: int
@@ -199,17 +201,10 @@ class SweepMinimiser:
         record = self.monitor.report_iteration(level, number, loss, size, damping, rate)
         self.state = replace(self.state, steps=(*self.state.steps, record))
 
-    def initial_iterate(self, evaluate: lm.Evaluate, x: torch.Tensor) -> lm.LevenbergMarquardtState:
-        """Return the first Levenberg-Marquardt state. Raises SolverError: values are not finite."""
-        try:
-            return lm.initial_state(evaluate, x)
-        except ValueError as error:
-            raise SolverError(str(error), Reason.NOT_FINITE) from error
-
 
 def _objective(
     system: NetworkSystem, network: Network
-) -> tuple[lm.Evaluate, torch.Tensor, Callable[[torch.Tensor], torch.Tensor]]:
+) -> tuple[lm.EvaluateRows, torch.Tensor, Callable[[torch.Tensor], torch.Tensor]]:
     """Return residual and Jacobian for Levenberg-Marquardt, its start, and a map from its points to all coefficients.
 
     For linear equations and spline layers the outer layer is projected out: convection-diffusion then reaches 1e-10 in

@@ -7,13 +7,17 @@ products: the few lowest waves of each coordinate in random proportion.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+import torch
 
 from pinnkan.assembly.separable.system import SeparableSystem
 from pinnkan.kan.field import Array
 from pinnkan.kan.separable import Separable
 from pinnkan.solver.linear.scaled_system import solve_scaled
+from pinnkan.solver.minimise import levenberg_marquardt as lm
+from pinnkan.solver.minimise.descent import Iterate
 from pinnkan.solver.solver_state import Step
 from pinnkan.solver.verify.hidden_errors.least_product import lower_quotient
 
@@ -23,9 +27,6 @@ Edges = tuple[Array, ...]
 ROUNDING = 1e-15
 #: Sweeps of a new term; they end where one gains less than SETTLED of the loss.
 SWEEPS, LEAST_SWEEP_GAIN = 8, 1e-2
-#: Damping of the first step, relative to the diagonal; its bounds; gain ratios (Nielsen 1999) that lower or raise it.
-FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-4, 1e-13, 1e3
-GOOD_RATIO, POOR_RATIO = 0.7, 0.3
 #: Training ends after PATIENCE steps that gain less than a share LEAST_STEP_GAIN of the loss.
 LEAST_STEP_GAIN, STALLED_STEPS = 1e-2, 3
 
@@ -82,43 +83,33 @@ def levenberg_marquardt(
     is_expired: Callable[[], bool] = lambda: False,
 ) -> TrainedEdges:
     """Levenberg-Marquardt for all trained edges at once, at most ``max_steps`` steps, each of which lowers the loss."""
-    now, loss, damping = balance_edges(edges, trained), system.loss(edges), FIRST_DAMPING
-    chosen = np.concatenate([m.ravel() for m in trained])
+    chosen, begun = np.concatenate([m.ravel() for m in trained]), balance_edges(edges, trained)
+    flat, ends = np.concatenate([e.ravel() for e in begun]), np.cumsum([e.size for e in begun])[:-1]
     steps: list[Step] = []
-    small = 0
-    while len(steps) < max_steps and small < STALLED_STEPS and not is_expired():
-        matrix, left = system.joint_normal_equations(now)
-        matrix, left = matrix[np.ix_(chosen, chosen)], left[chosen]
-        accepted = None
-        while accepted is None and damping <= MOST_DAMPING:
-            move = solve_scaled(matrix, left, damping)
-            tried = _apply_step(now, chosen, move)
-            reached = system.loss(tried)
-            if reached < loss:
-                accepted = tried
-            else:
-                damping = 10.0 * max(damping, LEAST_DAMPING)
-        if accepted is None:
-            break
-        promised = float(2.0 * move @ left - move @ matrix @ move)
-        gain, share = (loss - reached) / max(promised, 1e-300), (loss - reached) / abs(loss)
-        now, loss = balance_edges(accepted, trained), reached
-        damping = max(
-            LEAST_DAMPING, damping / 10.0 if gain > GOOD_RATIO else damping if gain > POOR_RATIO else 4.0 * damping
-        )
-        size = max(sum(float((e**2).sum()) for e in now) ** 0.5, 1e-300)
-        steps.append(Step(loss, float(np.linalg.norm(move)) / size, damping))
-        small = small + 1 if share < LEAST_STEP_GAIN else 0
-        if loss <= ROUNDING * system.source_square:
-            break
-    return TrainedEdges(now, loss, tuple(steps))
+    stalled = 0
 
+    def edges_of(x: torch.Tensor) -> Edges:
+        moved = flat.copy()
+        moved[chosen] = x.numpy()
+        return tuple(part.reshape(e.shape) for part, e in zip(np.split(moved, ends), begun, strict=True))
 
-def _apply_step(edges: Edges, chosen: np.ndarray, move: Array) -> Edges:
-    flat = np.concatenate([e.ravel() for e in edges])
-    flat[chosen] += move
-    ends = np.cumsum([e.size for e in edges])[:-1]
-    return tuple(part.reshape(e.shape) for part, e in zip(np.split(flat, ends), edges, strict=True))
+    def normal_equations(at: Edges) -> tuple[torch.Tensor, torch.Tensor]:
+        matrix, left = system.joint_normal_equations(at)
+        return torch.from_numpy(-left[chosen]), torch.from_numpy(matrix[np.ix_(chosen, chosen)])
+
+    def evaluate(x: torch.Tensor) -> tuple[float, Callable[[], tuple[torch.Tensor, torch.Tensor]]]:
+        return system.loss(edges_of(x)), partial(normal_equations, edges_of(x))
+
+    def is_over(before: Iterate[lm.ScaledPoint], now: Iterate[lm.ScaledPoint]) -> bool:
+        nonlocal stalled
+        if now.number:
+            steps.append(Step(now.loss, now.size, now.control))
+            stalled = stalled + 1 if before.loss - now.loss < LEAST_STEP_GAIN * abs(before.loss) else 0
+        is_done = now.number > 0 and now.loss <= ROUNDING * system.source_square
+        return stalled == STALLED_STEPS or is_done or is_expired()
+
+    end = lm.levenberg_marquardt(evaluate, torch.from_numpy(flat[chosen]), is_over, max_steps)
+    return TrainedEdges(balance_edges(edges_of(end.point.x), trained), end.loss, tuple(steps))
 
 
 def add_term(system: SeparableSystem, edges: Sequence[Array], starts: Sequence[Edges]) -> TrainedEdges:
