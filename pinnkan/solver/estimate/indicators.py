@@ -16,16 +16,9 @@ import numpy as np
 import torch
 
 from pinnkan.domain.gauss import gauss_legendre
-from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Space, unify_equal_axes
+from pinnkan.kan.product import Space
 from pinnkan.solver.linear.system import System
-
-#: Intervals with more than this share of the largest mass are marked (method.md, section 4). Heuristic.
-MARKING_SHARE = 1e-3
-#: All intervals around a circle are halved where more than this share of them is marked:
-#: :mod:`pinnkan.solver.linear.joint_modes` takes 20 steps on 14 nearly even ones, 82 where five of seven were halved.
-MARK_ALL_SHARE = 1.0 / 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,27 +57,6 @@ def coordinate_shares(coarse: Space, fine: Space, correction: Array, scale: Arra
         masses.append(mass)
         sizes.append(float(np.sqrt(mass.sum())))
     return CoordinateShares(tuple(sizes), tuple(masses))
-
-
-def mark_intervals(mass: Array, largest: float, allowed: float) -> np.ndarray:
-    """Mark intervals whose mass is above ``allowed`` and above a share of the ``largest``."""
-    return mass > max(MARKING_SHARE * largest, allowed)
-
-
-def refine_marked(axes: Sequence[Axis], marks: Sequence[np.ndarray], unknowns: int) -> tuple[Axis, ...]:
-    """The axes with marked intervals halved, see :func:`complete_marks`."""
-    return unify_equal_axes([a.refined(m) for a, m in zip(axes, complete_marks(axes, marks, unknowns), strict=True)])
-
-
-def complete_marks(axes: Sequence[Axis], marks: Sequence[np.ndarray], unknowns: int) -> list[np.ndarray]:
-    """The marks, with all intervals of an even axis of which a large share is marked."""
-    even = prefer_even_knots(axes, unknowns)
-    return [np.ones_like(m) if e and m.mean() > MARK_ALL_SHARE else m for m, e in zip(marks, even, strict=True)]
-
-
-def prefer_even_knots(axes: Sequence[Axis], unknowns: int) -> list[bool]:
-    """Whether knots of each coordinate are best even: periodic, several unknowns, several coordinates."""
-    return [a.periodic and unknowns > 1 and len(axes) > 1 for a in axes]
 
 
 #: A residual may fall by this factor more than the order of the splines, 2^-(degree + 1), says: just resolved waves of

@@ -6,11 +6,8 @@ import pytest
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.estimate.indicators import (
-    MARKING_SHARE,
     CoordinateShares,
     coordinate_shares,
-    mark_intervals,
-    refine_marked,
 )
 
 COARSE = Space((Axis(np.linspace(0, 1, 5), 4), Axis(np.linspace(0, 1, 4), 4)))
@@ -66,20 +63,3 @@ def test_shares_that_fall_leave_what_is_left_of_each():
     decay = np.array([0.5, 0.1])
     assert CoordinateShares((3.0, 4.0), ()).combined_decay(decay) == pytest.approx(np.hypot(1.5, 0.4) / 5.0)
     assert CoordinateShares((0.0, 0.0), ()).combined_decay(decay) == 0.5
-
-
-def test_intervals_far_below_the_largest_or_below_what_is_allowed_are_not_marked():
-    mass = np.array([1.0, 2 * MARKING_SHARE, 0.5 * MARKING_SHARE, 0.0])
-    assert mark_intervals(mass, 1.0, 0.0).tolist() == [True, True, False, False]
-    assert mark_intervals(mass, 1.0, 0.5).tolist() == [True, False, False, False]
-    assert mark_intervals(mass, 1.0, 2.0).tolist() == [False] * 4
-
-
-def test_around_circles_of_several_unknowns_all_intervals_are_halved_or_some():
-    circle, line = Axis(np.linspace(0, 1, 7), 4, True), Axis(np.linspace(0, 1, 7), 4)
-    most, few = np.array([True] * 4 + [False] * 2), np.array([True] + [False] * 5)
-    counts = [a.intervals for a in refine_marked((circle, line), (most, most), 3)]
-    assert counts == [12, 10]
-    assert [a.intervals for a in refine_marked((circle, line), (few, few), 3)] == [7, 7]
-    assert [a.intervals for a in refine_marked((circle, line), (most, most), 1)] == [10, 10]
-    assert [a.intervals for a in refine_marked((circle,), (most,), 3)] == [10]

@@ -13,6 +13,7 @@ from pinnkan.kan.coordinates.warped import Coordinates, FittedPiece, rotated_coo
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
+from pinnkan.solver.estimate.marking import refine_marked
 from pinnkan.solver.families.fitted.front import (
     COURSE_DEGREE,
     direction_of_gradients,
@@ -96,7 +97,7 @@ def axes_for_data(
         if space.size > 200_000:
             return None
         marks = mark_intervals(found, tolerance)
-        space = Space(tuple(a.refined(m) for a, m in zip(space.axes, marks, strict=True)), unknowns)
+        space = Space(refine_marked(space.axes, marks), unknowns)
     return None
 
 

@@ -16,6 +16,7 @@ from pinnkan.kan.coordinates.warped import Coordinates, FittedField, FittedPiece
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
+from pinnkan.solver.estimate.marking import mark_bulk, refine_marked
 from pinnkan.solver.estimate.norms import Samples, safe_divisors
 from pinnkan.solver.families.fitted.front import front_of_spline, shift_axis, straighten_coordinates
 from pinnkan.solver.families.fitted.system import REGULARISATION, ImmersedSystem
@@ -108,12 +109,9 @@ def mark_intervals(corrections: Corrections, tolerance: float, along_weight: flo
     marks = [np.zeros(len(mass), dtype=bool) for mass in corrections.interval_squares]
     chosen = int(np.argmax(weights))
     mass = corrections.interval_squares[chosen]
-    order = np.argsort(-mass)
-    count = int(np.searchsorted(np.cumsum(mass[order]), MARKED_SHARE * mass.sum())) + 1
-    marks[chosen][order[:count]] = True
-    marks[chosen] &= mass > (NEGLIGIBLE_SHARE * tolerance) ** 2 / len(mass)
-    if not marks[chosen].any():
-        marks[chosen][order[0]] = True
+    counts = mass > (NEGLIGIBLE_SHARE * tolerance) ** 2 / len(mass)
+    (marks[chosen],) = mark_bulk([mass], MARKED_SHARE if counts.any() else 0.0)
+    marks[chosen] &= counts | ~counts.any()
     return marks
 
 
@@ -270,7 +268,7 @@ def _next_space(
     """Return coordinates in which the front is straight, and the space with knots where the correction is large."""
     space, coordinates, ranges = state.space, state.coordinates, problem.box.ranges
     marks = mark_intervals(corrections, problem.solver.tolerance, 1.0 if state.has_fixed_coordinates else ALONG_WEIGHT)
-    axes = [a.refined(m) for a, m in zip(space.axes, marks, strict=True)]
+    axes = list(refine_marked(space.axes, marks))
     course = front_of_spline(space, coefficients, coordinates, problem.domain)
     moved = None if state.has_fixed_coordinates else straighten_coordinates(coordinates, course, ranges)
     if moved is not None:

@@ -13,6 +13,7 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import Coordinates, FittedField, FittedPiece
 from pinnkan.kan.product import Space
+from pinnkan.solver.estimate.marking import refine_marked
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.fitted.front import front_of_spline, shift_axis, straighten_coordinates
 from pinnkan.solver.families.fitted.initial_front import ComovingValues, Values, constant_piece, extrapolate_coordinates
@@ -200,8 +201,7 @@ class FittedSlabs(ModelFamily):
         )
         if max(local.sizes[:2]) > max(0.3 * allowed, SPACE_SHARE * local.sizes[2]):
             plane = Corrections(local.pieces[:2], local.sizes[:2], local.interval_squares[:2])
-            marks = mark_intervals(plane, allowed, along_weight=1.0)
-            axes = tuple(a.refined(m) for a, m in zip(axes, marks, strict=True))
+            axes = refine_marked(axes, mark_intervals(plane, allowed, along_weight=1.0))
         if local.sizes[2] > 0.3 * allowed:
             length = slab.length * min(max(_length_factor(slab, allowed), SHRINK), 0.8)
         if length < time_pass.shortest():

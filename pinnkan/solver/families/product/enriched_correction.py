@@ -9,6 +9,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.solver.estimate.indicators import coordinate_shares
+from pinnkan.solver.estimate.marking import mark_by_maximum
 from pinnkan.solver.estimate.norms import norm_ratios, reference_norms
 from pinnkan.solver.families.product.newton_series import gauss_newton_correction
 from pinnkan.solver.level_family import ErrorEstimate
@@ -76,12 +77,9 @@ def enriched_correction_size(model: Model, space: Space, start: Array, correctio
     masses = coordinate_shares(
         space, fine, correction, reference_norms(model.problem, fine, space.prolong(start, fine))
     ).mass
-    largest = max(float(mass.max()) for mass in masses)
     times = LINE_HALVINGS if len(masses) == 1 else ENRICHED_HALVINGS
-    axes = [
-        _halved_repeatedly(axis, mass > MARKED_SHARE * largest, times)
-        for axis, mass in zip(space.axes, masses, strict=True)
-    ]
+    marks = mark_by_maximum(masses, share=MARKED_SHARE)
+    axes = [_halved_repeatedly(axis, mark, times) for axis, mark in zip(space.axes, marks, strict=True)]
     finer = Space(tuple(axes), space.unknowns)
     base = space.prolong(start, finer)
     step = gauss_newton_correction(System(model, finer), base, ROUGH_ACCURACY)

@@ -14,7 +14,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import unify_equal_axes
 from pinnkan.problem.corners import Corner
-from pinnkan.solver.estimate.indicators import MARKING_SHARE, mark_intervals
+from pinnkan.solver.estimate.marking import largest_unmarked_mass, mark_by_maximum
 from pinnkan.solver.linear.system import System
 
 #: The squared residual of an interval falls slowly if more than this share remains when it is halved.
@@ -92,18 +92,16 @@ def grade_towards_point(
     ``profiles``: the correction by coordinate; ``allowed``: mass of an interval that needs no knots. Where the residual
     falls in some coordinate there is an unresolved layer, not a point.
     """
-    largest = max(float(s.mass.max()) for s in profiles)
-    towards = [np.where(mark_intervals(s.mass, largest, allowed), s.graded_end, 0) for s in profiles]
+    masses = [s.mass for s in profiles]
+    least, neighbours = largest_unmarked_mass(masses, allowed), mark_by_maximum(masses, allowed, NEIGHBOUR_SHARE)
+    towards = [np.where(s.mass > least, s.graded_end, 0) for s in profiles]
     is_point = len(axes) > 1 and all(s.graded_end.any() for s in profiles)
     if not is_point or not any(t.any() for t in towards):  # a point, and one that counts
         return None
-    out = []
-    for axis, s, ends in zip(axes, profiles, towards, strict=True):
-        others = (ends == 0) & mark_intervals(s.mass, largest * NEIGHBOUR_SHARE / MARKING_SHARE, allowed)
-        out.append(
-            halve_towards_ends(axis, others, ends, s.halvings(max(MARKING_SHARE * largest, allowed)).astype(int))
-        )
-    return tuple(out)
+    return tuple(
+        halve_towards_ends(axis, (ends == 0) & near, ends, s.halvings(least).astype(int))
+        for axis, s, ends, near in zip(axes, profiles, towards, neighbours, strict=True)
+    )
 
 
 def grade_towards_sides(

@@ -16,7 +16,8 @@ from pinnkan.kan.product import Space
 from pinnkan.problem.checks.algebraic_values import AlgebraicSystem, initial_algebraic_system
 from pinnkan.problem.statement import Problem
 from pinnkan.problem.units.term_sizes import WAVELENGTH
-from pinnkan.solver.estimate.indicators import coordinate_shares, mark_intervals, refine_marked
+from pinnkan.solver.estimate.indicators import coordinate_shares
+from pinnkan.solver.estimate.marking import mark_by_maximum, refine_marked
 from pinnkan.solver.estimate.norms import reference_norms, safe_divisors
 from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.families.product.start import initial_space
@@ -68,9 +69,7 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
             )
         if narrowest < LEAST_WIDTH:
             break
-        largest = max(float(m.max()) for m in mass)
-        count = sum(a.intervals for a in axes)
-        marks = [mark_intervals(m, largest, allowed / count) for m in mass]
+        marks = mark_by_maximum(mass, allowed / sum(a.intervals for a in axes))
         numbers = [_interval_count(n, a, m, k, allowed) for n, a, m, k in zip(numbers, axes, mass, marks, strict=True)]
         halves = refine_marked(axes, marks, unknowns)
         axes = tuple(
@@ -170,8 +169,7 @@ def axes_for_late_forcing(
         mass = [reduce(np.maximum, parts) for parts in zip(*missed, strict=True)]
         if sum(float(m.sum()) for m in mass) <= allowed:
             return None if axes is first else axes
-        largest, least = max(float(m.max()) for m in mass), allowed / sum(len(m) for m in mass)
-        axes = refine_marked(axes, [mark_intervals(m, largest, least) for m in mass], unknowns)
+        axes = refine_marked(axes, mark_by_maximum(mass, allowed / sum(len(m) for m in mass)), unknowns)
 
 
 def start_with_fewest_intervals(

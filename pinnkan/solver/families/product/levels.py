@@ -8,7 +8,8 @@ import numpy as np
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space
-from pinnkan.solver.estimate.indicators import MARKING_SHARE, coordinate_shares, mark_intervals, refine_marked
+from pinnkan.solver.estimate.indicators import coordinate_shares
+from pinnkan.solver.estimate.marking import mark_by_maximum, refine_marked
 from pinnkan.solver.estimate.norms import Samples, reference_norms
 from pinnkan.solver.families.product.boundary_layers import grade_towards_layers
 from pinnkan.solver.families.product.enriched_correction import HalvedEstimate, is_correction_expensive
@@ -263,16 +264,16 @@ def choose_refinement(model: Model, state: ProductState, estimate: HalvedEstimat
     after = space.prolong(start, fine) + estimate.correction
     scale = reference_norms(model.problem, fine, after)
     share = coordinate_shares(space, fine, estimate.correction, scale)
-    largest = max(float(m.max()) for m in share.mass)
     allowed = (0.3 * tolerance) ** 2 / sum(a.intervals for a in space.axes)
-    if largest <= allowed and estimate.residual_ratio > SLOW_RATIO:  # no interval counts, but all together do
+    counts = max(float(m.max()) for m in share.mass) > allowed
+    if not counts and estimate.residual_ratio > SLOW_RATIO:  # no interval counts, but all together do
         allowed = 0.0
     is_last = model.is_linear and estimate.predicted_error <= tolerance
     if is_last and is_correction_expensive(model, fine):  # its error is estimated by the fall of the residual
         return halve_every_interval(model, state, estimate)
     near, towards, system = model.corner_weights, None, state.system
     if near is not None and system is not None and estimate.residual_ratio > RESOLVED_RATIO:
-        others = [mark_intervals(m, largest * NEIGHBOUR_SHARE / MARKING_SHARE, allowed) for m in share.mass]
+        others = mark_by_maximum(share.mass, allowed, NEIGHBOUR_SHARE)
         towards = grade_towards_corners(space.axes, near.corners, system.squares_by_interval(start), others)
     if towards is None and estimate.size <= GRADING_ESTIMATE and system is not None:
         profiles = correction_profiles(
@@ -282,7 +283,7 @@ def choose_refinement(model: Model, state: ProductState, estimate: HalvedEstimat
     if towards is not None:
         finer = Space(towards, space.unknowns)
         return finer, with_conditions(model, finer, space.prolong(start, finer))[0], False
-    marks = [mark_intervals(m, largest, allowed) for m in share.mass]
+    marks = mark_by_maximum(share.mass, allowed)
     if not model.is_linear and len(marks) > 1 and not any(m.any() for m in marks):
         marks = mark_fewest_intervals(share.mass, estimate.residual_ratio, estimate.size / tolerance)
     if len(marks) == 1 and is_marking_erratic(state.marked_piece, space.axes[0], marks[0], estimate):

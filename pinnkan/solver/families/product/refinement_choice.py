@@ -17,6 +17,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import find_kinks
+from pinnkan.solver.estimate.marking import mark_bulk
 from pinnkan.solver.families.product.enriched_correction import HalvedEstimate
 
 #: Marking has helped if the next estimate is at most this share of the one before.
@@ -118,11 +119,4 @@ def mark_fewest_intervals(masses: Sequence[Array], error_ratio: float, excess: f
     ``masses`` (interval): its squared parts, by coordinate; ``error_ratio``: the share that halving leaves of a part,
     unsquared.
     """
-    mass = np.concatenate(masses)
-    order = np.argsort(-mass)
-    left = mass.sum() - (1.0 - error_ratio**2) * np.cumsum(mass[order])
-    will_do = left <= (SELECTIVE_AIM / excess) ** 2 * mass.sum()
-    marks = np.ones(len(mass), dtype=bool)
-    if will_do.any():
-        marks[order[int(np.argmax(will_do)) + 1 :]] = False
-    return np.split(marks, np.cumsum([len(m) for m in masses])[:-1])
+    return mark_bulk(masses, (1.0 - (SELECTIVE_AIM / excess) ** 2) / max(1.0 - error_ratio**2, 1e-300))

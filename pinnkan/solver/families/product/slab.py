@@ -18,7 +18,8 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.matrices import apply_matrix
 from pinnkan.kan.product import Space
-from pinnkan.solver.estimate.indicators import CoordinateShares, refine_marked
+from pinnkan.solver.estimate.indicators import CoordinateShares
+from pinnkan.solver.estimate.marking import refine_marked
 from pinnkan.solver.estimate.norms import safe_divisors
 from pinnkan.solver.families.product.grading import grade_towards_sides
 from pinnkan.solver.families.product.slab_start import SlabStart, mark_slab_intervals

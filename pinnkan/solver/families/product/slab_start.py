@@ -9,7 +9,7 @@ from pinnkan.domain.rounding import EPS
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.solver.estimate.indicators import complete_marks, mark_intervals, prefer_even_knots
+from pinnkan.solver.estimate.marking import complete_marks, mark_by_maximum, prefer_even_knots
 from pinnkan.solver.estimate.norms import safe_divisors
 
 #: No knots are left to the next slab if more than this share of intervals would be halved, which is no moving front, or
@@ -130,9 +130,8 @@ def merge_intervals(slab_start: SlabStart, mass: Sequence[Array], allowed: float
 
 def mark_slab_intervals(mass: Sequence[Array], allowed: float) -> list[np.ndarray]:
     """Return masks of the intervals to be halved, by coordinate, for squared corrections ``mass`` (interval)."""
-    largest = max((float(m.max()) for m in mass), default=0.0)
     least = (knot_thresholds(mass).halving_share * allowed) ** 2 / max(1, sum(len(m) for m in mass))
-    return [mark_intervals(m, largest, least) for m in mass]
+    return mark_by_maximum(mass, least)
 
 
 def adapt_knots(

@@ -13,6 +13,7 @@ from pinnkan.assembly.separable.system import SeparableModel, graded_place_point
 from pinnkan.kan.axis import Axis, restrict_axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.separable import Separable
+from pinnkan.solver.estimate.marking import mark_by_maximum
 from pinnkan.solver.families.separable.minimise import add_term, levenberg_marquardt, starting_products
 from pinnkan.solver.families.separable.state import SeparableEstimate, SeparableState
 from pinnkan.solver.outcome import SAFETY
@@ -53,6 +54,7 @@ def estimate_error(rows: SeparableModel, state: SeparableState) -> SeparableEsti
     orders = np.max([p.equation.orders for p in rows.placed_equations if p.equation.jets], axis=0)
     plain = [_surplus(k, function.axes, fine, fitted, 0) for k in range(len(fine))]
     rough = [_surplus(k, function.axes, fine, fitted, int(n)) for k, n in enumerate(orders)]
+    marks = [mark_by_maximum(surplus, share=MARKED_SHARE) for surplus in (plain, rough)]
     explained = root_mean_square(error, points, weights) / scale
     unexplained = held_out_residual(rows, richer, seed + SEED_STRIDE) / (mode.sigma or 1e-300) / scale
     return SeparableEstimate(
@@ -64,7 +66,7 @@ def estimate_error(rows: SeparableModel, state: SeparableState) -> SeparableEsti
         remaining_error=unexplained,
         knot_gain=float(np.sqrt(sum(s.sum() for s in plain))) / scale,
         term_gain=root_mean_square(term, points, weights) / scale,
-        marked_intervals=tuple(a | b for a, b in zip(_marked(plain), _marked(rough), strict=True)),
+        marked_intervals=tuple(a | b for a, b in zip(*marks, strict=True)),
         new_term=term,
         sigma=mode.sigma,
     )
@@ -107,8 +109,3 @@ def _surplus(k: int, axes: Sequence[Axis], fine: Sequence[Axis], edges: Sequence
             x, w = axis.mean_rule()
             others *= w @ (axis.matrix(x) @ edge.T) ** 2
     return np.asarray((weights * (squares @ others)).reshape(axes[k].intervals, -1).sum(1))
-
-
-def _marked(shares: Sequence[Array]) -> list[np.ndarray]:
-    largest = max(float(s.max()) for s in shares)
-    return [s > MARKED_SHARE * largest for s in shares]

@@ -11,6 +11,7 @@ from pinnkan.assembly.separable.system import SeparableModel, separable_model
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import restrict_axis
 from pinnkan.kan.separable import Separable
+from pinnkan.solver.estimate.marking import refine_marked
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.blocks.system import sobol_samples
 from pinnkan.solver.families.separable.estimate import SEED_STRIDE, estimate_error, held_out_residual, root_mean_square
@@ -139,7 +140,7 @@ def _enrich(state: SeparableState, found: SeparableEstimate, missed: HiddenFeatu
         coarser = Separable(axes, tuple(restrict_axis(coarse, fine, edge, 1) for coarse, fine, edge in pairs))
         out = replace(out, target_products=state.target_products + 1, next_product=coarser)
     if found.knot_gain >= COMPARABLE_GAIN * found.term_gain:
-        finer = tuple(a.refined(m) for a, m in zip(axes, found.marked_intervals, strict=True))
+        finer = refine_marked(axes, found.marked_intervals)
         hint = None if out.next_product is None else out.next_product.prolonged(finer)
         out = replace(out, function=state.function.prolonged(finer), next_product=hint)
     return out

@@ -30,8 +30,8 @@ def refined(monkeypatch, name, *unmarked, losses=(1.0, 1.0), size=1.0):
     fine = Space(tuple(a.halved() for a in space.axes))
     start = with_conditions(model, space, np.random.default_rng(0).standard_normal(space.shape))[0]
     error = with_conditions(model, fine, np.random.default_rng(1).standard_normal(fine.shape))[0]
-    marks = iter([np.arange(INTERVALS) >= n for n in unmarked])
-    monkeypatch.setattr(module, "mark_intervals", lambda *_: next(marks))
+    marks = [np.arange(INTERVALS) >= n for n in unmarked]
+    monkeypatch.setattr(module, "mark_by_maximum", lambda *_: marks)
     spaces = SpacePair(space, start, fine, None, losses)
     estimate = HalvedEstimate(size, None, 0.0, spaces, space=fine, correction=error, system=System(model, fine))
     found, after, solved = module.choose_refinement(
