@@ -50,6 +50,10 @@ class Space:
         """Return the space with the axis of coordinate ``index`` replaced."""
         return replace(self, axes=(*self.axes[:index], axis, *self.axes[index + 1 :]))
 
+    def halved(self) -> "Space":
+        """Return the space with every interval halved."""
+        return replace(self, axes=tuple(axis.halved() for axis in self.axes))
+
     def prolong(self, coefficients: Array, fine: "Space") -> Array:
         """Return the coefficients of the same function in a space ``fine`` that contains this one."""
         for i, (coarse_axis, fine_axis) in enumerate(zip(self.axes, fine.axes, strict=True)):

@@ -9,6 +9,7 @@ from pinnkan.errors import SolverError
 from pinnkan.solver.estimate.linearisation_check import FieldContext
 from pinnkan.solver.estimate.norms import true_errors
 from pinnkan.solver.level_family import ErrorEstimate, LevelFamily, LossMinimum
+from pinnkan.solver.linear.convergence import rests
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import FIRST_LEVEL_MARGIN, SAFETY, Outcome
 from pinnkan.solver.solver_state import BestLevel, LevelsState
@@ -121,8 +122,7 @@ def _may_be_no_solution(outcome: Outcome) -> bool:
     if outcome.reason is not None:
         return outcome.reason == Reason.STALLED
     estimates = [level.estimate for level in outcome.levels]
-    before, last = estimates[:-STAGNATION_LEVELS], estimates[-STAGNATION_LEVELS:]
-    is_fruitless = len(before) > 1 and min(last) > 0.5 * min(before)
+    is_fruitless = len(estimates) > STAGNATION_LEVELS + 1 and rests(estimates, STAGNATION_LEVELS)
     return is_fruitless or _exceeds_solution(outcome) or not outcome.levels[-1].is_settled
 
 

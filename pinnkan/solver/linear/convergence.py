@@ -1,4 +1,4 @@
-"""Criteria on the convergence of conjugate gradients: ``falls`` are gradient norms over the first, step by step."""
+"""Criteria on the convergence of iterations, of conjugate gradients by their gradient norms over the first."""
 
 from collections.abc import Sequence
 
@@ -19,19 +19,20 @@ def convergence_rate(gradient_norms: Sequence[float]) -> float:
     return float(min((gradient_norms[-1] / max(gradient_norms[-1 - count], 1e-300)) ** (1.0 / count), SLOWEST_RATE))
 
 
+def rests(values: Sequence[float], last: int, share: float = 0.5) -> bool:
+    """Whether none of the ``last`` values is at most a ``share`` of the least before, if there is one before."""
+    return len(values) > last and min(values[-last:]) > share * min(values[:-last])
+
+
 def is_at_rounding(gradient_norms: Sequence[float]) -> bool:
     """Whether only rounding remains: the gradient is below STALLED_NORM and has not halved in STALLED_STEPS steps."""
-    if len(gradient_norms) <= STALLED_STEPS + 1:
-        return False
-    before = min(gradient_norms[:-STALLED_STEPS])
-    return before < STALLED_NORM and min(gradient_norms[-STALLED_STEPS:]) > 0.5 * before
+    is_small = min(gradient_norms[1:-STALLED_STEPS], default=np.inf) < STALLED_NORM
+    return is_small and rests(gradient_norms, STALLED_STEPS)
 
 
 def is_stagnant(gradient_norms: Sequence[float]) -> bool:
     """Whether the gradient has not halved in the last STAGNATION_STEPS steps."""
-    return len(gradient_norms) > 2 * STAGNATION_STEPS and min(gradient_norms[-STAGNATION_STEPS:]) > 0.5 * min(
-        gradient_norms[:-STAGNATION_STEPS]
-    )
+    return len(gradient_norms) > 2 * STAGNATION_STEPS and rests(gradient_norms, STAGNATION_STEPS)
 
 
 def reaches_target(gradient_norms: Sequence[float], target: float, max_steps: float) -> bool:

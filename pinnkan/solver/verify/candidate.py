@@ -13,6 +13,11 @@ from pinnkan.solver.verify.stability import NearNull
 PERSISTENT_SHARE = 0.95
 
 
+def is_persistent(before: float, after: float) -> bool:
+    """Whether squared residuals before and after a correction on halved intervals do not come from the knots."""
+    return after > PERSISTENT_SHARE * before
+
+
 @dataclass(frozen=True, eq=False)
 class SpacePair:
     """The spline space of a solution on all coordinates, its coefficients, and the ``halved_space``.

@@ -6,7 +6,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Field
 from pinnkan.solver.verify.balanced_rows import balanced_bounds
-from pinnkan.solver.verify.candidate import PERSISTENT_SHARE, Candidate, SpacePair
+from pinnkan.solver.verify.candidate import Candidate, SpacePair, is_persistent
 from pinnkan.solver.verify.findings import ErrorAtLeast, Finding, Refused, Remark, refused_for_free_function
 from pinnkan.solver.verify.prepared_checks import MAX_GRID_COORDINATES, PreparedChecks
 from pinnkan.solver.verify.products.probe import probe
@@ -75,7 +75,7 @@ def stability(prepared: PreparedChecks, candidate: Candidate) -> Finding | None:
             near, finding = again, _finding_of_bounds(again, allowed)
     share = loss / max(terms, 1e-300)
     small = ErrorAtLeast(near.step_error) if near.step_error > 0.0 else None
-    if finding is not None or share <= ROUNDED_SHARE**2 or corrected <= PERSISTENT_SHARE * loss:
+    if finding is not None or share <= ROUNDED_SHARE**2 or not is_persistent(loss, corrected):
         return finding or small
     words = f"a residual of {share**0.5:.0e} of the terms does not fall with more knots"
     if near.residual_error > allowed:

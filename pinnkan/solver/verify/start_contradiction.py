@@ -15,7 +15,7 @@ from pinnkan.domain.gauss import gauss_legendre, map_rule_to_intervals
 from pinnkan.kan.field import Field, jets_on_grid
 from pinnkan.problem.statement import Side
 from pinnkan.solver.estimate.linearisation_check import FieldContext
-from pinnkan.solver.verify.candidate import PERSISTENT_SHARE
+from pinnkan.solver.verify.candidate import is_persistent
 from pinnkan.solver.verify.findings import Refused
 from pinnkan.verdict.records import Reason
 
@@ -35,7 +35,7 @@ def start_contradiction(model: Model, field: Field, slab: Domain, context: Field
     for condition, equation in model.rows:
         if condition.place == Side(axis, 0):
             before, after, terms = _squared_norms(model, equation, field, error)
-            if after > PERSISTENT_SHARE * before and after > problem.solver.tolerance**2 * terms:
+            if is_persistent(before, after) and after > problem.solver.tolerance**2 * terms:
                 share = (after / terms) ** 0.5
                 text = condition.equation.text if condition.equation else condition.name
                 left = f'{share:.0e} of the terms of "{text}" are left, with more knots as well'

@@ -15,7 +15,6 @@ from pinnkan.solver.families.product.enriched_correction import (
     ROUGH_ACCURACY,
     HalvedEstimate,
     enriched_correction_size,
-    halved_space,
     is_correction_expensive,
 )
 from pinnkan.solver.families.product.hidden_error import (
@@ -30,7 +29,7 @@ from pinnkan.solver.level_family import LossMinimum
 from pinnkan.solver.linear.solver import LinearSolver
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.outcome import SAFETY, Outcome
-from pinnkan.solver.verify.candidate import PERSISTENT_SHARE, SpacePair
+from pinnkan.solver.verify.candidate import SpacePair, is_persistent
 from pinnkan.solver.verify.stability import NearNull, compare_stability, find_near_null
 from pinnkan.solver.verify.stability_bounds import near_null_function, prolonged_near_null
 from pinnkan.verdict.records import Evidence
@@ -103,7 +102,7 @@ def estimate_by_correction(
     whose near-null functions serve where the step is small; ``fewer_points`` per interval: for a rough look. Raises
     SolverError: the least squares have no solution there.
     """
-    model, space, fine = solved.model, solved.space, halved_space(solved.space)
+    model, space, fine = solved.model, solved.space, solved.space.halved()
     base = space.prolong(start, fine)
     beside = solved.kept_solver if solved.has_kept_solver and model.is_linear else None
     system = System(model, fine, fewer_points=fewer_points, keeps_solver=True, coarse_solver=beside)
@@ -115,7 +114,7 @@ def estimate_by_correction(
     rounding = max(system.relative_solution_error, LEAST_ROUNDING)
     is_small = size <= model.problem.solver.tolerance  # then the verifier asks whether the residual remains
     is_rounding = losses[0] <= rounding_floor(system.kept_solver, base) ** 2
-    stands = measured.is_resolved and not (is_small or is_rounding) and losses[1] > PERSISTENT_SHARE * losses[0]
+    stands = measured.is_resolved and not (is_small or is_rounding) and is_persistent(*losses)
     spaces = SpacePair(space, start, fine, None, losses)
     spaces, near_null = _settled_spaces(coarse_spaces() if is_small else None, spaces, near_null)
     if spaces.near_nulls is None and (is_small or ((stands or is_rounding) and not fewer_points)):

@@ -33,6 +33,7 @@ from pinnkan.solver.families.product.start import initial_space, with_conditions
 from pinnkan.solver.families.product.stationary_start import initial_coefficients, minimise_with_restart
 from pinnkan.solver.homotopy import continue_from_milder_problem
 from pinnkan.solver.level_family import LossMinimum, ModelLevelFamily
+from pinnkan.solver.linear.convergence import rests
 from pinnkan.solver.linear.gauss_point_counts import require_memory
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import MAX_STEPS
@@ -232,14 +233,8 @@ class ProductLevels(ModelLevelFamily):
         last = levels[-STALLED_LEVELS:]
         if len(last) < STALLED_LEVELS:
             return ""
-        before, since = (
-            [x.estimate for x in part] for part in (levels[:-FRUITLESS_LEVELS], levels[-FRUITLESS_LEVELS:])
-        )
-        if (
-            before
-            and min(since) > FRUITLESS_RATIO * min(before)
-            and all(x.is_resolved for x in levels[-FRUITLESS_LEVELS:])
-        ):
+        is_fruitless = rests([x.estimate for x in levels], FRUITLESS_LEVELS, FRUITLESS_RATIO)
+        if is_fruitless and all(x.is_resolved for x in levels[-FRUITLESS_LEVELS:]):
             return "more knots do not lower the estimate"
         restless = all(x.iterations >= MAX_STEPS and x.is_resolved for x in last)
         closing = len(levels) < EARLY_LEVELS and last[-1].parameters < 2 * last[0].parameters

@@ -29,7 +29,7 @@ from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import GaussNewtonResult
 from pinnkan.solver.outcome import RESOLVED_SHARE
 from pinnkan.solver.time_pass import TimePass
-from pinnkan.solver.verify.candidate import PERSISTENT_SHARE
+from pinnkan.solver.verify.candidate import is_persistent
 
 #: Relative accuracy of the local correction, of which only the size is used, and of the global one: conjugate gradients
 #: take 6 and 21 steps.
@@ -224,7 +224,7 @@ def persistent_error(
 
 def _persistent_error(slab: ProductSlab, time_pass: ProductPass) -> float:
     before, left = slab.losses
-    if left <= PERSISTENT_SHARE * before or np.sqrt(before) <= NOISE_FACTOR * slab.residual_floor:
+    if not is_persistent(before, left) or np.sqrt(before) <= NOISE_FACTOR * slab.residual_floor:
         return 0.0
     scale = float(np.sqrt(time_pass.reference_squared_norms(slab.squared_norms, slab.length)).min())
     size = float(np.sqrt(left)) / (growth_residual(slab.system.model, slab.length) * scale)

@@ -19,6 +19,7 @@ from pinnkan.solver.families.separable.knots import initial_axes
 from pinnkan.solver.families.separable.minimise import TrainedEdges, add_term, levenberg_marquardt, starting_products
 from pinnkan.solver.families.separable.state import SeparableEstimate, SeparableState, coefficient_count
 from pinnkan.solver.level_family import LossMinimum, ModelLevelFamily
+from pinnkan.solver.linear.convergence import rests
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED_SHARE, Outcome
 from pinnkan.solver.verify.findings import Decision
@@ -114,11 +115,8 @@ class SeparableLevels(ModelLevelFamily):
 
     def stagnation_reason(self, levels: Sequence[Level]) -> str:
         """A message if knots and terms no longer lower the estimate; else ""."""
-        if len(levels) <= STALLED_LEVELS:
-            return ""
-        best = min(level.estimate for level in levels[:-STALLED_LEVELS])
-        rests = min(level.estimate for level in levels[-STALLED_LEVELS:]) > STALLED_RATIO * best
-        return "neither knots nor terms lower the estimate" if rests else ""
+        has_stalled = rests([level.estimate for level in levels], STALLED_LEVELS, STALLED_RATIO)
+        return "neither knots nor terms lower the estimate" if has_stalled else ""
 
     def network_description(self, state: SeparableState, outcome: Outcome) -> str:
         products = "1 product" if state.product_count == 1 else f"{state.product_count} products"
