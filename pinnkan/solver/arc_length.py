@@ -50,7 +50,7 @@ def refine_for_arc_length(space: Space, coefficients: Array) -> tuple[Space, Arr
     """Return a function on the knots for following the curve; None in more than two coordinates."""
     fine = space
     for _ in range(HALVINGS.get(len(space.axes), 0)):
-        fine = Space(tuple(axis.halved() for axis in fine.axes), fine.unknowns)
+        fine = fine.halved()
     return None if fine is space else (fine, np.ascontiguousarray(space.prolong(coefficients, fine)))
 
 

@@ -6,7 +6,7 @@ Doncker, Robinson 1984), with breakpoints where the argument of a jump or kink c
 """
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import sympy
@@ -43,14 +43,13 @@ def refine_towards_place(axes: Sequence[Axis], place: Array, width: Array) -> tu
     out = []
     for axis, centre, size in zip(axes, place, width, strict=False):
         narrowest = max(1e-9 * float(np.ptp(axis.breaks)), NARROWEST_INTERVAL * float(np.abs(axis.breaks).max()))
-        reach = INTERVAL_WIDTHS * max(float(size), narrowest)
-        marked = np.ones(1, dtype=bool)
-        while marked.any():
-            near = (axis.breaks[:-1] <= centre + reach) & (axis.breaks[1:] >= centre - reach)
-            marked = near & (np.diff(axis.breaks) > reach)
-            axis = axis.refined(marked)
-        out.append(axis)
+        out.append(axis.refined_while(partial(_wide_nearby, centre, INTERVAL_WIDTHS * max(float(size), narrowest))))
     return tuple(out)
+
+
+def _wide_nearby(centre: float, reach: float, breaks: Array) -> np.ndarray:
+    """The mask of intervals within ``reach`` of a place that are longer than that."""
+    return (breaks[:-1] <= centre + reach) & (breaks[1:] >= centre - reach) & (np.diff(breaks) > reach)
 
 
 def knots_of_formula(

@@ -128,8 +128,8 @@ def space_for_growing_waves(model: Model, space: Space, coefficients: Array) -> 
     axes = tuple(_axis_for_wave(a, k, False, GROWING_RADIANS) for a, k in zip(space.axes, largest, strict=True))
     if all(a is b for a, b in zip(axes, space.axes, strict=True)):
         return None
-    held, halved = (Space(each, space.unknowns) for each in (axes, tuple(a.halved() for a in axes)))
-    return held, space.prolong(coefficients, held), halved
+    held = replace(space, axes=axes)
+    return held, space.prolong(coefficients, held), held.halved()
 
 
 def side_wave_refinement(
@@ -174,14 +174,13 @@ def _axis_for_wave(axis: Axis, number: float, is_across: bool, radians: float = 
 
     ``is_across``: for what decays from both ends like that wave, so that only intervals next to the ends count.
     """
-    while True:
-        width = np.diff(axis.breaks)
-        away = np.minimum(axis.breaks[:-1] - axis.breaks[0], axis.breaks[-1] - axis.breaks[1:])
-        far = (away * number > DEPTH_LENGTHS) | (width <= away) if is_across else np.zeros(len(width), dtype=bool)
-        wide = ~far & (width * number > radians * axis.degree)
-        if not wide.any():
-            return axis
-        axis = axis.refined(wide)
+
+    def wide(breaks: Array) -> np.ndarray:
+        width, away = np.diff(breaks), np.minimum(breaks[:-1] - breaks[0], breaks[-1] - breaks[1:])
+        far = (away * number > DEPTH_LENGTHS) | (width <= away)
+        return ~(far & is_across) & (width * number > radians * axis.degree)
+
+    return axis.refined_while(wide)
 
 
 def _side_waves(model: Model, field: Field | None) -> tuple[tuple[int, Array], ...]:

@@ -11,7 +11,7 @@ from pinnkan.solver.estimate.indicators import (
 )
 
 COARSE = Space((Axis(np.linspace(0, 1, 5), 4), Axis(np.linspace(0, 1, 4), 4)))
-FINE = Space(tuple(a.halved() for a in COARSE.axes))
+FINE = COARSE.halved()
 
 
 def projected(space, function):

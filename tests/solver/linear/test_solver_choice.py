@@ -11,7 +11,6 @@ from pinnkan.problem.registry import parse_problem
 from pinnkan.solver import predicted_work
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.product import level_estimate
-from pinnkan.solver.families.product.enriched_correction import halved_space
 from pinnkan.solver.linear import solver_choice
 from pinnkan.solver.linear.conjugate_gradients import ConjugateGradients
 from pinnkan.solver.linear.normal_equations import NormalEquations
@@ -44,7 +43,7 @@ def test_rows_that_are_written_out_or_have_holes_are_factored(monkeypatch):
 def test_what_has_been_factored_beside_goes_on_to_the_next_space(monkeypatch):
     """By whoever has solved there, unless it was damped."""
     rows, ordering = operator("varying")
-    factor, (fine, order) = choose_linear_solver(rows, ordering), operator("varying", halved_space(PLANE))
+    factor, (fine, order) = choose_linear_solver(rows, ordering), operator("varying", PLANE.halved())
     monkeypatch.setattr(predicted_work, "WORK_PER_POINT", 1e-3)
     monkeypatch.setattr(predicted_work, "CHEAP_WORK", 0.0)
     right = [r.residual for r in fine]

@@ -5,8 +5,6 @@ Neither splines fitted to a front nor their corrections represent them. The spac
 and a least-squares fit to the residual gives their amounts in the error.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from pinnkan.assembly.boundary_values import zero_conditions
@@ -35,7 +33,7 @@ def near_null_error(model: Model, field: FittedField, space: Space, coefficients
         OutOfTimeError: a factorisation would exceed the time limit.
         SolverError, numpy.linalg.LinAlgError: the near-null functions cannot be computed on these knots.
     """
-    halved = replace(space, axes=tuple(axis.halved() for axis in space.axes))
+    halved = space.halved()
     spaces = {space: coefficients, halved: space.prolong(coefficients, halved)}
     (_, before), (functions, least) = (_near_null_functions(model, own, at) for own, at in spaces.items())
     fall = before / max(least, 1e-300)

@@ -73,7 +73,7 @@ def enriched_correction_size(model: Model, space: Space, start: Array, correctio
     ``correction``: of ``start`` in the space with every interval halved; where its mass per interval is large,
     intervals are halved several times. Raises SolverError: the least squares have no solution there.
     """
-    fine = halved_space(space)
+    fine = space.halved()
     masses = coordinate_shares(
         space, fine, correction, reference_norms(model.problem, fine, space.prolong(start, fine))
     ).mass
@@ -93,11 +93,6 @@ def _halved_repeatedly(axis: Axis, marks: np.ndarray, times: int) -> Axis:
     return axis
 
 
-def halved_space(space: Space) -> Space:
-    """Return the space with every interval halved."""
-    return Space(tuple(a.halved() for a in space.axes), space.unknowns)
-
-
 def is_correction_expensive(model: Model, space: Space) -> bool:
     """Whether a correction in the space with halved intervals is too expensive to be made only to judge."""
-    return predicted_step_work(model, halved_space(space)) > EXPENSIVE_WORK
+    return predicted_step_work(model, space.halved()) > EXPENSIVE_WORK

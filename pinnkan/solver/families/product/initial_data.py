@@ -86,7 +86,7 @@ def _project_data(
     model: Model, axes: Sequence[Axis], time: Axis, allowed: float
 ) -> tuple[tuple[Array, ...], tuple[Array, ...], list[Array]]:
     """Return the traces on ``axes``, their differences to those on halved ones, and squared errors by interval."""
-    space, fine = (Space(tuple(chosen), len(model.problem.unknowns)) for chosen in (axes, [a.halved() for a in axes]))
+    fine = (space := Space(tuple(axes), len(model.problem.unknowns))).halved()
     with model.clock.time_work("initial data", fine.size):
         traces, better = _initial_traces(model, space, time), _initial_traces(model, fine, time)
         errors = tuple(b - space.prolong(t, fine) for t, b in zip(traces, better, strict=True))
@@ -160,7 +160,7 @@ def axes_for_late_forcing(
     allowed = (FIRST_SHARE * tolerance) ** 2 if model.is_linear else np.inf
     time, unknowns = Axis(np.array(model.problem.box.ranges[-1]), degree[1]), len(model.problem.unknowns)
     while True:
-        fine = Space(tuple(a.halved() for a in axes), unknowns)
+        fine = Space(axes, unknowns).halved()
         require_memory(model, Space((*fine.axes, time), unknowns))
         trace = _initial_traces(model, fine, time)
         missed = list(

@@ -68,7 +68,7 @@ class SlabStart:
 
     def spaces(self, axes: Sequence[Axis]) -> tuple[Space, Space]:
         """Return the space of traces on ``axes`` and that of errors, with every interval halved."""
-        return Space(tuple(axes), self.unknowns), Space(tuple(a.halved() for a in axes), self.unknowns)
+        return (space := Space(tuple(axes), self.unknowns)), space.halved()
 
     def halved_traces(self) -> tuple[Array, ...]:
         """Return the traces on axes with every interval halved."""

@@ -141,8 +141,7 @@ def refine_axis(axis: Axis, fineness: Fineness) -> Axis:
     width = float(np.ptp(axis.breaks)) / fineness.intervals
     for _ in range(fineness.halvings):
         axis = axis.halved()
-    while (wide := np.diff(axis.breaks) > 1.5 * width).any():
-        axis = axis.refined(wide)
+    axis = axis.refined_while(lambda breaks: np.diff(breaks) > 1.5 * width)
     for _ in range(0 if axis.periodic else fineness.end_halvings):
         ends = np.zeros(axis.intervals, dtype=bool)
         ends[[0, -1]] = True

@@ -27,7 +27,7 @@ def refined(monkeypatch, name, *unmarked, losses=(1.0, 1.0), size=1.0):
     problem = parse_problem(name, "t.yaml") if "\n" in name else load_problem(name)
     model = compiled(replace(problem, solver=replace(problem.solver, tolerance=1e-4)))
     space = Space(tuple(Axis(np.linspace(a, b, INTERVALS + 1), DEGREE) for a, b in problem.box.ranges))
-    fine = Space(tuple(a.halved() for a in space.axes))
+    fine = space.halved()
     start = with_conditions(model, space, np.random.default_rng(0).standard_normal(space.shape))[0]
     error = with_conditions(model, fine, np.random.default_rng(1).standard_normal(fine.shape))[0]
     marks = [np.arange(INTERVALS) >= n for n in unmarked]
