@@ -10,13 +10,12 @@ from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.integral_rows import IntegralRows
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import Rows
-from pinnkan.domain.rounding import EPS
 from pinnkan.kan.field import Array
 
 Values = TypeVar("Values", Array, torch.Tensor)
 
 #: Relative rounding error of a product, with some margin.
-ROUNDING_UNIT = 2.0 * EPS
+ROUNDING_UNIT = 4e-16
 
 
 class NotFiniteError(np.linalg.LinAlgError):
