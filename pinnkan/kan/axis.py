@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -199,13 +198,6 @@ class Axis:
         """Return the axis with the marked intervals halved."""
         middle = 0.5 * (self.breaks[1:] + self.breaks[:-1])[marked]
         return replace(self, breaks=np.sort(np.concatenate([self.breaks, middle])))
-
-    def refined_while(self, wide: Callable[[Array], np.ndarray]) -> Axis:
-        """Return the axis with intervals halved while any is ``wide``: from breakpoints to the mask of intervals."""
-        axis = self
-        while (marked := wide(axis.breaks)).any():
-            axis = axis.refined(marked)
-        return axis
 
     def prolongation_to(self, fine: Axis) -> Matrix:
         """Return the matrix (fine.count, count) that represents the functions of this axis exactly in ``fine``."""

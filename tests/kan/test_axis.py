@@ -183,10 +183,3 @@ def test_a_mean_rule_is_exact_for_products_of_two_functions(more):
     x, w = axis.mean_rule(more)
     assert len(x) == 2 * (3 + more)
     np.testing.assert_allclose([w.sum(), w @ x**5], [1.0, 2.0**5 / 6.0])
-
-
-def test_intervals_are_halved_while_any_is_wide_and_no_others():
-    axis = Axis(np.array([0.0, 0.1, 1.0]), 3)
-    fine = axis.refined_while(lambda breaks: np.diff(breaks) > 0.3)
-    np.testing.assert_allclose(fine.breaks, [0.0, 0.1, 0.325, 0.55, 0.775, 1.0])
-    assert axis.refined_while(lambda breaks: np.diff(breaks) > 0.95) is axis

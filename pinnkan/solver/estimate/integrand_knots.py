@@ -19,6 +19,7 @@ from pinnkan.problem.features.narrow_features import find_narrow_features
 from pinnkan.problem.features.subdivision import Feature
 from pinnkan.problem.statement import Equation, Problem
 from pinnkan.solver.estimate.adaptive_cubature import zeros_between
+from pinnkan.solver.estimate.marking import refine_while
 
 #: Intervals at a narrow feature are at most this many of its widths long. Heuristic.
 INTERVAL_WIDTHS = 4.0
@@ -43,7 +44,7 @@ def refine_towards_place(axes: Sequence[Axis], place: Array, width: Array) -> tu
     out = []
     for axis, centre, size in zip(axes, place, width, strict=False):
         narrowest = max(1e-9 * float(np.ptp(axis.breaks)), NARROWEST_INTERVAL * float(np.abs(axis.breaks).max()))
-        out.append(axis.refined_while(partial(_wide_nearby, centre, INTERVAL_WIDTHS * max(float(size), narrowest))))
+        out.append(refine_while(axis, partial(_wide_nearby, centre, INTERVAL_WIDTHS * max(float(size), narrowest))))
     return tuple(out)
 
 

@@ -1,6 +1,6 @@
 """Which knot intervals to halve, by the squared error (mass) of each, and the axes with these halved."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -49,3 +49,10 @@ def complete_marks(axes: Sequence[Axis], marks: Sequence[np.ndarray], unknowns: 
 def prefer_even_knots(axes: Sequence[Axis], unknowns: int) -> list[bool]:
     """Whether knots of each coordinate are best even: periodic, several unknowns, several coordinates."""
     return [a.periodic and unknowns > 1 and len(axes) > 1 for a in axes]
+
+
+def refine_while(axis: Axis, wide: Callable[[Array], np.ndarray]) -> Axis:
+    """Return the axis with intervals halved while any is ``wide``: from breakpoints to the mask of intervals."""
+    while (marked := wide(axis.breaks)).any():
+        axis = axis.refined(marked)
+    return axis

@@ -18,6 +18,7 @@ from pinnkan.kan.field import Array, Complex, Field
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.features.kronecker_sequence import kronecker_points
 from pinnkan.problem.statement import Jet
+from pinnkan.solver.estimate.marking import refine_while
 from pinnkan.solver.verify.candidate import SpacePair
 from pinnkan.solver.verify.growth.side_stability import SideStability
 from pinnkan.solver.verify.growth.two_point_growth import NUMBERS_PER_OCTAVE
@@ -180,7 +181,7 @@ def _axis_for_wave(axis: Axis, number: float, is_across: bool, radians: float = 
         far = (away * number > DEPTH_LENGTHS) | (width <= away)
         return ~(far & is_across) & (width * number > radians * axis.degree)
 
-    return axis.refined_while(wide)
+    return refine_while(axis, wide)
 
 
 def _side_waves(model: Model, field: Field | None) -> tuple[tuple[int, Array], ...]:

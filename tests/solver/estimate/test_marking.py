@@ -1,7 +1,7 @@
 import numpy as np
 
 from pinnkan.kan.axis import Axis
-from pinnkan.solver.estimate.marking import MARKING_SHARE, mark_bulk, mark_by_maximum, refine_marked
+from pinnkan.solver.estimate.marking import MARKING_SHARE, mark_bulk, mark_by_maximum, refine_marked, refine_while
 
 
 def listed(marks):
@@ -33,3 +33,10 @@ def test_around_circles_of_several_unknowns_all_intervals_are_halved_or_some():
     assert [a.intervals for a in refine_marked((circle, line), (few, few), 3)] == [7, 7]
     assert [a.intervals for a in refine_marked((circle, line), (most, most), 1)] == [10, 10]
     assert [a.intervals for a in refine_marked((circle,), (most,), 3)] == [10]
+
+
+def test_intervals_are_halved_while_any_is_wide_and_no_others():
+    axis = Axis(np.array([0.0, 0.1, 1.0]), 3)
+    fine = refine_while(axis, lambda breaks: np.diff(breaks) > 0.3)
+    np.testing.assert_allclose(fine.breaks, [0.0, 0.1, 0.325, 0.55, 0.775, 1.0])
+    assert refine_while(axis, lambda breaks: np.diff(breaks) > 0.95) is axis

@@ -15,6 +15,7 @@ from pinnkan.domain.rounding import EPS
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
+from pinnkan.solver.estimate.marking import refine_while
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.verify.products.factor_rows import (
     FactorRows,
@@ -141,7 +142,7 @@ def refine_axis(axis: Axis, fineness: Fineness) -> Axis:
     width = float(np.ptp(axis.breaks)) / fineness.intervals
     for _ in range(fineness.halvings):
         axis = axis.halved()
-    axis = axis.refined_while(lambda breaks: np.diff(breaks) > 1.5 * width)
+    axis = refine_while(axis, lambda breaks: np.diff(breaks) > 1.5 * width)
     for _ in range(0 if axis.periodic else fineness.end_halvings):
         ends = np.zeros(axis.intervals, dtype=bool)
         ends[[0, -1]] = True
