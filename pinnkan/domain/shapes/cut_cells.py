@@ -1,0 +1,240 @@
+"""Quadrature of the cells of a grid that a boundary cuts.
+
+The boundary is cut where it crosses the grid, and in every cell joined with the sides of the cell to closed loops. A
+loop is the union of curved triangles about a point that sees all of it: from the point v to gamma(t) on the loop,
+
+    (s, t) -> v + s (gamma(t) - v),    with the measure    s det(gamma(t) - v, gamma'(t)) ds dt,
+
+so that points lie inside, weights are positive, and a product of Gauss rules is exact up to its degree. Cells without
+such a point are divided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from pinnkan.domain.box import Array
+from pinnkan.domain.gauss import gauss_legendre
+from pinnkan.domain.shapes.boundary import Arc, Boundary, GeometryError
+from pinnkan.domain.shapes.curve import Segment
+from pinnkan.domain.shapes.shape import Shape
+
+#: Distance into the domain, relative to a cell, of the point that tells to which cell an arc on a grid line belongs.
+INSIDE_SHARE = 1e-7
+#: Position along the sides of a cell, the length of each being one, below which two positions are one.
+SAME_POSITION = 1e-7
+#: Share of the parameters of a curve below which two crossings of the grid are one.
+SAME_PARAMETER = 1e-12
+#: Samples of an arc for whether a point sees it, and how far below zero the determinant may round.
+SIGHT_SAMPLES, SIGHT_ROUNDING = 9, 1e-12
+#: Most divisions of a cell in two.
+MAX_DIVISIONS = 12
+
+
+@dataclass(frozen=True)
+class CellPiece:
+    """A connected piece of a cell inside the domain; ``triangles``: curved ones (apex, arc opposite to it)."""
+
+    cell: tuple[int, int]
+    triangles: tuple[tuple[Array, Arc], ...]
+
+
+@dataclass(frozen=True)
+class CutGrid:
+    """A grid that a boundary cuts: ``whole`` cells (x, y), pieces of cut cells, and arcs with their cells."""
+
+    whole: np.ndarray
+    pieces: tuple[CellPiece, ...]
+    arcs: tuple[tuple[tuple[int, int], Arc], ...]
+
+
+def cut_grid(boundary: Boundary, x: Array, y: Array) -> CutGrid:
+    """Return what a boundary cuts out of the cells between the breaks ``x`` and ``y``."""
+    return _cut(boundary.shape, boundary.loops, x, y)
+
+
+def _cut(shape: Shape, chains: Sequence[Sequence[Arc]], x: Array, y: Array, divisions: int = 0) -> CutGrid:
+    arcs: list[tuple[tuple[int, int], Arc]] = []
+    in_cell: dict[tuple[int, int], list[list[Arc]]] = {}
+    for chain in chains:
+        parts = [
+            part
+            for arc in chain
+            for part in arc.cut(_grid_crossings(arc, x, y), SAME_PARAMETER * np.ptp(arc.curve.ends))
+        ]
+        cells = [_cell_of(part, x, y) for part in parts]
+        arcs += zip(cells, parts, strict=True)
+        closed = bool(np.allclose(parts[0].at(0.0), parts[-1].at(1.0), rtol=0.0, atol=_least(x, y)))
+        for cell, run in _runs(cells, parts, closed):
+            in_cell.setdefault(cell, []).append(run)
+    whole = np.zeros((len(x) - 1, len(y) - 1), dtype=bool)
+    centers = np.stack(np.meshgrid(0.5 * (x[1:] + x[:-1]), 0.5 * (y[1:] + y[:-1]), indexing="ij"), -1)
+    empty = np.ones_like(whole)
+    for cell in in_cell:
+        empty[cell] = False
+    whole[empty] = shape.contains(centers[empty])
+    pieces: list[CellPiece] = []
+    for (i, j), runs in in_cell.items():
+        corner = np.array([[x[i], x[i + 1]], [y[j], y[j + 1]]])
+        pieces += [CellPiece((i, j), triangles) for triangles in _pieces(shape, runs, corner, divisions)]
+    return CutGrid(whole, tuple(pieces), tuple(arcs))
+
+
+def _least(x: Array, y: Array) -> float:
+    return INSIDE_SHARE * float(min(np.diff(x).min(), np.diff(y).min()))
+
+
+def _grid_crossings(arc: Arc, x: Array, y: Array) -> list[float]:
+    """The parameters of the curve of an arc at which it crosses lines of the grid."""
+    low, high = sorted((arc.start, arc.stop))
+    found: list[float] = []
+    for axis, breaks in enumerate((x, y)):
+        turns = arc.curve.turning_points(axis)
+        ends = arc.curve.point(np.array([low, *turns[(low < turns) & (turns < high)], high]))[:, axis]
+        for value in breaks[(breaks >= ends.min()) & (breaks <= ends.max())]:
+            found += arc.curve.crossings(axis, float(value)).tolist()
+    return found
+
+
+def _cell_of(arc: Arc, x: Array, y: Array) -> tuple[int, int]:
+    """The cell to the left of the middle of an arc that crosses no grid line."""
+    px, py = arc.at(0.5) + _least(x, y) * arc.inward(0.5)
+    i, j = int(np.searchsorted(x, px)) - 1, int(np.searchsorted(y, py)) - 1
+    return min(max(i, 0), len(x) - 2), min(max(j, 0), len(y) - 2)
+
+
+def _runs(
+    cells: Sequence[tuple[int, int]], parts: Sequence[Arc], closed: bool
+) -> list[tuple[tuple[int, int], list[Arc]]]:
+    """Consecutive arcs in the same cell."""
+    starts = [k for k in range(len(cells)) if cells[k] != cells[k - 1]]
+    if not closed and 0 not in starts:
+        starts = [0, *starts]
+    if not starts:  # a closed loop in one cell
+        return [(cells[0], [*parts])]
+    runs = []
+    for k, first in enumerate(starts):
+        last = starts[k + 1] if k + 1 < len(starts) else (starts[0] + len(parts) if closed else len(parts))
+        runs.append((cells[first], [parts[n % len(parts)] for n in range(first, last)]))
+    return runs
+
+
+def _pieces(
+    shape: Shape, runs: Sequence[list[Arc]], cell: Array, divisions: int
+) -> list[tuple[tuple[Array, Arc], ...]]:
+    """The connected pieces of a cell, (coordinate, end), as curved triangles; ``runs``: the arcs in it."""
+    loops = _cell_loops(runs, cell)
+    fans = [None if loop is None else _fan(loop) for loop in loops]
+    if all(fan is not None for fan in fans):
+        return [fan for fan in fans if fan is not None]
+    if divisions == MAX_DIVISIONS:
+        raise GeometryError(
+            f"the boundary is too fine near ({cell[0, 0]:.6g}, {cell[1, 0]:.6g})", "leave out details of no size"
+        )
+    longest = int(np.ptp(cell, axis=1)[1] > np.ptp(cell, axis=1)[0])
+    breaks = list(cell)
+    points = np.concatenate([arc.at(np.linspace(0.0, 1.0, 5)) for run in runs for arc in run])[:, longest]
+    low, high = cell[longest]
+    middle = float(np.clip(0.5 * (points.min() + points.max()), low + 0.1 * (high - low), high - 0.1 * (high - low)))
+    breaks[longest] = np.array([low, middle, high])
+    parts = _cut(shape, runs, breaks[0], breaks[1], divisions + 1)
+    triangles = [t for piece in parts.pieces for t in piece.triangles]
+    for i, j in np.argwhere(parts.whole):
+        inner = np.array([breaks[0][i : i + 2], breaks[1][j : j + 2]])
+        triangles += _fan([Arc(side, *side.ends) for side in _sides(inner)]) or ()
+    return [tuple(triangles)]
+
+
+def _sides(cell: Array) -> list[Segment]:
+    (a, b), (c, d) = cell.tolist()
+    corners = [(a, c), (b, c), (b, d), (a, d)]
+    return [Segment(corners[k], corners[(k + 1) % 4], "") for k in range(4)]
+
+
+def _cell_loops(runs: Sequence[list[Arc]], cell: Array) -> list[list[Arc] | None]:
+    """The closed loops of arcs and sides around the pieces of a cell; [None] where a hole lies inside it."""
+    open_runs: list[tuple[float, float, list[Arc]]] = []
+    loops: list[list[Arc]] = []
+    for run in runs:
+        begin, end = run[0].at(0.0), run[-1].at(1.0)
+        if np.abs(begin - end).max() < SAME_POSITION * np.ptp(cell, axis=1).min():
+            loops.append(run)
+        else:
+            open_runs.append((_position(begin, cell), _position(end, cell), run))
+    if loops and (open_runs or any(_turns_clockwise(loop) for loop in loops)):
+        return [None]
+    left = list(range(len(open_runs)))
+    found: list[list[Arc] | None] = [*loops]
+    while left:
+        first = at = left[0]
+        loop: list[Arc] = []
+        while True:
+            left.remove(at)
+            _, stop, run = open_runs[at]
+            gaps = {k: (open_runs[k][0] - stop + SAME_POSITION) % 4.0 for k in (first, *left)}
+            at = min(gaps, key=lambda k: gaps[k])
+            loop += [*run, *_walk(stop, gaps[at] - SAME_POSITION, run[-1].at(1.0), open_runs[at][2][0].at(0.0), cell)]
+            if at == first:
+                break
+        found.append(loop)
+    return found
+
+
+def _turns_clockwise(loop: Sequence[Arc]) -> bool:
+    points = np.concatenate([arc.at(np.linspace(0.0, 1.0, 9)[:-1]) for arc in loop])
+    x, y = (points - points[0]).T
+    return float((x * np.roll(y, -1) - y * np.roll(x, -1)).sum()) < 0.0
+
+
+def _position(point: Array, cell: Array) -> float:
+    """The position along the sides of a cell, counterclockwise from its lower left corner, each side of length one."""
+    u, v = ((point - cell[:, 0]) / np.ptp(cell, axis=1)).tolist()
+    side = int(np.argmin([abs(v), abs(1.0 - u), abs(1.0 - v), abs(u)]))
+    return side + float(np.clip([u, v, 1.0 - u, 1.0 - v][side], 0.0, 1.0))
+
+
+def _walk(position: float, length: float, start: Array, stop: Array, cell: Array) -> list[Arc]:
+    """The straight arcs along the sides of a cell, from ``start`` to ``stop``, ``length`` further."""
+    if length <= SAME_POSITION:
+        return []
+    (a, b), (c, d) = cell.tolist()
+    corners = [(a, c), (b, c), (b, d), (a, d)]
+    passed = range(int(position) + 1, int(position + length) + 1)
+    inner = [k for k in passed if position + SAME_POSITION < k < position + length - SAME_POSITION]
+    points = [start, *(np.array(corners[k % 4]) for k in inner), stop]
+    return [Arc(Segment((p[0], p[1]), (q[0], q[1]), ""), 0.0, 1.0) for p, q in pairwise(a.tolist() for a in points)]
+
+
+def _fan(loop: Sequence[Arc]) -> tuple[tuple[Array, Arc], ...] | None:
+    """Curved triangles from a point that sees all of a loop; None if none of the points tried does."""
+    share = np.linspace(0.0, 1.0, SIGHT_SAMPLES)
+    points = np.stack([arc.at(share) for arc in loop])
+    slopes = np.stack([arc.velocity(share) for arc in loop])
+    corners = points[:, 0]
+    apexes = np.concatenate([corners, corners.mean(0)[None]])
+    seen = points[None] - apexes[:, None, None]  # (apex, arc, sample, coordinate)
+    turn = seen[..., 0] * slopes[None, ..., 1] - seen[..., 1] * slopes[None, ..., 0]
+    scale = float(np.abs(turn).max())
+    valid = (turn >= -SIGHT_ROUNDING * scale).all((1, 2))
+    if not valid.any() or scale == 0.0:
+        return () if scale == 0.0 else None
+    mean = turn.mean(2)  # twice the area of a triangle; the least, but for those of no area, is to be large
+    least = mean.min(1, where=mean > SIGHT_ROUNDING * scale, initial=np.inf)
+    best = int(np.argmax(np.where(valid, least, -1.0)))
+    flat = np.abs(turn[best]).max(1) <= SIGHT_ROUNDING * scale
+    return tuple((apexes[best], arc) for arc, none in zip(loop, flat, strict=True) if not none)
+
+
+def triangle_rule(apex: Array, arc: Arc, count: int) -> tuple[Array, Array]:
+    """Return the points (point, coordinate) and weights of a curved triangle, ``count`` by ``count``."""
+    x, w = gauss_legendre(count)
+    share, half = 0.5 * (x + 1.0), 0.5 * w
+    outer, slope = arc.at(share) - apex, arc.velocity(share)
+    measure = outer[:, 0] * slope[:, 1] - outer[:, 1] * slope[:, 0]
+    points = apex + share[:, None, None] * outer
+    weights = (half * share)[:, None] * (half * measure)
+    return points.reshape(-1, 2), weights.ravel()

@@ -1,0 +1,234 @@
+"""A domain whose space is a shape in the plane, with or without time."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from pinnkan.domain.box import INSIDE_TOLERANCE, Array, Box, Ranges, Side, UnitPoints
+from pinnkan.domain.shapes.boundary import Arc, Boundary, boundary_of
+from pinnkan.domain.shapes.cut_cells import CutGrid, cut_grid
+from pinnkan.domain.shapes.shape import Shape
+
+#: Points at which the inside is tried for each point of a sample, at most.
+MAX_TRIES = 64
+#: Samples of an arc from which the nearest point of the boundary is found, and steps to improve it.
+NEAREST_SAMPLES, NEAREST_STEPS = 33, 6
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The name of a piece of the boundary of a shape: that of one of its curves."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class ShapedDomain:
+    """The points of a shape in the plane, through the ``times`` if there are any. A :class:`Domain`."""
+
+    boundary: Boundary
+    times: tuple[float, float] | None = None
+
+    @cached_property
+    def box(self) -> Box:
+        """The bounding box."""
+        ranges = (*self.boundary.box, *(() if self.times is None else (self.times,)))
+        return Box(ranges, (False,) * len(ranges))
+
+    @property
+    def measure(self) -> float:
+        """The area, times the length of time."""
+        return self.boundary.area * (1.0 if self.times is None else self.times[1] - self.times[0])
+
+    @cached_property
+    def boundary_pieces(self) -> Mapping[Hashable, CurvePiece | ShapeAtTime]:
+        """The pieces by :class:`Piece`, and the start and the end of time by :class:`Side`."""
+        arcs: dict[str, list[Arc]] = {}
+        for arc in self.boundary.arcs:
+            arcs.setdefault(arc.curve.name, []).append(arc)
+        found: dict[Hashable, CurvePiece | ShapeAtTime] = {
+            Piece(name): CurvePiece(tuple(parts), self.times) for name, parts in arcs.items()
+        }
+        ends = enumerate(self.times or ())
+        return {**found, **{Side(2, end): ShapeAtTime(self.projected(2), t, end) for end, t in ends}}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the pieces in space."""
+        return tuple(place.name for place in self.boundary_pieces if isinstance(place, Piece))
+
+    def contains(self, points: Array, slack: float = 0.0) -> NDArray[np.bool_]:
+        """Return which points lie inside, or outside by at most ``slack`` times the diameter."""
+        points = np.asarray(points, dtype=np.float64)
+        inside = np.asarray(self.boundary.shape.contains(points[..., :2]))
+        if slack > 0.0 and not inside.all():
+            outside = points[~inside][:, :2]
+            apart = np.hypot(*(outside - self._nearest_on_boundary(outside)).T)
+            inside[~inside] = apart <= slack * float(np.hypot(*self.box.lengths[:2]))
+        return inside if self.times is None else inside & Box((self.times,), (False,)).contains(points[..., 2:], slack)
+
+    def nearest(self, points: Array) -> Array:
+        out = np.array(points, dtype=np.float64)
+        outside = ~self.boundary.shape.contains(out[..., :2])
+        if outside.any():
+            out[outside, :2] = self._nearest_on_boundary(out[outside][:, :2])
+        if self.times is not None:
+            out[..., 2] = np.clip(out[..., 2], *self.times)
+        return out
+
+    def _nearest_on_boundary(self, points: Array) -> Array:
+        """The nearest points of the boundary: samples, improved by Newton's method along their arcs."""
+        arcs, share = self.boundary.arcs, np.linspace(0.0, 1.0, NEAREST_SAMPLES)
+        samples = np.stack([arc.at(share) for arc in arcs])  # (arc, sample, coordinate)
+        apart = np.square(points[:, None, None] - samples[None]).sum(-1).reshape(len(points), -1)
+        arc_of, sample_of = np.divmod(apart.argmin(1), NEAREST_SAMPLES)
+        out = np.empty_like(points)
+        for k in np.unique(arc_of):
+            there, t = arc_of == k, share[sample_of[arc_of == k]]
+            for _ in range(NEAREST_STEPS):  # Gauss-Newton on the squared distance
+                slope = arcs[k].velocity(t)
+                t = np.clip(t + ((points[there] - arcs[k].at(t)) * slope).sum(-1) / np.square(slope).sum(-1), 0.0, 1.0)
+            out[there] = arcs[k].at(t)
+        return out
+
+    def outside_reason(self, point: Array, names: Sequence[str]) -> str:
+        """Return ``(2, 0) is outside of the domain``, or which coordinate is not in the range of its box."""
+        if self.box.contains(point, INSIDE_TOLERANCE):
+            return f"({', '.join(f'{x:g}' for x in point[:2])}) is outside of the domain"
+        return self.box.outside_reason(point, names)
+
+    def sample(self, count: int, unit: UnitPoints) -> Array:
+        tries = count
+        for _ in range(MAX_TRIES):
+            points = self.box.sample(tries, unit)
+            inside = points[self.boundary.shape.contains(points[:, :2])]
+            if len(inside) >= count:
+                return inside[:count]
+            tries = 2 * tries
+        return inside
+
+    def time_part(self, start: float, end: float) -> ShapedDomain:
+        """Return the part between two times."""
+        return replace(self, times=(start, end))
+
+    def projected(self, count: int) -> ShapedDomain:
+        """Return the shape alone for ``count`` two. Raises ValueError: no other projection is known."""
+        if count == self.box.lengths.size:
+            return self
+        if count != 2:
+            raise ValueError("a shape has two coordinates")
+        return replace(self, times=None)
+
+    def cut_grid(self, x: Array, y: Array) -> CutGrid:
+        """Return the cells of a grid with breaks ``x`` and ``y`` that the boundary cuts, and the whole ones."""
+        return _cut_grid(self.boundary, x.tobytes(), y.tobytes())
+
+
+@lru_cache(maxsize=16)
+def _cut_grid(boundary: Boundary, x: bytes, y: bytes) -> CutGrid:
+    return cut_grid(boundary, np.frombuffer(x), np.frombuffer(y))
+
+
+def shaped_domain(shape: Shape, times: tuple[float, float] | None = None) -> ShapedDomain:
+    """Return the domain of a shape. Raises GeometryError where it is none."""
+    return ShapedDomain(boundary_of(shape), times)
+
+
+@dataclass(frozen=True)
+class CurvePiece:
+    """All arcs of one curve; its parameter is the length along them over the whole length. A :class:`BoundaryPiece`."""
+
+    arcs: tuple[Arc, ...]
+    times: tuple[float, float] | None
+
+    @property
+    def parameter_ranges(self) -> Ranges:
+        """One arc after the other, each of length one; then time."""
+        return ((0.0, float(len(self.arcs))), *(() if self.times is None else (self.times,)))
+
+    @property
+    def fixed(self) -> Mapping[int, float]:
+        """The coordinate that is constant along a straight piece parallel to an axis."""
+        low, high = self.arcs[0].at(np.array([0.0, 1.0]))
+        straight = self.arcs[0].curve.turning_points(0).size == 0
+        return {i: float(low[i]) for i in (0, 1) if straight and low[i] == high[i]}
+
+    @cached_property
+    def measure(self) -> float:
+        """The length, times the length of time."""
+        length = sum(float(arc.rule(32)[1].sum()) for arc in self.arcs)
+        return length * (1.0 if self.times is None else self.times[1] - self.times[0])
+
+    def map_parameters(self, parameters: Array) -> Array:
+        at = np.clip(parameters[:, 0].astype(int), 0, len(self.arcs) - 1)
+        out = np.empty((len(parameters), 2))
+        for k in np.unique(at):
+            out[at == k] = self.arcs[k].at(parameters[at == k, 0] - k)
+        return np.column_stack([out, parameters[:, 1:]])
+
+    def measure_density(self, parameters: Array) -> Array:
+        """Return the length per parameter."""
+        at = np.clip(parameters[:, 0].astype(int), 0, len(self.arcs) - 1)
+        out = np.empty(len(parameters))
+        for k in np.unique(at):
+            out[at == k] = np.hypot(*self.arcs[k].velocity(parameters[at == k, 0] - k).T)
+        return out
+
+    def normal(self, point: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the outward unit normal, from the gradient of the curve's level."""
+        curve, sign = self.arcs[0].curve, self.arcs[0].sign
+        gx, gy = curve.gradient(point)
+        symbolic = isinstance(point[0], sympy.Basic)
+        size = sympy.sqrt(gx * gx + gy * gy) if symbolic else np.sqrt(gx * gx + gy * gy)
+        if symbolic and curve.is_closed and hasattr(curve, "radii") and curve.radii[0] == curve.radii[1]:
+            size = sympy.Float(curve.radii[0])
+        return (sign * gx / size, sign * gy / size, *(0 for _ in point[2:]))
+
+    def sample(self, count: int, unit: UnitPoints) -> Array:
+        low, high = np.array(self.parameter_ranges).T
+        return self.map_parameters(low + (high - low) * unit(count, len(low)))
+
+
+@dataclass(frozen=True)
+class ShapeAtTime:
+    """A shape at the start or the end of time; its parameters are x and y. A :class:`BoundaryPiece`."""
+
+    shape: ShapedDomain
+    time: float
+    end: int
+
+    @property
+    def parameter_ranges(self) -> Ranges:
+        """The bounding box of the shape."""
+        return self.shape.box.ranges
+
+    @property
+    def fixed(self) -> Mapping[int, float]:
+        """The time."""
+        return {2: self.time}
+
+    @property
+    def measure(self) -> float:
+        """The area."""
+        return self.shape.measure
+
+    def map_parameters(self, parameters: Array) -> Array:
+        return np.column_stack([parameters, np.full(len(parameters), self.time)])
+
+    def measure_density(self, parameters: Array) -> Array:
+        """Return one inside the shape, zero outside."""
+        return self.shape.contains(parameters).astype(np.float64)
+
+    def normal(self, point: Sequence[Any]) -> tuple[int, ...]:
+        """Return the unit vector of time, or its opposite."""
+        return (0, 0, 2 * self.end - 1)
+
+    def sample(self, count: int, unit: UnitPoints) -> Array:
+        return self.map_parameters(self.shape.sample(count, unit))
