@@ -4,7 +4,7 @@ Inside, and at the start, these are the Gauss points of a grid in the inner coor
 sides, which cross cells, they are Gauss points between consecutive crossings with knots of (s, r[, t]).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Protocol
@@ -14,8 +14,9 @@ import torch
 
 from pinnkan.assembly.cell_rows import CellRows
 from pinnkan.assembly.tensor_rows import Rows, TensorRows, evaluate
-from pinnkan.domain.domain import BoundaryPiece, Domain
+from pinnkan.domain.domain import BoundaryPiece
 from pinnkan.domain.gauss import composite_gauss_rule
+from pinnkan.kan.coordinates.cartesian import Cartesian
 from pinnkan.kan.coordinates.warped import Coordinates
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
@@ -103,11 +104,18 @@ class GridPoints:
     Rows at other points have weight zero, so that sum factorisation applies: a third of the time of products by cell.
     """
 
-    def __init__(self, space: Space, tables: Sequence[Table], coordinates: Coordinates, domain: Domain) -> None:
+    def __init__(
+        self,
+        space: Space,
+        tables: Sequence[Table],
+        coordinates: Coordinates | Cartesian,
+        contains: Callable[[Array], np.ndarray],
+    ) -> None:
+        """``contains``: from points (point, coordinate) of the file to whether they count."""
         self.space, self.tables = space, tuple(tables)
         self.axes = [t.nodes.reshape(-1).numpy() for t in tables]
         outer = coordinates.inverse_grid(self.axes).reshape(-1, len(self.axes))
-        self.inside_index = np.flatnonzero(domain.contains(outer))
+        self.inside_index = np.flatnonzero(contains(outer))
         self.outer = outer[self.inside_index]
         self.line_points = np.stack([g.ravel() for g in np.meshgrid(*self.axes[1:], indexing="ij")], -1)
         self.line_index = self.inside_index % len(self.line_points)

@@ -14,6 +14,7 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.immersed_points import SplinePoints
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import Rows
+from pinnkan.kan.coordinates.cartesian import Cartesian
 from pinnkan.kan.coordinates.warped import Coordinates
 from pinnkan.kan.field import Array
 
@@ -22,7 +23,7 @@ class ImmersedPatch:
     """An equation at the points of ``places``; ``root_weight`` (..): the roots of the weights of its rows."""
 
     def __init__(
-        self, equation: CompiledEquation, places: SplinePoints, coordinates: Coordinates, unknowns: int
+        self, equation: CompiledEquation, places: SplinePoints, coordinates: Coordinates | Cartesian, unknowns: int
     ) -> None:
         self.equation, self.places, self.unknowns = equation, places, unknowns
         orders = sorted({jet.order for jet in equation.jets})

@@ -218,6 +218,11 @@ class Problem:
         return self.domain.box
 
     @property
+    def is_on_box(self) -> bool:
+        """Whether the domain is that box, not a shape in it."""
+        return self.domain is self.box
+
+    @property
     def dimension(self) -> int:
         """Number of coordinates, time included."""
         return len(self.coordinates)

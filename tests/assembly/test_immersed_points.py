@@ -24,7 +24,7 @@ def turned(degrees=120.0, intervals=(9, 4)):
 
 def grid(space, coordinates, domain=UNIT, points=4, parts=2):
     cpu = torch.device("cpu")
-    return GridPoints(space, [gauss_table(a, points, 2, cpu, parts) for a in space.axes], coordinates, domain)
+    return GridPoints(space, [gauss_table(a, points, 2, cpu, parts) for a in space.axes], coordinates, domain.contains)
 
 
 @pytest.mark.parametrize("degrees", [120.0, 95.0, 30.0])
@@ -85,7 +85,7 @@ def test_moving_coordinates_have_points_at_the_start_and_on_sides_in_time():
     cpu = torch.device("cpu")
     start = point_table(space.axes[2], float(space.axes[2].breaks[0]), 1, cpu)
     tables = [*(gauss_table(a, 3, 1, cpu, 2) for a in space.axes[:2]), start]
-    start = GridPoints(space, tables, coordinates, domain)
+    start = GridPoints(space, tables, coordinates, domain.contains)
     assert np.all(start.outer[:, 2] == 1.0)
     assert abs(start.weights.sum() - 1) < 0.02
     side = side_points(space, coordinates, domain.boundary_pieces[Side(1, 1)], (5, 5, 5))

@@ -46,22 +46,22 @@ class ReducedProblem:
 
 
 def reduce_problem(problem: Problem, size_factors: Array | None = None) -> ReducedProblem:
-    """Reduce a problem to the smallest one that gives its solution.
+    """Reduce a problem to the smallest one that gives its solution; on a shape its unknowns are divided by sizes alone.
 
     ``size_factors``: factors (unknown,) on natural sizes. Raises SolverError: sizes are not finite.
     """
     steps = list(_formula_steps(problem))
-    unscaled = steps[-1].problem
+    unscaled = steps[-1].problem if steps else problem
     scaling = divide_by_sizes(unscaled, size_factors)
     steps.append(scaling)
-    part = halve_by_reflections(scaling.problem)
+    part = halve_by_reflections(scaling.problem) if problem.is_on_box else None
     if part is not None:
         steps.append(part)
     return ReducedProblem(steps[-1].problem, tuple(steps), unscaled, scaling.sizes)
 
 
 def _formula_steps(problem: Problem) -> Iterator[Reduction]:
-    for reduce in FORMULA_REDUCTIONS:
+    for reduce in FORMULA_REDUCTIONS if problem.is_on_box else ():
         step = reduce(problem)
         if step is not None:
             problem = step.problem

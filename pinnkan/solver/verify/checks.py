@@ -41,6 +41,10 @@ def _to_any(prepared: PreparedChecks, candidate: Candidate) -> bool:
     return True
 
 
+def _to_steady_boxes(prepared: PreparedChecks, candidate: Candidate) -> bool:
+    return _to_steady_grids(prepared, candidate) and prepared.model.problem.is_on_box
+
+
 def _to_grids(prepared: PreparedChecks, candidate: Candidate) -> bool:
     return candidate.is_slab or not prepared.has_many_coordinates
 
@@ -172,16 +176,19 @@ CHECKS: tuple[Check, ...] = (
         lambda p, c: not _to_grids(p, c),
         _hidden_product,
     ),
-    Check("periodic-waves", "Can a wave be added in a periodic box?", _to_steady_grids, _periodic_waves),
+    Check("periodic-waves", "Can a wave be added in a periodic box?", _to_steady_boxes, _periodic_waves),
     FREE_FUNCTIONS,
     Check(
         "conditions-at-points",
         "Can a function be added that conditions at points do not see?",
-        _to_steady_spaces,
+        lambda p, c: _to_steady_boxes(p, c) and c.spaces is not None,
         _point_conditions,
     ),
     Check(
-        "waves-along-sides", "Can waves along a side, finer than the knots, be added?", _to_steady_spaces, _side_waves
+        "waves-along-sides",
+        "Can waves along a side, finer than the knots, be added?",
+        lambda p, c: _to_steady_boxes(p, c) and c.spaces is not None,
+        _side_waves,
     ),
     Check(
         "stability",
@@ -192,7 +199,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "missing-waves",
         "Does the solution miss a wave that the equations hardly see?",
-        lambda p, c: c.spaces is not None if c.is_slab else _to_grids(p, c),
+        lambda p, c: c.spaces is not None if c.is_slab else _to_steady_boxes(p, c),
         lambda p, c: missing_wave(p.model, c),
     ),
     Check(

@@ -70,7 +70,7 @@ def stability(prepared: PreparedChecks, candidate: Candidate) -> Finding | None:
     near = stability_bounds(model, found, nulls, spaces.losses, terms)
     finding = _finding_of_bounds(near, allowed)
     if isinstance(finding, Refused) and finding.reason == Reason.RANK_DEFICIENT:
-        again = balanced_bounds(model, found, spaces.halved_space, terms)
+        again = balanced_bounds(model, found, spaces.halved_space, terms) if model.problem.is_on_box else None
         if again is not None and again.rounding_error <= allowed and (again.is_settled or near.free_share > 0.0):
             near, finding = again, _finding_of_bounds(again, allowed)
     share = loss / max(terms, 1e-300)

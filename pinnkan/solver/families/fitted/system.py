@@ -42,7 +42,7 @@ LEAST_INSIDE_SHARE = 0.1
 
 def quadrature_grid(space: Space, coordinates: Coordinates, domain: Domain, orders: Sequence[int]) -> GridPoints:
     """Return the quadrature points inside the domain for an operator with the highest derivatives ``orders``."""
-    return GridPoints(space, _tables(space, orders, orders, 0), coordinates, domain)
+    return GridPoints(space, _tables(space, orders, orders, 0), coordinates, domain.contains)
 
 
 def _tables(space: Space, orders: Sequence[int], highest_orders: Sequence[int], extra_points: int) -> list[Table]:
@@ -116,7 +116,7 @@ class ImmersedSystem:
             for o in self.orders
         ]
         tables = _tables(space, self.orders, highest, extra_points)
-        self.grid = GridPoints(space, tables, coordinates, domain)
+        self.grid = GridPoints(space, tables, coordinates, domain.contains)
         self.measure = float(self.grid.weights.sum())
         inside = [self._patch(e, self.grid) for e in model.equations]
         self.patches: list[tuple[ImmersedPatch, torch.Tensor | None]] = [(p, None) for p in inside]
@@ -126,7 +126,7 @@ class ImmersedSystem:
             places: GridPoints | CellGroups
             if initial:
                 start = point_table(space.axes[2], float(space.axes[2].breaks[0]), highest[2], CPU)
-                places = GridPoints(space, [*tables[:2], start], coordinates, domain)
+                places = GridPoints(space, [*tables[:2], start], coordinates, domain.contains)
             else:
                 counts = [n + extra_points for n in _counts(space, self.orders)]
                 places = CellGroups(space, side_points(space, coordinates, piece, counts), highest)

@@ -58,12 +58,16 @@ class Probe:
 
 
 def probe(model: Model, field: Field, known_sigma: float) -> Probe | None:
-    """Return the product with the least residual at a steady field; None for too many coordinates or knots.
+    """Return the product with the least residual at a steady field; None for too many coordinates or knots, and on shapes.
 
     ``known_sigma``: a sigma found elsewhere; only smaller values are searched further. Raises OutOfTimeError.
     """
     dimension = len(model.problem.box.ranges)
-    if dimension not in SEARCHES or (dimension == 1 and len(field.breaks(0)) > MOST_KNOTS):
+    if (
+        not model.problem.is_on_box
+        or dimension not in SEARCHES
+        or (dimension == 1 and len(field.breaks(0)) > MOST_KNOTS)
+    ):
         return None
     return (
         _probe_linear(model, known_sigma) if model.is_linear and dimension > 1 else _search(model, field, known_sigma)

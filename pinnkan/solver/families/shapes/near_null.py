@@ -1,0 +1,48 @@
+"""The near-null function of a system on a shape: of L2 norm one over the domain, with the least residual."""
+
+import numpy as np
+
+from pinnkan.kan.field import Array
+from pinnkan.solver.families.shapes.system import ShapeSystem
+from pinnkan.solver.linear.solver import ROUNDING_UNIT
+from pinnkan.solver.verify.stability import NearNull
+
+#: Functions that are iterated together, and the steps of inverse iteration. Heuristic.
+BLOCK_SIZE, STEPS = 4, 4
+
+
+def find_near_null(system: ShapeSystem, coefficients: Array) -> NearNull:
+    """Return the near-null function, by inverse iteration with J^T J and the mass matrix of the domain.
+
+    Raises numpy.linalg.LinAlgError where the rows do not determine the coefficients.
+    """
+    solver = system.linear_solver(coefficients)
+    vectors = np.random.default_rng(0).standard_normal((solver.ordering.size, BLOCK_SIZE))
+    sigma = 0.0
+    for _ in range(STEPS):
+        image = system.mass_rows(solver.ordering, vectors)
+        found = solver.column_norms[:, None] * solver.backsolve(image)
+        if not np.isfinite(found).all():
+            raise np.linalg.LinAlgError("the rows are not finite")
+        vectors = np.linalg.qr(found)[0] / solver.column_norms[:, None]  # of a free function all have the same part
+        mass = system.mass_rows(solver.ordering, vectors)
+        root = np.linalg.cholesky(_symmetric(vectors.T @ mass))
+        vectors = np.linalg.solve(root, vectors.T).T  # orthonormal in L2
+        rows = solver.apply(vectors)
+        flat = np.concatenate([r.reshape(-1, vectors.shape[1]).numpy() for r in rows])
+        sizes, turned = np.linalg.svd(flat, full_matrices=False)[1:]
+        vectors, sigma = vectors @ turned[::-1].T, float(sizes[-1])
+    function = np.zeros(system.space.size)
+    function[solver.ordering.free.numpy()] = vectors[:, 0]
+    free, floor = solver.ordering.free.numpy(), solver.image_rounding(vectors[:, 0])
+    if not sigma > floor:
+        return NearNull(0.0, lambda: 1.0, coefficients=function.reshape(system.space.shape), term_share=ROUNDING_UNIT)
+    noise = float(solver.image_rounding(coefficients.reshape(-1)[free]) / np.sqrt(len(free)) / sigma)
+    found = function.reshape(system.space.shape)
+    return NearNull(
+        sigma, lambda: 0.0, noise, found, ROUNDING_UNIT * sigma / floor, rounding_noise_by_row=lambda: noise
+    )
+
+
+def _symmetric(matrix: Array) -> Array:
+    return np.asarray(0.5 * (matrix + matrix.T))

@@ -1,0 +1,208 @@
+"""The least-squares system of a steady model on a shape in the plane, in splines on its bounding box.
+
+Rows of the equations stand at the Gauss points of whole cells, where sum factorisation applies, and of the curved
+triangles of cut cells; rows of conditions at Gauss points of the boundary. All conditions are rows. Splines whose
+support does not meet the domain are left out; those that hardly meet it stay: columns are scaled to unit length, and
+without them 1e-16 of the largest column a solution in a disk loses six digits.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from pinnkan.assembly.cell_rows import CellRows
+from pinnkan.assembly.condition_weights import condition_weight
+from pinnkan.assembly.equation import CompiledEquation, where_not_finite
+from pinnkan.assembly.immersed_points import CellGroups, GridPoints, SplinePoints
+from pinnkan.assembly.immersed_rows import ImmersedPatch, gather_rows
+from pinnkan.assembly.model import Model
+from pinnkan.assembly.ordering import Ordering, order_coefficients
+from pinnkan.assembly.shape_points import cut_cell_points, piece_points, single_point, whole_cell_points
+from pinnkan.assembly.tensor_rows import Rows
+from pinnkan.domain.shapes.shaped_domain import Piece, ShapedDomain
+from pinnkan.errors import UsageError
+from pinnkan.kan.coordinates.cartesian import CARTESIAN
+from pinnkan.kan.field import Array
+from pinnkan.kan.product import Space
+from pinnkan.kan.table import gauss_table
+from pinnkan.problem.statement import Place, Point
+from pinnkan.solver.estimate.norms import Samples
+from pinnkan.solver.linear.gauss_point_counts import points_per_interval
+from pinnkan.solver.linear.normal_equations import NormalEquations
+from pinnkan.solver.linear.system import CONDITION_WEIGHT
+from pinnkan.solver.predicted_work import factor_work
+
+#: Device of all points and matrices.
+CPU = torch.device("cpu")
+
+
+def domain_of(model: Model) -> ShapedDomain:
+    """The domain of a model on a shape. Raises TypeError for others."""
+    if not isinstance(model.problem.domain, ShapedDomain):
+        raise TypeError("the domain is no shape")
+    return model.problem.domain
+
+
+class ShapeSystem:
+    """The rows of a ``model`` in a ``space`` on the box of its shape; ``extra_points``: more Gauss points per cell."""
+
+    def __init__(self, model: Model, space: Space, extra_points: int = 0) -> None:
+        self.model, self.space, self.domain = model, space, domain_of(model)
+        orders = [max(model.problem.total_orders)] * 2
+        conditions = model.conditions_as_rows
+        highest = [max([o, *(j.total_order for _, e in conditions for j in e.jets)]) for o in orders]
+        counts = [
+            points_per_interval(a.degree, a.intervals, k) + extra_points
+            for a, k in zip(space.axes, orders, strict=True)
+        ]
+        tables = [gauss_table(a, n, k, CPU) for a, n, k in zip(space.axes, counts, highest, strict=True)]
+        whole = whole_cell_points(space, tables, self.domain)
+        cut = cut_cell_points(space, highest, self.domain, max(counts))
+        inside = [points for points in (whole, cut) if points is not None and points.weights.size]
+        self.inside: list[GridPoints | CellGroups] = inside
+        self.patches = [self._patch(e, points) for e in model.equations for points in inside]
+        self.equation_rows = len(self.patches)
+        for condition, equation in conditions:
+            self.patches.append(self._condition_patch(condition.place, equation, highest, max(counts)))
+
+    def in_space(self, space: Space, extra_points: int = 0) -> "ShapeSystem":
+        """Return the system of the same model in another space."""
+        return ShapeSystem(self.model, space, extra_points)
+
+    def _patch(self, equation: CompiledEquation, points: SplinePoints) -> ImmersedPatch:
+        return ImmersedPatch(equation, points, CARTESIAN, self.space.unknowns)
+
+    def _condition_patch(
+        self, place: Place, equation: CompiledEquation, highest: Sequence[int], count: int
+    ) -> ImmersedPatch:
+        """Return the rows of a condition, weighted as on a box by the width of each cell that the piece crosses."""
+        if isinstance(place, Piece):
+            points = piece_points(self.space, highest, self.domain, place, count)
+        elif isinstance(place, Point):
+            points = single_point(self.space, highest, [x for x in place.position if x is not None])
+        else:
+            raise UsageError("a condition on an integral over a shape is not available yet; give a value at a point")
+        patch = self._patch(equation, points)
+        widths = self.cell_widths(points).min(-1)[:, 0]
+        weight = np.empty(len(widths))
+        for width in np.unique(widths):
+            at = points.outer[widths == width].reshape(-1, 2)
+            both = condition_weight(self.model, equation, at, [float(width)] * 2)  # whatever the normal is
+            weight[widths == width] = both * width**-0.5
+        patch.root_weight = patch.root_weight * torch.from_numpy(CONDITION_WEIGHT * weight[:, None])
+        return patch
+
+    def cell_widths(self, points: GridPoints | CellGroups) -> Array:
+        """The widths of the cells of points over the degrees: (.., coordinate)."""
+        axes = enumerate(self.space.axes)
+        return np.stack([np.diff(a.breaks)[points.cells[..., i]] / a.degree for i, a in axes], -1)
+
+    @cached_property
+    def fixed(self) -> np.ndarray:
+        """Which coefficients no point of the domain sees, (x, y, unknown)."""
+        seen = np.zeros(self.space.shape, dtype=bool)
+        for points in self.inside:
+            if isinstance(points, GridPoints):
+                seen |= (points.support_maxima(np.ones(len(points.weights))) > 0.0).reshape(*seen.shape[:2], 1)
+            else:
+                seen.reshape(-1, seen.shape[-1])[points.index.numpy().ravel()] = True
+        return ~seen
+
+    @property
+    def row_count(self) -> int:
+        """The number of rows."""
+        return sum(int((p.places.weights > 0).sum()) for p in self.patches)
+
+    def loss(self, coefficients: Array) -> float:
+        """The sum of the squares of all weighted rows."""
+        return sum(float(p.residual(coefficients).square().sum()) for p in self.patches)
+
+    def mean_square(self, coefficients: Array) -> float:
+        """The loss over the area of the domain."""
+        return self.loss(coefficients) / self.domain.measure
+
+    def where_not_finite(self, coefficients: Array) -> str:
+        """Describe the first point at which an equation or its derivatives are not finite."""
+        looked = ((p.equation, p.points, p.jets(coefficients)) for p in self.patches)
+        return where_not_finite(self.model.problem, looked)
+
+    def rows(self, coefficients: Array, sides: int = 1) -> list[Rows]:
+        """Return the rows linearised at ``coefficients``, with ``sides`` equal right-hand sides."""
+        rows = [p.rows(coefficients, None, sides) for p in self.patches]
+        scattered = [r for r in rows if isinstance(r, CellRows)]
+        return [*(r for r in rows if not isinstance(r, CellRows)), *([gather_rows(scattered)] if scattered else [])]
+
+    def mass_rows(self, ordering: Ordering, vectors: Array) -> Array:
+        """Return the mass matrix of the domain times functions of free coefficients (free, vector)."""
+        zero, total = [(0, 0)], np.zeros_like(vectors)
+        for points in self.inside:
+            root = torch.from_numpy(np.sqrt(points.weights)).unsqueeze(-1)
+            none = torch.zeros_like(root)
+            for unknown in range(self.space.unknowns):
+                weights = [root if u == unknown else none for u in range(self.space.unknowns)]
+                rows = points.rows(zero, weights, none)
+                gathered = gather_rows([rows]) if isinstance(rows, CellRows) else rows
+                values = gathered.apply(ordering, torch.from_numpy(np.ascontiguousarray(vectors)))
+                total += gathered.transpose(ordering, values).numpy()
+        return total
+
+    @property
+    def iteration_error(self) -> float:
+        """0: a direct solve leaves no remainder."""
+        return 0.0
+
+    @property
+    def residual_rounding(self) -> float:
+        """0: the rounding error of the residual is not estimated."""
+        return 0.0
+
+    def ordering(self) -> Ordering:
+        """The order of the coefficients that the domain sees."""
+        return order_coefficients(self.space, self.fixed, CPU)
+
+    def linear_solver(self, coefficients: Array, damping: float = 0.0) -> NormalEquations:
+        """Return the factor of the rows linearised at ``coefficients``."""
+        return NormalEquations(self.rows(coefficients), self.ordering(), damping, self.model.clock)
+
+    def gauss_newton_steps(
+        self,
+        coefficients: Array,
+        targets: Sequence[Array],
+        fixed: np.ndarray,
+        damping: float = 0.0,
+        accuracy: float = 0.0,
+    ) -> list[Array]:
+        """Return Gauss-Newton steps from ``coefficients``, one per target; ``accuracy`` is not used: direct solve."""
+        with self.model.clock.time_work("shapes", factor_work(self.space)):
+            solver = self.linear_solver(coefficients, damping)
+            solved = solver.solve([r.residual for r in solver.rows])[:, 0]
+        step = np.zeros(self.space.shape)
+        step.reshape(-1)[solver.ordering.free.numpy()] = solved
+        return [step for _ in targets]
+
+    def chord_step(self, coefficients: Array, fixed: np.ndarray) -> None:
+        """None: no factor is kept."""
+
+    def values(self, points: GridPoints | CellGroups, coefficients: Array) -> Array:
+        """The values of a function at points inside: (point, unknown)."""
+        if isinstance(points, GridPoints):
+            return points.values(self.space, coefficients)
+        return points.derivatives(coefficients, [(0, 0)])[..., 0].reshape(-1, self.space.unknowns).numpy()
+
+    def squared_norms(self, coefficients: Array) -> tuple[Array, list[Array]]:
+        """Return squared L2 norms over the domain (unknown,) and, by coordinate, its strips (interval, unknown)."""
+        strips = [np.zeros((a.intervals, self.space.unknowns)) for a in self.space.axes]
+        for points in self.inside:
+            mass = self.values(points, coefficients) ** 2 * points.weights.reshape(-1, 1)
+            cells = np.broadcast_to(points.cells, (*points.weights.shape, 2)).reshape(-1, 2)
+            for i, strip in enumerate(strips):
+                np.add.at(strip, cells[:, i], mass)
+        return strips[0].sum(0), strips
+
+    def samples(self, coefficients: Array) -> Samples:
+        """Return the function with these coefficients at the points inside."""
+        points = np.concatenate([p.outer.reshape(-1, 2) for p in self.inside])
+        weights = np.concatenate([p.weights.ravel() for p in self.inside])
+        return Samples(list(points.T), weights, np.concatenate([self.values(p, coefficients) for p in self.inside]))
