@@ -3,7 +3,7 @@
 They are sampled in every knot interval, so that no front falls between two samples.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ import sympy
 from pinnkan.domain.box import INSIDE_TOLERANCE
 from pinnkan.errors import UsageError
 from pinnkan.kan.coordinates.warped import FittedField
-from pinnkan.kan.field import Array
+from pinnkan.kan.field import Array, Field
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Problem
 from pinnkan.solution import Solution
@@ -30,6 +30,8 @@ LARGEST_INCLINED = 1_000_000
 FEWEST = 2_000
 #: Points that a user can ask for in one file; more would not fit into memory with its derivatives.
 LARGEST_REQUEST = 20_000_000
+#: A field and orders -> each derivative where arrays are sampled, the unknown last.
+Evaluate = Callable[[Field, Sequence[tuple[int, ...]]], Sequence[Array]]
 
 
 def axis_samples(breaks: Array, resolution: int, per_interval: int = PER_INTERVAL) -> Array:
@@ -179,30 +181,41 @@ def sampled(solution: Solution, axes: Sequence[Array]) -> dict[str, Array]:
         magnitudes and of several unknowns one each (:func:`error_name`), of a vector its length; the length of each
         vector under its name, and each unknown under its own. Outside the domain they are nan.
     """
+    arrays = _every(solution, open_grid(axes), lambda field, orders: field.grids(axes, orders))
+    return _inside(solution, axes, arrays)
+
+
+def sampled_at(solution: Solution, points: Array) -> dict[str, Array]:
+    """The arrays of :func:`sampled` at ``points`` (point, coordinate) of the domain: name -> (point)."""
+    return _every(solution, tuple(points.T), lambda field, orders: [*np.moveaxis(field(points, orders), -1, 0)])
+
+
+def _every(solution: Solution, at: Sequence[Array], evaluate: Evaluate) -> dict[str, Array]:
     problem = solution.problem
     zero = (0,) * problem.dimension
     orders = sorted({zero, *(jet.order for e in problem.equations for jet in e.jets.values())})
-    tables = dict(zip(orders, solution.field.grids(axes, orders), strict=True))
-    arrays = {f"residual_{i + 1}": residual(problem, e, axes, tables) for i, e in enumerate(problem.equations)}
-    return _inside(solution, axes, arrays | _named(solution, axes, tables[zero]))
+    tables = dict(zip(orders, evaluate(solution.field, orders), strict=True))
+    arrays = {f"residual_{i + 1}": residual(problem, e, at, tables) for i, e in enumerate(problem.equations)}
+    error = None if solution.error is None else evaluate(solution.error, [zero])[0]
+    return arrays | _named(problem, at, tables[zero], error)
 
 
 def pictured(solution: Solution, axes: Sequence[Array]) -> dict[str, Array]:
     """The same without residuals, where an error is known to be shown in their place: a tenth of the work."""
     if solution.error is None and solution.problem.exact is None:
         return sampled(solution, axes)
-    values = solution.field.grid(axes, (0,) * solution.problem.dimension)
-    return _inside(solution, axes, _named(solution, axes, values))
+    zero = (0,) * solution.problem.dimension
+    error = None if solution.error is None else solution.error.grid(axes, zero)
+    return _inside(solution, axes, _named(solution.problem, open_grid(axes), solution.field.grid(axes, zero), error))
 
 
-def _named(solution: Solution, axes: Sequence[Array], values: Array) -> dict[str, Array]:
-    problem = solution.problem
+def _named(problem: Problem, at: Sequence[Array], values: Array, error_estimate: Array | None) -> dict[str, Array]:
     arrays: dict[str, Array] = {}
     errors: dict[str, Array] = {}
-    if solution.error is not None:
-        errors["error_estimate"] = solution.error.grid(axes, (0,) * problem.dimension)
+    if error_estimate is not None:
+        errors["error_estimate"] = error_estimate
     if problem.exact is not None:
-        errors["error"] = values - exact_values(problem, problem.exact, axes)
+        errors["error"] = values - exact_values(problem, problem.exact, at)
     for kind, error in errors.items():
         arrays |= {error_name(kind, problem, name): size for name, size in _sizes(problem, error).items()}
     arrays |= {shown.name: shown.of(values) for shown in shown_of(problem) if shown.is_vector}
@@ -243,18 +256,18 @@ def components(problem: Problem, arrays: Mapping[str, Array]) -> dict[str, Array
 
 
 def residual(
-    problem: Problem, equation: Equation, axes: Sequence[Array], tables: Mapping[tuple[int, ...], Array]
+    problem: Problem, equation: Equation, at: Sequence[Array], tables: Mapping[tuple[int, ...], Array]
 ) -> Array:
-    """Left minus right of an equation on the tensor grid of ``axes``, where the derivatives are ``tables``."""
+    """Left minus right of an equation at coordinates that broadcast, ``at``, where the derivatives are ``tables``."""
     jets = [tables[jet.order][..., jet.unknown] for jet in equation.jets.values()]
     tape = Tape([equation.residual], [*problem.coordinates, *equation.jets])
-    return _full(tape([*open_grid(axes), *jets])[0], axes)
+    return _full(tape([*at, *jets])[0], at)
 
 
-def exact_values(problem: Problem, exact: Mapping[str, sympy.Expr], axes: Sequence[Array]) -> Array:
-    """The known solution on the tensor grid of ``axes``, unknown last."""
+def exact_values(problem: Problem, exact: Mapping[str, sympy.Expr], at: Sequence[Array]) -> Array:
+    """The known solution at coordinates that broadcast, ``at``; unknown last."""
     tape = Tape([exact[name] for name in problem.unknowns], problem.coordinates)
-    return np.stack([_full(value, axes) for value in tape(open_grid(axes))], -1)
+    return np.stack([_full(value, at) for value in tape(at)], -1)
 
 
 def open_grid(axes: Sequence[Array]) -> tuple[Array, ...]:
@@ -262,5 +275,5 @@ def open_grid(axes: Sequence[Array]) -> tuple[Array, ...]:
     return tuple(np.reshape(a, [-1 if i == k else 1 for k in range(len(axes))]) for i, a in enumerate(axes))
 
 
-def _full(value: object, axes: Sequence[Array]) -> Array:
-    return np.array(np.broadcast_to(np.asarray(value, dtype=np.float64), tuple(len(a) for a in axes)))
+def _full(value: object, at: Sequence[Array]) -> Array:
+    return np.array(np.broadcast_to(np.asarray(value, dtype=np.float64), np.broadcast_shapes(*map(np.shape, at))))

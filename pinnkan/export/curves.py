@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from pinnkan.export import style
-from pinnkan.export.arrays import Shown, at_time, exact_values, pictured, size_of, space_samples, words_of
+from pinnkan.export.arrays import Shown, at_time, exact_values, open_grid, pictured, size_of, space_samples, words_of
 from pinnkan.export.style import ABOVE, BELOW, ESTIMATED, LEFT, TRUE, Canvas
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
@@ -46,7 +46,7 @@ def draw_curve(canvas: Canvas, solution: Solution, shown: Shown) -> None:
         name = problem.unknowns[unknown]
         top.plot(x, arrays[name], color=colour, label=f"{name}, computed")
         if problem.exact is not None:
-            exact = exact_values(problem, problem.exact, axes)[..., unknown]
+            exact = exact_values(problem, problem.exact, open_grid(axes))[..., unknown]
             top.plot(x, exact, color=style.BLACK, lw=1.0, ls=(0, (4, 3)), label=f"{name}, exact")
     _rug(top, solution.field.breaks(0), "knot intervals" if problem.time_axis is None else "time slabs")
     top.set_ylabel(problem.label(shown.name))

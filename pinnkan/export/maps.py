@@ -3,7 +3,9 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.path import Path
 
+from pinnkan.domain.shapes.shaped_domain import ShapedDomain
 from pinnkan.export import style
 from pinnkan.export.arrays import (
     Shown,
@@ -16,6 +18,7 @@ from pinnkan.export.arrays import (
     space_breaks,
     words_of,
 )
+from pinnkan.export.shape_cells import outline, shape_of
 from pinnkan.export.style import ABOVE, BELOW, LEFT, RIGHT, Canvas
 from pinnkan.kan.coordinates.warped import FittedField
 from pinnkan.kan.field import Array
@@ -44,7 +47,7 @@ def plane_size(solution: Solution) -> tuple[float, float]:
 
 def draw_plane(canvas: Canvas, solution: Solution, shown: Shown) -> None:
     """One steady unknown in the plane with the knots, and its error beside it; a vector with its stream lines."""
-    problem, name = solution.problem, shown.name
+    problem, name, domain = solution.problem, shown.name, shape_of(solution)
     axes = _even(solution)
     arrays = pictured(solution, axes)
     wide, high = _panel_size(problem, (0, 1), _PLANE)
@@ -56,12 +59,14 @@ def draw_plane(canvas: Canvas, solution: Solution, shown: Shown) -> None:
         values, colours = (
             (style.floored(values), style.error_colours(values)) if k else (values, style.value_colours(values))
         )
-        canvas.bar(style.image(panel, axes, values, colours), x + wide, ABOVE, high)
+        canvas.bar(style.image(panel, axes, _spread(values), colours), x + wide, ABOVE, high)
         _finish(panel, problem, (0, 1))
         panel.set_title(title, loc="left")
         if k == 0:
             _knots(panel, solution, (0, 1))
             _streams(panel, solution, shown)
+        if domain is not None:
+            _clip(panel, domain)
 
 
 def frames_size(solution: Solution) -> tuple[float, float]:
@@ -153,9 +158,29 @@ def _streams(axes: Axes, solution: Solution, shown: Shown, time: float | None = 
     x, y = (np.linspace(*solution.problem.box.ranges[axis], _STREAM_SAMPLES) for axis in (0, 1))
     at = [x, y] if time is None else [x, y, np.array([time])]
     values = solution.field.grid(at, (0,) * len(at)).reshape(len(x), len(y), -1)
+    domain = shape_of(solution)
+    if domain is not None:
+        values[~domain.contains(np.stack(np.meshgrid(x, y, indexing="ij"), -1))] = np.nan
     u, v = (values[..., unknown].T for unknown in shown.unknowns)
-    if np.hypot(u, v).max() > 0.0:
+    if np.nanmax(np.hypot(u, v)) > 0.0:
         axes.streamplot(x, y, u, v, color=style.STREAMS, linewidth=0.6, arrowsize=0.7, density=1.1)
+
+
+def _spread(values: Array) -> Array:
+    """Values with those at the edge of a shape in place of the nan beside them: a picture fills its last pixels."""
+    for axis in (0, 1):
+        for step in (1, -1):
+            values = np.where(np.isnan(values), np.roll(values, step, axis), values)
+    return values
+
+
+def _clip(panel: Axes, domain: ShapedDomain) -> None:
+    """Hides what was drawn outside of a shape, and draws its boundary."""
+    loops = outline(domain)
+    path = Path.make_compound_path(*(Path(loop, closed=True) for loop in loops))
+    for drawn in (*panel.images, *panel.collections):
+        drawn.set_clip_path(path, panel.transData)
+    panel.add_collection(LineCollection(loops, colors=style.BLACK, linewidths=0.8, clip_on=False), autolim=False)
 
 
 def _panel_size(problem: Problem, plane: tuple[int, ...], longest: float) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from pinnkan.errors import UsageError
 from pinnkan.export.arrays import has_frames, sampled, sliced, space_samples
 from pinnkan.export.pictures import figure_of
 from pinnkan.export.report import verdict_words
-from pinnkan.export.vtk import Mesh, field_data, point_data
+from pinnkan.export.vtk import field_data, grid_mesh, point_data, steady_data
 from pinnkan.solution import Solution
 
 if TYPE_CHECKING:
@@ -35,19 +35,19 @@ def to_pyvista(solution: Solution, resolution: int | None, time: float | None) -
     except ImportError:
         raise UsageError("to_pyvista needs pyvista: pip install pyvista") from None
     axes = space_samples(solution, resolution)
-    full = sliced(solution.problem, axes)
     moment = 0.0
     if has_frames(solution.problem):
         start, end = solution.domain.box.ranges[-1]
         moment = end if time is None else float(time)
         if not start - INSIDE_TOLERANCE <= moment <= end + INSIDE_TOLERANCE:
             raise UsageError(f"t = {moment:g} is not in [{start:g}, {end:g}]")
-        full.append(np.array([moment]))
+        full = [*sliced(solution.problem, axes), np.array([moment])]
+        mesh, arrays = grid_mesh(axes), point_data(solution, full)
     elif time is not None:
         raise UsageError(f"{solution.problem.name} has no frames to choose a time of")
-    mesh = Mesh(axes)
-    grid = pyvista.UnstructuredGrid({mesh.kind: mesh.cells}, mesh.points)
-    arrays = point_data(solution, full)
+    else:
+        mesh, arrays = steady_data(solution, axes)
+    grid = pyvista.UnstructuredGrid(mesh.cells, mesh.points)
     for name, array in arrays.items():
         grid.point_data[name] = array.ravel() if array.size == grid.n_points else array.reshape(grid.n_points, -1)
     for name, value in field_data(solution, moment).items():

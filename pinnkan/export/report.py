@@ -8,6 +8,7 @@ from functools import reduce
 import numpy as np
 
 from pinnkan.export.arrays import error_name, hidden_in_words, limited, sampled, shown_of, sliced, space_breaks
+from pinnkan.export.shape_cells import bounded_in_words
 from pinnkan.export.tables import by_x
 from pinnkan.kan.field import Array
 from pinnkan.problem.description import conditions_by_place, quantity_words
@@ -100,7 +101,7 @@ def _problem(problem: Problem) -> str:
     equations = "\n".join(f"    {equation.text}" for equation in problem.equations)
     stated = [(c.name, "none" if c.equation is None else c.equation.text) for c in conditions_by_place(problem)]
     conditions = "\n".join(f"    {name}: {text}" for name, text in stated)
-    parts = [f"## Problem\n\n{'; '.join(ranges)}.", equations]
+    parts = [f"## Problem\n\n{'; '.join(ranges)}{bounded_in_words(problem)}.", equations]
     for section, named in definitions_of(problem).items():
         parts += [section, "\n".join(f"    {name} = {text}" for name, text in named.items())]
     return "\n\n".join([*parts, "with", conditions])

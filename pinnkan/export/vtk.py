@@ -24,11 +24,13 @@ from pinnkan.export.arrays import (
     has_frames,
     limited,
     sampled,
+    sampled_at,
     sliced,
     space_axes_of,
     space_samples,
     thinned,
 )
+from pinnkan.export.shape_cells import shape_cells, shape_of
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
 
@@ -81,43 +83,39 @@ def packed_array(name: str, values: np.ndarray, unit: str = "", level: int = _CO
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
-    """Lines, quadrilaterals or hexahedra of the tensor grid of ``axes``, one array per coordinate."""
+    """``points`` (point, 3), and ``cells``: VTK's number of the kind of cell -> numbers of points (cell, corner)."""
 
-    axes: Sequence[Array]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Points along each axis."""
-        return tuple(len(a) for a in self.axes)
-
-    @cached_property
-    def points(self) -> Array:
-        """In C order, missing coordinates zero: (point, 3)."""
-        points = np.zeros((int(np.prod(self.shape)), 3))
-        for column, values in enumerate(np.meshgrid(*self.axes, indexing="ij")):
-            points[:, column] = values.ravel()
-        return points
+    points: Array
+    cells: Mapping[int, np.ndarray]
 
     @property
-    def kind(self) -> int:
-        """VTK's number of the kind of cell."""
-        return _CORNERS[len(self.axes)][0]
-
-    @cached_property
-    def cells(self) -> np.ndarray:
-        """Numbers of points: (cell, corner)."""
-        numbers = np.arange(len(self.points)).reshape(self.shape)
-        corners = _CORNERS[len(self.axes)][1]
-        steps = [tuple(slice(c, n - 1 + c) for c, n in zip(corner, self.shape, strict=True)) for corner in corners]
-        return np.stack([numbers[step].ravel() for step in steps], -1)
+    def count(self) -> int:
+        """Cells of all kinds."""
+        return sum(map(len, self.cells.values()))
 
     @cached_property
     def packed(self) -> tuple[Packed, list[Packed]]:
         """Points, and what describes the cells, compressed."""
-        count, corners = self.cells.shape
-        kinds = packed_array("types", np.full(count, self.kind, dtype=np.uint8))
-        ends = packed_array("offsets", np.arange(1, count + 1) * corners)
-        return packed_array("Points", self.points), [packed_array("connectivity", self.cells.ravel()), ends, kinds]
+        corners = np.concatenate([np.full(len(cells), cells.shape[1]) for cells in self.cells.values()])
+        kinds = np.concatenate([np.full(len(cells), kind, dtype=np.uint8) for kind, cells in self.cells.items()])
+        connected = np.concatenate([cells.ravel() for cells in self.cells.values()])
+        arrays = {"connectivity": connected, "offsets": np.cumsum(corners), "types": kinds}
+        return packed_array("Points", self.points), [packed_array(name, array) for name, array in arrays.items()]
+
+
+def grid_mesh(axes: Sequence[Array]) -> Mesh:
+    """Lines, quadrilaterals or hexahedra of the tensor grid of ``axes``, one array per coordinate.
+
+    Points are in C order, missing coordinates zero.
+    """
+    shape = tuple(map(len, axes))
+    points = np.zeros((int(np.prod(shape)), 3))
+    for column, values in enumerate(np.meshgrid(*axes, indexing="ij")):
+        points[:, column] = values.ravel()
+    numbers = np.arange(len(points)).reshape(shape)
+    kind, corners = _CORNERS[len(axes)]
+    steps = [tuple(slice(c, n - 1 + c) for c, n in zip(corner, shape, strict=True)) for corner in corners]
+    return Mesh(points, {kind: np.stack([numbers[step].ravel() for step in steps], -1)})
 
 
 def write_vtu(
@@ -150,7 +148,7 @@ def _content(mesh: Mesh, data: Sequence[Packed], fields: Sequence[Packed]) -> It
         text += f"</{tag.split()[0]}>\n"
 
     section("FieldData", fields, "NumberOfTuples")
-    text += f'<Piece NumberOfPoints="{len(mesh.points)}" NumberOfCells="{len(mesh.cells)}">\n'
+    text += f'<Piece NumberOfPoints="{len(mesh.points)}" NumberOfCells="{mesh.count}">\n'
     vectors = [array.name for array in data if array.components == 3][:1]
     active = "".join(f" Vectors={quoteattr(name)}" for name in vectors)
     section(f"PointData Scalars={quoteattr(data[0].name)}{active}", data)
@@ -196,7 +194,7 @@ def write_vtk(
             raise UsageError(f"{problem.name} is {what}: it has no frames to choose")
         axes = space_samples(solution, resolution, most=most)
         time = 0.0 if problem.time_axis is None else solution.domain.box.ranges[-1][1]
-        _write(solution, folder / f"{stem}.vtu", Mesh(axes), sliced(problem, axes), time)
+        _write(solution, folder / f"{stem}.vtu", *steady_data(solution, axes), time)
         return [f"{stem}.vtu"]
     series = _write_series(solution, folder, resolution, frames, most)
     if len(space_axes_of(problem)) > 1:
@@ -213,9 +211,9 @@ def _write_series(
     inner = folder / f"{stem}.frames"
     inner.mkdir()
     names = [f"{inner.name}/{stem}_{i:0{max(4, len(str(len(times))))}d}.vtu" for i in range(len(times))]
-    mesh, full = Mesh(axes), sliced(solution.problem, axes)
+    mesh, full = grid_mesh(axes), sliced(solution.problem, axes)
     for name, time in zip(names, times, strict=True):
-        _write(solution, folder / name, mesh, [*full, np.array([time])], time)
+        _write(solution, folder / name, mesh, point_data(solution, [*full, np.array([time])]), time)
     _write_pvd(folder / f"{stem}.pvd", times, names)
     return [f"{stem}.pvd", inner.name]
 
@@ -225,18 +223,30 @@ def _write_surface(solution: Solution, folder: Path, resolution: int | None, mos
     name = f"{stem_of(solution)}.spacetime.vtu"
     x = thinned(space_samples(solution, resolution)[0], _SURFACE[0])
     x, t = limited((x, frame_times(solution, _SURFACE[1])), most)
-    _write(solution, folder / name, Mesh((x, t)), (x, t), float(t[-1]))
+    _write(solution, folder / name, grid_mesh((x, t)), point_data(solution, (x, t)), float(t[-1]))
     return name
 
 
-def _write(solution: Solution, path: Path, mesh: Mesh, axes: Sequence[Array], time: float) -> None:
-    """One file of what is sampled on ``axes``, hidden coordinates and time included."""
-    write_vtu(path, mesh, point_data(solution, axes), field_data(solution, time), solution.problem.units)
+def _write(solution: Solution, path: Path, mesh: Mesh, arrays: Mapping[str, Array], time: float) -> None:
+    write_vtu(path, mesh, arrays, field_data(solution, time), solution.problem.units)
+
+
+def steady_data(solution: Solution, axes: Sequence[Array]) -> tuple[Mesh, dict[str, Array]]:
+    """The mesh and the arrays of the file of a result without frames; in a shape its cells end at the boundary."""
+    domain = shape_of(solution)
+    if domain is None:
+        return grid_mesh(axes), point_data(solution, sliced(solution.problem, axes))
+    cells = shape_cells(domain, axes[0], axes[1])
+    return Mesh(cells.mesh_points, cells.cells), _ordered(solution, sampled_at(solution, cells.points))
 
 
 def point_data(solution: Solution, axes: Sequence[Array]) -> dict[str, Array]:
-    """The arrays of a file, the unknowns in front, vectors with their components."""
-    arrays = sampled(solution, axes)
+    """The arrays of a file on ``axes``, hidden coordinates and time included."""
+    return _ordered(solution, sampled(solution, axes))
+
+
+def _ordered(solution: Solution, arrays: dict[str, Array]) -> dict[str, Array]:
+    """The unknowns in front, vectors with their components."""
     first = {name: arrays[name] for name in solution.problem.unknowns}
     return first | arrays | components(solution.problem, arrays)
 

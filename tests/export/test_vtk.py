@@ -10,7 +10,7 @@ import pyvista
 from closed_form import ERROR, UNKNOWNS, VECTORS, solved
 
 from pinnkan.errors import RunFolderError, UsageError
-from pinnkan.export.vtk import Mesh, write_vtk, write_vtu
+from pinnkan.export.vtk import grid_mesh, write_vtk, write_vtu
 
 NAMES = {"u", "residual_1", "error_estimate", "error"}
 FIELDS = {"TimeValue", "converged", "tolerance", "relative_error_estimate"}
@@ -144,7 +144,7 @@ def test_a_file_that_reads_back_differently_is_an_error(tmp_path: Path, monkeypa
 
 def test_arrays_of_several_blocks_are_read_by_vtk(tmp_path: Path) -> None:
     """A third of a million points of three components are eight blocks, the last not full."""
-    mesh = Mesh((np.linspace(0.0, 1.0, 577), np.linspace(-1.0, 2.0, 571)))
+    mesh = grid_mesh((np.linspace(0.0, 1.0, 577), np.linspace(-1.0, 2.0, 571)))
     values = np.random.default_rng(0).normal(size=(577, 571, 3))
     write_vtu(tmp_path / "a.vtu", mesh, {"a": values[..., 0], "b": values}, {"n": np.array([7], dtype=np.int32)}, {})
     grid = pyvista.read(tmp_path / "a.vtu")
