@@ -11,6 +11,8 @@ import numpy as np
 from pinnkan.domain.box import Array
 
 Vector = tuple[float, float]
+#: A line that cuts off less than this share of half the width of an ellipse is a tangent.
+TANGENT_ROUNDING = 1e-13
 
 
 class Curve(Protocol):
@@ -153,7 +155,7 @@ class Ellipse:
         a, b = self._axes[:, axis]
         size, phase = np.hypot(a, b), np.arctan2(b, a)  # a cos t + b sin t = size cos(t - phase)
         share = (value - self.center[axis]) / size
-        if not abs(share) < 1.0:
+        if not abs(share) < 1.0 - TANGENT_ROUNDING:
             return np.array([])
         apart = np.arccos(share)
         t = np.array([phase - apart, phase + apart]) % (2.0 * np.pi)

@@ -135,18 +135,34 @@ def _pieces(
         raise GeometryError(
             f"the boundary is too fine near ({cell[0, 0]:.6g}, {cell[1, 0]:.6g})", "leave out details of no size"
         )
-    longest = int(np.ptp(cell, axis=1)[1] > np.ptp(cell, axis=1)[0])
     breaks = list(cell)
-    points = np.concatenate([arc.at(np.linspace(0.0, 1.0, 5)) for run in runs for arc in run])[:, longest]
-    low, high = cell[longest]
-    middle = float(np.clip(0.5 * (points.min() + points.max()), low + 0.1 * (high - low), high - 0.1 * (high - low)))
-    breaks[longest] = np.array([low, middle, high])
+    axis, middle = _division([arc for run in runs for arc in run], cell)
+    breaks[axis] = np.array([cell[axis, 0], middle, cell[axis, 1]])
     parts = _cut(shape, runs, breaks[0], breaks[1], divisions + 1)
     triangles = [t for piece in parts.pieces for t in piece.triangles]
     for i, j in np.argwhere(parts.whole):
         inner = np.array([breaks[0][i : i + 2], breaks[1][j : j + 2]])
         triangles += _fan([Arc(side, *side.ends) for side in _sides(inner)]) or ()
     return [tuple(triangles)]
+
+
+def _division(arcs: Sequence[Arc], cell: Array) -> tuple[int, float]:
+    """The coordinate and place at which to divide a cell: where an arc turns back, or else its longer side.
+
+    A cell into which a hole reaches up to a side falls into two there.
+    """
+    widths = np.ptp(cell, axis=1)
+    for arc in arcs:
+        low, high = sorted((arc.start, arc.stop))
+        for axis in (0, 1):
+            turns = arc.curve.turning_points(1 - axis)
+            for x in arc.curve.point(turns[(low < turns) & (turns < high)])[:, axis]:
+                if min(x - cell[axis, 0], cell[axis, 1] - x) > 1e-3 * widths[axis]:
+                    return axis, float(x)
+    longest = int(widths[1] > widths[0])
+    points = np.concatenate([arc.at(np.linspace(0.0, 1.0, 5)) for arc in arcs])[:, longest]
+    least, most = cell[longest] + 0.1 * widths[longest] * np.array([1.0, -1.0])
+    return longest, float(np.clip(0.5 * (points.min() + points.max()), least, most))
 
 
 def _sides(cell: Array) -> list[Segment]:

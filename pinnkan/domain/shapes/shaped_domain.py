@@ -85,17 +85,15 @@ class ShapedDomain:
 
     def _nearest_on_boundary(self, points: Array) -> Array:
         """The nearest points of the boundary: samples, improved by Newton's method along their arcs."""
-        arcs, share = self.boundary.arcs, np.linspace(0.0, 1.0, NEAREST_SAMPLES)
-        samples = np.stack([arc.at(share) for arc in arcs])  # (arc, sample, coordinate)
-        apart = np.square(points[:, None, None] - samples[None]).sum(-1).reshape(len(points), -1)
-        arc_of, sample_of = np.divmod(apart.argmin(1), NEAREST_SAMPLES)
-        out = np.empty_like(points)
-        for k in np.unique(arc_of):
-            there, t = arc_of == k, share[sample_of[arc_of == k]]
+        share, out, least = np.linspace(0.0, 1.0, NEAREST_SAMPLES), np.array(points), np.full(len(points), np.inf)
+        for arc in self.boundary.arcs:
+            t = share[np.square(points[:, None] - arc.at(share)).sum(-1).argmin(1)]
             for _ in range(NEAREST_STEPS):  # Gauss-Newton on the squared distance
-                slope = arcs[k].velocity(t)
-                t = np.clip(t + ((points[there] - arcs[k].at(t)) * slope).sum(-1) / np.square(slope).sum(-1), 0.0, 1.0)
-            out[there] = arcs[k].at(t)
+                slope = arc.velocity(t)
+                t = np.clip(t + ((points - arc.at(t)) * slope).sum(-1) / np.square(slope).sum(-1), 0.0, 1.0)
+            found = arc.at(t)
+            apart = np.square(points - found).sum(-1)
+            out[apart < least], least = found[apart < least], np.minimum(apart, least)
         return out
 
     def outside_reason(self, point: Array, names: Sequence[str]) -> str:

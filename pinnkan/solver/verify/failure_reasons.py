@@ -102,7 +102,8 @@ def _is_residual_persistent(levels: Sequence[Level]) -> bool:
 def undetermined_reason(problem: Problem, field: Field | None = None) -> str:
     """Return why the formulas leave the solution undetermined, as text; "" where they do not show it.
 
-    On shapes conditions are not counted. With a solved ``field`` the equation is linearised there, so that coefficients that depend on the unknown are known.
+    On shapes conditions are not counted.
+    With a solved ``field`` the equation is linearised there, so that coefficients that depend on the unknown are known.
     """
     if not problem.is_on_box:
         return ""

@@ -19,7 +19,6 @@ from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED_SHARE, SAFETY, Outcome
 from pinnkan.solver.verify.candidate import SpacePair
 from pinnkan.solver.verify.findings import Decision
-from pinnkan.solver.verify.stability import NearNull
 from pinnkan.verdict.records import Iteration
 
 #: The network in words.
@@ -119,9 +118,8 @@ class ShapeLevels(ModelLevelFamily):
         system, c = self._system(state), state.coefficients
         assert c is not None
         scale = safe_divisors(system.squared_norms(c)[0])
-        terms, sizes, squares, losses, nulls = [], [], [], [], []
+        terms, sizes, squares, losses, richer_systems = [], [], [], [], []
         try:
-            own = find_near_null(system, c)
             for i, axis in enumerate(state.space.axes):
                 richer = system.in_space(state.space.with_axis(i, axis.halved()))
                 base = state.space.prolong(c, richer.space)
@@ -131,18 +129,23 @@ class ShapeLevels(ModelLevelFamily):
                 sizes.append(np.sqrt(total / scale))
                 squares.append((strips[i] / scale).max(-1).reshape(axis.intervals, -1).sum(1))
                 losses.append(richer.mean_square(base + step))
-                nulls.append(find_near_null(richer, base + step))
+                richer_systems.append((richer, base + step))
+            by_unknown = SAFETY * np.sum(sizes, axis=0)
+            size = float(by_unknown.max())
+            nulls = [find_near_null(*found) for found in ((system, c), *richer_systems)] if self._counts(size) else []
         except np.linalg.LinAlgError as failed:
             raise SolverError(f"least squares failed: {failed}") from failed
-        by_unknown = SAFETY * np.sum(sizes, axis=0)
-        least: NearNull = min(nulls, key=lambda found: found.sigma)
-        finer = terms[nulls.index(least)][0]
-        pair = SpacePair(state.space, c, finer, (own, least), (minimum.loss, min(losses)))
+        least = min(nulls[1:], key=lambda found: found.sigma, default=None)
+        finer = terms[0 if least is None else nulls.index(least) - 1][0]
+        pair = None if least is None else (nulls[0], least)
+        spaces = SpacePair(state.space, c, finer, pair, (minimum.loss, min(losses)))
         known = tuple(map(float, by_unknown)) if len(by_unknown) > 1 else ()
         error = ProductField((sum_terms(terms),))
-        return ShapeEstimate(
-            float(by_unknown.max()), error, spaces=pair, sizes_by_unknown=known, interval_squares=tuple(squares)
-        )
+        return ShapeEstimate(size, error, spaces=spaces, sizes_by_unknown=known, interval_squares=tuple(squares))
+
+    def _counts(self, size: float) -> bool:
+        """Whether a level with an estimate of this size may be the last, or its solution be undetermined."""
+        return not self.problem.solver.tolerance < size <= 1.0
 
     def refine(self, state: ShapeState, estimate: ShapeEstimate, decision: Decision) -> ShapeState:
         """Halve the intervals where the corrections are large."""

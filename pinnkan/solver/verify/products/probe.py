@@ -58,7 +58,7 @@ class Probe:
 
 
 def probe(model: Model, field: Field, known_sigma: float) -> Probe | None:
-    """Return the product with the least residual at a steady field; None for too many coordinates or knots, and on shapes.
+    """Return the product with the least residual at a steady field; None on shapes, with many coordinates or knots.
 
     ``known_sigma``: a sigma found elsewhere; only smaller values are searched further. Raises OutOfTimeError.
     """
