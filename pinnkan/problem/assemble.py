@@ -14,11 +14,12 @@ from pinnkan.problem.checks.finite import check_finite
 from pinnkan.problem.checks.sampling import check_corners, check_seams
 from pinnkan.problem.conditions import PlacedCondition, ProblemSpans, decide_marching, parse_equation, read_conditions
 from pinnkan.problem.corners import unknowns_without_norm
+from pinnkan.problem.domain_section import DomainSection, read_domain
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
 from pinnkan.problem.features.removable_singularities import remove_singularities
-from pinnkan.problem.names import DomainSection, section
+from pinnkan.problem.names import section
 from pinnkan.problem.notation_hints import mapping_hint
 from pinnkan.problem.quantities import read_quantities
 from pinnkan.problem.report import Report, did_you_mean
@@ -53,7 +54,7 @@ def assemble(root: Mapping, report: Report) -> Problem:
         raise report.failure()
     conditions = tuple(p.condition for p in placed)
     problem = Problem(
-        name, about, space.coordinate_symbols, domain.box, domain.time_axis, unknowns, tuple(equations), conditions,
+        name, about, space.coordinate_symbols, domain.domain, domain.time_axis, unknowns, tuple(equations), conditions,
         exact, solver, output, report.text.content, report.text.path, (), dict(scope.vectors), quantities, units,
     )  # fmt: skip
     disagreements = _check_meaning(problem, domain, space, placed, _spans(root, found), report)
@@ -86,7 +87,7 @@ def _check_meaning(
 def _scope(found: dict[str, Node], report: Report) -> tuple[DomainSection, Scope, dict[str, Span]]:
     """Read the domain, the names that equations may use, and the span of each parameter in the file."""
     values, used, parameters = names.read_parameters(found.get("parameters"), report)
-    domain = names.read_domain(found.get("domain"), values, used, report)
+    domain = read_domain(found.get("domain"), values, used, report)
     unknowns = names.read_unknowns(found.get("unknowns"), domain.coordinates, report)
     circles = np.flatnonzero(domain.box.periodic).tolist()
     space = JetSpace(domain.coordinates, unknowns, domain.box.ranges, circles)

@@ -1,22 +1,21 @@
 """Read the conditions of a problem file: one Condition for each place that the file names."""
 
-import math
 from dataclasses import dataclass, replace
 
 import sympy
 
 from pinnkan.problem import schema
+from pinnkan.problem.domain_section import DomainSection
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import OperatorError
 from pinnkan.problem.expressions.scope import Scope
 from pinnkan.problem.features.removable_singularities import remove_singularities
 from pinnkan.problem.interfaces import split_interfaces
-from pinnkan.problem.names import DomainSection
 from pinnkan.problem.notation_hints import equation_hint, equation_text_hint
 from pinnkan.problem.places import NamedPlace, read_places, scope_at
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Node, Scalar, Span
-from pinnkan.problem.statement import Condition, Equation, Side, WholeDomain
+from pinnkan.problem.statement import Condition, Equation, Piece, Side, WholeDomain
 
 MAX_CONDITIONS = 100  # in one file; heuristic
 
@@ -123,7 +122,7 @@ def _read_one(
 ) -> list[PlacedCondition]:
     is_initial = isinstance(at.place, Side) and domain.coordinates[at.place.axis] == "t"
     if isinstance(node, Scalar) and node.text.strip() == "none":
-        if is_initial or not isinstance(at.place, Side):
+        if is_initial or not isinstance(at.place, Side | Piece):
             hint = "initially every quantity must be given" if is_initial else "delete this condition"
             report.error_at(node.span, "`none` is for sides only", hint)
             return []
@@ -159,9 +158,9 @@ def _integral_equation(node: Node, scope: Scope, domain: DomainSection, report: 
         hint = "only numbers, parameters and t stand outside: integral(p) = 0, 2*integral(u) = 1 + t"
         report.error_at(span, "an integral can only be multiplied and added to", hint)
     else:
-        measure = math.prod(high - low for low, high in (domain.box.ranges[axis] for axis in domain.point_axes))
+        in_space = domain.domain if domain.is_ordinary else domain.domain.projected(len(domain.point_axes))
         terms = [factor * inside for factor, inside in zip(factors, integrals.values(), strict=True)]
-        density = remove_singularities(sympy.Add(*terms, rest / measure), scope.space.box)
+        density = remove_singularities(sympy.Add(*terms, rest / in_space.measure), scope.space.box)
         return replace(equation, residual=density, jets=scope.space.jets_of(density))
     return None
 

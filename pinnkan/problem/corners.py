@@ -18,6 +18,7 @@ from itertools import product
 import numpy as np
 import sympy
 
+from pinnkan.domain.box import Box
 from pinnkan.problem.checks.linearised_system import principal_weights
 from pinnkan.problem.conditions import dirichlet_value
 from pinnkan.problem.expressions.tape import Tape
@@ -78,13 +79,17 @@ def curvature_corners(problem: Problem) -> tuple[Corner, ...]:
 
 
 def _cached_corners(problem: Problem, name: str, find: Callable[[], tuple[Corner, ...]]) -> tuple[Corner, ...]:
-    if problem.dimension != 2 or problem.time_axis is not None or any(problem.box.periodic):
+    if problem.dimension != 2 or not _is_steady_rectangle(problem):
         return ()
     kept = vars(problem)
     if name not in kept:
         kept[name] = find()
     found: tuple[Corner, ...] = kept[name]
     return found
+
+
+def _is_steady_rectangle(problem: Problem) -> bool:
+    return isinstance(problem.domain, Box) and problem.time_axis is None and not any(problem.box.periodic)
 
 
 def unknowns_without_norm(problem: Problem) -> frozenset[int]:

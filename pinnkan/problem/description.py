@@ -6,10 +6,12 @@ from typing import Any
 
 import sympy
 
+from pinnkan.domain.shapes.shaped_domain import ShapedDomain
 from pinnkan.problem.conditions import prescribed_value
 from pinnkan.problem.coordinates import SIDES
 from pinnkan.problem.expressions.functions import expression_text
-from pinnkan.problem.statement import Condition, Equation, Place, Point, Problem, Quantity, Side, WholeDomain
+from pinnkan.problem.shapes import name_in_file, pieces_of
+from pinnkan.problem.statement import Condition, Equation, Piece, Place, Point, Problem, Quantity, Side, WholeDomain
 
 _ORDERS = ("zeroth", "first", "second", "third", "fourth")
 
@@ -21,16 +23,25 @@ def describe(problem: Problem) -> str:
     rows += [("unknown", f"{name}({coordinates})") for name in problem.unknowns]
     for symbol, (low, high), wraps in zip(problem.coordinates, problem.box.ranges, problem.box.periodic, strict=True):
         rows.append(("domain", f"{symbol.name} from {low:.10g} to {high:.10g}{', periodic' if wraps else ''}"))
+    rows += _shape_rows(problem)
     for equation in problem.equations:
         rows += [("equation", f"{expression_text(equation.residual)} = 0"), ("", _kind(problem, equation))]
     rows += [("vector", f"{name} = ({', '.join(parts)})") for name, parts in problem.vectors.items()]
     rows += [("units", ", ".join(f"{name} {unit}" for name, unit in problem.units.items()))] * bool(problem.units)
-    rows += [(condition.name, _condition(condition)) for condition in conditions_by_place(problem)]
+    rows += dict.fromkeys((condition.name, _condition(condition)) for condition in conditions_by_place(problem))
     rows += [("quantity", f"{name} = {quantity_words(problem, q)}") for name, q in problem.quantities.items()]
     rows += [("exact", f"{name} = {expression_text(value)}") for name, value in (problem.exact or {}).items()]
     rows += [("solver", _settings(problem.solver)), ("output", _settings(problem.output))]
     width = max(len(label) for label, _ in rows) + 2
     return "\n".join(f"{label:<{width}}{text}".rstrip() for label, text in rows)
+
+
+def _shape_rows(problem: Problem) -> list[tuple[str, str]]:
+    """The area of a shape, and the names of the pieces of its boundary; no row for a box."""
+    if not isinstance(problem.domain, ShapedDomain):
+        return []
+    names = dict.fromkeys(map(name_in_file, pieces_of(problem.domain)))
+    return [("shape", f"of area {problem.domain.measure:.10g}, bounded by {', '.join(names)}")]
 
 
 def conditions_by_place(problem: Problem) -> list[Condition]:
@@ -48,7 +59,7 @@ def quantity_words(problem: Problem, quantity: Quantity) -> str:
         where = " at " + ", ".join(f"{c.name} = {x:g}" for c, x in given if x is not None)
     elif isinstance(place, Side) and quantity.kind == "value":
         where = f" at {problem.coordinates[place.axis].name} = {problem.box.ranges[place.axis][place.end]:g}"
-    elif isinstance(place, Side):
+    elif isinstance(place, Side | Piece):
         where = " over " + _sides(problem, [place, *(other for other, _ in others)])
     curve = problem.time_axis is not None and problem.dimension > 1
     when = "" if not curve else " at the end" if quantity.at_end else ", over time"
@@ -56,7 +67,11 @@ def quantity_words(problem: Problem, quantity: Quantity) -> str:
 
 
 def _sides(problem: Problem, places: Sequence[Place]) -> str:
-    """The names of sides: ``left, right``, or ``boundary`` for all of them."""
+    """The names of sides or pieces: ``left, right``, or ``boundary`` for all of them."""
+    if isinstance(problem.domain, ShapedDomain):
+        pieces = [place for place in places if isinstance(place, Piece)]
+        every_piece = set(pieces) == set(pieces_of(problem.domain))
+        return "boundary" if every_piece else ", ".join(dict.fromkeys(map(name_in_file, pieces)))
     names = {(problem.coordinates.index(sympy.Symbol(c)), end): name for name, (c, end) in SIDES.items() if
              sympy.Symbol(c) in problem.coordinates}  # fmt: skip
     every = {key for key in names if not problem.box.periodic[key[0]]}

@@ -1,15 +1,13 @@
-"""Read the names of a problem and their meaning: parameters, coordinates with ranges, unknowns, functions, vectors."""
+"""Read the names of a problem and their meaning: parameters, unknowns, functions, vectors."""
 
 import math
 import re
-from dataclasses import dataclass
 from keyword import iskeyword
 
 import sympy
 
-from pinnkan.domain.box import Box
 from pinnkan.problem import schema
-from pinnkan.problem.coordinates import COORDINATES, NUMBERED, PLAIN, join_names, order_of, skipped_coordinate
+from pinnkan.problem.coordinates import PLAIN, order_of
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import RESERVED, Scope
@@ -21,101 +19,10 @@ from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 _RESULT_ARRAYS = re.compile(r"(error|error_estimate|residual_\d+)\Z", re.ASCII)
 #: The most unknowns of a file: the cost of their coupling grows with the square. Heuristic.
 MAX_UNKNOWNS = 30
-_OTHER_SHAPES = ("disk", "ball", "polygon", "mesh", "union", "intersection", "difference")
 
 
-@dataclass(frozen=True)
-class DomainSection:
-    """The ``domain:`` section: the coordinates present, in the order x, y, z (or x1, x2, ..), t, and their box.
-
-    ``is_marched``: whether t is solved in slabs from initial data; not if t is alone and something is given later.
-    """
-
-    coordinates: tuple[str, ...]
-    box: Box
-    is_marched: bool = True
-
-    @property
-    def time_axis(self) -> int | None:
-        """The axis of t (the last) if time is marched, else None."""
-        return len(self.coordinates) - 1 if self.is_marched and self.coordinates[-1:] == ("t",) else None
-
-    @property
-    def is_ordinary(self) -> bool:
-        """Whether t is the only coordinate."""
-        return self.coordinates == ("t",)
-
-    @property
-    def point_axes(self) -> tuple[int, ...]:
-        """The axes in which points are given: those of space, or t where it is alone."""
-        return (0,) if self.is_ordinary else tuple(i for i, c in enumerate(self.coordinates) if c != "t")
-
-
-def read_domain(node: Node | None, parameters: dict[str, sympy.Expr], used: set[str], report: Report) -> DomainSection:
-    """Read the domain; with faults, a stand-in that has the coordinates that could be read."""
-    if node is None:
-        return DomainSection(("x",), Box(((0.0, 1.0),), (False,)))
-    found = schema.entries(node, schema.DOMAIN, report, "the domain")
-    if "shape" in found:
-        shaped = _read_shape(found["shape"], report)
-        for name in shaped.keys() & found.keys():
-            report.error_at(found[name].span, f"the range of {name} beside a shape that has one", "delete one of them")
-        found = {**found, **shaped}
-    scope = Scope(JetSpace((), ()), parameters, allows_coordinates=False, used_names=used, context="a range")
-    coordinates = tuple(c for c in COORDINATES if c in found)
-    if "shape" in found and report.failed:  # stand-ins, so that the rest can be read
-        return DomainSection((*PLAIN, "t"), Box(((0.0, 1.0),) * 4, (False,) * 4))
-    _check_coordinates(node, coordinates, report)
-    ranges = tuple(_range(c, found[c], scope, report) for c in coordinates)
-    wrapped = _periodic(found["periodic"], coordinates, report) if "periodic" in found else []
-    return DomainSection(coordinates, Box(ranges, tuple(c in wrapped for c in coordinates)))
-
-
-def _check_coordinates(node: Node, coordinates: tuple[str, ...], report: Report) -> None:
-    """Report a missing coordinate, a gap in numbered coordinates, and numbered ones beside x, y, z."""
-    numbered, plain = ([c for c in coordinates if c in names] for names in (NUMBERED, PLAIN))
-    missing = skipped_coordinate(coordinates)
-    if not coordinates and not report.failed:
-        report.error_at(node.span, "the domain has no coordinate", "give a range to x, or to t")
-    elif numbered and plain:
-        span = node.keys[plain[0]] if isinstance(node, Mapping) and plain[0] in node.keys else node.span
-        report.error_at(span, f"'{plain[0]}' beside '{numbered[0]}'", "name all x, y, z, or all x1, x2, ...")
-    elif missing:
-        span = node.keys[numbered[-1]] if isinstance(node, Mapping) else node.span
-        report.error_at(span, f"'{missing}' is missing before '{numbered[-1]}'", "number them x1, x2, x3, ...")
-
-
-def _periodic(node: Node, coordinates: tuple[str, ...], report: Report) -> list[str]:
-    names = []
-    for item in schema.items(node, report, "'periodic'"):
-        name = item.text if isinstance(item, Scalar) else ""
-        if name == "t":
-            report.error_at(item.span, "time cannot be periodic")
-        elif name not in coordinates:
-            hint = f"its coordinates: {join_names(coordinates)}"
-            report.error_at(item.span, f"'{name[:60]}' is not a coordinate of this domain", hint)
-        names.append(name)
-    return names
-
-
-def _read_shape(node: Node, report: Report) -> dict[str, Node]:
-    """Read the ranges of ``shape: {interval | rectangle | box: {x: ..}}``."""
-    kinds = list(node.values.items()) if isinstance(node, Mapping) else []
-    kind, body = kinds[0] if len(kinds) == 1 else ("", node)
-    if kind in _OTHER_SHAPES:
-        report.error_at(node.span, f"the shape '{kind}' is not available yet", "only boxes are: give ranges to x, y, z")
-    elif kind not in schema.BOXES or not isinstance(body, Mapping):
-        report.error_at(node.span, "this is not a shape", "`rectangle: {x: [0, 1], y: [0, 1]}`, or plain ranges")
-    elif set(body.values) != set(schema.BOXES[kind]):
-        unknown = "name" in body.values
-        hint = "names of shapes are not available yet" if unknown else f"it takes {', '.join(schema.BOXES[kind])}"
-        report.error_at(node.span, f"the ranges of this {kind} are not as expected", hint)
-    else:
-        return body.values
-    return {}
-
-
-def _range(name: str, node: Node, scope: Scope, report: Report) -> tuple[float, float]:
+def read_range(name: str, node: Node, scope: Scope, report: Report) -> tuple[float, float]:
+    """Read the lower and the upper end of a range; 0 and 1 if it has a fault."""
     if not isinstance(node, Sequence) or len(node.items) != 2:
         report.error_at(node.span, f"the range of {name} must be two numbers", f"write {name}: [0, 1]")
         return 0.0, 1.0

@@ -1,19 +1,27 @@
-"""Read the places that a file names: sides of the box, points, the whole domain."""
+"""Read the places that a file names: sides of the box, pieces of a shape, points, the whole domain."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+import sympy
+
+from pinnkan.domain.shapes.shaped_domain import Piece, ShapedDomain
 from pinnkan.problem import schema
 from pinnkan.problem.coordinates import SIDES, join_names, places_of
+from pinnkan.problem.domain_section import DomainSection
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
-from pinnkan.problem.names import DomainSection, read_constant
+from pinnkan.problem.names import read_constant
 from pinnkan.problem.notation_hints import place_hint
 from pinnkan.problem.report import Report, did_you_mean
+from pinnkan.problem.shapes import name_in_file, names_of_shapes, pieces_called, pieces_of
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Place, Point, Side, WholeDomain
 
+#: Distance outside of a shape, relative to its size, at which a point counts as on its boundary: rounding.
+POINT_SLACK = 1e-9
 #: Reports a fault: message and hint.
 _Fail = Callable[[str, str], None]
 
@@ -36,29 +44,51 @@ def side_name(side: Side, domain: DomainSection) -> str:
 
 
 def place_name(place: Place, domain: DomainSection) -> str:
-    """The name of a side, ``domain``, or the coordinates of a point: ``x = 0, y = 0.5``."""
+    """The name of a side or piece, ``domain``, or the coordinates of a point: ``x = 0, y = 0.5``."""
     if isinstance(place, Side):
         return side_name(place, domain)
+    if isinstance(place, Piece):
+        return name_in_file(place)
     if isinstance(place, WholeDomain):
         return "domain"
     given = zip(domain.coordinates, place.position, strict=True)
     return ", ".join(f"{name} = {value:g}" for name, value in given if value is not None)
 
 
+def known_places(domain: DomainSection) -> list[str]:
+    """The names of the places of a domain."""
+    if domain.shaped is None:
+        return places_of(domain.coordinates)
+    return [*names_of_shapes(domain.shaped), "boundary", "domain"]
+
+
 def space_sides(domain: DomainSection) -> list[Side]:
-    """The sides in space of the coordinates that are not periodic: those that need a condition."""
+    """The sides in space of the coordinates that are not periodic: those that need a condition; none of a shape."""
+    if domain.shaped is not None:
+        return []
     axes = [i for i, c in enumerate(domain.coordinates) if c != "t" and not domain.box.periodic[i]]
     return [Side(axis, end) for axis in axes for end in (0, 1)]
 
 
 def scope_at(place: Place, scope: Scope, domain: DomainSection, where: str) -> Scope:
-    """The names that an expression may use at a place; on a side in space also the outward normal."""
+    """The names that an expression may use at a place; on a side or piece in space also the outward normal."""
+    if isinstance(place, Piece):
+        formulas = domain.domain.boundary_pieces[place].normal(scope.space.coordinate_symbols)
+        return replace(scope, normal=tuple(map(_exact_if_whole, formulas)), context=where)
     if not isinstance(place, Side):
         return replace(scope, context=where)
     space: JetSpace = scope.space.on_side(place.axis, place.end)
     is_space = domain.coordinates[place.axis] != "t"
     normal = domain.box.boundary_pieces[place].normal(space.coordinate_symbols) if is_space else None
     return replace(scope, space=space, normal=normal, context=where)
+
+
+def _exact_if_whole(component: sympy.Expr | int) -> sympy.Expr:
+    """A component of a normal; -1, 0 and 1 as integers, so that no derivative is multiplied by 0.0."""
+    if isinstance(component, int):
+        return sympy.Integer(component)
+    is_whole = component.is_number and float(component) == round(float(component))
+    return sympy.Integer(round(float(component))) if is_whole else component
 
 
 def read_places(node: Node, domain: DomainSection, scope: Scope, report: Report) -> list[NamedPlace]:
@@ -68,12 +98,12 @@ def read_places(node: Node, domain: DomainSection, scope: Scope, report: Report)
         for place in _places(item, domain, scope, report):
             name = place_name(place, domain)
             if place in [known.place for known in found]:
-                what = "side" if isinstance(place, Side) else "place"
+                what = "side" if isinstance(place, Side) else "piece" if isinstance(place, Piece) else "place"
                 report.error_at(item.span, f"the {what} '{name}' stands twice in this place")
             else:
                 found.append(NamedPlace(place, name, item.span))
     if isinstance(node, Sequence) and not node.items:
-        report.error_at(node.span, "a place is missing", f"one of: {join_names(places_of(domain.coordinates))}")
+        report.error_at(node.span, "a place is missing", f"one of: {join_names(known_places(domain))}")
     return found
 
 
@@ -113,6 +143,9 @@ def read_point(node: Node, domain: DomainSection, scope: Scope, report: Report) 
         position[axis] = value
     if any(value is None for value in values):
         return None
+    if domain.shaped is not None and not domain.shaped.contains(np.array([position], dtype=np.float64), POINT_SLACK)[0]:
+        report.error_at(node.span, f"({', '.join(f'{x:g}' for x in position)}) is outside of the domain")
+        return None
     if len(axes) == 1 and not domain.box.periodic[axes[0]] and values[0] in domain.box.ranges[axes[0]]:
         return Side(axes[0], domain.box.ranges[axes[0]].index(values[0]))
     return Point(tuple(position))
@@ -121,7 +154,7 @@ def read_point(node: Node, domain: DomainSection, scope: Scope, report: Report) 
 def _side_equation_hint(name: str, domain: DomainSection) -> str:
     """A hint for a side written as an equation, ``t = 0`` or ``x = 1``; else ""."""
     coordinate, _, value = (part.strip() for part in name.partition("="))
-    if coordinate not in domain.coordinates or not re.fullmatch(r"[-+.\deE]+", value):
+    if domain.shaped is not None or coordinate not in domain.coordinates or not re.fullmatch(r"[-+.\deE]+", value):
         return ""
     axis = domain.coordinates.index(coordinate)
     near = [end for end in (0, 1) if value in (f"{domain.box.ranges[axis][end]:g}", str(domain.box.ranges[axis][end]))]
@@ -132,6 +165,10 @@ def _places_of_word(name: str, domain: DomainSection, fail: _Fail) -> list[Place
     """The places that a word names; with an unknown word call ``fail`` and return none."""
     if name == "domain":
         return [WholeDomain()]
+    if domain.is_stand_in:
+        return []
+    if domain.shaped is not None:
+        return _pieces_of_word(name, domain.shaped, known_places(domain), fail)
     if name == "boundary":
         sides = space_sides(domain)
         if not sides:
@@ -159,3 +196,14 @@ def _places_of_word(name: str, domain: DomainSection, fail: _Fail) -> list[Place
         fail(f"`{name}` is no side: {coordinate} is periodic", "delete this condition, or `periodic`")
         return []
     return [Side(axis, end)]
+
+
+def _pieces_of_word(name: str, domain: ShapedDomain, places: list[str], fail: _Fail) -> list[Place]:
+    """The pieces of the boundary of a shape that a word names; with another word call ``fail`` and return none."""
+    found = pieces_of(domain) if name == "boundary" else pieces_called(name, domain)
+    if not found and name in places:
+        fail(f"no piece of the boundary has the name '{name}'", "the other shapes leave nothing of it")
+    elif not found:
+        hint = did_you_mean(name, places) or f"known places: {', '.join(places)}"
+        fail(f"unknown place '{name[:60]}'", hint)
+    return [*found]

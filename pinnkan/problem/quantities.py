@@ -2,13 +2,14 @@
 
 from pinnkan.problem import schema
 from pinnkan.problem.conditions import residual_equation
+from pinnkan.problem.domain_section import DomainSection
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.scope import Scope
-from pinnkan.problem.names import DomainSection, check_name, section
+from pinnkan.problem.names import check_name, section
 from pinnkan.problem.places import read_places, read_point, scope_at
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Mapping, Node, Scalar
-from pinnkan.problem.statement import Equation, Place, Quantity, Side, WholeDomain
+from pinnkan.problem.statement import Equation, Piece, Place, Quantity, Side, WholeDomain
 
 #: The most quantities of one file; heuristic.
 MAX_QUANTITIES = 100
@@ -72,7 +73,8 @@ def _places(
         return [WholeDomain()]
     named_places = read_places(found["over"], domain, scope, report)
     for at in named_places:
-        if not isinstance(at.place, Side) or domain.coordinates[at.place.axis] == "t":
+        is_side = isinstance(at.place, Side) and domain.coordinates[at.place.axis] != "t"
+        if not is_side and not isinstance(at.place, Piece):
             report.error_at(at.span, f"'{at.name}' is no side to integrate over", "sides of the space domain only")
             return []
     return [at.place for at in named_places]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
+from pinnkan.domain.shapes.shaped_domain import ShapedDomain
 from pinnkan.problem import schema
 from pinnkan.problem.description import setting_text
 from pinnkan.problem.report import Report, Text
@@ -21,7 +22,7 @@ def resolved_text(problem: Problem) -> str:
     lines = [f"name: {problem.name}"]
     if problem.about:
         lines.append(f"about: {yaml_scalar(problem.about)}")
-    lines += ["domain:", *_domain(problem)]
+    lines += ["domain:", *_domain(problem, found.get("domain"))]
     for section in ("parameters", "functions"):
         lines += _named(section, found.get(section))
     lines += [f"unknowns: [{', '.join(problem.unknowns)}]"]
@@ -46,7 +47,10 @@ def yaml_scalar(text: str) -> str:
     return '"' + "".join(escapes.get(c) or (c if c.isprintable() else f"\\U{ord(c):08X}") for c in text) + '"'
 
 
-def _domain(problem: Problem) -> Iterator[str]:
+def _domain(problem: Problem, node: Node | None) -> Iterator[str]:
+    if isinstance(problem.domain, ShapedDomain) and isinstance(node, Mapping):
+        yield f"  shape: {_inline(node.values['shape'])}"
+        return
     for symbol, ends in zip(problem.coordinates, problem.box.ranges, strict=True):
         low, high = (setting_text(float(end)) for end in ends)
         yield f"  {symbol.name}: [{low}, {high}]"

@@ -49,28 +49,40 @@ class Key:
     required: bool = False
 
 
-_SHAPE = {
-    "type": "object",
-    "properties": {
-        kind: {
-            "type": "object", "properties": {c: _RANGE for c in names}, "required": list(names),
-            "additionalProperties": False,
-        }
-        for kind, names in BOXES.items()
-    },
-    "additionalProperties": False, "minProperties": 1, "maxProperties": 1,
-}  # fmt: skip
+_SHAPE = {"$ref": "#/$defs/shape"}
+_NAME_OF_SHAPE = Key("name", {"type": "string", "pattern": IDENTIFIER_PATTERN}, "the name of its boundary")
+#: Shape in the plane -> its keys.
+SHAPES = {
+    "rectangle": (*(Key(c, _RANGE, f"lower and upper end of {c}", True) for c in "xy"), _NAME_OF_SHAPE),
+    "disk": (Key("center", _RANGE, "x and y", True), Key("radius", _EXPRESSION, "its radius", True), _NAME_OF_SHAPE),
+    "ellipse": (
+        Key("center", _RANGE, "x and y", True),
+        Key("radii", _RANGE, "half its length along x and along y, before it is turned", True),
+        Key("angle", _EXPRESSION, "by which it is turned, in radians"),
+        _NAME_OF_SHAPE,
+    ),
+    "polygon": (Key("vertices", {"type": "array", "items": _RANGE, "minItems": 3}, "in order", True), _NAME_OF_SHAPE),
+    "move": (
+        Key("shape", _SHAPE, "what is moved", True),
+        Key("by", _RANGE, "x and y, after it is turned"),
+        Key("rotate", _EXPRESSION, "the angle about the origin, in radians"),
+    ),
+}
 _AT = {"type": "array", "items": _EXPRESSION, "minItems": 1}
-_SIDES = {"enum": [*SIDES, "boundary"]}
+#: A shape, or one of its sides.
+_PIECE = {"type": "string", "pattern": IDENTIFIER_PATTERN[:-1] + r"(\.[A-Za-z0-9]+)?$"}
+_SIDES = {"anyOf": [{"enum": [*SIDES, "boundary"]}, _PIECE]}
 DOMAIN = (
     *(Key(c, _RANGE, f"lower and upper end of {c}") for c in COORDINATES),
     Key("shape", _SHAPE, "a shape, instead of the ranges of the space coordinates"),
     Key("periodic", {"type": "array", "items": {"enum": list(COORDINATES[:-1])}}, "coordinates that wrap around"),
+    Key("regions", _REFUSED, "parts of the domain (not available yet)"),
 )
 POINT = (Key("point", _AT, "its coordinates of space; of an ordinary equation in t the time", True),)
 _PLACE: dict[str, Any] = {
     "anyOf": [
         {"enum": list(PLACES)},
+        _PIECE,
         {"type": "object", "properties": {"point": _AT}, "required": ["point"], "additionalProperties": False},
     ]
 }
@@ -160,12 +172,23 @@ def json_schema() -> dict[str, Any]:
     }  # fmt: skip
     for name in _DEFAULTS:
         root["properties"][name]["type"] = ["object", "null"]
+    root["$defs"] = {"shape": _shape_schema()}
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A problem for pinnkan"}
     return {**head, **root}
 
 
+def _shape_schema() -> dict[str, Any]:
+    boxes = {kind: _object(Key(c, _RANGE, f"lower and upper end of {c}", True) for c in BOXES[kind]) for kind in BOXES}
+    shapes = {kind: _object(keys) for kind, keys in SHAPES.items()}
+    parts = {"type": "array", "items": _SHAPE, "minItems": 2}
+    known = {**boxes, **shapes, "union": parts, "intersection": parts, "difference": parts}
+    return {
+        "type": "object", "properties": known, "additionalProperties": False, "minProperties": 1, "maxProperties": 1,
+    }  # fmt: skip
+
+
 def _object(keys: Iterable[Key], section: str = "") -> dict[str, Any]:
-    properties = {}
+    keys, properties = tuple(keys), {}
     for key in keys:
         schema = dict(key.schema)
         if section in _DEFAULTS:

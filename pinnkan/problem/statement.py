@@ -14,6 +14,7 @@ import sympy
 
 from pinnkan.domain.box import Box, Side
 from pinnkan.domain.domain import Domain
+from pinnkan.domain.shapes.shaped_domain import Piece
 from pinnkan.errors import SolverError
 
 
@@ -96,10 +97,10 @@ class WholeDomain:
     """The whole domain: the place of an integral, over space at every time."""
 
 
-Place: TypeAlias = Side | Point | WholeDomain
+Place: TypeAlias = Side | Piece | Point | WholeDomain
 
 
-def position_of(place: Point | WholeDomain) -> tuple[float, ...]:
+def position_of(place: Place) -> tuple[float, ...]:
     """The coordinates of a place that is a single point. Raises SolverError: it is none."""
     if isinstance(place, Point) and None not in place.position:
         return tuple(x for x in place.position if x is not None)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pinnkan.domain.box import Box
 from pinnkan.problem.checks.linearised_system import Derivative, linearise
 from pinnkan.problem.checks.system_count import MissingSideCondition, missing_side_condition
 from pinnkan.problem.statement import Place, Point, Problem, Side, WholeDomain
@@ -64,6 +65,8 @@ def missing_condition(
 
     Without ``derivative`` of a solution only coefficients free of the unknown are known. Systems use their symbol.
     """
+    if not isinstance(problem.domain, Box):
+        return None  # on a shape nothing is proven
     if len(problem.unknowns) != 1:
         return missing_side_condition(problem, derivative)
     if problem.dimension not in SAMPLES:

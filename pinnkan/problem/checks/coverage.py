@@ -11,11 +11,12 @@ from pinnkan.problem.checks.free_constants import free_constant_groups, free_con
 from pinnkan.problem.checks.linearised_system import assign_equations, slopes_at_random_values
 from pinnkan.problem.checks.system_count import system_order
 from pinnkan.problem.conditions import PlacedCondition, ProblemSpans
+from pinnkan.problem.domain_section import DomainSection
 from pinnkan.problem.expressions.functions import expression_text
-from pinnkan.problem.names import DomainSection
 from pinnkan.problem.places import side_name, space_sides
 from pinnkan.problem.report import Report
-from pinnkan.problem.statement import Equation, Place, Problem, Side, WholeDomain
+from pinnkan.problem.shapes import name_in_file, pieces_of
+from pinnkan.problem.statement import Equation, Piece, Place, Problem, Side, WholeDomain
 
 #: Slopes of two conditions are parallel if their cross product is below this share of their sizes: above rounding.
 _PARALLEL = 1e-13
@@ -82,11 +83,18 @@ def _check_sides(domain: DomainSection, placed: list[PlacedCondition], spans: Pr
             place = f"{domain.coordinates[side.axis]} = {domain.box.ranges[side.axis][side.end]:g}"
             hint = f"add one, or {{where: {name}, equation: none}} if it truly has none"
             report.error_at(spans.conditions, f"the side '{name}' ({place}) has no condition", hint)
+    for piece in () if domain.shaped is None else pieces_of(domain.shaped):
+        if piece not in given:
+            name = name_in_file(piece)
+            hint = f"add one, or {{where: {name}, equation: none}} if it truly has none"
+            report.error_at(spans.conditions, f"the piece '{name}' of the boundary has no condition", hint)
 
 
 def _check_orders(problem: Problem, domain: DomainSection, placed: list[PlacedCondition], report: Report) -> None:
     for p in placed:
         at, equation = p.condition.place, p.condition.equation
+        if equation is not None and isinstance(at, Piece):
+            _check_order_on_piece(problem, equation, p, report)
         if equation is None or not isinstance(at, Side):
             continue
         given, order = equation.orders[at.axis], sum(problem.orders_along(at.axis))
@@ -101,6 +109,14 @@ def _check_orders(problem: Problem, domain: DomainSection, placed: list[PlacedCo
             lower = "" if is_start else _lower_order_condition(problem, equation, at.axis, order)
             hint += f"{said}: {lower}" if lower else said * is_start
             report.error_at(p.equation_span, message, hint)
+
+
+def _check_order_on_piece(problem: Problem, equation: Equation, p: PlacedCondition, report: Report) -> None:
+    given = max((jet.total_order for jet in equation.jets.values()), default=0)
+    order = sum(problem.total_orders)
+    if given >= max(order, 1):
+        message = f"a condition of order {given}, where the equation has order {order}"
+        report.error_at(p.equation_span, message, "a condition needs a lower order than the equation")
 
 
 def _lower_order_condition(problem: Problem, condition: Equation, axis: int, order: int) -> str:
@@ -136,7 +152,8 @@ def _check_pairs(problem: Problem, placed: list[PlacedCondition], report: Report
             hint = f"the other is at {line}:{column}"
             a, b = first.condition.equation, second.condition.equation
             if a is None or b is None:
-                report.error_at(second.equation_span, f"the side '{name}' has a condition, and `none` as well", hint)
+                what = "piece" if isinstance(place, Piece) else "side"
+                report.error_at(second.equation_span, f"the {what} '{name}' has a condition, and `none` as well", hint)
             elif _fix_same_quantity(problem, place, a, b):
                 what = sampling.disagreement_in_words(problem, place, a, b)
                 report.error_at(second.equation_span, f"two conditions for the same quantity on '{name}': {what}", hint)

@@ -21,10 +21,9 @@ from pinnkan.problem.checks.initial_values import (
 from pinnkan.problem.checks.sampling import (
     Array,
     evaluate,
-    fixed_coordinates,
     point_in_words,
     random_points,
-    sample_grid,
+    sample_place,
 )
 from pinnkan.problem.conditions import PlacedCondition, ProblemSpans, prescribed_value
 from pinnkan.problem.expressions.functions import expression_text
@@ -32,7 +31,7 @@ from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.value_ranges import value_ranges
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Span
-from pinnkan.problem.statement import Equation, Jet, Problem, Side
+from pinnkan.problem.statement import Equation, Jet, Piece, Place, Problem, Side, WholeDomain
 
 _SEED = 20_260_304
 _LIMIT_DISTANCES = (2.0**-30, 2.0**-40)  # distances for limits, as shares of that to other points
@@ -43,6 +42,7 @@ _TRIED_DRAWS = 4  # how many of those finite at one point are tried at all other
 _PERTURBATION = 1e-6  # perturbation of given values, as a share of the largest: sin(pi*x) is 1e-16, not 0, at x = 1
 
 #: By column of a jet: its values at points, nan where none is prescribed, and the largest prescribed anywhere.
+_BoundaryPlace: TypeAlias = Side | Piece
 KnownJets: TypeAlias = dict[int, tuple[Array, float]]
 
 
@@ -53,20 +53,20 @@ def check_finite(problem: Problem, placed: Sequence[PlacedCondition], spans: Pro
     """
     given = {at: values for at in _sides(problem) if (values := _prescribed_jets(problem, at))}
     for equation, span in zip(problem.equations, spans.equations, strict=True):
-        _FiniteCheck(problem, equation, {}, given).report(span, "this equation", report)
+        _FiniteCheck(problem, equation, WholeDomain(), given).report(span, "this equation", report)
     for p in placed:
         if p.condition.equation is not None:
-            fixed = fixed_coordinates(problem, p.condition.place)
-            here = {at: values for at, values in given.items() if at == p.condition.place}
-            _FiniteCheck(problem, p.condition.equation, fixed, here).report(p.equation_span, "this condition", report)
+            place = p.condition.place
+            here = {at: values for at, values in given.items() if at == place}
+            _FiniteCheck(problem, p.condition.equation, place, here).report(p.equation_span, "this condition", report)
 
 
-def _sides(problem: Problem) -> list[Side]:
-    """All sides that have a condition, each once, in the order of the conditions."""
-    return list(dict.fromkeys(c.place for c in problem.conditions if c.equation and isinstance(c.place, Side)))
+def _sides(problem: Problem) -> list[_BoundaryPlace]:
+    """All sides and pieces that have a condition, each once, in the order of the conditions."""
+    return list(dict.fromkeys(c.place for c in problem.conditions if c.equation and isinstance(c.place, Side | Piece)))
 
 
-def _prescribed_jets(problem: Problem, at: Side) -> dict[Jet, sympy.Expr]:
+def _prescribed_jets(problem: Problem, at: _BoundaryPlace) -> dict[Jet, sympy.Expr]:
     """The values and derivatives that linear conditions prescribe on a side."""
     if at == initial_side(problem):
         return prescribed_initial_values(problem)
@@ -82,12 +82,12 @@ def _prescribed_jets(problem: Problem, at: Side) -> dict[Jet, sympy.Expr]:
 
 @dataclass(frozen=True, eq=False)
 class _FiniteCheck:
-    """One equation at its sample points: with some coordinates ``fixed``, and prescribed jets ``given`` by side."""
+    """One equation at its sample points: those of its ``place``; prescribed jets are ``given`` by side."""
 
     problem: Problem
     equation: Equation
-    fixed: Mapping[int, float]
-    given: Mapping[Side, Mapping[Jet, sympy.Expr]]
+    place: Place
+    given: Mapping[_BoundaryPlace, Mapping[Jet, sympy.Expr]]
 
     def report(self, span: Span, what: str, report: Report) -> None:
         """Report the first point without a finite value, for all values tried or for the prescribed ones."""
@@ -98,13 +98,13 @@ class _FiniteCheck:
 
     def _faults(self) -> Iterator[tuple[str, list[Array], KnownJets]]:
         """Yield points without a finite value: in words, as arrays of length one, and the values known there."""
-        at = sample_grid(self.problem, self.fixed)
+        at = sample_place(self.problem, self.place)
         for i in self._undefined(at, np.flatnonzero(~self._is_finite_near_one(at)), {}):
             here = [x[i : i + 1] for x in at]
-            if self.fixed or not self._has_limit([float(x[0]) for x in here]):
+            if not isinstance(self.place, WholeDomain) or not self._has_limit([float(x[0]) for x in here]):
                 yield point_in_words(self.problem, at, i), here, {}
         for side, known in () if self._is_always_finite else self._known.items():
-            at = sample_grid(self.problem, fixed_coordinates(self.problem, side))
+            at = sample_place(self.problem, side)
             for i in self._undefined(at, np.arange(len(at[0])), known) if known else ():
                 here = [x[i : i + 1] for x in at]
                 if not any(True for _ in self._undefined(here, np.arange(1), {})):  # finite for other values
@@ -190,15 +190,15 @@ class _FiniteCheck:
         return draws
 
     @cached_property
-    def _known(self) -> dict[Side, KnownJets]:
+    def _known(self) -> dict[_BoundaryPlace, KnownJets]:
         """By side, then by column of a jet: prescribed values at sample points (nan: not finite), and the largest."""
         values = {side: self._values_on(side) for side in self.given}
         sizes = [max((float(np.nan_to_num(np.abs(v[column])).max(initial=0.0)) for v in values.values() if column in v),
                      default=0.0) for column in range(len(self.equation.jets))]  # fmt: skip
         return {side: {c: (x, sizes[c] or 1.0) for c, x in found.items()} for side, found in values.items()}
 
-    def _values_on(self, side: Side) -> dict[int, Array]:
-        at, given, found = sample_grid(self.problem, fixed_coordinates(self.problem, side)), self.given[side], {}
+    def _values_on(self, side: _BoundaryPlace) -> dict[int, Array]:
+        at, given, found = sample_place(self.problem, side), self.given[side], {}
         for column, jet in enumerate(self.equation.jets.values()):
             value = given.get(jet)
             if value is None and side == initial_side(self.problem) and without_space_derivatives(jet) in given:

@@ -8,10 +8,11 @@ import sympy
 from numpy.typing import NDArray
 
 from pinnkan.domain.domain import BoundaryPiece, Domain
+from pinnkan.domain.shapes.shaped_domain import ShapedDomain
 from pinnkan.problem.conditions import PlacedCondition, dirichlet_value, prescribed_value
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.report import Report
-from pinnkan.problem.statement import Equation, Place, Point, Problem, Side, WholeDomain
+from pinnkan.problem.statement import Equation, Piece, Place, Point, Problem, Side, WholeDomain
 
 Array = NDArray[np.float64]
 
@@ -21,6 +22,7 @@ _SEED = 20_260_304
 _RANDOM_POINTS = 200
 _MOST_POINTS = 20_000  # the most for all combinations (heuristic): four coordinates have up to 10,000
 _AGREE = 1e-9  # relative difference below which values agree
+_SAME_END = 1e-6  # distance of ends of arcs that meet, relative to the size of a shape
 _ROUNDED = 1e-13  # the same, relative to the largest value on the side: 1e9*sin(pi) is 1e-7
 
 
@@ -38,7 +40,22 @@ def sample_grid(problem: Problem, fixed: Mapping[int, float]) -> list[Array]:
         axes.append(np.array([fixed[axis]] if axis in fixed else nodes))
     is_large = np.prod([float(len(a)) for a in axes]) > _MOST_POINTS
     points = np.stack(_lines(axes) if is_large else [a.ravel() for a in np.meshgrid(*axes, indexing="ij")], -1)
-    return list(points[problem.domain.contains(points)].T)
+    inside = points[problem.domain.contains(points)]
+    if isinstance(problem.domain, ShapedDomain) and not fixed:  # of a thin shape the grid may have no point
+        inside = np.concatenate([inside, np.stack(random_points(problem.domain), -1)])
+    return list(inside.T)
+
+
+def sample_place(problem: Problem, at: Place) -> list[Array]:
+    """Sample points of a place with its ends, one array (point,) per coordinate."""
+    if isinstance(at, Piece):
+        piece = problem.domain.boundary_pieces[at]
+        (_, count), *_ = piece.parameter_ranges
+        along = np.add.outer(np.arange(count), _FRACTIONS).ravel()
+        return list(piece.map_parameters(along[:, None]).T)
+    if isinstance(at, Point) and isinstance(problem.domain, ShapedDomain):
+        return [np.array([x], dtype=np.float64) for x in at.position]
+    return sample_grid(problem, fixed_coordinates(problem, at))
 
 
 def _lines(axes: Sequence[Array]) -> list[Array]:
@@ -62,7 +79,7 @@ def random_points(where: Domain | BoundaryPiece) -> list[Array]:
 
 def points_at(problem: Problem, at: Place) -> list[Array]:
     """Fixed random points of a place; for a point that holds at every time, random times."""
-    if isinstance(at, Side):
+    if isinstance(at, Side | Piece):
         return random_points(problem.domain.boundary_pieces[at])
     points = random_points(problem.domain)
     return [np.full_like(x, held) if held is not None else x for x, held in
@@ -84,7 +101,7 @@ def fixed_coordinates(problem: Problem, *places: Place) -> dict[int, float]:
     """The coordinates that are fixed at these places, with their values."""
     held: dict[int, float] = {}
     for at in places:
-        if isinstance(at, Side):
+        if isinstance(at, Side | Piece):
             held |= problem.domain.boundary_pieces[at].fixed
         elif isinstance(at, Point):
             held |= {axis: x for axis, x in enumerate(at.position) if x is not None}
@@ -100,7 +117,7 @@ def disagreement_in_words(problem: Problem, at_place: Place, a: Equation, b: Equ
         symbol = shared.pop()
         prescribed = [prescribed_value(e, symbol) for e in (a, b)]
         if prescribed[0] is not None and prescribed[1] is not None:
-            at = sample_grid(problem, fixed_coordinates(problem, at_place))
+            at = sample_place(problem, at_place)
             u, v = evaluate(prescribed, problem.coordinates, at)
             worst = int(np.argmax(np.nan_to_num(np.abs(u - v))))
             if agree(u[worst], v[worst]):
@@ -122,9 +139,11 @@ def check_corners(problem: Problem, placed: Sequence[PlacedCondition], report: R
         (p, dirichlet_value(p.condition.equation)) for p in placed if not isinstance(p.condition.place, WholeDomain)
     ]
     for (p, u), (q, v) in itertools.combinations(given, 2):
-        if u is None or v is None or p.first_unknown != q.first_unknown or not _meet(problem, p, q):
+        if u is None or v is None or p.first_unknown != q.first_unknown:
             continue
-        at = sample_grid(problem, fixed_coordinates(problem, p.condition.place, q.condition.place))
+        at = _common_points(problem, p.condition.place, q.condition.place)
+        if not len(at[0]):
+            continue
         a, b = evaluate([u, v], problem.coordinates, at)
         gap = np.abs(a - b) - _AGREE * (1 + np.maximum(np.abs(a), np.abs(b)))
         gap -= _ROUNDED * max(_largest(problem, x.condition.place, w) for x, w in ((p, u), (q, v)))
@@ -141,14 +160,31 @@ def check_corners(problem: Problem, placed: Sequence[PlacedCondition], report: R
 
 def _largest(problem: Problem, at: Place, value: sympy.Expr) -> float:
     """The largest finite absolute value that is prescribed on a place."""
-    values = evaluate([value], problem.coordinates, sample_grid(problem, fixed_coordinates(problem, at)))
+    values = evaluate([value], problem.coordinates, sample_place(problem, at))
     return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
 
 
-def _meet(problem: Problem, *placed: PlacedCondition) -> bool:
-    """Whether two different places have a point in common."""
-    a, b = (fixed_coordinates(problem, p.condition.place) for p in placed)
-    return a.keys() != b.keys() and all(a[axis] == b[axis] for axis in a.keys() & b.keys())
+def _common_points(problem: Problem, first: Place, second: Place) -> list[Array]:
+    """Sample points that two different places have in common, none if they do not meet."""
+    nothing = [np.empty(0)] * problem.dimension
+    pieces = problem.domain.boundary_pieces
+    if isinstance(problem.domain, ShapedDomain):
+        if first == second or not (isinstance(first, Piece) and isinstance(second, Piece)):
+            return nothing
+        ends, others = (_ends_of_arcs(pieces[at]) for at in (first, second))
+        apart = np.hypot(*(ends[:, None] - others[None]).transpose(2, 0, 1)).min(1)
+        return list(ends[apart <= _SAME_END * float(np.hypot(*problem.box.lengths[:2]))].T)
+    a, b = (fixed_coordinates(problem, at) for at in (first, second))
+    if a.keys() == b.keys() or any(a[axis] != b[axis] for axis in a.keys() & b.keys()):
+        return nothing
+    return sample_grid(problem, a | b)
+
+
+def _ends_of_arcs(piece: BoundaryPiece) -> Array:
+    """Both ends of each arc of a piece: (point, coordinate)."""
+    (_, count), *_ = piece.parameter_ranges
+    starts = np.arange(count)
+    return np.concatenate([piece.map_parameters(at[:, None]) for at in (starts, np.nextafter(starts + 1.0, 0.0))])
 
 
 def check_seams(problem: Problem, placed: Sequence[PlacedCondition], report: Report) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import sympy
 
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.statement import Condition, Jet, Problem, Side
+from pinnkan.problem.statement import Condition, Jet, Piece, Problem, Side
 
 #: Sample points of a side. Heuristic.
 SIDE_POINTS = 64
@@ -54,8 +54,8 @@ def _range(values: np.ndarray) -> Range:
 
 
 def _condition_values(problem: Problem, condition: Condition) -> tuple[int, np.ndarray] | None:
-    """Return the unknown to which a condition gives values, and these at points of its side; None if it gives none."""
-    if condition.equation is None or not isinstance(condition.place, Side):
+    """Return the unknown to which a condition gives values, and these on its side or piece; None if it gives none."""
+    if condition.equation is None or not isinstance(condition.place, Side | Piece):
         return None
     residual, jets = condition.equation.residual, condition.equation.jets
     values = [symbol for symbol, jet in jets.items() if jet.total_order == 0]
