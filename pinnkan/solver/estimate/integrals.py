@@ -11,6 +11,7 @@ from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.quasi_random import sobol_generator
 from pinnkan.domain.gauss import composite_gauss_rule
 from pinnkan.domain.rounding import EPS
+from pinnkan.domain.shapes.shaped_domain import ShapedDomain
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.bisection import grid_boxes
@@ -18,6 +19,7 @@ from pinnkan.problem.statement import Equation, Place
 from pinnkan.solver.estimate.adaptive_cubature import BOX_GAUSS_POINTS, Boxes, Integrand, refine_boxes
 from pinnkan.solver.estimate.extrema import MAX_GRID_AXES, SOBOL_POINTS
 from pinnkan.solver.estimate.integrand_knots import knots_of_formula, refine_line, switch_equations
+from pinnkan.solver.estimate.shape_integrals import integrate_over_shape
 from pinnkan.solver.estimate.solution_expressions import SolutionExpressions, fixed_coordinates
 from pinnkan.solver.outcome import SAFETY
 
@@ -67,6 +69,8 @@ def integral(
     """
     clock.check()
     problem = solution.problem
+    if isinstance(problem.domain, ShapedDomain):
+        return Integral(*integrate_over_shape(solution, problem.domain, place, equation))
     held = fixed_coordinates(problem, place, time)
     free = [axis for axis in range(problem.dimension) if axis not in held]
     if len(free) > MAX_GRID_AXES:
