@@ -53,11 +53,23 @@ def read_shape(node: Node, times: tuple[float, float] | None, scope: Scope, repo
     shape = _Reader(scope, report).read(node)
     if shape is None or (report.failed and not before):
         return None
+    if not _fits_float64(shape):
+        report.error_at(node.span, "this shape is too small or too large for float64", "scale the coordinates")
+        return None
     try:
         return shaped_domain(shape, times)
     except GeometryError as error:
         report.error_at(node.span, str(error), error.hint)
         return None
+
+
+@np.errstate(all="ignore")  # an overflow makes the box infinite
+def _fits_float64(shape: Shape) -> bool:
+    """Whether the box of a shape, unless it is empty, has finite ends that float64 tells apart."""
+    ends = np.array(shape.box)
+    length, largest = ends[:, 1] - ends[:, 0], np.abs(ends).max()
+    is_empty = (ends[:, 1] < ends[:, 0]).any()
+    return bool(largest < 1e100 and (is_empty or (length > max(1e-12 * largest, 1e-100)).all()))
 
 
 def name_in_file(piece: Piece) -> str:
