@@ -8,7 +8,7 @@ import sympy
 from pinnkan.domain.box import Box
 from pinnkan.domain.domain import Domain
 from pinnkan.domain.shapes.shaped_domain import ShapedDomain
-from pinnkan.problem import schema
+from pinnkan.problem import schema, schema_keys
 from pinnkan.problem.coordinates import COORDINATES, NUMBERED, PLAIN, join_names, skipped_coordinate
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
@@ -104,8 +104,8 @@ def _shaped_section(shape: Node, found: Entries[str, Node], scope: Scope, report
 def _ranges_of_box(node: Node, report: Report) -> dict[str, Node]:
     """Read the ranges of ``shape: {interval | rectangle | box: {x: ..}}``."""
     (kind, body), *_ = node.values.items() if isinstance(node, Mapping) else [("", node)]
-    if not isinstance(body, Mapping) or set(body.values) != set(schema.BOXES[kind]):
-        hint = f"it takes {', '.join(schema.BOXES[kind])}"
+    if not isinstance(body, Mapping) or set(body.values) != set(schema_keys.BOXES[kind]):
+        hint = f"it takes {', '.join(schema_keys.BOXES[kind])}"
         report.error_at(node.span, f"the ranges of this {kind} are not as expected", hint)
         return {}
     return body.values

@@ -6,7 +6,7 @@ from keyword import iskeyword
 
 import sympy
 
-from pinnkan.problem import schema
+from pinnkan.problem import schema, schema_keys
 from pinnkan.problem.coordinates import PLAIN, order_of
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
@@ -116,7 +116,7 @@ def section(node: Node | None, report: Report, what: str) -> dict[str, tuple[Spa
 
 def check_name(name: str, span: Span, report: Report, what: str) -> None:
     """Report a word that is no valid name, or that has a meaning in every problem."""
-    if not re.fullmatch(schema.IDENTIFIER_PATTERN, name) or "__" in name or iskeyword(name):
+    if not re.fullmatch(schema_keys.IDENTIFIER_PATTERN, name) or "__" in name or iskeyword(name):
         word = "a reserved word" if iskeyword(name) else "not a name"
         hint = latin_name_hint(name) or "letters, digits and _, a letter first"
         report.error_at(span, f"'{name[:60]}' is {word}, so no {what} can have it", hint)

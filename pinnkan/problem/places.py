@@ -8,7 +8,7 @@ import numpy as np
 import sympy
 
 from pinnkan.domain.shapes.shaped_domain import Piece, ShapedDomain
-from pinnkan.problem import schema
+from pinnkan.problem import schema, schema_keys
 from pinnkan.problem.coordinates import SIDES, join_names, places_of
 from pinnkan.problem.domain_section import DomainSection
 from pinnkan.problem.expressions.operators import JetSpace
@@ -116,7 +116,7 @@ def _places(node: Node, domain: DomainSection, scope: Scope, report: Report) -> 
         if side:
             report.error_at(node.span, f"'{name}' is no key of a place", side)
             return []
-    entries = schema.entries(node, schema.POINT, report, "a place")
+    entries = schema.entries(node, schema_keys.POINT, report, "a place")
     point = read_point(entries["point"], domain, scope, report) if "point" in entries else None
     return [] if point is None else [point]
 

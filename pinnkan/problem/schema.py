@@ -5,18 +5,27 @@ The same tables serve the reader, the messages, the resolved file and editors.
 
 import math
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
-from pinnkan.problem.coordinates import COORDINATES, PLACES, SIDES, join_names
+from pinnkan.problem.coordinates import COORDINATES, join_names
 from pinnkan.problem.notation_hints import boolean_hint, key_hint, list_hint, mapping_hint, number_hint
 from pinnkan.problem.report import Report, did_you_mean
+from pinnkan.problem.schema_keys import (
+    AT,
+    EXPRESSION,
+    IDENTIFIER_PATTERN,
+    RANGE,
+    SHAPE,
+    Key,
+    object_schema,
+    places_schema,
+    shape_schema,
+    sides_schema,
+)
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence
 from pinnkan.problem.statement import OutputSettings, SolverSettings
 
 PROBLEM_NAME_PATTERN = "^[a-z0-9][a-z0-9_-]{0,59}$"
-IDENTIFIER_PATTERN = "^[A-Za-z][A-Za-z0-9_]{0,39}$"
 #: Names in one line: a list without its brackets.
 _WORDS = re.compile(r"\w+([\s,;]+\w+)*")
 MAX_UNIT_LENGTH = 40  # characters of a label; heuristic
@@ -24,8 +33,7 @@ SMALLEST_TOLERANCE = 1e-13  # float64 does not resolve a smaller relative L2 err
 
 #: A section with names as keys, which may be empty.
 _SECTION = {"type": ["object", "null"], "propertyNames": {"pattern": IDENTIFIER_PATTERN}}
-_EXPRESSION = {"type": ["number", "string"], "pattern": r"\S"}
-_NAMED = {**_SECTION, "additionalProperties": _EXPRESSION}
+_NAMED = {**_SECTION, "additionalProperties": EXPRESSION}
 _TEXTS = {"type": "array", "items": {"type": "string", "pattern": r"\S"}, "minItems": 1}
 _NAMES = {
     "type": "array",
@@ -34,72 +42,27 @@ _NAMES = {
     "uniqueItems": True,
 }
 _REFUSED: dict[str, Any] = {"not": {}}
-#: Shape -> its coordinates, of shapes that are boxes.
-BOXES = {"interval": "x", "rectangle": "xy", "box": "xyz"}
-_RANGE = {"type": "array", "items": _EXPRESSION, "minItems": 2, "maxItems": 2}
 
 
-@dataclass(frozen=True)
-class Key:
-    """A key of a mapping: its JSON schema, one sentence for editors, and whether it is required."""
-
-    name: str
-    schema: dict[str, Any]
-    about: str
-    required: bool = False
-
-
-_SHAPE = {"$ref": "#/$defs/shape"}
-_NAME_OF_SHAPE = Key("name", {"type": "string", "pattern": IDENTIFIER_PATTERN}, "the name of its boundary")
-#: Shape in the plane -> its keys.
-SHAPES = {
-    "rectangle": (*(Key(c, _RANGE, f"lower and upper end of {c}", True) for c in "xy"), _NAME_OF_SHAPE),
-    "disk": (Key("center", _RANGE, "x and y", True), Key("radius", _EXPRESSION, "its radius", True), _NAME_OF_SHAPE),
-    "ellipse": (
-        Key("center", _RANGE, "x and y", True),
-        Key("radii", _RANGE, "half its length along x and along y, before it is turned", True),
-        Key("angle", _EXPRESSION, "by which it is turned, in radians"),
-        _NAME_OF_SHAPE,
-    ),
-    "polygon": (Key("vertices", {"type": "array", "items": _RANGE, "minItems": 3}, "in order", True), _NAME_OF_SHAPE),
-    "move": (
-        Key("shape", _SHAPE, "what is moved", True),
-        Key("by", _RANGE, "x and y, after it is turned"),
-        Key("rotate", _EXPRESSION, "the angle about the origin, in radians"),
-    ),
-}
-_AT = {"type": "array", "items": _EXPRESSION, "minItems": 1}
-#: A shape, or one of its sides.
-_PIECE = {"type": "string", "pattern": IDENTIFIER_PATTERN[:-1] + r"(\.[A-Za-z0-9]+)?$"}
-_SIDES = {"anyOf": [{"enum": [*SIDES, "boundary"]}, _PIECE]}
 DOMAIN = (
-    *(Key(c, _RANGE, f"lower and upper end of {c}") for c in COORDINATES),
-    Key("shape", _SHAPE, "a shape, instead of the ranges of the space coordinates"),
+    *(Key(c, RANGE, f"lower and upper end of {c}") for c in COORDINATES),
+    Key("shape", SHAPE, "a shape, instead of the ranges of the space coordinates"),
     Key("periodic", {"type": "array", "items": {"enum": list(COORDINATES[:-1])}}, "coordinates that wrap around"),
     Key("regions", _REFUSED, "parts of the domain (not available yet)"),
 )
-POINT = (Key("point", _AT, "its coordinates of space; of an ordinary equation in t the time", True),)
-_PLACE: dict[str, Any] = {
-    "anyOf": [
-        {"enum": list(PLACES)},
-        _PIECE,
-        {"type": "object", "properties": {"point": _AT}, "required": ["point"], "additionalProperties": False},
-    ]
-}
-_PLACES = {"anyOf": [*_PLACE["anyOf"], {"type": "array", "items": _PLACE, "minItems": 1}]}
 CONDITION = (
-    Key("where", _PLACES, "the place or places", True),
-    Key("equation", _EXPRESSION, "left = right, or none for a side that has no condition", True),
+    Key("where", places_schema(), "the place or places", True),
+    Key("equation", EXPRESSION, "left = right, or none for a side that has no condition", True),
     Key("enforce", {"enum": ["auto", "exact", "penalty"]}, "built into the function, or weighted rows"),
 )
 QUANTITY_KINDS = ("integral", "value", "max", "min")
 QUANTITY = (
-    Key("integral", _EXPRESSION, "an expression to integrate over the domain, or over what `over` names"),
-    Key("value", _EXPRESSION, "an expression to evaluate at the point `at`"),
-    Key("max", _EXPRESSION, "an expression whose largest value is wanted"),
-    Key("min", _EXPRESSION, "an expression whose least value is wanted"),
-    Key("over", {"anyOf": [_SIDES, {"type": "array", "items": _SIDES, "minItems": 1}]}, "sides to integrate over"),
-    Key("at", _AT, "the point of a value"),
+    Key("integral", EXPRESSION, "an expression to integrate over the domain, or over what `over` names"),
+    Key("value", EXPRESSION, "an expression to evaluate at the point `at`"),
+    Key("max", EXPRESSION, "an expression whose largest value is wanted"),
+    Key("min", EXPRESSION, "an expression whose least value is wanted"),
+    Key("over", sides_schema(), "sides to integrate over"),
+    Key("at", AT, "the point of a value"),
     Key("time", {"enum": ["end"]}, "the last time only, instead of a curve over time"),
 )
 #: A quantity has exactly one kind, and only the keys of that kind.
@@ -161,44 +124,33 @@ _SECTION_OF_KEY = {key.name: section for section, keys in _SECTIONS.items() for 
 
 def json_schema() -> dict[str, Any]:
     """The JSON schema of a problem file, with which editors complete and check."""
-    root = _object(PROBLEM)
+    root = object_schema(PROBLEM)
     for name, keys in _SECTIONS.items():
-        root["properties"][name] = {**_object(keys, name), "description": root["properties"][name]["description"]}
+        root["properties"][name] = {
+            **object_schema(keys, _DEFAULTS.get(name)),
+            "description": root["properties"][name]["description"],
+        }
     about = root["properties"]["conditions"]["description"]
-    root["properties"]["conditions"] = {"type": ["array", "null"], "items": _object(CONDITION), "description": about}
+    root["properties"]["conditions"] = {
+        "type": ["array", "null"],
+        "items": object_schema(CONDITION),
+        "description": about,
+    }
     about = root["properties"]["quantities"]["description"]
     root["properties"]["quantities"] = {
-        **_SECTION, "additionalProperties": {**_object(QUANTITY), **_ONE_KIND}, "description": about,
+        **_SECTION, "additionalProperties": {**object_schema(QUANTITY), **_ONE_KIND}, "description": about,
     }  # fmt: skip
     for name in _DEFAULTS:
         root["properties"][name]["type"] = ["object", "null"]
-    root["$defs"] = {"shape": _shape_schema()}
+    root["$defs"] = {"shape": shape_schema()}
+    of_box = {
+        "conditions": {"items": {"properties": {"where": places_schema(has_pieces=False)}}},
+        "quantities": {"additionalProperties": {"properties": {"over": sides_schema(has_pieces=False)}}},
+    }
+    root["if"] = {"properties": {"domain": {"not": {"required": ["shape"]}}}}
+    root["then"] = {"properties": of_box}
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A problem for pinnkan"}
     return {**head, **root}
-
-
-def _shape_schema() -> dict[str, Any]:
-    boxes = {kind: _object(Key(c, _RANGE, f"lower and upper end of {c}", True) for c in BOXES[kind]) for kind in BOXES}
-    shapes = {kind: _object(keys) for kind, keys in SHAPES.items()}
-    parts = {"type": "array", "items": _SHAPE, "minItems": 2}
-    known = {**boxes, **shapes, "union": parts, "intersection": parts, "difference": parts}
-    return {
-        "type": "object", "properties": known, "additionalProperties": False, "minProperties": 1, "maxProperties": 1,
-    }  # fmt: skip
-
-
-def _object(keys: Iterable[Key], section: str = "") -> dict[str, Any]:
-    keys, properties = tuple(keys), {}
-    for key in keys:
-        schema = dict(key.schema)
-        if section in _DEFAULTS:
-            default = getattr(_DEFAULTS[section], key.name)
-            if default is None:
-                schema = {"anyOf": [{"const": "auto"}, schema]}
-            schema["default"] = "auto" if default is None else default
-        properties[key.name] = {**schema, "description": key.about}
-    required = [key.name for key in keys if key.required]
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
 def entries(node: Node, keys: tuple[Key, ...], report: Report, what: str) -> dict[str, Node]:

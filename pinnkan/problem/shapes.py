@@ -19,7 +19,7 @@ from pinnkan.domain.shapes.shape import (
     rectangle,
 )
 from pinnkan.domain.shapes.shaped_domain import Piece, ShapedDomain, shaped_domain
-from pinnkan.problem import schema
+from pinnkan.problem import schema, schema_keys
 from pinnkan.problem.expressions.scope import Scope
 from pinnkan.problem.names import read_constant, read_range
 from pinnkan.problem.report import Report, did_you_mean
@@ -42,7 +42,9 @@ def is_plain_box(node: Node) -> bool:
     if not isinstance(node, Mapping) or len(node.values) != 1:
         return False
     ((kind, body),) = node.values.items()
-    return kind in schema.BOXES and not (kind == "rectangle" and isinstance(body, Mapping) and "name" in body.values)
+    return kind in schema_keys.BOXES and not (
+        kind == "rectangle" and isinstance(body, Mapping) and "name" in body.values
+    )
 
 
 def read_shape(node: Node, times: tuple[float, float] | None, scope: Scope, report: Report) -> ShapedDomain | None:
@@ -51,11 +53,23 @@ def read_shape(node: Node, times: tuple[float, float] | None, scope: Scope, repo
     shape = _Reader(scope, report).read(node)
     if shape is None or (report.failed and not before):
         return None
+    if not _fits_float64(shape):
+        report.error_at(node.span, "this shape is too small or too large for float64", "scale the coordinates")
+        return None
     try:
         return shaped_domain(shape, times)
     except GeometryError as error:
         report.error_at(node.span, str(error), error.hint)
         return None
+
+
+@np.errstate(all="ignore")  # an overflow makes the box infinite
+def _fits_float64(shape: Shape) -> bool:
+    """Whether the box of a shape, unless it is empty, has finite ends that float64 tells apart."""
+    ends = np.array(shape.box)
+    length, largest = ends[:, 1] - ends[:, 0], np.abs(ends).max()
+    is_empty = (ends[:, 1] < ends[:, 0]).any()
+    return bool(largest < 1e100 and (is_empty or (length > max(1e-12 * largest, 1e-100)).all()))
 
 
 def name_in_file(piece: Piece) -> str:
@@ -97,8 +111,8 @@ class _Reader:
         kind, body = kinds[0]
         if kind in _COMBINATIONS:
             return self._combination(kind, body)
-        if kind not in schema.SHAPES:
-            known = [*schema.SHAPES, *_COMBINATIONS]
+        if kind not in schema_keys.SHAPES:
+            known = [*schema_keys.SHAPES, *_COMBINATIONS]
             if kind in _OTHER_SHAPES:
                 message, hint = f"the shape '{kind}' is not available yet", f"shapes are: {', '.join(known)}"
             else:
@@ -106,8 +120,8 @@ class _Reader:
                 hint = did_you_mean(kind, known) or f"shapes are: {', '.join(known)}"
             self.report.error_at(node.span, message, hint)
             return None
-        found = schema.entries(body, schema.SHAPES[kind], self.report, f"the shape '{kind}'")
-        if any(key.required and key.name not in found for key in schema.SHAPES[kind]):
+        found = schema.entries(body, schema_keys.SHAPES[kind], self.report, f"the shape '{kind}'")
+        if any(key.required and key.name not in found for key in schema_keys.SHAPES[kind]):
             return None
         readers = {
             "rectangle": self._rectangle, "disk": self._disk, "ellipse": self._ellipse, "polygon": self._polygon,
@@ -190,7 +204,7 @@ class _Reader:
             while name in self._names:
                 count += 1
                 name = f"{kind}{count}"
-        elif not isinstance(node, Scalar) or not re.fullmatch(schema.IDENTIFIER_PATTERN, node.text):
+        elif not isinstance(node, Scalar) or not re.fullmatch(schema_keys.IDENTIFIER_PATTERN, node.text):
             self.report.error_at(node.span, "this is no name of a shape", "letters, digits and _, a letter first")
         elif node.text in _RESERVED:
             self.report.error_at(node.span, f"'{node.text}' is a place already", "choose another name")

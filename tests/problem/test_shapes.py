@@ -186,6 +186,20 @@ def test_faults_of_places_are_located(old: str, new: str, message: str) -> None:
     assert found[0].line in (11, 12, 13)
 
 
+def test_conditions_of_one_piece_are_compared() -> None:
+    fault = only_fault(TEXT + "  - {where: outer.top, equation: u = 3}\n")
+    assert "two conditions for the same quantity on 'outer.top': u = 1 against u = 3" in fault.message
+    fault = only_fault(TEXT + "  - {where: outer.top, equation: none}\n")
+    assert fault.message == "the piece 'outer.top' has a condition, and `none` as well"
+
+
+def test_the_level_of_a_pure_neumann_problem_is_missing() -> None:
+    free = edited(
+        "outer, equation: u", "outer, equation: dn(u)", edited("hole, equation: u = 0", "hole, equation: none", TEXT)
+    )
+    assert "nothing fixes the level of u" in warnings(free)
+
+
 def test_an_unknown_place_lists_the_names() -> None:
     hint = only_fault(edited("where: hole", "where: xyz", TEXT) + "  - {where: hole, equation: u = 0}\n").hint
     assert hint == "known places: outer, outer.bottom, outer.right, outer.top, outer.left, hole, boundary, domain"
@@ -217,6 +231,9 @@ def test_a_shape_of_which_nothing_is_left_is_named() -> None:
         ("{difference: [{disk: {center: [0, 0], radius: 1}}, {box: {x: [0, 1]}}]}", "the shape 'box' is not available"),
         ("{ball: {center: [0, 0, 0], radius: 1}}", "the shape 'ball' is not available yet"),
         ("{mesh: {file: a.vtu}}", "the shape 'mesh' is not available yet"),
+        ("{disk: {center: [0, 0], radius: 1e200}}", "this shape is too small or too large for float64"),
+        ("{disk: {center: [1e9, 0], radius: 1e-9}}", "this shape is too small or too large for float64"),
+        ("{intersection: [{disk: {center: [0, 0], radius: 1}}, {disk: {center: [5, 0], radius: 1}}]}", "is empty"),
         ("{dsk: {center: [0, 0], radius: 1}}", "unknown shape 'dsk'"),
         ("{union: [{disk: {center: [0, 0], radius: 1}}, {disk: {center: [5, 0], radius: 1}}]}", "falls into 2 pieces"),
         ("5", "this is not a shape"),

@@ -41,8 +41,8 @@ _EXPONENTS = (-12.0, 12.0), (-2.0, 2.0)  # exponents of their sizes: one half of
 _TRIED_DRAWS = 4  # how many of those finite at one point are tried at all others
 _PERTURBATION = 1e-6  # perturbation of given values, as a share of the largest: sin(pi*x) is 1e-16, not 0, at x = 1
 
-#: By column of a jet: its values at points, nan where none is prescribed, and the largest prescribed anywhere.
 _BoundaryPlace: TypeAlias = Side | Piece
+#: By column of a jet: its values at points, nan where none is prescribed, and the largest prescribed anywhere.
 KnownJets: TypeAlias = dict[int, tuple[Array, float]]
 
 

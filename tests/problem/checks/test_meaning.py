@@ -80,7 +80,7 @@ CASES = [
     ("x: [0, 1]", "x: [0]", "must be two numbers", 3, 6),
     ("x: [0, 1]", "x: [0, q]", "unknown name 'q'", 3, 10),
     ("x: [0, 1]", "x: [q, 1]", "unknown name 'q'", 3, 7),
-    ("x: [0, 1]", "shape: {disk: {center: [0, 0], radius: 1}}", "the shape 'disk' is not available yet", 3, 10),
+    ("x: [0, 1]", "shape: {ball: {center: [0, 0, 0], radius: 1}}", "the shape 'ball' is not available yet", 3, 10),
     ("t: [0, 1]", "t: [0, 1]\n  periodic: [t]", "time cannot be periodic", 5, 14),
     ("t: [0, 1]", "t: [0, 1]\n  periodic: [y]", "'y' is not a coordinate", 5, 14),
     ("u_t = k*u_xx", "u_t = k*u_yy", "needs the coordinate 'y'", 9, 13),
