@@ -38,6 +38,9 @@ def _read(name: str, node: Mapping, domain: DomainSection, scope: Scope, report:
         report.error_at(node.span, said, f"one of: {', '.join(schema.QUANTITY_KINDS)}")
         return None
     kind = kinds[0]
+    if kind in ("max", "min") and domain.shaped is not None:
+        report.error_at(node.keys[kind], f"'{kind}' over a shape is not available yet", "give a value at a point")
+        return None
     for key, owner in (("over", "integral"), ("at", "value")):
         if key in found and kind != owner:
             report.error_at(node.keys[key], f"'{key}' belongs to '{owner}', not to '{kind}'", "delete it")
