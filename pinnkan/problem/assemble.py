@@ -14,11 +14,11 @@ from pinnkan.problem.checks.finite import check_finite
 from pinnkan.problem.checks.sampling import check_corners, check_seams
 from pinnkan.problem.conditions import PlacedCondition, ProblemSpans, decide_marching, parse_equation, read_conditions
 from pinnkan.problem.corners import unknowns_without_norm
-from pinnkan.problem.domain_section import DomainSection, read_domain
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
 from pinnkan.problem.features.removable_singularities import remove_singularities
+from pinnkan.problem.geometry.domain_section import DomainSection, read_domain
 from pinnkan.problem.names import section
 from pinnkan.problem.notation_hints import mapping_hint
 from pinnkan.problem.quantities import read_quantities

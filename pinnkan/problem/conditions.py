@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 import sympy
 
 from pinnkan.problem import schema
-from pinnkan.problem.domain_section import DomainSection
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import OperatorError
 from pinnkan.problem.expressions.scope import Scope
 from pinnkan.problem.features.removable_singularities import remove_singularities
+from pinnkan.problem.geometry.domain_section import DomainSection
+from pinnkan.problem.geometry.places import NamedPlace, read_places, scope_at
 from pinnkan.problem.interfaces import split_interfaces
 from pinnkan.problem.notation_hints import equation_hint, equation_text_hint
-from pinnkan.problem.places import NamedPlace, read_places, scope_at
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Node, Scalar, Span
 from pinnkan.problem.statement import Condition, Equation, Piece, Side, WholeDomain

@@ -2,11 +2,11 @@
 
 from pinnkan.problem import schema
 from pinnkan.problem.conditions import residual_equation
-from pinnkan.problem.domain_section import DomainSection
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.scope import Scope
+from pinnkan.problem.geometry.domain_section import DomainSection
+from pinnkan.problem.geometry.places import read_places, read_point, scope_at
 from pinnkan.problem.names import check_name, section
-from pinnkan.problem.places import read_places, read_point, scope_at
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Mapping, Node, Scalar
 from pinnkan.problem.statement import Equation, Piece, Place, Quantity, Side, WholeDomain

@@ -50,7 +50,7 @@ def is_plain_box(node: Node) -> bool:
 def read_shape(node: Node, times: tuple[float, float] | None, scope: Scope, report: Report) -> ShapedDomain | None:
     """Read the shape of a domain; None if it has a fault."""
     before = report.failed
-    shape = _Reader(scope, report).read(node)
+    shape = _ShapeReader(scope, report).read(node)
     if shape is None or (report.failed and not before):
         return None
     if not _fits_float64(shape):
@@ -95,7 +95,7 @@ def names_of_shapes(domain: ShapedDomain) -> list[str]:
 
 
 @dataclass
-class _Reader:
+class _ShapeReader:
     """Reads shapes one by one, and gives each a name of its own."""
 
     scope: Scope

@@ -11,9 +11,9 @@ from pinnkan.problem.checks.free_constants import free_constant_groups, free_con
 from pinnkan.problem.checks.linearised_system import assign_equations, slopes_at_random_values
 from pinnkan.problem.checks.system_count import system_order
 from pinnkan.problem.conditions import PlacedCondition, ProblemSpans
-from pinnkan.problem.domain_section import DomainSection
 from pinnkan.problem.expressions.functions import expression_text
-from pinnkan.problem.places import side_name, space_sides
+from pinnkan.problem.geometry.domain_section import DomainSection
+from pinnkan.problem.geometry.places import side_name, space_sides
 from pinnkan.problem.report import Report
 from pinnkan.problem.shapes import name_in_file, pieces_of
 from pinnkan.problem.statement import Equation, Piece, Place, Problem, Side, WholeDomain

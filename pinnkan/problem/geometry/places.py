@@ -10,9 +10,9 @@ import sympy
 from pinnkan.domain.shapes.shaped_domain import Piece, ShapedDomain
 from pinnkan.problem import schema, schema_keys
 from pinnkan.problem.coordinates import SIDES, join_names, places_of
-from pinnkan.problem.domain_section import DomainSection
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
+from pinnkan.problem.geometry.domain_section import DomainSection
 from pinnkan.problem.names import read_constant
 from pinnkan.problem.notation_hints import place_hint
 from pinnkan.problem.report import Report, did_you_mean

@@ -1,0 +1,1 @@
+"""The domain of a problem file, and the places in it."""
