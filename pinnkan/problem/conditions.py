@@ -15,7 +15,7 @@ from pinnkan.problem.interfaces import split_interfaces
 from pinnkan.problem.notation_hints import equation_hint, equation_text_hint
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Node, Scalar, Span
-from pinnkan.problem.statement import Condition, Equation, Piece, Side, WholeDomain
+from pinnkan.problem.statement import Condition, Equation, ShapeSide, Side, WholeDomain
 
 MAX_CONDITIONS = 100  # in one file; heuristic
 
@@ -122,7 +122,7 @@ def _read_one(
 ) -> list[PlacedCondition]:
     is_initial = isinstance(at.place, Side) and domain.coordinates[at.place.axis] == "t"
     if isinstance(node, Scalar) and node.text.strip() == "none":
-        if is_initial or not isinstance(at.place, Side | Piece):
+        if is_initial or not isinstance(at.place, Side | ShapeSide):
             hint = "initially every quantity must be given" if is_initial else "delete this condition"
             report.error_at(node.span, "`none` is for sides only", hint)
             return []

@@ -11,7 +11,7 @@ from pinnkan.problem.conditions import prescribed_value
 from pinnkan.problem.coordinates import SIDES
 from pinnkan.problem.expressions.functions import expression_text
 from pinnkan.problem.shapes import name_in_file, pieces_of
-from pinnkan.problem.statement import Condition, Equation, Piece, Place, Point, Problem, Quantity, Side, WholeDomain
+from pinnkan.problem.statement import Condition, Equation, Place, Point, Problem, Quantity, ShapeSide, Side, WholeDomain
 
 _ORDERS = ("zeroth", "first", "second", "third", "fourth")
 
@@ -59,7 +59,7 @@ def quantity_words(problem: Problem, quantity: Quantity) -> str:
         where = " at " + ", ".join(f"{c.name} = {x:g}" for c, x in given if x is not None)
     elif isinstance(place, Side) and quantity.kind == "value":
         where = f" at {problem.coordinates[place.axis].name} = {problem.box.ranges[place.axis][place.end]:g}"
-    elif isinstance(place, Side | Piece):
+    elif isinstance(place, Side | ShapeSide):
         where = " over " + _sides(problem, [place, *(other for other, _ in others)])
     curve = problem.time_axis is not None and problem.dimension > 1
     when = "" if not curve else " at the end" if quantity.at_end else ", over time"
@@ -69,7 +69,7 @@ def quantity_words(problem: Problem, quantity: Quantity) -> str:
 def _sides(problem: Problem, places: Sequence[Place]) -> str:
     """The names of sides or pieces: ``left, right``, or ``boundary`` for all of them."""
     if isinstance(problem.domain, ShapedDomain):
-        pieces = [place for place in places if isinstance(place, Piece)]
+        pieces = [place for place in places if isinstance(place, ShapeSide)]
         every_piece = set(pieces) == set(pieces_of(problem.domain))
         return "boundary" if every_piece else ", ".join(dict.fromkeys(map(name_in_file, pieces)))
     names = {(problem.coordinates.index(sympy.Symbol(c)), end): name for name, (c, end) in SIDES.items() if

@@ -9,7 +9,7 @@ from pinnkan.problem.geometry.places import read_places, read_point, scope_at
 from pinnkan.problem.names import check_name, section
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Mapping, Node, Scalar
-from pinnkan.problem.statement import Equation, Piece, Place, Quantity, Side, WholeDomain
+from pinnkan.problem.statement import Equation, Place, Quantity, ShapeSide, Side, WholeDomain
 
 #: The most quantities of one file; heuristic.
 MAX_QUANTITIES = 100
@@ -77,7 +77,7 @@ def _places(
     named_places = read_places(found["over"], domain, scope, report)
     for at in named_places:
         is_side = isinstance(at.place, Side) and domain.coordinates[at.place.axis] != "t"
-        if not is_side and not isinstance(at.place, Piece):
+        if not is_side and not isinstance(at.place, ShapeSide):
             report.error_at(at.span, f"'{at.name}' is no side to integrate over", "sides of the space domain only")
             return []
     return [at.place for at in named_places]

@@ -18,7 +18,7 @@ from pinnkan.domain.shapes.shape import (
     disk,
     rectangle,
 )
-from pinnkan.domain.shapes.shaped_domain import Piece, ShapedDomain, shaped_domain
+from pinnkan.domain.shapes.shaped_domain import ShapedDomain, ShapeSide, shaped_domain
 from pinnkan.problem import schema, schema_keys
 from pinnkan.problem.expressions.scope import Scope
 from pinnkan.problem.names import read_constant, read_range
@@ -72,17 +72,17 @@ def _fits_float64(shape: Shape) -> bool:
     return bool(largest < 1e100 and (is_empty or (length > max(1e-12 * largest, 1e-100)).all()))
 
 
-def name_in_file(piece: Piece) -> str:
+def name_in_file(piece: ShapeSide) -> str:
     """The name of a piece as the file has it: ``hole`` for the second ``hole``, ``outer.left`` for one of its sides."""
     return _NUMBER_OF_NAMESAKE.sub("", piece.name)
 
 
-def pieces_of(domain: ShapedDomain) -> list[Piece]:
+def pieces_of(domain: ShapedDomain) -> list[ShapeSide]:
     """The pieces of the boundary in space."""
-    return [Piece(name) for name in domain.names]
+    return [ShapeSide(name) for name in domain.names]
 
 
-def pieces_called(name: str, domain: ShapedDomain) -> list[Piece]:
+def pieces_called(name: str, domain: ShapedDomain) -> list[ShapeSide]:
     """The pieces with a name in the file: that of shapes, or of one of their sides."""
     found = [(piece, name_in_file(piece)) for piece in pieces_of(domain)]
     return [piece for piece, full in found if full == name or full.startswith(f"{name}.")]
@@ -90,7 +90,7 @@ def pieces_called(name: str, domain: ShapedDomain) -> list[Piece]:
 
 def names_of_shapes(domain: ShapedDomain) -> list[str]:
     """All names in the file of shapes and of their sides, each once, those cut away included."""
-    found = [name_in_file(Piece(curve.name)) for curves in domain.boundary.shape.curves for curve in curves]
+    found = [name_in_file(ShapeSide(curve.name)) for curves in domain.boundary.shape.curves for curve in curves]
     return list(dict.fromkeys(name for full in found for name in (full.partition(".")[0], full)))
 
 

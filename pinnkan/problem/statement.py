@@ -14,7 +14,7 @@ import sympy
 
 from pinnkan.domain.box import Box, Side
 from pinnkan.domain.domain import Domain
-from pinnkan.domain.shapes.shaped_domain import Piece
+from pinnkan.domain.shapes.shaped_domain import ShapeSide
 from pinnkan.errors import SolverError
 
 
@@ -97,7 +97,7 @@ class WholeDomain:
     """The whole domain: the place of an integral, over space at every time."""
 
 
-Place: TypeAlias = Side | Piece | Point | WholeDomain
+Place: TypeAlias = Side | ShapeSide | Point | WholeDomain
 
 
 def position_of(place: Place) -> tuple[float, ...]:

@@ -12,7 +12,6 @@ from threadpoolctl import threadpool_limits
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.model import Model, compile_model
-from pinnkan.domain.shapes.shaped_domain import ShapedDomain
 from pinnkan.errors import ResourceError, SolverError, UsageError
 from pinnkan.kan.field import Field
 from pinnkan.problem.checks.algebraic_values import initial_contradiction, several_algebraic_values
@@ -30,7 +29,7 @@ from pinnkan.solver.families.product.coarser_solution import solve_coarser
 from pinnkan.solver.families.product.degrees import degree_in_space, degree_of, is_bounded_space_system
 from pinnkan.solver.families.product.levels import ProductLevels
 from pinnkan.solver.families.product.slabs import ProductSlabs
-from pinnkan.solver.families.shapes.levels import FIRST_SHAPE_INTERVALS, SHAPE_DEGREE, ShapeLevels
+from pinnkan.solver.families.shapes.solve import solve_on_shape
 from pinnkan.solver.level_loop import SubspaceSolver, initial_levels_state, solve_levels
 from pinnkan.solver.monitor import Monitor, OutOfTimeError, Progress
 from pinnkan.solver.observed_sizes import ScaledSolve, solve_in_observed_sizes
@@ -131,6 +130,8 @@ def _solve_reduced(problem: Problem, reduced: ReducedProblem, monitor: Monitor, 
 def _solve_model(model: Model, monitor: Monitor, device: str) -> Outcome:
     """Solve a model by the family of networks that fits its problem."""
     problem = model.problem
+    if not problem.is_on_box:
+        return solve_on_shape(model, monitor, MAX_LEVELS[2])
     if problem.interfaces and (has_many_coordinates(problem) or _is_deep(problem)):
         raise UsageError("a flux that jumps is solved for by `network: product`, in up to three coordinates of space")
     if has_many_coordinates(problem):
@@ -141,18 +142,7 @@ def _solve_model(model: Model, monitor: Monitor, device: str) -> Outcome:
         from pinnkan.solver.families.deep.sweeps import solve_deep
 
         return solve_deep(model, solve_product, monitor, device)
-    if isinstance(problem.domain, ShapedDomain):
-        return _solve_on_shape(model, monitor)
     return solve_product(model, monitor)
-
-
-def _solve_on_shape(model: Model, monitor: Monitor) -> Outcome:
-    """Solve a steady model on a shape in the plane, on levels."""
-    settings = model.problem.solver
-    degree, most = settings.degree or max(SHAPE_DEGREE, max(model.problem.total_orders) + 3), settings.max_levels
-    family = ShapeLevels(model, degree, settings.knots or FIRST_SHAPE_INTERVALS, most or MAX_LEVELS[2])
-    state = monitor.take_resumed_state(LevelsState) or initial_levels_state(family)
-    return solve_levels(family, Verifier(model), monitor, state)[0]
 
 
 def solve_product(model: Model, monitor: Monitor) -> Outcome:

@@ -8,7 +8,7 @@ import sympy
 from edited import edited, faults, only_fault, problem, warnings
 
 from pinnkan.domain.box import Box
-from pinnkan.domain.shapes.shaped_domain import Piece, ShapedDomain
+from pinnkan.domain.shapes.shaped_domain import ShapedDomain, ShapeSide
 from pinnkan.problem.description import describe
 from pinnkan.problem.resolved_file import resolved_text
 from pinnkan.problem.schema import json_schema
@@ -58,14 +58,14 @@ def places(p: Problem) -> dict[str, list[object]]:
 
 def test_a_name_is_all_pieces_of_all_shapes_that_have_it() -> None:
     found = places(problem(TEXT))
-    assert found["hole"] == [Piece("hole"), Piece("hole#2")]
+    assert found["hole"] == [ShapeSide("hole"), ShapeSide("hole#2")]
     assert set(found) == {"hole", *(f"outer.{side}" for side in ("bottom", "right", "top", "left"))}
     assert shaped(TEXT).measure == pytest.approx(4.0 - np.pi / 8.0, rel=1e-12)
 
 
 def test_a_side_of_a_shape_is_a_place() -> None:
     found = places(problem(edited("  - {where: outer, equation: u = 1}", LEFT_APART, TEXT)))
-    assert found["outer.left"] == [Piece("outer.left")]
+    assert found["outer.left"] == [ShapeSide("outer.left")]
 
 
 def test_shapes_without_a_name_are_called_by_their_kind() -> None:
@@ -82,7 +82,7 @@ def test_edges_of_a_polygon_are_numbered_as_in_the_file(vertices: list[list[int]
     assert domain.measure == pytest.approx(3.0)
     listed = np.array(vertices, dtype=float)
     for k, (a, b) in enumerate(zip(listed, np.roll(listed, -1, axis=0), strict=True), start=1):
-        at = domain.boundary_pieces[Piece(f"p.{k}")].map_parameters(np.array([[0.5]]))
+        at = domain.boundary_pieces[ShapeSide(f"p.{k}")].map_parameters(np.array([[0.5]]))
         assert at[0] == pytest.approx((a + b) / 2.0)
 
 
@@ -135,7 +135,7 @@ def test_points_lie_inside_the_shape() -> None:
 
 def test_quantities_are_read_over_pieces() -> None:
     p = problem(TEXT + "quantities: {flux: {integral: dn(u), over: hole}, all: {integral: dn(u), over: boundary}}\n")
-    assert [place for place, _ in p.quantities["flux"].parts] == [Piece("hole"), Piece("hole#2")]
+    assert [place for place, _ in p.quantities["flux"].parts] == [ShapeSide("hole"), ShapeSide("hole#2")]
     assert "integral of dn(u) over hole" in describe(p)
     assert "integral of dn(u) over boundary" in describe(p)
 

@@ -154,7 +154,11 @@ def _crossings(curve: Curve, others: Sequence[Curve], size: float) -> Iterator[f
             continue
         crossed = np.flatnonzero((level[:-1] < 0.0) != (level[1:] < 0.0))
         for i in crossed:
-            yield _bisect(curve, other, t[i], t[i + 1])
+            found = _bisect(curve, other, t[i], t[i + 1])
+            apart = np.hypot(*(other.point(np.array(other.ends)) - curve.point(np.array(found))).T)
+            end = int(apart.argmin())  # where the other ends on a tangent, rounding moves the crossing by 1e-8
+            is_end = apart[end] < SAME_POINT * size and not other.is_closed
+            yield float(curve.parameter(other.point(np.array(other.ends[end])))) if is_end else found
         yield from t[near].tolist()
 
 

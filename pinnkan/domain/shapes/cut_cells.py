@@ -29,6 +29,8 @@ INSIDE_SHARE = 1e-7
 SAME_POSITION = 1e-7
 #: Share of the parameters of a curve below which two crossings of the grid are one.
 SAME_PARAMETER = 1e-12
+#: Equal parts of a closed curve, so that few Gauss points suffice for each.
+PARTS_OF_CLOSED = 8
 #: Samples of an arc for whether a point sees it, and how far below zero the determinant may round.
 SIGHT_SAMPLES, SIGHT_ROUNDING = 9, 1e-12
 #: Most divisions of a cell in two.
@@ -91,7 +93,7 @@ def _least(x: Array, y: Array) -> float:
 def _grid_crossings(arc: Arc, x: Array, y: Array) -> list[float]:
     """The parameters of the curve of an arc at which it crosses lines of the grid."""
     low, high = sorted((arc.start, arc.stop))
-    found: list[float] = []
+    found: list[float] = np.linspace(*arc.curve.ends, PARTS_OF_CLOSED + 1).tolist() if arc.curve.is_closed else []
     for axis, breaks in enumerate((x, y)):
         turns = arc.curve.turning_points(axis)
         ends = arc.curve.point(np.array([low, *turns[(low < turns) & (turns < high)], high]))[:, axis]
@@ -156,7 +158,8 @@ def _division(arcs: Sequence[Arc], cell: Array) -> tuple[int, float]:
         low, high = sorted((arc.start, arc.stop))
         for axis in (0, 1):
             turns = arc.curve.turning_points(1 - axis)
-            for x in arc.curve.point(turns[(low < turns) & (turns < high)])[:, axis]:
+            near = (low - SAME_PARAMETER <= turns) & (turns <= high + SAME_PARAMETER)
+            for x in arc.curve.point(turns[near])[:, axis]:
                 if min(x - cell[axis, 0], cell[axis, 1] - x) > 1e-3 * widths[axis]:
                     return axis, float(x)
     longest = int(widths[1] > widths[0])

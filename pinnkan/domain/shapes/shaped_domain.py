@@ -23,7 +23,7 @@ NEAREST_SAMPLES, NEAREST_STEPS = 33, 6
 
 
 @dataclass(frozen=True)
-class Piece:
+class ShapeSide:
     """The name of a piece of the boundary of a shape: that of one of its curves."""
 
     name: str
@@ -49,12 +49,12 @@ class ShapedDomain:
 
     @cached_property
     def boundary_pieces(self) -> Mapping[Hashable, CurvePiece | ShapeAtTime]:
-        """The pieces by :class:`Piece`, and the start and the end of time by :class:`Side`."""
+        """The pieces by :class:`ShapeSide`, and the start and the end of time by :class:`Side`."""
         arcs: dict[str, list[Arc]] = {}
         for arc in self.boundary.arcs:
             arcs.setdefault(arc.curve.name, []).append(arc)
         found: dict[Hashable, CurvePiece | ShapeAtTime] = {
-            Piece(name): CurvePiece(tuple(parts), self.times) for name, parts in arcs.items()
+            ShapeSide(name): CurvePiece(tuple(parts), self.times) for name, parts in arcs.items()
         }
         ends = enumerate(self.times or ())
         return {**found, **{Side(2, end): ShapeAtTime(self.projected(2), t, end) for end, t in ends}}
@@ -62,7 +62,7 @@ class ShapedDomain:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the pieces in space."""
-        return tuple(place.name for place in self.boundary_pieces if isinstance(place, Piece))
+        return tuple(place.name for place in self.boundary_pieces if isinstance(place, ShapeSide))
 
     def contains(self, points: Array, slack: float = 0.0) -> NDArray[np.bool_]:
         """Return which points lie inside, or outside by at most ``slack`` times the diameter."""

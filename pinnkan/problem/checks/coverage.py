@@ -16,7 +16,7 @@ from pinnkan.problem.geometry.domain_section import DomainSection
 from pinnkan.problem.geometry.places import side_name, space_sides
 from pinnkan.problem.report import Report
 from pinnkan.problem.shapes import name_in_file, pieces_of
-from pinnkan.problem.statement import Equation, Piece, Place, Problem, Side, WholeDomain
+from pinnkan.problem.statement import Equation, Place, Problem, ShapeSide, Side, WholeDomain
 
 #: Slopes of two conditions are parallel if their cross product is below this share of their sizes: above rounding.
 _PARALLEL = 1e-13
@@ -93,7 +93,7 @@ def _check_sides(domain: DomainSection, placed: list[PlacedCondition], spans: Pr
 def _check_orders(problem: Problem, domain: DomainSection, placed: list[PlacedCondition], report: Report) -> None:
     for p in placed:
         at, equation = p.condition.place, p.condition.equation
-        if equation is not None and isinstance(at, Piece):
+        if equation is not None and isinstance(at, ShapeSide):
             _check_order_on_piece(problem, equation, p, report)
         if equation is None or not isinstance(at, Side):
             continue
@@ -152,7 +152,7 @@ def _check_pairs(problem: Problem, placed: list[PlacedCondition], report: Report
             hint = f"the other is at {line}:{column}"
             a, b = first.condition.equation, second.condition.equation
             if a is None or b is None:
-                what = "piece" if isinstance(place, Piece) else "side"
+                what = "piece" if isinstance(place, ShapeSide) else "side"
                 report.error_at(second.equation_span, f"the {what} '{name}' has a condition, and `none` as well", hint)
             elif _fix_same_quantity(problem, place, a, b):
                 what = sampling.disagreement_in_words(problem, place, a, b)

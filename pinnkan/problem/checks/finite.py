@@ -31,7 +31,7 @@ from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.value_ranges import value_ranges
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Span
-from pinnkan.problem.statement import Equation, Jet, Piece, Place, Problem, Side, WholeDomain
+from pinnkan.problem.statement import Equation, Jet, Place, Problem, ShapeSide, Side, WholeDomain
 
 _SEED = 20_260_304
 _LIMIT_DISTANCES = (2.0**-30, 2.0**-40)  # distances for limits, as shares of that to other points
@@ -41,7 +41,7 @@ _EXPONENTS = (-12.0, 12.0), (-2.0, 2.0)  # exponents of their sizes: one half of
 _TRIED_DRAWS = 4  # how many of those finite at one point are tried at all others
 _PERTURBATION = 1e-6  # perturbation of given values, as a share of the largest: sin(pi*x) is 1e-16, not 0, at x = 1
 
-_BoundaryPlace: TypeAlias = Side | Piece
+_BoundaryPlace: TypeAlias = Side | ShapeSide
 #: By column of a jet: its values at points, nan where none is prescribed, and the largest prescribed anywhere.
 KnownJets: TypeAlias = dict[int, tuple[Array, float]]
 
@@ -63,7 +63,9 @@ def check_finite(problem: Problem, placed: Sequence[PlacedCondition], spans: Pro
 
 def _sides(problem: Problem) -> list[_BoundaryPlace]:
     """All sides and pieces that have a condition, each once, in the order of the conditions."""
-    return list(dict.fromkeys(c.place for c in problem.conditions if c.equation and isinstance(c.place, Side | Piece)))
+    return list(
+        dict.fromkeys(c.place for c in problem.conditions if c.equation and isinstance(c.place, Side | ShapeSide))
+    )
 
 
 def _prescribed_jets(problem: Problem, at: _BoundaryPlace) -> dict[Jet, sympy.Expr]:

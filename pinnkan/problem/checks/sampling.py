@@ -12,7 +12,7 @@ from pinnkan.domain.shapes.shaped_domain import ShapedDomain
 from pinnkan.problem.conditions import PlacedCondition, dirichlet_value, prescribed_value
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.report import Report
-from pinnkan.problem.statement import Equation, Piece, Place, Point, Problem, Side, WholeDomain
+from pinnkan.problem.statement import Equation, Place, Point, Problem, ShapeSide, Side, WholeDomain
 
 Array = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ def sample_grid(problem: Problem, fixed: Mapping[int, float]) -> list[Array]:
 
 def sample_place(problem: Problem, at: Place) -> list[Array]:
     """Sample points of a place with its ends, one array (point,) per coordinate."""
-    if isinstance(at, Piece):
+    if isinstance(at, ShapeSide):
         piece = problem.domain.boundary_pieces[at]
         (_, count), *_ = piece.parameter_ranges
         along = np.add.outer(np.arange(count), _FRACTIONS).ravel()
@@ -79,7 +79,7 @@ def random_points(where: Domain | BoundaryPiece) -> list[Array]:
 
 def points_at(problem: Problem, at: Place) -> list[Array]:
     """Fixed random points of a place; for a point that holds at every time, random times."""
-    if isinstance(at, Side | Piece):
+    if isinstance(at, Side | ShapeSide):
         return random_points(problem.domain.boundary_pieces[at])
     points = random_points(problem.domain)
     return [np.full_like(x, held) if held is not None else x for x, held in
@@ -101,7 +101,7 @@ def fixed_coordinates(problem: Problem, *places: Place) -> dict[int, float]:
     """The coordinates that are fixed at these places, with their values."""
     held: dict[int, float] = {}
     for at in places:
-        if isinstance(at, Side | Piece):
+        if isinstance(at, Side | ShapeSide):
             held |= problem.domain.boundary_pieces[at].fixed
         elif isinstance(at, Point):
             held |= {axis: x for axis, x in enumerate(at.position) if x is not None}
@@ -169,7 +169,7 @@ def _common_points(problem: Problem, first: Place, second: Place) -> list[Array]
     nothing = [np.empty(0)] * problem.dimension
     pieces = problem.domain.boundary_pieces
     if isinstance(problem.domain, ShapedDomain):
-        if first == second or not (isinstance(first, Piece) and isinstance(second, Piece)):
+        if first == second or not (isinstance(first, ShapeSide) and isinstance(second, ShapeSide)):
             return nothing
         ends, others = (_ends_of_arcs(pieces[at]) for at in (first, second))
         apart = np.hypot(*(ends[:, None] - others[None]).transpose(2, 0, 1)).min(1)

@@ -11,7 +11,7 @@ import numpy as np
 import sympy
 
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.statement import Condition, Jet, Piece, Problem, Side
+from pinnkan.problem.statement import Condition, Jet, Problem, ShapeSide, Side
 
 #: Sample points of a side. Heuristic.
 SIDE_POINTS = 64
@@ -55,7 +55,7 @@ def _range(values: np.ndarray) -> Range:
 
 def _condition_values(problem: Problem, condition: Condition) -> tuple[int, np.ndarray] | None:
     """Return the unknown to which a condition gives values, and these on its side or piece; None if it gives none."""
-    if condition.equation is None or not isinstance(condition.place, Side | Piece):
+    if condition.equation is None or not isinstance(condition.place, Side | ShapeSide):
         return None
     residual, jets = condition.equation.residual, condition.equation.jets
     values = [symbol for symbol, jet in jets.items() if jet.total_order == 0]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import sympy
 
-from pinnkan.domain.shapes.shaped_domain import Piece, ShapedDomain
+from pinnkan.domain.shapes.shaped_domain import ShapedDomain, ShapeSide
 from pinnkan.problem import schema, schema_keys
 from pinnkan.problem.coordinates import SIDES, join_names, places_of
 from pinnkan.problem.expressions.operators import JetSpace
@@ -47,7 +47,7 @@ def place_name(place: Place, domain: DomainSection) -> str:
     """The name of a side or piece, ``domain``, or the coordinates of a point: ``x = 0, y = 0.5``."""
     if isinstance(place, Side):
         return side_name(place, domain)
-    if isinstance(place, Piece):
+    if isinstance(place, ShapeSide):
         return name_in_file(place)
     if isinstance(place, WholeDomain):
         return "domain"
@@ -72,7 +72,7 @@ def space_sides(domain: DomainSection) -> list[Side]:
 
 def scope_at(place: Place, scope: Scope, domain: DomainSection, where: str) -> Scope:
     """The names that an expression may use at a place; on a side or piece in space also the outward normal."""
-    if isinstance(place, Piece):
+    if isinstance(place, ShapeSide):
         formulas = domain.domain.boundary_pieces[place].normal(scope.space.coordinate_symbols)
         return replace(scope, normal=tuple(map(_exact_if_whole, formulas)), context=where)
     if not isinstance(place, Side):
@@ -98,7 +98,7 @@ def read_places(node: Node, domain: DomainSection, scope: Scope, report: Report)
         for place in _places(item, domain, scope, report):
             name = place_name(place, domain)
             if place in [known.place for known in found]:
-                what = "side" if isinstance(place, Side) else "piece" if isinstance(place, Piece) else "place"
+                what = "side" if isinstance(place, Side) else "piece" if isinstance(place, ShapeSide) else "place"
                 report.error_at(item.span, f"the {what} '{name}' stands twice in this place")
             else:
                 found.append(NamedPlace(place, name, item.span))

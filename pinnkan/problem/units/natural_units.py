@@ -16,7 +16,7 @@ import numpy as np
 
 from pinnkan.problem.checks.algebraic_values import initial_algebraic_sizes
 from pinnkan.problem.features.value_ranges import value_ranges
-from pinnkan.problem.statement import Condition, Equation, Piece, Problem, Side, highest_orders
+from pinnkan.problem.statement import Condition, Equation, Problem, ShapeSide, Side, highest_orders
 from pinnkan.problem.units.free_sizes import BestSizes, determine_free_sizes
 from pinnkan.problem.units.term_sizes import NEGLIGIBLE_SIZE, TermSizes
 
@@ -73,7 +73,9 @@ def _natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ..
     known = value_ranges(problem)
     inside = [TermSizes(problem, e, None, known) for e in problem.equations]
     stated = [
-        (c.equation, c.place if isinstance(c.place, Side | Piece) else None) for c in problem.conditions if c.equation
+        (c.equation, c.place if isinstance(c.place, Side | ShapeSide) else None)
+        for c in problem.conditions
+        if c.equation
     ]
     placed = [TermSizes(problem, equation, side, known) for equation, side in stated]
     followed, nothing = np.log(np.maximum(initial_algebraic_sizes(problem), NEGLIGIBLE_SIZE)), np.log(NEGLIGIBLE_SIZE)

@@ -14,7 +14,7 @@ import sympy
 from pinnkan.problem.expressions.functions import Smaller
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.value_ranges import SIGNS, Range, values_with_sign
-from pinnkan.problem.statement import Equation, Jet, Piece, Problem, Side
+from pinnkan.problem.statement import Equation, Jet, Problem, ShapeSide, Side
 
 #: Functions of size one are assumed to vary over this share of the domain. Heuristic.
 WAVELENGTH = 0.1
@@ -64,7 +64,9 @@ class TermMagnitudes:
 class TermSizes:
     """An equation at sample points of its place."""
 
-    def __init__(self, problem: Problem, equation: Equation, side: Side | Piece | None, known: Sequence[Range]) -> None:
+    def __init__(
+        self, problem: Problem, equation: Equation, side: Side | ShapeSide | None, known: Sequence[Range]
+    ) -> None:
         rng = np.random.default_rng(0)
         where = problem.domain if side is None else problem.domain.boundary_pieces[side]
         self.points = where.sample(SAMPLES, lambda *shape: rng.random(shape))

@@ -5,7 +5,7 @@ import numpy as np
 from pinnkan.domain.gauss import gauss_legendre
 from pinnkan.domain.rounding import EPS
 from pinnkan.domain.shapes.cut_cells import CutGrid, triangle_rule
-from pinnkan.domain.shapes.shaped_domain import Piece, ShapedDomain
+from pinnkan.domain.shapes.shaped_domain import ShapedDomain, ShapeSide
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Equation, Place
 from pinnkan.solver.estimate.solution_expressions import SolutionExpressions
@@ -23,14 +23,14 @@ def integrate_over_shape(
     cut = domain.cut_grid(x, y)
     sums = []
     for count in GAUSS_POINTS:
-        points, weights = _arc_rule(cut, place, count) if isinstance(place, Piece) else _area_rule(cut, x, y, count)
+        points, weights = _arc_rule(cut, place, count) if isinstance(place, ShapeSide) else _area_rule(cut, x, y, count)
         terms = solution.at_points(equation, points) * weights
         sums.append((float(terms.sum()), float(np.abs(terms).sum())))
     (value, size), (fewer, _) = sums
     return value, abs(value - fewer) + ROUNDING * size
 
 
-def _arc_rule(cut: CutGrid, piece: Piece, count: int) -> tuple[Array, Array]:
+def _arc_rule(cut: CutGrid, piece: ShapeSide, count: int) -> tuple[Array, Array]:
     rules = [arc.rule(count)[:2] for _, arc in cut.arcs if arc.curve.name == piece.name]
     return np.concatenate([points for points, _ in rules]), np.concatenate([weights for _, weights in rules])
 

@@ -19,6 +19,7 @@ from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED_SHARE, SAFETY, Outcome
 from pinnkan.solver.verify.candidate import SpacePair
 from pinnkan.solver.verify.findings import Decision
+from pinnkan.solver.verify.stability import NearNull
 from pinnkan.verdict.records import Iteration
 
 #: The network in words.
@@ -132,7 +133,7 @@ class ShapeLevels(ModelLevelFamily):
                 richer_systems.append((richer, base + step))
             by_unknown = SAFETY * np.sum(sizes, axis=0)
             size = float(by_unknown.max())
-            nulls = [find_near_null(*found) for found in ((system, c), *richer_systems)] if self._counts(size) else []
+            nulls = _near_nulls(system, c, richer_systems) if self._counts(size) else []
         except np.linalg.LinAlgError as failed:
             raise SolverError(f"least squares failed: {failed}") from failed
         least = min(nulls[1:], key=lambda found: found.sigma, default=None)
@@ -160,3 +161,13 @@ class ShapeLevels(ModelLevelFamily):
 
     def network_description(self, state: ShapeState, outcome: Outcome) -> str:
         return NETWORK_WORDS
+
+
+def _near_nulls(
+    system: ShapeSystem, coefficients: Array, richer: Sequence[tuple[ShapeSystem, Array]]
+) -> list[NearNull]:
+    """The near-null functions of a system and of richer ones, given with their coefficients."""
+    own = find_near_null(system, coefficients)
+    assert own.coefficients is not None
+    starts = (system.space.prolong(own.coefficients, finer.space) for finer, _ in richer)
+    return [own, *(find_near_null(*found, start) for found, start in zip(richer, starts, strict=True))]

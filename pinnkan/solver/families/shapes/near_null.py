@@ -11,19 +11,22 @@ from pinnkan.solver.verify.stability import NearNull
 BLOCK_SIZE, STEPS = 4, 4
 
 
-def find_near_null(system: ShapeSystem, coefficients: Array) -> NearNull:
+def find_near_null(system: ShapeSystem, coefficients: Array, start: Array | None = None) -> NearNull:
     """Return the near-null function, by inverse iteration with J^T J and the mass matrix of the domain.
 
+    ``start``: that of a coarser space, as coefficients of this one: J^T J loses singular values below 1e-8 to rounding.
     Raises numpy.linalg.LinAlgError where the rows do not determine the coefficients.
     """
     solver = system.linear_solver(coefficients)
     vectors = np.random.default_rng(0).standard_normal((solver.ordering.size, BLOCK_SIZE))
-    sigma = 0.0
-    for _ in range(STEPS):
+    sigma, free = 0.0, solver.ordering.free.numpy()
+    for step in range(STEPS):
         image = system.mass_rows(solver.ordering, vectors)
         found = solver.column_norms[:, None] * solver.backsolve(image)
         if not np.isfinite(found).all():
             raise np.linalg.LinAlgError("the rows are not finite")
+        if start is not None and step == STEPS - 1:
+            found = np.column_stack([solver.column_norms * start.reshape(-1)[free], found])
         vectors = np.linalg.qr(found)[0] / solver.column_norms[:, None]  # of a free function all have the same part
         mass = system.mass_rows(solver.ordering, vectors)
         root = np.linalg.cholesky(_symmetric(vectors.T @ mass))
@@ -33,8 +36,7 @@ def find_near_null(system: ShapeSystem, coefficients: Array) -> NearNull:
         sizes, turned = np.linalg.svd(flat, full_matrices=False)[1:]
         vectors, sigma = vectors @ turned[::-1].T, float(sizes[-1])
     function = np.zeros(system.space.size)
-    function[solver.ordering.free.numpy()] = vectors[:, 0]
-    free, floor = solver.ordering.free.numpy(), solver.image_rounding(vectors[:, 0])
+    function[free], floor = vectors[:, 0], solver.image_rounding(vectors[:, 0])
     if not sigma > floor:
         return NearNull(0.0, lambda: 1.0, coefficients=function.reshape(system.space.shape), term_share=ROUNDING_UNIT)
     noise = float(solver.image_rounding(coefficients.reshape(-1)[free]) / np.sqrt(len(free)) / sigma)

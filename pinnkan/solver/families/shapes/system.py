@@ -19,9 +19,8 @@ from pinnkan.assembly.immersed_points import CellGroups, GridPoints, SplinePoint
 from pinnkan.assembly.immersed_rows import ImmersedPatch, gather_rows
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.ordering import Ordering, order_coefficients
-from pinnkan.assembly.shape_points import cut_cell_points, piece_points, single_point, whole_cell_points
 from pinnkan.assembly.tensor_rows import Rows
-from pinnkan.domain.shapes.shaped_domain import Piece, ShapedDomain
+from pinnkan.domain.shapes.shaped_domain import ShapedDomain, ShapeSide
 from pinnkan.errors import UsageError
 from pinnkan.kan.coordinates.cartesian import CARTESIAN
 from pinnkan.kan.field import Array
@@ -29,6 +28,7 @@ from pinnkan.kan.product import Space
 from pinnkan.kan.table import gauss_table
 from pinnkan.problem.statement import Place, Point
 from pinnkan.solver.estimate.norms import Samples
+from pinnkan.solver.families.shapes.points import cut_cell_points, piece_points, single_point, whole_cell_points
 from pinnkan.solver.linear.gauss_point_counts import points_per_interval
 from pinnkan.solver.linear.normal_equations import NormalEquations
 from pinnkan.solver.linear.system import CONDITION_WEIGHT
@@ -83,7 +83,7 @@ class ShapeSystem:
         self, place: Place, equation: CompiledEquation, highest: Sequence[int], count: int
     ) -> ImmersedPatch:
         """Return the rows of a condition, weighted as on a box by the width of each cell that the piece crosses."""
-        if isinstance(place, Piece):
+        if isinstance(place, ShapeSide):
             points = piece_points(self.space, highest, self.domain, place, count)
         elif isinstance(place, Point):
             points = single_point(self.space, highest, [x for x in place.position if x is not None])

@@ -6,7 +6,7 @@ import numpy as np
 
 from pinnkan.assembly.immersed_points import CellGroups, GridPoints, QuadraturePoints
 from pinnkan.domain.shapes.cut_cells import triangle_rule
-from pinnkan.domain.shapes.shaped_domain import Piece, ShapedDomain
+from pinnkan.domain.shapes.shaped_domain import ShapedDomain, ShapeSide
 from pinnkan.kan.coordinates.cartesian import CARTESIAN
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
@@ -31,7 +31,7 @@ def cut_cell_points(space: Space, order: Sequence[int], domain: ShapedDomain, co
     return _groups(space, order, [(points, weights) for points, weights in rules]) if rules else None
 
 
-def piece_points(space: Space, order: Sequence[int], domain: ShapedDomain, piece: Piece, count: int) -> CellGroups:
+def piece_points(space: Space, order: Sequence[int], domain: ShapedDomain, piece: ShapeSide, count: int) -> CellGroups:
     """The points of a piece of the boundary, between its crossings with knots."""
     cut = domain.cut_grid(*(axis.breaks for axis in space.axes[:2]))
     own = (arc for _, arc in cut.arcs if arc.curve.name == piece.name)
