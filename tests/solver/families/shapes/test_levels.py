@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from reference.four_disks import four_disks, mismatch
 
 import pinnkan
 from pinnkan.verdict.records import Reason
@@ -60,3 +61,18 @@ def test_integrals_over_a_piece_are_those_of_its_length():
     inner = np.pi * 0.4**2 * (0.1**2 + 0.4**2 / 2.0)
     assert found.quantities["out"].values[0] == pytest.approx(4.0 * np.pi, rel=1e-10)
     assert found.quantities["all"].values[0] == pytest.approx(np.pi / 2.0 - inner, rel=1e-10)
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, pytest.param(1e-7, marks=pytest.mark.slow)])
+def test_four_holes_in_a_square_agree_with_a_series(tolerance):
+    square = "{rectangle: {x: [-0.5, 0.5], y: [-0.5, 0.5], name: outer}}"
+    holes = [f"{{disk: {{center: [{x}, {y}], radius: 0.1, name: hole}}}}" for x in (-0.3, 0.3) for y in (-0.3, 0.3)]
+    shape = f"{{difference: [{square}, {', '.join(holes)}]}}"
+    found = solved(shape, "lap(u) = 0", [("outer", "u = 1"), ("hole", "u = 0")], tolerance=f"{tolerance:.0e}")
+    assert found.verdict.converged
+    points = found.problem.domain.sample(2000, lambda *shape: np.random.default_rng(1).random(shape))
+    wanted = four_disks(*points.T)
+    error = np.linalg.norm(found(points)["u"] - wanted) / np.linalg.norm(wanted)
+    assert mismatch() < 1e-9
+    assert error <= tolerance
+    assert found.verdict.estimate >= 0.8 * error
