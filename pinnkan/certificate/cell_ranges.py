@@ -17,8 +17,8 @@ import numpy as np
 
 from pinnkan.certificate.series import Series, constant_series, series_of
 from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline, contract_tables, series_along
+from pinnkan.domain.bisection import cut_boxes, grid_boxes
 from pinnkan.domain.rounding import EPS
-from pinnkan.problem.expressions.bisection import cut_boxes, grid_boxes
 from pinnkan.problem.expressions.enclosure import interval_outputs
 from pinnkan.problem.expressions.interval import Array, Interval
 from pinnkan.problem.expressions.tape import Tape

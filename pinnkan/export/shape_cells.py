@@ -68,8 +68,7 @@ def shape_cells(domain: ShapedDomain, x: Array, y: Array) -> ShapeCells:
     i, j = np.nonzero(grid.whole)
     corners = [np.stack([x[i + a], y[j + b]], -1) for a, b in ((0, 0), (1, 0), (1, 1), (0, 1))]
     whole = np.stack(corners, 1)  # (cell, corner, coordinate)
-    curved = [triangle for piece in grid.pieces for triangle in piece.triangles]
-    cut = np.array([flat for apex, arc in curved for flat in _flat(apex, arc)]).reshape(-1, 3, 2)
+    cut = np.array([flat for curved in grid.triangles for flat in _flat(curved.apex, curved.arc)]).reshape(-1, 3, 2)
     points, numbers = _merged(np.concatenate([whole.reshape(-1, 2), cut.reshape(-1, 2)]), _SAME * np.ptp(x))
     quadrilaterals, triangles = numbers[: 4 * len(whole)].reshape(-1, 4), numbers[4 * len(whole) :].reshape(-1, 3)
     a, b, c = triangles.T

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from pinnkan.domain.bisection import bisect
 from pinnkan.domain.box import Array, Ranges
 from pinnkan.domain.gauss import gauss_legendre
 from pinnkan.domain.shapes.curve import Curve
@@ -16,8 +17,6 @@ from pinnkan.domain.shapes.shape import Shape
 
 #: Samples of a curve between which a crossing of another one is looked for.
 CROSSING_SAMPLES = 257
-#: Bisections of a crossing: to the rounding of its parameter.
-BISECTIONS = 60
 #: Distance, relative to the size of a shape, below which two points are one: where curves are tangent to each other,
 #: rounding of 1e-16 moves their common point by 1e-8.
 SAME_POINT = 1e-7
@@ -75,12 +74,12 @@ class Arc:
             ends.reverse()
         return [Arc(self.curve, a, b) for a, b in pairwise(ends)]
 
-    def rule(self, count: int) -> tuple[Array, Array, Array]:
-        """Gauss points (point, coordinate), weights of an integral over the length, and parameters of the curve."""
+    def rule(self, count: int) -> tuple[Array, Array]:
+        """Gauss points (point, coordinate), and weights of an integral over the length."""
         x, w = gauss_legendre(count)
         share = 0.5 * (x + 1.0)
         speed = np.hypot(*self.velocity(share).T)
-        return self.at(share), 0.5 * w * speed, self.start + (self.stop - self.start) * share
+        return self.at(share), 0.5 * w * speed
 
 
 @dataclass(frozen=True)
@@ -141,36 +140,27 @@ def boundary_of(shape: Shape) -> Boundary:
 
 
 def _crossings(curve: Curve, others: Sequence[Curve], size: float) -> Iterator[float]:
-    """The parameters at which a curve passes through others. Raises GeometryError where it only touches one."""
+    """The parameters at which a curve passes through others, or through their continuations."""
     t = np.linspace(*curve.ends, 2 if not others else CROSSING_SAMPLES)
     points = curve.point(t)
     for other in others:
+        ends = other.point(np.array(other.ends))
         level = other.level(points)
-        near = np.abs(level) < SAME_POINT**2 * size
-        if (
-            np.abs(level) < SAME_POINT * size
-        ).all():  # the same curve, or its continuation: it starts and stops where the other does
-            yield from (float(curve.parameter(other.point(np.array(end)))) for end in other.ends)
+        if (np.abs(level) < SAME_POINT * size).all():  # the same curve: it starts and stops where the other does
+            yield from curve.parameter(ends).tolist()
             continue
-        crossed = np.flatnonzero((level[:-1] < 0.0) != (level[1:] < 0.0))
-        for i in crossed:
-            found = _bisect(curve, other, t[i], t[i + 1])
-            apart = np.hypot(*(other.point(np.array(other.ends)) - curve.point(np.array(found))).T)
-            end = int(apart.argmin())  # where the other ends on a tangent, rounding moves the crossing by 1e-8
-            is_end = apart[end] < SAME_POINT * size and not other.is_closed
-            yield float(curve.parameter(other.point(np.array(other.ends[end])))) if is_end else found
-        yield from t[near].tolist()
+        yield from t[np.abs(level) < SAME_POINT**2 * size].tolist()
+        for i in np.flatnonzero((level[:-1] < 0.0) != (level[1:] < 0.0)):
+            found = _crossing(curve, other, t[i : i + 2])
+            apart = np.hypot(*(ends - curve.point(np.array(found))).T)
+            is_end = apart.min() < SAME_POINT * size and not other.is_closed  # rounding moves a tangent by 1e-8
+            yield float(curve.parameter(ends[apart.argmin()])) if is_end else found
 
 
-def _bisect(curve: Curve, other: Curve, low: float, high: float) -> float:
-    before = bool(other.level(curve.point(np.array(low))) < 0.0)
-    for _ in range(BISECTIONS):
-        middle = 0.5 * (low + high)
-        if bool(other.level(curve.point(np.array(middle))) < 0.0) == before:
-            low = middle
-        else:
-            high = middle
-    return 0.5 * (low + high)
+def _crossing(curve: Curve, other: Curve, ends: Array) -> float:
+    """The parameter, between two of them, at which a curve passes through another one."""
+    sign = 1.0 if float(other.level(curve.point(ends[0]))) >= 0.0 else -1.0
+    return float(bisect(lambda t: sign * other.level(curve.point(t)), *ends)[0])
 
 
 def _directed(arc: Arc, shape: Shape, distance: float) -> Arc | None:

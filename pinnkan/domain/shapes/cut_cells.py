@@ -1,12 +1,8 @@
-"""Quadrature of the cells of a grid that a boundary cuts.
+"""The cells of a grid that a boundary cuts, with quadrature rules.
 
 The boundary is cut where it crosses the grid, and in every cell joined with the sides of the cell to closed loops. A
-loop is the union of curved triangles about a point that sees all of it: from the point v to gamma(t) on the loop,
-
-    (s, t) -> v + s (gamma(t) - v),    with the measure    s det(gamma(t) - v, gamma'(t)) ds dt,
-
-so that points lie inside, weights are positive, and a product of Gauss rules is exact up to its degree. Cells without
-such a point are divided.
+loop is the union of curved triangles about a point that sees all of it; a cell with a loop that no point sees all of is
+divided.
 """
 
 from __future__ import annotations
@@ -16,11 +12,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pinnkan.domain.box import Array
-from pinnkan.domain.gauss import gauss_legendre
+from pinnkan.domain.gauss import composite_gauss_rule
 from pinnkan.domain.shapes.boundary import Arc, Boundary, GeometryError
 from pinnkan.domain.shapes.curve import Segment
+from pinnkan.domain.shapes.curved_triangle import CurvedTriangle, fan
 from pinnkan.domain.shapes.shape import Shape
 
 #: Distance into the domain, relative to a cell, of the point that tells to which cell an arc on a grid line belongs.
@@ -31,36 +29,61 @@ SAME_POSITION = 1e-7
 SAME_PARAMETER = 1e-12
 #: Equal parts of a closed curve, so that few Gauss points suffice for each.
 PARTS_OF_CLOSED = 8
-#: Samples of an arc for whether a point sees it, and how far below zero the determinant may round.
-SIGHT_SAMPLES, SIGHT_ROUNDING = 9, 1e-12
 #: Most divisions of a cell in two.
 MAX_DIVISIONS = 12
 
 
-@dataclass(frozen=True)
-class CellPiece:
-    """A connected piece of a cell inside the domain; ``triangles``: curved ones (apex, arc opposite to it)."""
-
-    cell: tuple[int, int]
-    triangles: tuple[tuple[Array, Arc], ...]
+#: A quadrature rule: points (point, coordinate) and weights (point).
+Rule = tuple[Array, Array]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CutGrid:
-    """A grid that a boundary cuts: ``whole`` cells (x, y), pieces of cut cells, and arcs with their cells."""
+    """What a boundary cuts out of the cells between the breaks ``x`` and ``y``.
 
-    whole: np.ndarray
-    pieces: tuple[CellPiece, ...]
-    arcs: tuple[tuple[tuple[int, int], Arc], ...]
+    ``whole``: which cells lie inside, (cell of x, cell of y); ``triangles``: the parts of the others that do; ``arcs``:
+    the boundary, cut where it crosses the grid.
+    """
+
+    x: Array
+    y: Array
+    whole: NDArray[np.bool_]
+    triangles: tuple[CurvedTriangle, ...]
+    arcs: tuple[Arc, ...]
+
+    def area_rule(self, count: int) -> Rule:
+        """Return ``count`` by ``count`` Gauss points of each whole cell and of each curved triangle."""
+        rules = [self.cut_rule(count)]
+        for i, j in np.argwhere(self.whole):
+            (px, wx), (py, wy) = (composite_gauss_rule(e[k : k + 2], count) for e, k in ((self.x, i), (self.y, j)))
+            points = np.stack(np.meshgrid(px, py, indexing="ij"), -1).reshape(-1, 2)
+            rules.append((points, np.multiply.outer(wx, wy).ravel()))
+        return _joined(rules)
+
+    def cut_rule(self, count: int) -> Rule:
+        """Return the Gauss points of the curved triangles alone."""
+        return _joined([triangle.rule(count) for triangle in self.triangles])
+
+    def side_rule(self, name: str, count: int) -> Rule:
+        """Return ``count`` Gauss points of each arc of the curve with a name; weights are lengths."""
+        return _joined([arc.rule(count) for arc in self.arcs if arc.curve.name == name])
+
+
+def _joined(rules: Sequence[Rule]) -> Rule:
+    nothing = np.empty((0, 2)), np.empty(0)
+    return np.concatenate([nothing[0], *(p for p, _ in rules)]), np.concatenate([nothing[1], *(w for _, w in rules)])
 
 
 def cut_grid(boundary: Boundary, x: Array, y: Array) -> CutGrid:
-    """Return what a boundary cuts out of the cells between the breaks ``x`` and ``y``."""
+    """Return what a boundary cuts out of the cells between the breaks ``x`` and ``y``.
+
+    Raises GeometryError where it is too fine to be cut.
+    """
     return _cut(boundary.shape, boundary.loops, x, y)
 
 
 def _cut(shape: Shape, chains: Sequence[Sequence[Arc]], x: Array, y: Array, divisions: int = 0) -> CutGrid:
-    arcs: list[tuple[tuple[int, int], Arc]] = []
+    arcs: list[Arc] = []
     in_cell: dict[tuple[int, int], list[list[Arc]]] = {}
     for chain in chains:
         parts = [
@@ -69,21 +92,20 @@ def _cut(shape: Shape, chains: Sequence[Sequence[Arc]], x: Array, y: Array, divi
             for part in arc.cut(_grid_crossings(arc, x, y), SAME_PARAMETER * np.ptp(arc.curve.ends))
         ]
         cells = [_cell_of(part, x, y) for part in parts]
-        arcs += zip(cells, parts, strict=True)
+        arcs += parts
         closed = bool(np.allclose(parts[0].at(0.0), parts[-1].at(1.0), rtol=0.0, atol=_least(x, y)))
         for cell, run in _runs(cells, parts, closed):
             in_cell.setdefault(cell, []).append(run)
     whole = np.zeros((len(x) - 1, len(y) - 1), dtype=bool)
     centers = np.stack(np.meshgrid(0.5 * (x[1:] + x[:-1]), 0.5 * (y[1:] + y[:-1]), indexing="ij"), -1)
     empty = np.ones_like(whole)
-    for cell in in_cell:
-        empty[cell] = False
+    for place in in_cell:
+        empty[place] = False
     whole[empty] = shape.contains(centers[empty])
-    pieces: list[CellPiece] = []
+    triangles: list[CurvedTriangle] = []
     for (i, j), runs in in_cell.items():
-        corner = np.array([[x[i], x[i + 1]], [y[j], y[j + 1]]])
-        pieces += [CellPiece((i, j), triangles) for triangles in _pieces(shape, runs, corner, divisions)]
-    return CutGrid(whole, tuple(pieces), tuple(arcs))
+        triangles += _triangles(shape, runs, np.array([x[i : i + 2], y[j : j + 2]]), divisions)
+    return CutGrid(x, y, whole, tuple(triangles), tuple(arcs))
 
 
 def _least(x: Array, y: Array) -> float:
@@ -125,14 +147,12 @@ def _runs(
     return runs
 
 
-def _pieces(
-    shape: Shape, runs: Sequence[list[Arc]], cell: Array, divisions: int
-) -> list[tuple[tuple[Array, Arc], ...]]:
-    """The connected pieces of a cell, (coordinate, end), as curved triangles; ``runs``: the arcs in it."""
-    loops = _cell_loops(runs, cell)
-    fans = [None if loop is None else _fan(loop) for loop in loops]
-    if all(fan is not None for fan in fans):
-        return [fan for fan in fans if fan is not None]
+def _triangles(shape: Shape, runs: Sequence[list[Arc]], cell: Array, divisions: int) -> list[CurvedTriangle]:
+    """The curved triangles inside a cell, (coordinate, end), with the arcs ``runs`` in it."""
+    fans = [None if loop is None else fan(loop) for loop in _cell_loops(runs, cell)]
+    known = [triangles for triangles in fans if triangles is not None]
+    if len(known) == len(fans):
+        return [triangle for triangles in known for triangle in triangles]
     if divisions == MAX_DIVISIONS:
         raise GeometryError(
             f"the boundary is too fine near ({cell[0, 0]:.6g}, {cell[1, 0]:.6g})", "leave out details of no size"
@@ -141,11 +161,11 @@ def _pieces(
     axis, middle = _division([arc for run in runs for arc in run], cell)
     breaks[axis] = np.array([cell[axis, 0], middle, cell[axis, 1]])
     parts = _cut(shape, runs, breaks[0], breaks[1], divisions + 1)
-    triangles = [t for piece in parts.pieces for t in piece.triangles]
+    found = [*parts.triangles]
     for i, j in np.argwhere(parts.whole):
-        inner = np.array([breaks[0][i : i + 2], breaks[1][j : j + 2]])
-        triangles += _fan([Arc(side, *side.ends) for side in _sides(inner)]) or ()
-    return [tuple(triangles)]
+        corners = _corners(np.array([breaks[0][i : i + 2], breaks[1][j : j + 2]]))
+        found += fan([_straight(p, q) for p, q in pairwise([*corners, corners[0]])]) or []
+    return found
 
 
 def _division(arcs: Sequence[Arc], cell: Array) -> tuple[int, float]:
@@ -168,10 +188,15 @@ def _division(arcs: Sequence[Arc], cell: Array) -> tuple[int, float]:
     return longest, float(np.clip(0.5 * (points.min() + points.max()), least, most))
 
 
-def _sides(cell: Array) -> list[Segment]:
-    (a, b), (c, d) = cell.tolist()
-    corners = [(a, c), (b, c), (b, d), (a, d)]
-    return [Segment(corners[k], corners[(k + 1) % 4], "") for k in range(4)]
+def _corners(cell: Array) -> list[Array]:
+    """The corners of a cell, counterclockwise from the lower left one."""
+    (a, b), (c, d) = cell
+    return [np.array(corner) for corner in ((a, c), (b, c), (b, d), (a, d))]
+
+
+def _straight(start: Array, stop: Array) -> Arc:
+    (a, b), (c, d) = start.tolist(), stop.tolist()
+    return Arc(Segment((a, b), (c, d), ""), 0.0, 1.0)
 
 
 def _cell_loops(runs: Sequence[list[Arc]], cell: Array) -> list[list[Arc] | None]:
@@ -220,40 +245,7 @@ def _walk(position: float, length: float, start: Array, stop: Array, cell: Array
     """The straight arcs along the sides of a cell, from ``start`` to ``stop``, ``length`` further."""
     if length <= SAME_POSITION:
         return []
-    (a, b), (c, d) = cell.tolist()
-    corners = [(a, c), (b, c), (b, d), (a, d)]
+    corners = _corners(cell)
     passed = range(int(position) + 1, int(position + length) + 1)
     inner = [k for k in passed if position + SAME_POSITION < k < position + length - SAME_POSITION]
-    points = [start, *(np.array(corners[k % 4]) for k in inner), stop]
-    return [Arc(Segment((p[0], p[1]), (q[0], q[1]), ""), 0.0, 1.0) for p, q in pairwise(a.tolist() for a in points)]
-
-
-def _fan(loop: Sequence[Arc]) -> tuple[tuple[Array, Arc], ...] | None:
-    """Curved triangles from a point that sees all of a loop; None if none of the points tried does."""
-    share = np.linspace(0.0, 1.0, SIGHT_SAMPLES)
-    points = np.stack([arc.at(share) for arc in loop])
-    slopes = np.stack([arc.velocity(share) for arc in loop])
-    corners = points[:, 0]
-    apexes = np.concatenate([corners, corners.mean(0)[None]])
-    seen = points[None] - apexes[:, None, None]  # (apex, arc, sample, coordinate)
-    turn = seen[..., 0] * slopes[None, ..., 1] - seen[..., 1] * slopes[None, ..., 0]
-    scale = float(np.abs(turn).max())
-    valid = (turn >= -SIGHT_ROUNDING * scale).all((1, 2))
-    if not valid.any() or scale == 0.0:
-        return () if scale == 0.0 else None
-    mean = turn.mean(2)  # twice the area of a triangle; the least, but for those of no area, is to be large
-    least = mean.min(1, where=mean > SIGHT_ROUNDING * scale, initial=np.inf)
-    best = int(np.argmax(np.where(valid, least, -1.0)))
-    flat = np.abs(turn[best]).max(1) <= SIGHT_ROUNDING * scale
-    return tuple((apexes[best], arc) for arc, none in zip(loop, flat, strict=True) if not none)
-
-
-def triangle_rule(apex: Array, arc: Arc, count: int) -> tuple[Array, Array]:
-    """Return the points (point, coordinate) and weights of a curved triangle, ``count`` by ``count``."""
-    x, w = gauss_legendre(count)
-    share, half = 0.5 * (x + 1.0), 0.5 * w
-    outer, slope = arc.at(share) - apex, arc.velocity(share)
-    measure = outer[:, 0] * slope[:, 1] - outer[:, 1] * slope[:, 0]
-    points = apex + share[:, None, None] * outer
-    weights = (half * share)[:, None] * (half * measure)
-    return points.reshape(-1, 2), weights.ravel()
+    return [_straight(p, q) for p, q in pairwise([start, *(corners[k % 4] for k in inner), stop])]

@@ -8,7 +8,6 @@ import sympy
 from numpy.typing import NDArray
 
 from pinnkan.domain.gauss import composite_gauss_rule
-from pinnkan.domain.shapes.cut_cells import triangle_rule
 from pinnkan.domain.shapes.shaped_domain import ShapedDomain
 from pinnkan.problem.checks.sampling import agree, evaluate, point_in_words, points_at, random_points, sample_grid
 from pinnkan.problem.conditions import PlacedCondition, ProblemSpans
@@ -179,17 +178,8 @@ def _space_rule(problem: Problem, over: Sequence[int]) -> tuple[list[Array], Arr
     """Points, one array (point,) for each axis in ``over``, and weights (point,) of an integral over space."""
     edges = [np.linspace(*problem.box.ranges[axis], _PANELS[len(over)] + 1) for axis in over]
     if isinstance(problem.domain, ShapedDomain):
-        return _shape_rule(problem.domain, *edges)
+        inside, weights = problem.domain.cut_grid(*edges).area_rule(_NODES)
+        return list(inside.T), weights
     rules = [composite_gauss_rule(e, _NODES) for e in edges]
     weights = reduce(np.multiply.outer, (w for _, w in rules)).ravel()
     return [x.ravel() for x in np.meshgrid(*(x for x, _ in rules), indexing="ij")], weights
-
-
-def _shape_rule(domain: ShapedDomain, x: Array, y: Array) -> tuple[list[Array], Array]:
-    """Gauss points and weights of the cells of a grid inside a shape, and of the parts of the cells that it cuts."""
-    grid = domain.cut_grid(x, y)
-    rules = [triangle_rule(apex, arc, _NODES) for piece in grid.pieces for apex, arc in piece.triangles]
-    for i, j in np.argwhere(grid.whole):
-        (px, wx), (py, wy) = (composite_gauss_rule(e[k : k + 2], _NODES) for e, k in ((x, i), (y, j)))
-        rules.append((np.stack(np.meshgrid(px, py, indexing="ij"), -1).reshape(-1, 2), np.outer(wx, wy).ravel()))
-    return list(np.concatenate([p for p, _ in rules]).T), np.concatenate([w for _, w in rules])

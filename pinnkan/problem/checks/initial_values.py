@@ -12,9 +12,9 @@ from functools import partial
 import numpy as np
 import sympy
 
+from pinnkan.domain.bisection import bisect
 from pinnkan.problem.checks.sampling import Array, point_in_words, points_at
 from pinnkan.problem.conditions import prescribed_value
-from pinnkan.problem.expressions.bisection import bisect
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Jet, Problem, Side
 

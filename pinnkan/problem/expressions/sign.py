@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 import sympy
 
+from pinnkan.domain.bisection import cut_boxes
 from pinnkan.domain.rounding import EPS
-from pinnkan.problem.expressions.bisection import cut_boxes
 from pinnkan.problem.expressions.enclosure import enclose
 from pinnkan.problem.expressions.interval import Array, Interval
 from pinnkan.problem.expressions.tape import Tape

@@ -13,7 +13,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from pinnkan.problem.expressions.bisection import bisect, cut_boxes, grid_boxes
+from pinnkan.domain.bisection import bisect, cut_boxes, grid_boxes
 from pinnkan.problem.expressions.enclosure import enclose
 from pinnkan.problem.expressions.functions import switch_arguments
 from pinnkan.problem.expressions.tape import Tape

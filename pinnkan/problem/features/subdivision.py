@@ -10,7 +10,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from pinnkan.problem.expressions.bisection import cut_boxes
+from pinnkan.domain.bisection import cut_boxes
 from pinnkan.problem.expressions.enclosure import Enclosure, enclose
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker_sequence import kronecker_points

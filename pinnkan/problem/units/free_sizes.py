@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pinnkan.problem.expressions.bisection import bisect
+from pinnkan.domain.bisection import bisect
 from pinnkan.problem.units.term_sizes import NEGLIGIBLE_SIZE, SIZE_DECREASE, TermSizes
 
 #: Bisection steps for a size.

@@ -14,10 +14,10 @@ from itertools import product
 import numpy as np
 
 from pinnkan.assembly.clock import Clock
+from pinnkan.domain.bisection import cut_boxes
 from pinnkan.domain.gauss import gauss_legendre
 from pinnkan.domain.rounding import EPS
 from pinnkan.kan.field import Array
-from pinnkan.problem.expressions.bisection import cut_boxes
 from pinnkan.problem.statement import Equation
 from pinnkan.solver.estimate.solution_expressions import SolutionExpressions
 

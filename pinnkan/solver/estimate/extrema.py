@@ -15,8 +15,8 @@ import numpy as np
 
 from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.quasi_random import sobol_generator
+from pinnkan.domain.bisection import cut_boxes, grid_boxes
 from pinnkan.kan.field import Array
-from pinnkan.problem.expressions.bisection import cut_boxes, grid_boxes
 from pinnkan.problem.statement import Equation, WholeDomain
 from pinnkan.solver.estimate.solution_expressions import SolutionExpressions, cell_ends, fixed_coordinates
 

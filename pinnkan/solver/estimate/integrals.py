@@ -9,12 +9,12 @@ import numpy as np
 
 from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.quasi_random import sobol_generator
+from pinnkan.domain.bisection import grid_boxes
 from pinnkan.domain.gauss import composite_gauss_rule
 from pinnkan.domain.rounding import EPS
 from pinnkan.domain.shapes.shaped_domain import ShapedDomain
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.problem.expressions.bisection import grid_boxes
 from pinnkan.problem.statement import Equation, Place
 from pinnkan.solver.estimate.adaptive_cubature import BOX_GAUSS_POINTS, Boxes, Integrand, refine_boxes
 from pinnkan.solver.estimate.extrema import MAX_GRID_AXES, SOBOL_POINTS

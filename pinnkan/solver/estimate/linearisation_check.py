@@ -16,9 +16,9 @@ import numpy as np
 
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
+from pinnkan.domain.bisection import cut_boxes
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
-from pinnkan.problem.expressions.bisection import cut_boxes
 from pinnkan.problem.expressions.enclosure import enclose
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.statement import Jet

@@ -15,11 +15,11 @@ from itertools import product
 
 import numpy as np
 
+from pinnkan.domain.bisection import grid_boxes
 from pinnkan.domain.gauss import composite_gauss_rule
 from pinnkan.domain.rounding import EPS
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, DerivativeFunction, Field, jets_at, jets_on_grid
-from pinnkan.problem.expressions.bisection import grid_boxes
 from pinnkan.problem.expressions.enclosure import Enclosure, enclose
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape

@@ -34,9 +34,9 @@ from pinnkan.solver.linear.normal_equations import NormalEquations
 from pinnkan.solver.linear.system import CONDITION_WEIGHT
 from pinnkan.solver.predicted_work import factor_work
 
-#: Splines whose derivatives, in widths of a cell, have a smaller norm over the domain are left out. A solution in a disk,
-#: degree 10 on 16 intervals: error 3e-11 without those below 1e-8, 1e-13 below 1e-11, 7e-16 below 1e-14 and with all.
-#: Smaller ones have coefficients of 1e20 and more, from which a correction cannot start.
+#: Splines whose derivatives, in widths of a cell, have a smaller norm over the domain are left out. A solution in a
+#: disk, degree 10 on 16 intervals: error 3e-11 without those below 1e-8, 1e-13 below 1e-11, 7e-16 below 1e-14 and with
+#: all. Smaller ones have coefficients of 1e20 and more, from which a correction cannot start.
 LEAST_COLUMN = 1e-14
 #: Device of all points and matrices.
 CPU = torch.device("cpu")

@@ -13,8 +13,8 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
+from pinnkan.domain.bisection import bisect
 from pinnkan.kan.field import Array, Complex
-from pinnkan.problem.expressions.bisection import bisect
 from pinnkan.problem.statement import Jet
 from pinnkan.solver.verify.growth.exponentials import Exponentials
 from pinnkan.solver.verify.symbol import FrozenEquations, distinct_points, largest_wave_rates

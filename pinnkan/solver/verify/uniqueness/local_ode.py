@@ -13,9 +13,9 @@ import numpy as np
 import sympy
 
 from pinnkan.assembly.model import Model
+from pinnkan.domain.bisection import cut_boxes
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
-from pinnkan.problem.expressions.bisection import cut_boxes
 from pinnkan.problem.expressions.enclosure import interval_outputs
 from pinnkan.problem.expressions.functions import restore_zeros
 from pinnkan.problem.expressions.interval import Interval

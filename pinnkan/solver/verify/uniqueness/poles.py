@@ -14,9 +14,9 @@ import sympy
 
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
+from pinnkan.domain.bisection import bisect
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
-from pinnkan.problem.expressions.bisection import bisect
 from pinnkan.problem.expressions.functions import expression_text
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker_sequence import kronecker_points

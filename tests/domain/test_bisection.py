@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pinnkan.problem.expressions.bisection import bisect, cut_boxes, grid_boxes
+from pinnkan.domain.bisection import bisect, cut_boxes, grid_boxes
 
 
 def test_a_change_of_sign_is_found_to_rounding_in_all_intervals_at_once():

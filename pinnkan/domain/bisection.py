@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pinnkan.problem.expressions.interval import Array
+from pinnkan.domain.box import Array
 
 _TO_ROUNDING = 1_100  # halvings after which no interval of float64 has a number inside, not even next to zero
 
