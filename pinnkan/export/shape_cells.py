@@ -23,8 +23,6 @@ TURN = 0.01 * np.pi
 _TURN_SAMPLES = 17
 #: Distance, relative to the size of a domain, below which two points are one.
 _SAME = 1e-10
-#: Distance, relative to a cell, below which a line touches a curve, and by which it is then moved.
-_NEAR, _MOVED = 1e-2, 0.1
 #: VTK's numbers of a triangle and a quadrilateral.
 _TRIANGLE, _QUADRILATERAL = 5, 9
 
@@ -63,7 +61,6 @@ def bounded_in_words(problem: Problem) -> str:
 
 def shape_cells(domain: ShapedDomain, x: Array, y: Array) -> ShapeCells:
     """The cells of the part of the grid with lines ``x`` and ``y`` that lies in the domain."""
-    x, y = (_off_turns(domain, axis, lines) for axis, lines in enumerate((x, y)))
     grid = domain.cut_grid(x, y)
     i, j = np.nonzero(grid.whole)
     corners = [np.stack([x[i + a], y[j + b]], -1) for a, b in ((0, 0), (1, 0), (1, 1), (0, 1))]
@@ -74,21 +71,6 @@ def shape_cells(domain: ShapedDomain, x: Array, y: Array) -> ShapeCells:
     a, b, c = triangles.T
     used = (a != b) & (b != c) & (c != a)
     return ShapeCells(np.clip(points, *np.array(domain.box.ranges).T), quadrilaterals, triangles[used])
-
-
-def _off_turns(domain: ShapedDomain, axis: int, lines: Array) -> Array:
-    """The lines of a grid, those inside that touch the boundary where it turns back moved off it.
-
-    Between a line and a curve that touches it lie cusps.
-    """
-    turns = []
-    for arc in domain.boundary.arcs:
-        low, high = sorted((arc.start, arc.stop))
-        at = arc.curve.turning_points(axis)
-        turns += arc.curve.point(at[(low <= at) & (at <= high)])[..., axis].tolist()
-    inner, width = lines[1:-1, None], np.minimum(np.diff(lines)[1:], np.diff(lines)[:-1])
-    touches = (np.abs(inner - np.array(turns)) < _NEAR * width[:, None]).any(1)
-    return np.concatenate([lines[:1], lines[1:-1] + np.where(touches, _MOVED * width, 0.0), lines[-1:]])
 
 
 def chords(arc: Arc) -> Array:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
 import numpy as np
+import sympy
 
 from pinnkan.domain.box import Array
 
@@ -39,8 +40,8 @@ class Curve(Protocol):
     def level(self, points: Array) -> Array:
         """Return a smooth function (..) that vanishes on the curve alone, near it about the distance outwards."""
 
-    def gradient(self, point: Sequence[Any]) -> tuple[Any, Any]:
-        """Return a multiple of the gradient of the level; of symbols formulas."""
+    def normal(self, point: Sequence[Any]) -> tuple[Any, Any]:
+        """Return the unit normal out of the shape at a point of the curve; of symbols formulas."""
 
     def parameter(self, points: Array) -> Array:
         """Return the parameters (..) of points on the curve, or on its continuation."""
@@ -87,7 +88,7 @@ class Segment:
         dx, dy = self._along / np.hypot(*self._along)
         return np.asarray((points[..., 0] - self.start[0]) * dy - (points[..., 1] - self.start[1]) * dx)
 
-    def gradient(self, point: Sequence[Any]) -> tuple[Any, Any]:
+    def normal(self, point: Sequence[Any]) -> tuple[Any, Any]:
         dx, dy = (self._along / np.hypot(*self._along)).tolist()
         return dy, -dx
 
@@ -139,13 +140,15 @@ class Ellipse:
     def level(self, points: Array) -> Array:
         return np.asarray(0.5 * min(self.radii) * (np.square(self._in_axes(points)).sum(-1) - 1.0))
 
-    def gradient(self, point: Sequence[Any]) -> tuple[Any, Any]:
+    def normal(self, point: Sequence[Any]) -> tuple[Any, Any]:
         x, y = point[0] - self.center[0], point[1] - self.center[1]
         if self.radii[0] == self.radii[1]:
-            return x, y
+            return x / self.radii[0], y / self.radii[0]
         (ax, ay), (bx, by) = (self._axes / np.square(self.radii)[:, None]).tolist()
         first, second = ax * x + ay * y, bx * x + by * y
-        return first * ax + second * bx, first * ay + second * by
+        gx, gy = first * ax + second * bx, first * ay + second * by
+        size = (sympy.sqrt if isinstance(gx, sympy.Expr) else np.sqrt)(gx * gx + gy * gy)
+        return gx / size, gy / size
 
     def parameter(self, points: Array) -> Array:
         first, second = np.moveaxis(self._in_axes(points), -1, 0)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
-import sympy
 from numpy.typing import NDArray
 
 from pinnkan.domain.box import INSIDE_TOLERANCE, Array, Box, Ranges, Side, UnitPoints
-from pinnkan.domain.shapes.boundary import Arc, Boundary, boundary_of
+from pinnkan.domain.shapes.boundary import ARC_POINTS, Arc, Boundary, boundary_of
 from pinnkan.domain.shapes.cut_cells import CutGrid, cut_grid
 from pinnkan.domain.shapes.shape import Shape
 
@@ -141,14 +140,14 @@ def shaped_domain(shape: Shape, times: tuple[float, float] | None = None) -> Sha
 
 @dataclass(frozen=True)
 class CurvePiece:
-    """All arcs of one curve; its parameter is the length along them over the whole length. A :class:`BoundaryPiece`."""
+    """All arcs of one curve. A :class:`BoundaryPiece`; its parameter rises from k to k + 1 along arc k."""
 
     arcs: tuple[Arc, ...]
     times: tuple[float, float] | None
 
     @property
     def parameter_ranges(self) -> Ranges:
-        """One arc after the other, each of length one; then time."""
+        """From zero to the number of arcs; then time."""
         return ((0.0, float(len(self.arcs))), *(() if self.times is None else (self.times,)))
 
     @property
@@ -161,33 +160,28 @@ class CurvePiece:
     @cached_property
     def measure(self) -> float:
         """The length, times the length of time."""
-        length = sum(float(arc.rule(32)[1].sum()) for arc in self.arcs)
+        length = sum(float(arc.rule(ARC_POINTS)[1].sum()) for arc in self.arcs)
         return length * (1.0 if self.times is None else self.times[1] - self.times[0])
 
     def map_parameters(self, parameters: Array) -> Array:
-        at = np.clip(parameters[:, 0].astype(int), 0, len(self.arcs) - 1)
-        out = np.empty((len(parameters), 2))
-        for k in np.unique(at):
-            out[at == k] = self.arcs[k].at(parameters[at == k, 0] - k)
-        return np.column_stack([out, parameters[:, 1:]])
+        return np.column_stack([self._by_arc(parameters[:, 0], lambda arc, share: arc.at(share)), parameters[:, 1:]])
 
     def measure_density(self, parameters: Array) -> Array:
         """Return the length per parameter."""
-        at = np.clip(parameters[:, 0].astype(int), 0, len(self.arcs) - 1)
-        out = np.empty(len(parameters))
-        for k in np.unique(at):
-            out[at == k] = np.hypot(*self.arcs[k].velocity(parameters[at == k, 0] - k).T)
+        return np.hypot(*self._by_arc(parameters[:, 0], lambda arc, share: arc.velocity(share)).T)
+
+    def _by_arc(self, along: Array, evaluate: Callable[[Arc, Array], Array]) -> Array:
+        """Vectors (point, coordinate) on the arc of each parameter, at the share of it that lies before."""
+        number = np.clip(along.astype(int), 0, len(self.arcs) - 1)
+        out = np.empty((len(along), 2))
+        for k in np.unique(number):
+            out[number == k] = evaluate(self.arcs[k], along[number == k] - k)
         return out
 
     def normal(self, point: Sequence[Any]) -> tuple[Any, ...]:
-        """Return the outward unit normal, from the gradient of the curve's level."""
-        curve, sign = self.arcs[0].curve, self.arcs[0].sign
-        gx, gy = curve.gradient(point)
-        symbolic = isinstance(point[0], sympy.Basic)
-        size = sympy.sqrt(gx * gx + gy * gy) if symbolic else np.sqrt(gx * gx + gy * gy)
-        if symbolic and curve.is_closed and hasattr(curve, "radii") and curve.radii[0] == curve.radii[1]:
-            size = sympy.Float(curve.radii[0])
-        return (sign * gx / size, sign * gy / size, *(0 for _ in point[2:]))
+        """Return the outward unit normal."""
+        arc = self.arcs[0]
+        return (*(arc.sign * component for component in arc.curve.normal(point)), *(0 for _ in point[2:]))
 
     def sample(self, count: int, unit: UnitPoints) -> Array:
         low, high = np.array(self.parameter_ranges).T

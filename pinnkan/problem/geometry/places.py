@@ -83,12 +83,11 @@ def scope_at(place: Place, scope: Scope, domain: DomainSection, where: str) -> S
     return replace(scope, space=space, normal=normal, context=where)
 
 
-def _exact_if_whole(component: sympy.Expr | int) -> sympy.Expr:
+def _exact_if_whole(component: sympy.Expr | float) -> sympy.Expr:
     """A component of a normal; -1, 0 and 1 as integers, so that no derivative is multiplied by 0.0."""
-    if isinstance(component, int):
-        return sympy.Integer(component)
-    is_whole = component.is_number and float(component) == round(float(component))
-    return sympy.Integer(round(float(component))) if is_whole else component
+    if isinstance(component, sympy.Expr):
+        return component
+    return sympy.Integer(round(component)) if component == round(component) else sympy.Float(component)
 
 
 def read_places(node: Node, domain: DomainSection, scope: Scope, report: Report) -> list[NamedPlace]:
