@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.cell_rows import CellRows
-from pinnkan.assembly.equation import CompiledEquation, where_not_finite
+from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.immersed_points import CellGroups, GridPoints, side_points
 from pinnkan.assembly.immersed_rows import ImmersedPatch, gather_rows
 from pinnkan.assembly.model import Model
@@ -21,6 +21,7 @@ from pinnkan.kan.table import Table, gauss_table, point_table
 from pinnkan.problem.statement import Side
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.linear.gauss_point_counts import points_per_interval
+from pinnkan.solver.linear.immersed_least_squares import ImmersedLeastSquares
 from pinnkan.solver.linear.normal_equations import NormalEquations
 from pinnkan.solver.linear.system import CONDITION_WEIGHT
 from pinnkan.solver.predicted_work import factor_work
@@ -88,7 +89,7 @@ def fit_function(space: Space, grid: GridPoints, function: Callable[[Array], Arr
     return out
 
 
-class ImmersedSystem:
+class ImmersedSystem(ImmersedLeastSquares):
     """The least-squares rows of a model in ``space`` over ``coordinates``, on a ``domain`` of (x, y[, t]).
 
     All conditions are rows, since no side of the domain is a line of the coordinates. ``extra``: more Gauss points, for
@@ -173,7 +174,7 @@ class ImmersedSystem:
         At the start (``side`` None) only derivatives by time count: what an error there costs inside.
         """
         patch = self._patch(equation, places)
-        widths = self._widths(places)
+        widths = self.cell_widths(places)
         initial = side is None
         inside = [self._patch(e, places).operator_size(widths, in_time=initial) for e in self.model.equations]
         if side is None:
@@ -196,14 +197,9 @@ class ImmersedSystem:
             out.append(torch.from_numpy(f.reshape(patch.places.weights.shape)))
         return torch.stack(out, -1)
 
-    def _widths(self, places: GridPoints | CellGroups) -> Array:
-        """The widths of the cells of points over the degrees: (.. or 1, coordinate)."""
-        axes = enumerate(self.space.axes)
-        return np.stack([np.diff(a.breaks)[places.cells[..., i]] / a.degree for i, a in axes], -1)
-
     def _regularisation(self, inside: Sequence[ImmersedPatch]) -> Array:
         """Return the Tikhonov weights (coefficient,); ``inside``: a patch per equation, for column norms."""
-        widths = self._widths(self.grid)
+        widths = self.cell_widths(self.grid)
         size = torch.stack([p.operator_size(widths) for p in inside]).sum(0).numpy()
         return self._relative_regularisation * np.repeat(
             self.grid.support_maxima(size * np.sqrt(widths.prod(-1))), self.space.unknowns
@@ -220,23 +216,14 @@ class ImmersedSystem:
         return fit_function(self.space, self.grid, values)
 
     @property
-    def row_count(self) -> int:
-        """The number of rows."""
-        return sum(int((p.places.weights > 0).sum()) for p, _ in self.patches)
+    def row_patches(self) -> list[ImmersedPatch]:
+        """All rows, by equation and condition."""
+        return [patch for patch, _ in self.patches]
 
     def loss(self, coefficients: Array) -> float:
         """Return the sum of the squared weighted rows."""
         offsets = [(p, None if o is None else o[..., :1]) for p, o in self.patches]
         return sum(float((p.residual(coefficients, offset) ** 2).sum()) for p, offset in offsets)
-
-    def mean_square(self, coefficients: Array) -> float:
-        """Return the loss over the measure of the domain."""
-        return self.loss(coefficients) / self.measure
-
-    def where_not_finite(self, coefficients: Array) -> str:
-        """Describe the first point at which an equation or its derivatives are not finite."""
-        looked = ((p.equation, p.points, p.jets(coefficients)) for p, _ in self.patches)
-        return where_not_finite(self.model.problem, looked)
 
     def rows(self, coefficients: Array, right_sides: int = 1) -> list[Rows]:
         """Return the rows linearised at ``coefficients``, with ``right_sides`` right-hand sides."""
@@ -248,16 +235,6 @@ class ImmersedSystem:
             *([gather_rows(scattered)] if scattered else []),
             self._regularisation_rows(coefficients, right_sides),
         ]
-
-    @property
-    def iteration_error(self) -> float:
-        """0: a direct solve leaves no remainder."""
-        return 0.0
-
-    @property
-    def residual_rounding(self) -> float:
-        """0: the rounding error of the residual is not estimated."""
-        return 0.0
 
     def gauss_newton_steps(
         self,
@@ -272,15 +249,7 @@ class ImmersedSystem:
         with self.model.clock.time_work("fitted", factor_work(self.space)):
             rows = self.rows(coefficients, len(targets))
             solved = NormalEquations(rows, ordering, damping).solve([r.residual for r in rows])
-        out = []
-        for i in range(len(targets)):
-            step = np.zeros(self.space.shape)
-            step.reshape(-1)[ordering.free.numpy()] = solved[:, i]
-            out.append(step)
-        return out
-
-    def chord_step(self, coefficients: Array, fixed: np.ndarray) -> None:
-        """None: no factor is kept, since the rows take most of the time of a step."""
+        return [self.all_coefficients(ordering, solved[:, i]) for i in range(len(targets))]
 
     def squared_norms(self, coefficients: Array) -> tuple[Array, list[Array]]:
         """Return squared L2 norms over the domain (unknown,) and, by coordinate, its strips (interval, unknown)."""

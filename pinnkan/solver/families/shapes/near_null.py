@@ -15,7 +15,8 @@ def find_near_null(system: ShapeSystem, coefficients: Array, start: Array | None
     """Return the near-null function, by inverse iteration with J^T J and the mass matrix of the domain.
 
     ``start``: that of a coarser space, as coefficients of this one: J^T J loses singular values below 1e-8 to rounding.
-    Raises numpy.linalg.LinAlgError where the rows do not determine the coefficients.
+    How much of its image lies outside of the space is not asked: it counts as resolved. Raises
+    numpy.linalg.LinAlgError where the rows do not determine the coefficients.
     """
     solver = system.linear_solver(coefficients)
     vectors = np.random.default_rng(0).standard_normal((solver.ordering.size, BLOCK_SIZE))
@@ -35,15 +36,12 @@ def find_near_null(system: ShapeSystem, coefficients: Array, start: Array | None
         flat = np.concatenate([r.reshape(-1, vectors.shape[1]).numpy() for r in rows])
         sizes, turned = np.linalg.svd(flat, full_matrices=False)[1:]
         vectors, sigma = vectors @ turned[::-1].T, float(sizes[-1])
-    function = np.zeros(system.space.size)
-    function[free], floor = vectors[:, 0], solver.image_rounding(vectors[:, 0])
+    function, floor = system.all_coefficients(solver.ordering, vectors[:, 0]), solver.image_rounding(vectors[:, 0])
     if not sigma > floor:
-        return NearNull(0.0, lambda: 1.0, coefficients=function.reshape(system.space.shape), term_share=ROUNDING_UNIT)
+        return NearNull(0.0, lambda: 1.0, coefficients=function, term_share=ROUNDING_UNIT)
     noise = float(solver.image_rounding(coefficients.reshape(-1)[free]) / np.sqrt(len(free)) / sigma)
-    found = function.reshape(system.space.shape)
-    return NearNull(
-        sigma, lambda: 0.0, noise, found, ROUNDING_UNIT * sigma / floor, rounding_noise_by_row=lambda: noise
-    )
+    share = ROUNDING_UNIT * sigma / floor
+    return NearNull(sigma, lambda: 0.0, noise, function, share, rounding_noise_by_row=lambda: noise)
 
 
 def _symmetric(matrix: Array) -> Array:

@@ -14,7 +14,7 @@ import torch
 
 from pinnkan.assembly.cell_rows import CellRows
 from pinnkan.assembly.condition_weights import condition_weight
-from pinnkan.assembly.equation import CompiledEquation, where_not_finite
+from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.immersed_points import CellGroups, GridPoints, SplinePoints
 from pinnkan.assembly.immersed_rows import ImmersedPatch, gather_rows
 from pinnkan.assembly.model import Model
@@ -30,6 +30,7 @@ from pinnkan.problem.statement import Place, Point
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.shapes.points import cut_cell_points, piece_points, single_point, whole_cell_points
 from pinnkan.solver.linear.gauss_point_counts import points_per_interval
+from pinnkan.solver.linear.immersed_least_squares import ImmersedLeastSquares
 from pinnkan.solver.linear.normal_equations import NormalEquations
 from pinnkan.solver.linear.system import CONDITION_WEIGHT
 from pinnkan.solver.predicted_work import factor_work
@@ -49,11 +50,12 @@ def domain_of(model: Model) -> ShapedDomain:
     return model.problem.domain
 
 
-class ShapeSystem:
+class ShapeSystem(ImmersedLeastSquares):
     """The rows of a ``model`` in a ``space`` on the box of its shape; ``extra_points``: more Gauss points per cell."""
 
     def __init__(self, model: Model, space: Space, extra_points: int = 0) -> None:
         self.model, self.space, self.domain = model, space, domain_of(model)
+        self.measure = self.domain.measure
         orders = [max(model.problem.total_orders)] * 2
         conditions = model.conditions_as_rows
         highest = [max([o, *(j.total_order for _, e in conditions for j in e.jets)]) for o in orders]
@@ -68,7 +70,6 @@ class ShapeSystem:
         inside = [points for points in (whole, cut) if points is not None and points.weights.size]
         self.inside: list[GridPoints | CellGroups] = inside
         self.patches = [self._patch(e, points) for e in model.equations for points in inside]
-        self.equation_rows = len(self.patches)
         for condition, equation in conditions:
             self.patches.append(self._condition_patch(condition.place, equation, highest, most))
 
@@ -99,11 +100,6 @@ class ShapeSystem:
         patch.root_weight = patch.root_weight * torch.from_numpy(CONDITION_WEIGHT * weight[:, None])
         return patch
 
-    def cell_widths(self, points: GridPoints | CellGroups) -> Array:
-        """The widths of the cells of points over the degrees: (.., coordinate)."""
-        axes = enumerate(self.space.axes)
-        return np.stack([np.diff(a.breaks)[points.cells[..., i]] / a.degree for i, a in axes], -1)
-
     @cached_property
     def fixed(self) -> np.ndarray:
         """Which coefficients the domain hardly sees, (x, y, unknown)."""
@@ -121,26 +117,17 @@ class ShapeSystem:
         return np.broadcast_to(unseen.reshape(*self.space.shape[:2], 1), self.space.shape).copy()
 
     @property
-    def row_count(self) -> int:
-        """The number of rows."""
-        return sum(int((p.places.weights > 0).sum()) for p in self.patches)
+    def row_patches(self) -> list[ImmersedPatch]:
+        """All rows, by equation and condition."""
+        return self.patches
 
     def loss(self, coefficients: Array) -> float:
         """The sum of the squares of all weighted rows."""
         return sum(float(p.residual(coefficients).square().sum()) for p in self.patches)
 
-    def mean_square(self, coefficients: Array) -> float:
-        """The loss over the area of the domain."""
-        return self.loss(coefficients) / self.domain.measure
-
-    def where_not_finite(self, coefficients: Array) -> str:
-        """Describe the first point at which an equation or its derivatives are not finite."""
-        looked = ((p.equation, p.points, p.jets(coefficients)) for p in self.patches)
-        return where_not_finite(self.model.problem, looked)
-
-    def rows(self, coefficients: Array, sides: int = 1) -> list[Rows]:
-        """Return the rows linearised at ``coefficients``, with ``sides`` equal right-hand sides."""
-        rows = [p.rows(coefficients, None, sides) for p in self.patches]
+    def rows(self, coefficients: Array) -> list[Rows]:
+        """Return the rows linearised at ``coefficients``."""
+        rows = [p.rows(coefficients) for p in self.patches]
         scattered = [r for r in rows if isinstance(r, CellRows)]
         return [*(r for r in rows if not isinstance(r, CellRows)), *([gather_rows(scattered)] if scattered else [])]
 
@@ -157,16 +144,6 @@ class ShapeSystem:
                 values = gathered.apply(ordering, torch.from_numpy(np.ascontiguousarray(vectors)))
                 total += gathered.transpose(ordering, values).numpy()
         return total
-
-    @property
-    def iteration_error(self) -> float:
-        """0: a direct solve leaves no remainder."""
-        return 0.0
-
-    @property
-    def residual_rounding(self) -> float:
-        """0: the rounding error of the residual is not estimated."""
-        return 0.0
 
     def ordering(self) -> Ordering:
         """The order of the coefficients that the domain sees."""
@@ -188,12 +165,7 @@ class ShapeSystem:
         with self.model.clock.time_work("shapes", factor_work(self.space)):
             solver = self.linear_solver(coefficients, damping)
             solved = solver.solve([r.residual for r in solver.rows])[:, 0]
-        step = np.zeros(self.space.shape)
-        step.reshape(-1)[solver.ordering.free.numpy()] = solved
-        return [step for _ in targets]
-
-    def chord_step(self, coefficients: Array, fixed: np.ndarray) -> None:
-        """None: no factor is kept."""
+        return [self.all_coefficients(solver.ordering, solved) for _ in targets]
 
     def values(self, points: GridPoints | CellGroups, coefficients: Array) -> Array:
         """The values of a function at points inside: (point, unknown)."""
