@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from pinnkan.assembly.integral_rows import stack_rows
 from pinnkan.kan.field import Array
 from pinnkan.solver.families.shapes.system import ShapeSystem
-from pinnkan.solver.linear.solver import ROUNDING_UNIT
+from pinnkan.solver.linear.solver import ROUNDING_UNIT, RowProducts, require_finite
 from pinnkan.solver.verify.stability import NearNull
 
 #: Functions that are iterated together, and the steps of inverse iteration. Heuristic.
@@ -20,21 +21,15 @@ def find_near_null(system: ShapeSystem, coefficients: Array, start: Array | None
     """
     solver = system.linear_solver(coefficients)
     vectors = np.random.default_rng(0).standard_normal((solver.ordering.size, BLOCK_SIZE))
-    sigma, free = 0.0, solver.ordering.free.numpy()
+    sigma, free, values = 0.0, solver.ordering.free.numpy(), RowProducts(system.mass_rows(), solver.ordering)
     for step in range(STEPS):
-        image = system.mass_rows(solver.ordering, vectors)
-        found = solver.column_norms[:, None] * solver.backsolve(image)
-        if not np.isfinite(found).all():
-            raise np.linalg.LinAlgError("the rows are not finite")
+        found = require_finite(solver.column_norms[:, None] * solver.backsolve(values.normal_product(vectors)))
         if start is not None and step == STEPS - 1:
             found = np.column_stack([solver.column_norms * start.reshape(-1)[free], found])
         vectors = np.linalg.qr(found)[0] / solver.column_norms[:, None]  # of a free function all have the same part
-        mass = system.mass_rows(solver.ordering, vectors)
-        root = np.linalg.cholesky(_symmetric(vectors.T @ mass))
-        vectors = np.linalg.solve(root, vectors.T).T  # orthonormal in L2
-        rows = solver.apply(vectors)
-        flat = np.concatenate([r.reshape(-1, vectors.shape[1]).numpy() for r in rows])
-        sizes, turned = np.linalg.svd(flat, full_matrices=False)[1:]
+        triangle = np.asarray(np.linalg.qr(stack_rows(values.apply(vectors)), mode="r"))
+        vectors = np.linalg.solve(triangle.T, vectors.T).T  # orthonormal in L2
+        sizes, turned = np.linalg.svd(stack_rows(solver.apply(vectors)), full_matrices=False)[1:]
         vectors, sigma = vectors @ turned[::-1].T, float(sizes[-1])
     function, floor = system.all_coefficients(solver.ordering, vectors[:, 0]), solver.image_rounding(vectors[:, 0])
     if not sigma > floor:
@@ -42,7 +37,3 @@ def find_near_null(system: ShapeSystem, coefficients: Array, start: Array | None
     noise = float(solver.image_rounding(coefficients.reshape(-1)[free]) / np.sqrt(len(free)) / sigma)
     share = ROUNDING_UNIT * sigma / floor
     return NearNull(sigma, lambda: 0.0, noise, function, share, rounding_noise_by_row=lambda: noise)
-
-
-def _symmetric(matrix: Array) -> Array:
-    return np.asarray(0.5 * (matrix + matrix.T))

@@ -131,19 +131,17 @@ class ShapeSystem(ImmersedLeastSquares):
         scattered = [r for r in rows if isinstance(r, CellRows)]
         return [*(r for r in rows if not isinstance(r, CellRows)), *([gather_rows(scattered)] if scattered else [])]
 
-    def mass_rows(self, ordering: Ordering, vectors: Array) -> Array:
-        """Return the mass matrix of the domain times functions of free coefficients (free, vector)."""
-        zero, total = [(0, 0)], np.zeros_like(vectors)
+    def mass_rows(self) -> list[Rows]:
+        """Return rows that are the values at the points inside, times the roots of their weights: M = J^T J."""
+        out: list[Rows] = []
         for points in self.inside:
             root = torch.from_numpy(np.sqrt(points.weights)).unsqueeze(-1)
             none = torch.zeros_like(root)
             for unknown in range(self.space.unknowns):
                 weights = [root if u == unknown else none for u in range(self.space.unknowns)]
-                rows = points.rows(zero, weights, none)
-                gathered = gather_rows([rows]) if isinstance(rows, CellRows) else rows
-                values = gathered.apply(ordering, torch.from_numpy(np.ascontiguousarray(vectors)))
-                total += gathered.transpose(ordering, values).numpy()
-        return total
+                rows = points.rows([(0, 0)], weights, none)
+                out.append(gather_rows([rows]) if isinstance(rows, CellRows) else rows)
+        return out
 
     def ordering(self) -> Ordering:
         """The order of the coefficients that the domain sees."""
