@@ -12,6 +12,7 @@ from pinnkan.problem.checks import coverage
 from pinnkan.problem.checks.exact import check_exact
 from pinnkan.problem.checks.finite import check_finite
 from pinnkan.problem.checks.sampling import check_corners, check_seams
+from pinnkan.problem.checks.shape_limits import check_shape_limits
 from pinnkan.problem.conditions import PlacedCondition, ProblemSpans, decide_marching, parse_equation, read_conditions
 from pinnkan.problem.corners import unknowns_without_norm
 from pinnkan.problem.expressions.expression import parse
@@ -81,6 +82,7 @@ def _check_meaning(
     disagreements = check_corners(problem, placed, report)
     check_seams(problem, placed, report)
     check_exact(problem, space, placed, spans, report)
+    check_shape_limits(problem, placed, spans, report)
     return disagreements
 
 

@@ -1,7 +1,6 @@
 """Solve a steady model on a shape in the plane, on levels."""
 
 from pinnkan.assembly.model import Model
-from pinnkan.errors import UsageError
 from pinnkan.solver.families.shapes.levels import FIRST_SHAPE_INTERVALS, SHAPE_DEGREE, ShapeLevels
 from pinnkan.solver.level_loop import initial_levels_state, solve_levels
 from pinnkan.solver.monitor import Monitor
@@ -14,10 +13,8 @@ DEGREE_ABOVE_ORDER = 3
 
 
 def solve_on_shape(model: Model, monitor: Monitor, most_levels: int) -> Outcome:
-    """Solve a model; ``most_levels``: if the file names none. UsageError: a flux jumps, or another network is asked."""
+    """Solve a model; ``most_levels``: if the file names none."""
     settings = model.problem.solver
-    if model.problem.interfaces or settings.network not in ("auto", "product") or settings.method != "gauss_newton":
-        raise UsageError("on a shape pinnkan solves by `network: product` only, and for no flux that jumps yet")
     degree = settings.degree or max(SHAPE_DEGREE, max(model.problem.total_orders) + DEGREE_ABOVE_ORDER)
     intervals, most = settings.knots or FIRST_SHAPE_INTERVALS, settings.max_levels or most_levels
     family = ShapeLevels(model, degree, intervals, most)

@@ -21,12 +21,11 @@ from pinnkan.assembly.model import Model
 from pinnkan.assembly.ordering import Ordering, order_coefficients
 from pinnkan.assembly.tensor_rows import Rows
 from pinnkan.domain.shapes.shaped_domain import ShapedDomain, ShapeSide
-from pinnkan.errors import UsageError
 from pinnkan.kan.coordinates.cartesian import CARTESIAN
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import gauss_table
-from pinnkan.problem.statement import Place, Point
+from pinnkan.problem.statement import Place, Side, position_of
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.shapes.points import cut_cell_points, piece_points, single_point, whole_cell_points
 from pinnkan.solver.linear.gauss_point_counts import points_per_interval
@@ -86,10 +85,9 @@ class ShapeSystem(ImmersedLeastSquares):
         """Return the rows of a condition, weighted as on a box by the width of each cell that the piece crosses."""
         if isinstance(place, ShapeSide):
             points = piece_points(self.space, highest, self.domain, place, count)
-        elif isinstance(place, Point):
-            points = single_point(self.space, highest, [x for x in place.position if x is not None])
         else:
-            raise UsageError("a condition on an integral over a shape is not available yet; give a value at a point")
+            assert not isinstance(place, Side)
+            points = single_point(self.space, highest, position_of(place))
         patch = self._patch(equation, points)
         widths = self.cell_widths(points).min(-1)[:, 0]
         weight = np.empty(len(widths))
