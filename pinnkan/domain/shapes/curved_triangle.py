@@ -18,7 +18,8 @@ from pinnkan.domain.box import Array
 from pinnkan.domain.gauss import gauss_legendre
 from pinnkan.domain.shapes.boundary import Arc
 
-#: Samples of an arc for whether a point sees it, and how far below zero the determinant may round.
+#: Samples of an arc for whether a point sees it, and how far below zero the determinant may round, relative to the
+#: product of the two lengths.
 SIGHT_SAMPLES, SIGHT_ROUNDING = 9, 1e-12
 
 
@@ -36,7 +37,7 @@ class CurvedTriangle:
         outer, slope = self.arc.at(share) - self.apex, self.arc.velocity(share)
         measure = outer[:, 0] * slope[:, 1] - outer[:, 1] * slope[:, 0]
         points = self.apex + share[:, None, None] * outer
-        weights = (half * share)[:, None] * (half * measure)
+        weights = (half * share)[:, None] * (half * np.maximum(measure, 0.0))  # a tangent may round below zero
         return points.reshape(-1, 2), weights.ravel()
 
 
@@ -49,7 +50,7 @@ def fan(loop: Sequence[Arc]) -> list[CurvedTriangle] | None:
     apexes = np.concatenate([corners, corners.mean(0)[None]])
     seen = points[None] - apexes[:, None, None]  # (apex, arc, sample, coordinate)
     turn = seen[..., 0] * slopes[None, ..., 1] - seen[..., 1] * slopes[None, ..., 0]
-    scale = float(np.abs(turn).max())
+    scale = float(np.sqrt(np.square(seen).sum(-1).max() * np.square(slopes).sum(-1).max()))
     valid = (turn >= -SIGHT_ROUNDING * scale).all((1, 2))
     if not valid.any() or scale == 0.0:
         return [] if scale == 0.0 else None

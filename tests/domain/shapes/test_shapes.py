@@ -20,6 +20,16 @@ SHAPES = {
         4.0 + np.pi,
         4.0 + 2.0 * np.pi,
     ),
+    "two rectangles with a side in common": (
+        Intersection((rectangle((0, 2), (0, 1), "a"), rectangle((0, 1), (-1, 2), "b"))),
+        1.0,
+        4.0,
+    ),
+    "turned half disk": (
+        Intersection((disk((0, 0), 1, "rim"), rectangle((-2, 2), (0, 2), "r"))).moved((3.0, 1.0), 0.3),
+        np.pi / 2.0,
+        np.pi + 2.0,
+    ),
     "half disk": (Intersection((disk((0, 0), 1, "rim"), rectangle((-2, 2), (0, 2), "r"))), np.pi / 2.0, np.pi + 2.0),
 }
 
@@ -54,6 +64,13 @@ def test_a_hole_that_touches_a_line_of_the_grid_divides_the_cell_there():
     domain = shaped_domain(Difference((disk((0.0, 0.0), 1.0, "rim"), disk((0.2, 0.1), 0.4, "hole"))))
     cut = domain.cut_grid(np.linspace(-1.0, 1.0, 5), np.linspace(-1.0, 1.0, 5))  # y = 0.5 is a tangent
     assert cut.area_rule(14)[1].sum() == pytest.approx(0.84 * np.pi, abs=1e-10)
+
+
+def test_a_hole_may_reach_beyond_a_line_of_the_grid_by_rounding():
+    domain = shaped_domain(Difference((rectangle((-1, 1), (-1, 1), "outer"), disk((0.4, -0.4), 0.4, "hole"))))
+    x = np.linspace(-1.0, 1.0, 38)
+    fine = np.sort(np.concatenate([x, 0.5 * (x[1:] + x[:-1])]))  # has 1.1e-16, where the hole begins at 0
+    assert domain.cut_grid(fine, x).area_rule(14)[1].sum() == pytest.approx(4.0 - 0.16 * np.pi, abs=1e-10)
 
 
 def test_normals_point_out_of_the_domain_on_rims_and_into_holes():

@@ -5,6 +5,10 @@ import pytest
 from reference.four_disks import four_disks, mismatch
 
 import pinnkan
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
+from pinnkan.run.codec import decode, encode
+from pinnkan.solver.families.shapes.levels import ShapeState
 from pinnkan.verdict.records import Reason
 
 DISK = "{disk: {center: [0, 0], radius: 1, name: rim}}"
@@ -76,3 +80,28 @@ def test_four_holes_in_a_square_agree_with_a_series(tolerance):
     assert mismatch() < 1e-9
     assert error <= tolerance
     assert found.verdict.estimate >= 0.8 * error
+
+
+def test_splines_that_hardly_meet_the_domain_do_not_spoil_a_correction():
+    """The holes touch lines of the grid from below: with every spline the estimate was 7e18."""
+    square = "{rectangle: {x: [-1, 1], y: [-1, 1], name: outer}}"
+    holes = [(0.5, 0.5, 0.2), (0.4, -0.4, 0.4), (-0.2, -0.7, 0.1), (-0.6, 0.5, 0.3)]
+    parts = [f"{{disk: {{center: [{x}, {y}], radius: {r}, name: hole}}}}" for x, y, r in holes]
+    equation = "-lap(u) + 64*u = 10*(17 + x**2 + y**2)*sin(pi*x)*sin(4*pi*y)"
+    conditions = [("outer", "u = 0.2"), ("hole", "u = 1")]
+    shape = f"{{difference: [{square}, {', '.join(parts)}]}}"
+    found = solved(shape, equation, conditions, more=", knots: 40, max_levels: 1")
+    assert found.levels[-1].estimate < 0.02
+
+
+def test_a_state_is_stored_and_read():
+    arrays = {}
+
+    def store(array):
+        arrays[str(len(arrays))] = array
+        return str(len(arrays) - 1)
+
+    space = Space((Axis(np.linspace(0.0, 1.0, 3), 2), Axis(np.linspace(0.0, 2.0, 3), 2)))
+    again = decode(encode(ShapeState(space, None, np.ones(space.shape)), store), arrays.__getitem__)
+    assert again.is_solved
+    assert again.space.shape == space.shape
