@@ -82,16 +82,17 @@ def test_four_holes_in_a_square_agree_with_a_series(tolerance):
     assert found.verdict.estimate >= 0.8 * error
 
 
+@pytest.mark.slow
 def test_splines_that_hardly_meet_the_domain_do_not_spoil_a_correction():
-    """The holes touch lines of the grid from below: with every spline the estimate was 7e18."""
+    """On graded knots, beside holes that touch lines of the grid; with every spline the estimate was 7e18."""
     square = "{rectangle: {x: [-1, 1], y: [-1, 1], name: outer}}"
     holes = [(0.5, 0.5, 0.2), (0.4, -0.4, 0.4), (-0.2, -0.7, 0.1), (-0.6, 0.5, 0.3)]
     parts = [f"{{disk: {{center: [{x}, {y}], radius: {r}, name: hole}}}}" for x, y, r in holes]
     equation = "-lap(u) + 64*u = 10*(17 + x**2 + y**2)*sin(pi*x)*sin(4*pi*y)"
     conditions = [("outer", "u = 0.2"), ("hole", "u = 1")]
     shape = f"{{difference: [{square}, {', '.join(parts)}]}}"
-    found = solved(shape, equation, conditions, more=", knots: 40, max_levels: 1")
-    assert found.levels[-1].estimate < 0.02
+    found = solved(shape, equation, conditions, tolerance="1e-5", more=", max_levels: 5")
+    assert found.levels[-1].estimate < 0.01
 
 
 def test_a_state_is_stored_and_read():
