@@ -59,14 +59,14 @@ def draw_plane(canvas: Canvas, solution: Solution, shown: Shown) -> None:
         values, colours = (
             (style.floored(values), style.error_colours(values)) if k else (values, style.value_colours(values))
         )
-        canvas.bar(style.image(panel, axes, _spread(values), colours), x + wide, ABOVE, high)
+        canvas.bar(style.image(panel, axes, extended(values), colours), x + wide, ABOVE, high)
         _finish(panel, problem, (0, 1))
         panel.set_title(title, loc="left")
         if k == 0:
             _knots(panel, solution, (0, 1))
             _streams(panel, solution, shown)
         if domain is not None:
-            _clip(panel, domain)
+            clip_to_shape(panel, domain)
 
 
 def frames_size(solution: Solution) -> tuple[float, float]:
@@ -166,7 +166,7 @@ def _streams(axes: Axes, solution: Solution, shown: Shown, time: float | None = 
         axes.streamplot(x, y, u, v, color=style.STREAMS, linewidth=0.6, arrowsize=0.7, density=1.1)
 
 
-def _spread(values: Array) -> Array:
+def extended(values: Array) -> Array:
     """Values with those at the edge of a shape in place of the nan beside them: a picture fills its last pixels."""
     for axis in (0, 1):
         for step in (1, -1):
@@ -174,7 +174,7 @@ def _spread(values: Array) -> Array:
     return values
 
 
-def _clip(panel: Axes, domain: ShapedDomain) -> None:
+def clip_to_shape(panel: Axes, domain: ShapedDomain) -> None:
     """Hides what was drawn outside of a shape, and draws its boundary."""
     loops = outline(domain)
     path = Path.make_compound_path(*(Path(loop, closed=True) for loop in loops))

@@ -47,6 +47,17 @@ def box(*ranges: tuple[float, float, int], nodes: int = 6) -> Callable[[], Grid]
     return lambda: tensor(*(gauss(np.linspace(low, high, n + 1), nodes) for low, high, n in ranges))
 
 
+def inside(grid: Callable[[], Grid], shape: Callable[[Array, Array], NDArray[np.bool_]]) -> Callable[[], Grid]:
+    """Return the maker of the points of a `grid` that lie inside a shape: the error to a per cent."""
+
+    def make() -> Grid:
+        whole = grid()
+        there = shape(*whole.points.T)
+        return Grid(whole.points[there], whole.weights[there])
+
+    return make
+
+
 def layer(width: float) -> Callable[[], Grid]:
     """Return the maker of a grid on [0, 1] graded towards x = 1 down to half the `width` of the layer."""
     return lambda: gauss(graded_edges(0.0, 1.0, 1.0, width / 2, 0.02), nodes=8)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from case import UNIT, Array, Case, Target, along_front, at_times, at_times_in_the_plane, box, cloud, layer
+from case import UNIT, Array, Case, Target, along_front, at_times, at_times_in_the_plane, box, cloud, inside, layer
+from numpy.typing import NDArray
 from reference import closed_form
 from reference.allen_cahn import allen_cahn
 from reference.burgers import burgers
 from reference.error import allen_cahn_grid, burgers_space_time
+from reference.four_disks import CENTERS, RADIUS, four_disks
 from reference.heat_long_time import heat2d_lt
 from reference.periodic import korteweg_de_vries, kuramoto_sivashinsky
 from system_cases import SYSTEMS
@@ -33,6 +35,10 @@ def _turning_front(x: Array, y: Array, t: Array) -> Array:
     a = np.pi / 6
     turned = np.cos(a) * x + np.sin(a) * y, np.cos(a) * y - np.sin(a) * x
     return closed_form.rotating_front(*turned, t, eps=1e-4, spin=np.pi / 4, age=0.5)
+
+
+def _outside_four_disks(x: Array, y: Array) -> NDArray[np.bool_]:
+    return np.logical_and.reduce([np.hypot(x - a, y - b) > RADIUS for a in CENTERS[1:3] for b in CENTERS[1:3]])
 
 
 def _kuramoto_sivashinsky(x: Array, t: Array) -> Array:
@@ -193,6 +199,19 @@ CASES = (
     ),
     Case("product10d", lambda *x: np.sin(np.pi * np.stack(x)).prod(0), cloud(10), Target(1e-6, 2, 1e-4, 4)),
     Case("poisson5d_gaussian", lambda *x: np.exp(-(np.stack(x) ** 2).sum(0) / 2), cloud(5), Target(1e-6, 60, 1e-4, 4)),
+    Case(
+        "disk",
+        lambda x, y: np.exp(x) * np.cos(2 * y),
+        inside(box((-1, 1, 24), (-1, 1, 24)), lambda x, y: np.hypot(x, y) < 1),
+        Target(1e-10, 2, 1e-10, 47),
+    ),
+    Case(
+        "four_disks",
+        four_disks,
+        inside(box((-0.5, 0.5, 24), (-0.5, 0.5, 24)), _outside_four_disks),
+        Target(1e-7, 5, 1e-7, 47),
+        "series of multipoles",
+    ),
     *SYSTEMS,
 )
 BY_NAME = {case.name: case for case in CASES}

@@ -24,6 +24,8 @@ sys.path[:0] = [str(ROOT)]
 
 import pinnkan  # noqa: E402  (the path comes first, so that the script runs by its name alone)
 from pinnkan.export.arrays import Shown, shown_of  # noqa: E402
+from pinnkan.export.maps import clip_to_shape, extended  # noqa: E402
+from pinnkan.export.shape_cells import shape_of  # noqa: E402
 from pinnkan.export.style import BLUE, GREEN, ORANGE, value_colours  # noqa: E402
 from pinnkan.kan.field import Array  # noqa: E402
 from pinnkan.problem.registry import shipped_problems  # noqa: E402
@@ -96,26 +98,30 @@ def planes(
     x, y = (np.linspace(*problem.box.ranges[axis], ACROSS) for axis in free)
     maps = [sampled(solution, shown, free, x, y, at) for at in held]
     lengths = [np.linalg.norm(parts, axis=0) if shown.is_vector else parts[0] for parts in maps]
+    shape = shape_of(solution)
     colours = value_colours(np.array(lengths))
     for axes, parts, length in zip(panels, maps, lengths, strict=True):
-        axes.pcolormesh(x, y, length, shading="gouraud", rasterized=True, **colours)
+        axes.pcolormesh(x, y, extended(length), shading="gouraud", rasterized=True, **colours)
         if shown.is_vector and in_space:
             axes.streamplot(x, y, *parts[:2], color="#EEEEEE", linewidth=0.6, arrowsize=0.6, density=0.8)
         axes.set(xlabel=problem.coordinates[free[0]].name, ylabel=problem.coordinates[free[1]].name)
         axes.set(xlim=x[[0, -1]], ylim=y[[0, -1]], aspect="equal" if in_space else "auto")
+        if shape is not None:
+            clip_to_shape(axes, shape)
         axes.tick_params(labelsize=7)
 
 
 def sampled(
     solution: pinnkan.Solution, shown: Shown, free: tuple[int, ...], x: Array, y: Array, held: Mapping[int, float]
 ) -> list[Array]:
-    """The unknowns that are shown, each (y, x)."""
+    """The unknowns that are shown, each (y, x), nan outside of a shape."""
     ranges = solution.problem.box.ranges
     points = np.array([held.get(axis, sum(ends) / 2) for axis, ends in enumerate(ranges)])
     grid = np.tile(points, (len(x) * len(y), 1))
     grid[:, free] = np.stack(np.meshgrid(x, y, indexing="xy"), axis=-1).reshape(-1, 2)
-    values = solution(grid)
-    return [values[solution.problem.unknowns[u]].reshape(len(y), len(x)) for u in shown.unknowns]
+    values = solution.field(grid, [(0,) * len(ranges)])[..., 0]
+    values[~solution.domain.contains(grid)] = np.nan
+    return [values[:, u].reshape(len(y), len(x)) for u in shown.unknowns]
 
 
 def save(drawing: Figure, path: Path) -> None:

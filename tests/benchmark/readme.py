@@ -25,7 +25,8 @@ SHORT_HEAD = "| problem | | true error | estimate | time |\n|---|---|---|---|---
 #: What the README shows: some of each kind, what is slow or not reached among them, and the tolerance asked for.
 SHOWN = (
     "poisson2d", "helmholtz2d", "boundary_layer", "oblique_layer", "wave", "burgers", "allen_cahn", "kdv",
-    "turning_front", "kovasznay", "cavity", "elasticity", "schroedinger", "maxwell", "lorenz", "van_der_pol",
+    "turning_front", "four_disks", "kirsch", "kovasznay", "cavity", "elasticity",
+    "schroedinger", "maxwell", "lorenz", "van_der_pol",
 )  # fmt: skip
 ASKED = 1e-6
 ABOUT = re.compile(r"^about: (.+)$", re.MULTILINE)

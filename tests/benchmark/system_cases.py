@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from case import UNIT, Array, Case, Reference, Target, at_times, at_times_in_the_plane, box, until
+from case import UNIT, Array, Case, Reference, Target, at_times, at_times_in_the_plane, box, inside, until
 from reference import systems
 from reference.cavity import lid_driven
 from reference.error import Grid, gauss, graded_edges
@@ -53,6 +53,12 @@ SYSTEMS = (
     Case("stokes", systems.stokes, box(UNIT, UNIT)),
     Case("elasticity", systems.elasticity, box(UNIT, UNIT), Target(1e-10, 1, 1e-9, 14)),
     Case("cantilever", systems.cantilever, box((0, 4, 16), (-0.5, 0.5, 8))),
+    Case(
+        "kirsch",
+        systems.kirsch,
+        inside(box((-1, 1, 24), (-1, 1, 24)), lambda x, y: np.hypot(x, y) > 0.25),
+        Target(1e-8, 10, 1e-8, 47),
+    ),
     Case(
         "cavity",
         lambda x, y: named("u v", lid_driven(100.0, 44), x, y),

@@ -97,6 +97,16 @@ def cantilever(x: Array, y: Array) -> Values:
     return {"u": u - turn * y, "v": v - (shear - turn) * x}
 
 
+def kirsch(x: Array, y: Array, radius: float = 0.25, nu: float = 0.3) -> Values:
+    """Kirsch (1898) by complex potentials (Muskhelishvili 1953, section 56a), plane strain, shear modulus 1."""
+    z, a2 = x + 1j * y, radius**2
+    first = (z + 2 * a2 / z) / 4
+    slope = (1 - 2 * a2 / z**2) / 4
+    second = -(z + a2 / z - a2**2 / z**3) / 2
+    moved = ((3 - 4 * nu) * first - z * np.conj(slope) - np.conj(second)) / 2
+    return {"u": moved.real, "v": moved.imag}
+
+
 def soliton(x: Array, t: Array) -> Values:
     """Amplitude and speed 1."""
     psi = np.exp(1j * x) / np.cosh(x - t)
