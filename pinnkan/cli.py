@@ -127,6 +127,11 @@ def _check(arguments: argparse.Namespace) -> int:
         print(describe(problem))
     for warning in problem.warnings:
         print(f"warning: {warning}", file=sys.stderr)
+    if arguments.vtk is not None:
+        from pinnkan.export.setup import write_setup
+
+        write_setup(problem, Path(arguments.vtk))
+        print(f"{arguments.vtk} written; open it in ParaView", file=sys.stderr)
     return Exit.CONVERGED
 
 

@@ -28,7 +28,7 @@ def describe(problem: Problem) -> str:
         rows += [("equation", f"{expression_text(equation.residual)} = 0"), ("", _kind(problem, equation))]
     rows += [("vector", f"{name} = ({', '.join(parts)})") for name, parts in problem.vectors.items()]
     rows += [("units", ", ".join(f"{name} {unit}" for name, unit in problem.units.items()))] * bool(problem.units)
-    rows += dict.fromkeys((condition.name, _condition(condition)) for condition in conditions_by_place(problem))
+    rows += dict.fromkeys((condition.name, condition_words(condition)) for condition in conditions_by_place(problem))
     rows += [("quantity", f"{name} = {quantity_words(problem, q)}") for name, q in problem.quantities.items()]
     rows += [("exact", f"{name} = {expression_text(value)}") for name, value in (problem.exact or {}).items()]
     rows += [("solver", _settings(problem.solver)), ("output", _settings(problem.output))]
@@ -88,7 +88,8 @@ def _kind(problem: Problem, equation: Equation) -> str:
     return ", ".join([*orders, "linear" if equation.is_linear else "nonlinear"])
 
 
-def _condition(condition: Condition) -> str:
+def condition_words(condition: Condition) -> str:
+    """A condition as an equation, ``u = 0`` where it gives a value; ``none``."""
     equation = condition.equation
     if equation is None:
         return "none"

@@ -80,8 +80,31 @@ quantities:            # what is read off the solution, each with its error
 solver:
   tolerance: 1e-4      # the relative L2 error to reach, of the worst unknown; all else is chosen by pinnkan
 """
+_SHAPE = """\
+# NAME: heat flows through a plate with a round hole; say here in words what is solved, and where it comes from.
+name: NAME
+domain:
+  shape:               # disk, ellipse, rectangle, polygon; union, intersection, difference, move
+    difference:        # the first one without the others
+      - rectangle: {x: [0, 2], y: [0, 1], name: plate}
+      - disk: {center: [0.7, 0.5], radius: 0.25, name: hole}
+parameters:            # numbers, or constant expressions such as 0.01/pi
+  k: 1
+unknowns: [T]
+equations:             # left = right; derivatives are T_x, T_xx or dx(T), lap(T), div(k*grad(T))
+  - -k*lap(T) = 1
+conditions:            # every piece of the boundary needs one; plate.left is a side, boundary is all
+  - where: plate
+    equation: T = 0
+  - where: hole
+    equation: dn(T) = 0   # dn is the derivative along the outward normal (n_x, n_y)
+quantities:            # what is read off the solution, each with its error
+  heat: {integral: -k*dn(T), over: plate}
+solver:
+  tolerance: 1e-4      # the relative L2 error to reach; all else is chosen by pinnkan
+"""
 #: Kind of problem -> its starter; the first one is the default.
-STARTERS = {"heat": _HEAT, "ode": _ODE, "system": _SYSTEM}
+STARTERS = {"heat": _HEAT, "ode": _ODE, "system": _SYSTEM, "shape": _SHAPE}
 #: Begin of the first line of a file, which tells editors the schema.
 SCHEMA_LINE = "# yaml-language-server: $schema="
 
