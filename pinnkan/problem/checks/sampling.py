@@ -41,9 +41,20 @@ def sample_grid(problem: Problem, fixed: Mapping[int, float]) -> list[Array]:
     is_large = np.prod([float(len(a)) for a in axes]) > _MOST_POINTS
     points = np.stack(_lines(axes) if is_large else [a.ravel() for a in np.meshgrid(*axes, indexing="ij")], -1)
     inside = points[problem.domain.contains(points)]
-    if isinstance(problem.domain, ShapedDomain) and not fixed:  # of a thin shape the grid may have no point
-        inside = np.concatenate([inside, np.stack(random_points(problem.domain), -1)])
+    if isinstance(problem.domain, ShapedDomain) and not fixed.keys() & {0, 1}:  # a thin shape may have no grid point
+        more = np.stack(random_points(problem.domain), -1)
+        for axis, value in fixed.items():
+            more[:, axis] = value
+        inside = np.concatenate([inside, more])
     return list(inside.T)
+
+
+def _through_time(problem: Problem, plane: Array) -> Array:
+    """Points of the plane (point, 2) at sample times, if there is time: (point, coordinate)."""
+    for low, high in problem.box.ranges[2:]:
+        times = low + (high - low) * np.array(_FRACTIONS)
+        plane = np.column_stack([np.repeat(plane, len(times), axis=0), np.tile(times, len(plane))])
+    return plane
 
 
 def sample_place(problem: Problem, at: Place) -> list[Array]:
@@ -52,9 +63,9 @@ def sample_place(problem: Problem, at: Place) -> list[Array]:
         piece = problem.domain.boundary_pieces[at]
         (_, count), *_ = piece.parameter_ranges
         along = np.add.outer(np.arange(count), _FRACTIONS).ravel()
-        return list(piece.map_parameters(along[:, None]).T)
+        return list(_through_time(problem, piece.map_parameters(along[:, None])).T)
     if isinstance(at, Point) and isinstance(problem.domain, ShapedDomain):
-        return [np.array([x], dtype=np.float64) for x in at.position]
+        return list(_through_time(problem, np.array([at.position[:2]], dtype=np.float64)).T)
     return sample_grid(problem, fixed_coordinates(problem, at))
 
 
@@ -169,11 +180,16 @@ def _common_points(problem: Problem, first: Place, second: Place) -> list[Array]
     nothing = [np.empty(0)] * problem.dimension
     pieces = problem.domain.boundary_pieces
     if isinstance(problem.domain, ShapedDomain):
-        if first == second or not (isinstance(first, ShapeSide) and isinstance(second, ShapeSide)):
+        curves = [at for at in (first, second) if isinstance(at, ShapeSide)]
+        starts = [at for at in (first, second) if isinstance(at, Side)]
+        if len(curves) == len(starts) == 1:
+            along = sample_place(problem, curves[0])
+            return [*along[:2], np.full_like(along[2], problem.box.ranges[2][starts[0].end])]
+        if first == second or len(curves) < 2:
             return nothing
         ends, others = (_ends_of_arcs(pieces[at]) for at in (first, second))
         apart = np.hypot(*(ends[:, None] - others[None]).transpose(2, 0, 1)).min(1)
-        return list(ends[apart <= _SAME_END * float(np.hypot(*problem.box.lengths[:2]))].T)
+        return list(_through_time(problem, ends[apart <= _SAME_END * float(np.hypot(*problem.box.lengths[:2]))]).T)
     a, b = (fixed_coordinates(problem, at) for at in (first, second))
     if a.keys() == b.keys() or any(a[axis] != b[axis] for axis in a.keys() & b.keys()):
         return nothing
@@ -181,7 +197,7 @@ def _common_points(problem: Problem, first: Place, second: Place) -> list[Array]
 
 
 def _ends_of_arcs(piece: BoundaryPiece) -> Array:
-    """Both ends of each arc of a piece: (point, coordinate)."""
+    """Both ends of each arc of a piece in the plane: (point, 2)."""
     (_, count), *_ = piece.parameter_ranges
     starts = np.arange(count)
     return np.concatenate([piece.map_parameters(at[:, None]) for at in (starts, np.nextafter(starts + 1.0, 0.0))])

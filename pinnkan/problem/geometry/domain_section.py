@@ -91,8 +91,6 @@ def _shaped_section(shape: Node, found: Entries[str, Node], scope: Scope, report
             hint = "delete it: the shape has ranges of its own"
             report.error_at(node.span, f"the range of {name} beside a shape, which has ranges of its own", hint)
     times = read_range("t", found["t"], scope, report) if "t" in found else None
-    if "t" in found:
-        report.error_at(found["t"].span, "shapes in time are not available yet", "delete t, or give ranges to x and y")
     domain = read_shape(shape, times, scope, report)
     coordinates = PLAIN[:2] if times is None else (*PLAIN[:2], "t")
     if domain is None:

@@ -59,7 +59,8 @@ def known_places(domain: DomainSection) -> list[str]:
     """The names of the places of a domain."""
     if domain.shaped is None:
         return places_of(domain.coordinates)
-    return [*names_of_shapes(domain.shaped), "boundary", "domain"]
+    start = () if domain.shaped.times is None else ("initial",)
+    return [*names_of_shapes(domain.shaped), "boundary", *start, "domain"]
 
 
 def space_sides(domain: DomainSection) -> list[Side]:
@@ -142,8 +143,9 @@ def read_point(node: Node, domain: DomainSection, scope: Scope, report: Report) 
         position[axis] = value
     if any(value is None for value in values):
         return None
-    if domain.shaped is not None and not domain.shaped.contains(np.array([position], dtype=np.float64), POINT_SLACK)[0]:
-        report.error_at(node.span, f"({', '.join(f'{x:g}' for x in position)}) is outside of the domain")
+    plane = np.array([position[:2]], dtype=np.float64)
+    if domain.shaped is not None and not domain.shaped.projected(2).contains(plane, POINT_SLACK)[0]:
+        report.error_at(node.span, f"({', '.join(f'{x:g}' for x in plane[0])}) is outside of the domain")
         return None
     if len(axes) == 1 and not domain.box.periodic[axes[0]] and values[0] in domain.box.ranges[axes[0]]:
         return Side(axes[0], domain.box.ranges[axes[0]].index(values[0]))
@@ -166,7 +168,7 @@ def _places_of_word(name: str, domain: DomainSection, fail: _Fail) -> list[Place
         return [WholeDomain()]
     if domain.is_stand_in:
         return []
-    if domain.shaped is not None:
+    if domain.shaped is not None and name != "initial":
         return _pieces_of_word(name, domain.shaped, known_places(domain), fail)
     if name == "boundary":
         sides = space_sides(domain)
