@@ -35,6 +35,7 @@ from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.families.product.step_control import Aim
 from pinnkan.solver.families.separable.state import SeparableState
 from pinnkan.solver.families.shapes.levels import ShapeState
+from pinnkan.solver.families.shapes.slabs import ShapeAim
 from pinnkan.solver.slab_history import SlabHistory
 from pinnkan.solver.slab_loop_state import MarchState
 from pinnkan.solver.solver_state import BestLevel, LevelsState, NewtonState, Step
@@ -47,7 +48,7 @@ _CLASSES: dict[str, Callable[..., Any]] = {
         Coordinates, DeepField, DeepState, Edge, FittedAim, FittedField, FittedPiece, FittedState, Inputs,
         Iteration, Level, LevelsState, LocalTolerance, MarchState, MarkedPiece, MinimisationRestart,
         MinimisationResult, Network, NewtonState, Piece, ProductField, ProductState, Separable, SeparableState,
-        ShapeState, SlabHistory, SlabStart, SlabTraining, Space, Spline, Step, PermutedField,
+        ShapeAim, ShapeState, SlabHistory, SlabStart, SlabTraining, Space, Spline, Step, PermutedField,
     )
 }  # fmt: skip
 

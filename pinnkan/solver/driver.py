@@ -131,7 +131,7 @@ def _solve_model(model: Model, monitor: Monitor, device: str) -> Outcome:
     """Solve a model by the family of networks that fits its problem."""
     problem = model.problem
     if not problem.is_on_box:
-        return solve_on_shape(model, monitor, MAX_LEVELS[2])
+        return solve_on_shape(model, monitor, MAX_LEVELS[2], MAX_PASSES)
     if problem.interfaces and (has_many_coordinates(problem) or _is_deep(problem)):
         raise UsageError("a flux that jumps is solved for by `network: product`, in up to three coordinates of space")
     if has_many_coordinates(problem):

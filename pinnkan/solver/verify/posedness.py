@@ -81,7 +81,12 @@ class Posedness:
 
     @cached_property
     def side_condition_counts(self) -> dict[Side, int]:
-        """The number of conditions of each side in space; in one coordinate with those at points and of the mean."""
+        """The number of conditions of each side in space; in one coordinate with those at points and of the mean.
+
+        None on a shape, whose curved pieces are not asked.
+        """
+        if not self.problem.is_on_box:
+            return {}
         given = Counter(c.place for c in self.problem.conditions if c.equation is not None)
         held = (
             sum(n for p, n in given.items() if isinstance(p, Point | WholeDomain)) if self.space_dimension == 1 else 0
@@ -142,7 +147,8 @@ class Posedness:
             if found is not None:
                 place = self.problem.format_point(found)
                 return f"more enters through the side than its conditions hold ({number or 'none'}), near {place}"
-        return SideStability(self.model).unbounded_growth(field, np.array(slab.box.ranges))
+        sides_are_flat = self.problem.is_on_box
+        return SideStability(self.model).unbounded_growth(field, np.array(slab.box.ranges)) if sides_are_flat else ""
 
     def _has_too_few(self, weights: FrozenEquations, side: Side, number: int) -> np.ndarray:
         """Whether a side with ``number`` conditions asks for more: (point,)."""

@@ -110,7 +110,7 @@ def merge_intervals(slab_start: SlabStart, mass: Sequence[Array], allowed: float
     for i, (axis, even) in enumerate(
         zip(slab_start.axes, prefer_even_knots(slab_start.axes, slab_start.unknowns), strict=True)
     ):
-        kept = _kept_breakpoints(axis, mass[i], budget)
+        kept = kept_breakpoints(axis, mass[i], budget)
         if not even or 2 * (int(kept.sum()) - 1) == axis.intervals:
             axes[i] = replace(axis, breaks=axis.breaks[kept])
     if all(a.intervals == b.intervals for a, b in zip(axes, slab_start.axes, strict=True)):
@@ -154,7 +154,7 @@ def adapt_knots(
     return merge_intervals(slab_start, mass, allowed * float(np.exp(-growth_exponent)))
 
 
-def _kept_breakpoints(axis: Axis, mass: Array, budget: float) -> np.ndarray:
+def kept_breakpoints(axis: Axis, mass: Array, budget: float) -> np.ndarray:
     """Return the mask of breakpoints to keep: middles go where the mass of the whole interval is predicted small.
 
     Only halves of one interval are merged: beside other equal neighbours narrow intervals would remain for ever.

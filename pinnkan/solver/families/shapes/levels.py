@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from pinnkan.domain.box import Ranges
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
@@ -67,10 +68,8 @@ class ShapeLevels(ModelLevelFamily):
 
     def initial_state(self) -> ShapeState:
         """Return a space with nearly square cells on the box of the domain."""
-        ranges = domain_of(self.model).box.ranges
-        width = min(b - a for a, b in ranges) / self.first_intervals
-        axes = (Axis(np.linspace(a, b, max(1, round((b - a) / width)) + 1), self.degree) for a, b in ranges)
-        return ShapeState(Space(tuple(axes), len(self.problem.unknowns)))
+        axes = first_axes(domain_of(self.model).box.ranges, self.degree, self.first_intervals)
+        return ShapeState(Space(axes, len(self.problem.unknowns)))
 
     def _system(self, state: ShapeState) -> ShapeSystem:
         return state.system or ShapeSystem(self.model, state.space)
@@ -157,6 +156,12 @@ class ShapeLevels(ModelLevelFamily):
 
     def network_description(self, state: ShapeState, outcome: Outcome) -> str:
         return NETWORK_WORDS
+
+
+def first_axes(ranges: Ranges, degree: int, intervals: int) -> tuple[Axis, ...]:
+    """Return axes with nearly square cells, so many along the shorter side."""
+    width = min(b - a for a, b in ranges) / intervals
+    return tuple(Axis(np.linspace(a, b, max(1, round((b - a) / width)) + 1), degree) for a, b in ranges)
 
 
 def _near_nulls(

@@ -87,7 +87,7 @@ class ShapeSystem(ImmersedLeastSquares):
             if condition.place != Side(2, 0):
                 self.patches.append((self._condition_patch(condition.place, equation), None))
         if times:
-            self.patches += self._start_patches()
+            self.patches += self.start_patches()
 
     def in_space(
         self, space: Space, extra_points: int = 0, initial_fields: Sequence[DerivativeFunction] | None = None
@@ -124,7 +124,7 @@ class ShapeSystem(ImmersedLeastSquares):
         patch.root_weight = patch.root_weight * scale
         return patch
 
-    def _start_patches(self) -> list[tuple[ImmersedPatch, torch.Tensor | None]]:
+    def start_patches(self) -> list[tuple[ImmersedPatch, torch.Tensor | None]]:
         """Return the rows at the start of a slab, with their targets (.., rhs) if there are initial fields."""
         given = [e for c, e in self.model.conditions_as_rows if c.place == Side(2, 0)]
         axis, out = self.space.axes[2], []

@@ -10,7 +10,7 @@ from pinnkan.solver.families.product.slab_start import (
     LINE_THRESHOLDS,
     SPACE_THRESHOLDS,
     SlabStart,
-    _kept_breakpoints,
+    kept_breakpoints,
     adapt_knots,
     mark_slab_intervals,
     merge_intervals,
@@ -73,10 +73,10 @@ def test_two_halves_merge_however_near_to_rounding_they_are():
         axis = axis.refined(np.arange(axis.intervals) == 1)  # the one to the right of 0.3
     width = np.diff(axis.breaks)
     assert 1e-9 < abs(width[1] / width[2] - 1.0) < 1e-5
-    kept = _kept_breakpoints(axis, np.zeros(axis.intervals), 1.0)
+    kept = kept_breakpoints(axis, np.zeros(axis.intervals), 1.0)
     assert not kept[2]
     askew = replace(axis, breaks=np.where(np.arange(len(kept)) == 2, 0.3 + 0.9 * width[1], axis.breaks))
-    assert _kept_breakpoints(askew, np.zeros(axis.intervals), 1.0)[2]
+    assert kept_breakpoints(askew, np.zeros(axis.intervals), 1.0)[2]
 
 
 def test_knots_graded_to_a_point_are_all_merged_again_in_as_many_slabs_as_there_are_widths():
@@ -87,7 +87,7 @@ def test_knots_graded_to_a_point_are_all_merged_again_in_as_many_slabs_as_there_
         near = np.abs(0.5 * (axis.breaks[1:] + axis.breaks[:-1]) - 0.3) < (2.3 + depth % 3) * np.diff(axis.breaks)
         axis = axis.refined(near)
     for _ in range(21):
-        axis = replace(axis, breaks=axis.breaks[_kept_breakpoints(axis, np.zeros(axis.intervals), 1.0)])
+        axis = replace(axis, breaks=axis.breaks[kept_breakpoints(axis, np.zeros(axis.intervals), 1.0)])
     assert np.array_equal(axis.breaks, first.breaks)
 
 
