@@ -18,14 +18,12 @@ from pinnkan.solver.families.product.slab_start import kept_breakpoints
 from pinnkan.solver.families.product.step_control import GROW, MARGIN, SHRINK, fit_length
 from pinnkan.solver.families.shapes.initial_values import fit_initial_values
 from pinnkan.solver.families.shapes.levels import MARKED_SHARE, NETWORK_WORDS, first_axes
-from pinnkan.solver.families.shapes.near_null import find_near_null
 from pinnkan.solver.families.shapes.system import ShapeSystem
 from pinnkan.solver.level_family import LossMinimum, ModelFamily
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
 from pinnkan.solver.outcome import RESOLVED_SHARE
 from pinnkan.solver.slab_history import SolvedSlab
 from pinnkan.solver.time_pass import TimePass
-from pinnkan.solver.verify.candidate import SpacePair
 from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature, refine_at_feature
 
 #: Length of the first attempt over the whole time; a rejected one is cheap.
@@ -198,14 +196,8 @@ class ShapeSlabs(ModelFamily):
             is_resolved=loss <= RESOLVED_SHARE * system.mean_square(np.zeros(space.shape)),
         )
 
-    def spaces(self, slab: ShapeSlab) -> SpacePair:
-        """The spaces of the solution and of its correction along x, with the near-null function of each."""
-        (space, c), system = slab.piece, slab.system
-        fine = space.with_axis(0, space.axes[0].halved())
-        own = find_near_null(system, c)
-        assert own.coefficients is not None
-        richer = find_near_null(system.in_space(fine), space.prolong(c, fine), space.prolong(own.coefficients, fine))
-        return SpacePair(space, c, fine, (own, richer), slab.losses)
+    def spaces(self, slab: ShapeSlab) -> None:
+        """None: the checks that solve in these spaces do so on the whole box."""
 
     def samples(self, slab: ShapeSlab) -> Samples:
         """The solution at the points inside of other Gauss rules."""
