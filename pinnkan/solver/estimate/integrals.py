@@ -70,7 +70,7 @@ def integral(
     clock.check()
     problem = solution.problem
     if isinstance(problem.domain, ShapedDomain):
-        return Integral(*integrate_over_shape(solution, problem.domain, place, equation))
+        return Integral(*integrate_over_shape(solution, problem.domain, place, equation, time))
     held = fixed_coordinates(problem, place, time)
     free = [axis for axis in range(problem.dimension) if axis not in held]
     if len(free) > MAX_GRID_AXES:

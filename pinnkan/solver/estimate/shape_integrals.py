@@ -13,13 +13,15 @@ GAUSS_POINTS, ROUNDING = (14, 10), 4.0 * EPS
 
 
 def integrate_over_shape(
-    solution: SolutionExpressions, domain: ShapedDomain, place: Place, equation: Equation
+    solution: SolutionExpressions, domain: ShapedDomain, place: Place, equation: Equation, time: float | None
 ) -> tuple[float, float]:
-    """Return the integral of an expression over a shape or a piece of its boundary, and the error of quadrature."""
-    x, y = (solution.knots(axis, None) for axis in (0, 1))
+    """Return the integral over a shape or a piece of its boundary, at one time if there is time, and its error."""
+    x, y = (solution.knots(axis, time) for axis in (0, 1))
     cut, sums = domain.cut_grid(x, y), []
     for count in GAUSS_POINTS:
         points, weights = cut.side_rule(place.name, count) if isinstance(place, ShapeSide) else cut.area_rule(count)
+        if time is not None:
+            points = np.column_stack([points, np.full(len(points), time)])
         terms = solution.at_points(equation, points) * weights
         sums.append((float(terms.sum()), float(np.abs(terms).sum())))
     (value, size), (fewer, _) = sums
