@@ -58,7 +58,7 @@ class CellsInTime:
     def rows(
         self, orders: Sequence[Order], weights: Sequence[torch.Tensor], residual: torch.Tensor
     ) -> "CellRowsInTime":
-        """Rows from ``weights``, (group, point, time, order) per unknown, and ``residual`` (group, point, time, rhs)."""
+        """Rows from ``weights``, (.., order) per unknown, and ``residual`` (.., rhs); ..: group, point, time."""
         jets = [(u, o, w[..., k]) for u, w in enumerate(weights) for k, o in enumerate(orders)]
         present = tuple(jet for jet in jets if bool((jet[2] != 0.0).any()))
         return CellRowsInTime(self, present, residual)
@@ -117,7 +117,9 @@ class CellRowsInTime:
     def _batches(self, values_per_group: int) -> Iterator[slice]:
         """Ranges of groups; no cell is divided."""
         lowest = self.points.plane.index[:, 0]
-        starts = torch.cat([lowest.new_zeros(1), (lowest.diff() != 0).nonzero().squeeze(1) + 1, lowest.new_tensor([len(lowest)])])
+        starts = torch.cat(
+            [lowest.new_zeros(1), (lowest.diff() != 0).nonzero().squeeze(1) + 1, lowest.new_tensor([len(lowest)])]
+        )
         few, begin = max(1, BATCH_VALUES // values_per_group), 0
         for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
             if stop - begin > few and start > begin:
@@ -165,12 +167,20 @@ class CellRowsInTime:
         out = products.new_empty((len(products), len(unknowns), count, functions, len(unknowns), count, functions))
         for a, u in enumerate(unknowns):
             for b, v in enumerate(unknowns):
-                pairs = [(k, n) for k, (w, _) in enumerate(self._parts) if w == u for n, (z, _) in enumerate(self._parts) if z == v]
+                pairs = [
+                    (k, n)
+                    for k, (w, _) in enumerate(self._parts)
+                    if w == u
+                    for n, (z, _) in enumerate(self._parts)
+                    if z == v
+                ]
                 left = torch.cat([products[:, :, k, :, n] for k, n in pairs], 1).flatten(2).transpose(1, 2)
                 orders = [(self._parts[k][1], self._parts[n][1]) for k, n in pairs]
                 by_time = [splines[m].unsqueeze(-1) * splines[n].unsqueeze(-2) for m, n in orders]
                 right = torch.cat([each.unflatten(0, (times, -1)).sum(1) for each in by_time]).flatten(1)
-                both = (left.reshape(-1, left.shape[2]) @ right).reshape(len(products), count, count, functions, functions)
+                both = (left.reshape(-1, left.shape[2]) @ right).reshape(
+                    len(products), count, count, functions, functions
+                )
                 out[:, a, :, :, b] = both.permute(0, 1, 3, 2, 4)
         size = len(unknowns) * count * functions
         return out.reshape(-1, size, size)

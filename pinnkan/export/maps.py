@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.path import Path
 
+from pinnkan.domain.box import INSIDE_TOLERANCE
 from pinnkan.domain.shapes.shaped_domain import ShapedDomain
 from pinnkan.export import style
 from pinnkan.export.arrays import (
@@ -79,18 +80,23 @@ def draw_plane_frames(canvas: Canvas, solution: Solution, shown: Shown) -> None:
     """One unknown in the plane at several times, in common colours; a vector with its stream lines."""
     problem = solution.problem
     times = np.linspace(*solution.domain.box.ranges[2], _FRAMES)
-    axes = _even(solution)
+    axes, domain = _even(solution), shape_of(solution)
     zero = (0,) * problem.dimension
     frames = [shown.of(solution.field.grid([*axes, np.array([t])], zero)[:, :, 0]) for t in times]
+    if domain is not None:
+        inside = domain.contains(np.stack(np.meshgrid(*axes, indexing="ij"), -1), INSIDE_TOLERANCE)
+        frames = [np.where(inside, frame, np.nan) for frame in frames]
     colours = style.value_colours(np.stack(frames))
     wide, high = _panel_size(problem, (0, 1), _SMALL)
     columns = _FRAMES // 2
     for i, (frame, time) in enumerate(zip(frames, times, strict=True)):
         row, column = divmod(i, columns)
         panel = canvas.panel(LEFT + column * (wide + _GAP), ABOVE + row * (ABOVE + high), wide, high)
-        picture = style.image(panel, axes, frame, colours)
+        picture = style.image(panel, axes, frame if domain is None else extended(frame), colours)
         _knots(panel, solution, (0, 1), time)
         _streams(panel, solution, shown, time)
+        if domain is not None:
+            clip_to_shape(panel, domain)
         _finish(panel, problem, (0, 1), row == 1, column == 0)
         moment = problem.format_march_position(time)
         panel.set_title(f"{_words(problem, shown)} at {moment}" if i == 0 else moment, loc="left")

@@ -12,7 +12,6 @@ import numpy as np
 
 from pinnkan.domain.shapes.boundary import Arc
 from pinnkan.domain.shapes.shaped_domain import ShapedDomain
-from pinnkan.export.arrays import has_frames
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
@@ -48,9 +47,9 @@ class ShapeCells:
 
 
 def shape_of(solution: Solution) -> ShapedDomain | None:
-    """The shape in the plane on which a steady solution is defined; None if it is another domain."""
+    """The shape in the plane on which a solution is defined, without time; None if it is another domain."""
     domain = solution.domain
-    return domain if isinstance(domain, ShapedDomain) and not has_frames(solution.problem) else None
+    return domain.projected(2) if isinstance(domain, ShapedDomain) else None
 
 
 def bounded_in_words(problem: Problem) -> str:

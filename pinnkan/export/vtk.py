@@ -8,7 +8,7 @@ Source: VTK's file formats, "XML file formats" (https://docs.vtk.org/en/latest/v
 import os
 import struct
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -211,11 +211,25 @@ def _write_series(
     inner = folder / f"{stem}.frames"
     inner.mkdir()
     names = [f"{inner.name}/{stem}_{i:0{max(4, len(str(len(times))))}d}.vtu" for i in range(len(times))]
-    mesh, full = grid_mesh(axes), sliced(solution.problem, axes)
+    mesh, data_at = _frame(solution, axes)
     for name, time in zip(names, times, strict=True):
-        _write(solution, folder / name, mesh, point_data(solution, [*full, np.array([time])]), time)
+        _write(solution, folder / name, mesh, data_at(time), time)
     _write_pvd(folder / f"{stem}.pvd", times, names)
     return [f"{stem}.pvd", inner.name]
+
+
+def _frame(solution: Solution, axes: Sequence[Array]) -> tuple[Mesh, Callable[[float], dict[str, Array]]]:
+    """The mesh of all frames, and its arrays as a function of time; in a shape its cells end at the boundary."""
+    domain, full = shape_of(solution), sliced(solution.problem, axes)
+    if domain is None:
+        return grid_mesh(axes), lambda time: point_data(solution, [*full, np.array([time])])
+    cells = shape_cells(domain, axes[0], axes[1])
+
+    def data_at(time: float) -> dict[str, Array]:
+        points = np.column_stack([cells.points, np.full(len(cells.points), time)])
+        return _ordered(solution, sampled_at(solution, points))
+
+    return Mesh(cells.mesh_points, cells.cells), data_at
 
 
 def _write_surface(solution: Solution, folder: Path, resolution: int | None, most: float) -> str:

@@ -47,7 +47,7 @@ def box(*ranges: tuple[float, float, int], nodes: int = 6) -> Callable[[], Grid]
     return lambda: tensor(*(gauss(np.linspace(low, high, n + 1), nodes) for low, high, n in ranges))
 
 
-def inside(grid: Callable[[], Grid], shape: Callable[[Array, Array], NDArray[np.bool_]]) -> Callable[[], Grid]:
+def inside(grid: Callable[[], Grid], shape: Callable[..., NDArray[np.bool_]]) -> Callable[[], Grid]:
     """Return the maker of the points of a `grid` that lie inside a shape: the error to a per cent."""
 
     def make() -> Grid:

@@ -206,6 +206,12 @@ CASES = (
         Target(1e-10, 2, 1e-10, 47),
     ),
     Case(
+        "heat_disk",
+        lambda x, y, t: np.exp(-5 * t) * np.cos(x) * np.cos(2 * y),
+        inside(box((-1, 1, 12), (-1, 1, 12), (0, 0.5, 4)), lambda x, y, t: np.hypot(x, y) < 1),
+        Target(1e-6, 5, 1e-4, 47),
+    ),
+    Case(
         "four_disks",
         four_disks,
         inside(box((-0.5, 0.5, 24), (-0.5, 0.5, 24)), _outside_four_disks),

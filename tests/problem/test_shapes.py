@@ -192,7 +192,7 @@ def test_pieces_that_meet_may_disagree_with_a_warning() -> None:
         ("hole, equation: u = 0", "hole, equation: u = 1/0", ""),
         ("hole, equation: u = 0", "hole, equation: u = 1/(x - 0.25)", "this condition is not finite at x = 0.25"),
         ("hole, equation: u = 0", "[hole, hole], equation: u = 0", "the piece 'hole' stands twice in this place"),
-        ("where: outer,", "where: initial,", "unknown place 'initial'"),
+        ("where: outer,", "where: initial,", "`initial` needs the coordinate t"),
     ],
 )
 def test_faults_of_places_are_located(old: str, new: str, message: str) -> None:
@@ -263,7 +263,6 @@ def test_faults_of_shapes_are_located(shape: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("t: [0, 1]", "shapes in time are not available yet"),
         ("periodic: [x]", "'periodic' beside a shape is not available yet"),
         ("x: [0, 1]", "the range of x beside a shape, which has ranges of its own"),
         ("regions: {a: {disk: {center: [0, 0], radius: 1}}}", "'regions' is not available yet"),

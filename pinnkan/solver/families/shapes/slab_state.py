@@ -19,5 +19,9 @@ def state_equations(model: Model) -> tuple[CompiledEquation, ...]:
     for unknown, order in sorted(highest.items()):
         for k in range(order):
             symbol, jet = sympy.Symbol(f"u{unknown}_{k}"), Jet(unknown, (0,) * (len(coordinates) - 1) + (k,))
-            out.append(CompiledEquation(Equation(symbol, {symbol: jet}, f"D_t^{k} {model.problem.unknowns[unknown]}"), coordinates))
+            out.append(
+                CompiledEquation(
+                    Equation(symbol, {symbol: jet}, f"D_t^{k} {model.problem.unknowns[unknown]}"), coordinates
+                )
+            )
     return tuple(out)

@@ -12,12 +12,12 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space, constant_piece, sum_terms
-from pinnkan.solver.estimate.marking import mark_bulk, refine_marked
+from pinnkan.solver.estimate.marking import mark_by_maximum, refine_marked
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.product.slab_start import kept_breakpoints
 from pinnkan.solver.families.product.step_control import GROW, MARGIN, SHRINK, fit_length
 from pinnkan.solver.families.shapes.initial_values import fit_initial_values
-from pinnkan.solver.families.shapes.levels import MARKED_SHARE, NETWORK_WORDS, first_axes
+from pinnkan.solver.families.shapes.levels import NETWORK_WORDS, first_axes
 from pinnkan.solver.families.shapes.system import ShapeSystem
 from pinnkan.solver.level_family import LossMinimum, ModelFamily
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
@@ -69,7 +69,7 @@ class ShapeAim:
 
 @dataclass(frozen=True, eq=False)
 class ShapeSlabs(ModelFamily):
-    """The family of tensor-product splines on the box of a shape, of a ``degree`` in space and one in time, in slabs."""
+    """The tensor-product splines on the box of a shape, of a ``degree`` in space and one in time, in slabs."""
 
     degree: tuple[int, int]
     first_intervals: int
@@ -151,7 +151,7 @@ class ShapeSlabs(ModelFamily):
         return ShapeAim(refine_at_feature(aim.axes, feature), length, aim.rejections + 1)
 
     def plan_retry(self, aim: ShapeAim, slab: ShapeSlab, time_pass: ShapePass) -> ShapeAim | None:
-        """Return the next attempt at a rejected slab, with more knots, shorter, or both; None accepts the slab."""
+        """Return the next attempt, with more knots, shorter, or both; None accepts the slab: nothing helps."""
         if aim.rejections >= MOST_REJECTIONS:
             return None
         allowed, axes, length = time_pass.allowed_correction(slab.length), aim.axes, slab.length
@@ -159,17 +159,20 @@ class ShapeSlabs(ModelFamily):
         if is_too_long:
             length *= min(self._length_factor(slab, allowed), 0.8)
         if slab.size_in_space > SPACE_SHARE * allowed or not is_too_long:
-            axes = refine_marked(axes, mark_bulk(slab.interval_squares, MARKED_SHARE))
+            least = 0.5 * (SPACE_SHARE * allowed) ** 2 / _count(axes)
+            axes = refine_marked(axes, mark_by_maximum(slab.interval_squares, least))
         if length < time_pass.shortest():
             if time_pass.is_early(time_pass.time):
                 return None
             raise SolverError(f"at {time_pass.time_words} the slabs became too short")
+        if not is_too_long and _count(axes) == _count(aim.axes):
+            return None
         return ShapeAim(axes, length, aim.rejections + 1)
 
     def plan_next(self, aim: ShapeAim, slab: ShapeSlab, time_pass: ShapePass) -> ShapeAim:
         """Return the first attempt at the next slab: without knots that it should not need, and with another length."""
         allowed = time_pass.allowed_correction(slab.length)
-        budget = MERGING_SHARE * allowed**2 / sum(len(m) for m in slab.interval_squares)
+        budget = MERGING_SHARE * allowed**2 / _count(aim.axes)
         kept = [
             replace(a, breaks=a.breaks[kept_breakpoints(a, mass, budget)])
             for a, mass in zip(aim.axes, slab.interval_squares, strict=True)
@@ -210,6 +213,10 @@ class ShapeSlabs(ModelFamily):
 
 def _field_of(piece: Piece) -> ProductField:
     return ProductField((piece,))
+
+
+def _count(axes: tuple[Axis, ...]) -> int:
+    return sum(axis.intervals for axis in axes)
 
 
 def _common_axes(first: tuple[Axis, ...], second: tuple[Axis, ...]) -> tuple[Axis, ...]:

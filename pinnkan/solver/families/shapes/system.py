@@ -28,7 +28,12 @@ from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table, gauss_table, point_table
 from pinnkan.problem.statement import Place, Side, position_of
 from pinnkan.solver.estimate.norms import Samples
-from pinnkan.solver.families.shapes.points import cut_cell_points, cut_grid_of, piece_points, single_point, whole_cell_points
+from pinnkan.solver.families.shapes.points import (
+    cut_cell_points,
+    piece_points,
+    single_point,
+    whole_cell_points,
+)
 from pinnkan.solver.families.shapes.slab_state import state_equations
 from pinnkan.solver.linear.gauss_point_counts import points_per_interval
 from pinnkan.solver.linear.immersed_least_squares import ImmersedLeastSquares
@@ -82,7 +87,8 @@ class ShapeSystem(ImmersedLeastSquares):
         self.tables = [gauss_table(a, n, k, CPU) for a, n, k in zip(space.axes, counts, self.highest, strict=True)]
         self.count = max(a.degree for a in space.axes[:2]) + 1 + extra_points
         self.inside = self._points_inside(self.tables[2:])
-        self.patches = [(self._patch(e, points), None) for e in model.equations for points in self.inside]
+        inside = [self._patch(e, points) for e in model.equations for points in self.inside]
+        self.patches: list[tuple[ImmersedPatch, torch.Tensor | None]] = [(patch, None) for patch in inside]
         for condition, equation in conditions:
             if condition.place != Side(2, 0):
                 self.patches.append((self._condition_patch(condition.place, equation), None))
@@ -157,7 +163,9 @@ class ShapeSystem(ImmersedLeastSquares):
                 squares[seen.ravel()] = np.inf
                 continue
             plane = points.plane if isinstance(points, CellsInTime) else points
-            width = np.stack([np.diff(a.breaks)[plane.cells[..., i]] / a.degree for i, a in enumerate(self.space.axes[:2])], -1)
+            width = np.stack(
+                [np.diff(a.breaks)[plane.cells[..., i]] / a.degree for i, a in enumerate(self.space.axes[:2])], -1
+            )
             widths = torch.from_numpy(width**order).expand(*plane.weights.shape, 2)
             columns = plane.weighted_splines({(order, 0): widths[..., 0], (0, order): widths[..., 1]})
             share = torch.from_numpy(plane.weights / width.prod(-1)).unsqueeze(-1)

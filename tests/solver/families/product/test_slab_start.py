@@ -10,8 +10,8 @@ from pinnkan.solver.families.product.slab_start import (
     LINE_THRESHOLDS,
     SPACE_THRESHOLDS,
     SlabStart,
-    kept_breakpoints,
     adapt_knots,
+    kept_breakpoints,
     mark_slab_intervals,
     merge_intervals,
 )
