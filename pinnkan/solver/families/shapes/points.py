@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pinnkan.assembly.cells_in_time import CellsInTime
+from pinnkan.assembly.immersed.cells_in_time import CellsInTime
 from pinnkan.assembly.immersed_points import CellGroups, GridPoints, QuadraturePoints
 from pinnkan.domain.shapes.cut_cells import CutGrid, Rule
 from pinnkan.domain.shapes.shaped_domain import ShapedDomain, ShapeSide

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.cell_rows import CellRows
-from pinnkan.assembly.cells_in_time import CellsInTime
 from pinnkan.assembly.condition_weights import condition_weight
 from pinnkan.assembly.equation import CompiledEquation
+from pinnkan.assembly.immersed.cells_in_time import CellsInTime
 from pinnkan.assembly.immersed_points import CellGroups, GridPoints
 from pinnkan.assembly.immersed_rows import ImmersedPatch, gather_rows
 from pinnkan.assembly.model import Model

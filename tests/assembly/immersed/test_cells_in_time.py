@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pinnkan.assembly.cells_in_time import CellsInTime
+from pinnkan.assembly.immersed.cells_in_time import CellsInTime
 from pinnkan.assembly.immersed_points import CellGroups, QuadraturePoints
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.kan.axis import Axis
