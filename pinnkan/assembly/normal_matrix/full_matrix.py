@@ -21,9 +21,7 @@ def full_matrix(rows: Sequence[Rows], ordering: Ordering) -> torch.Tensor:
     unknowns = grids[0].space.unknowns if grids else 0
     for u, v in combinations_with_replacement(range(unknowns), 2):
         _add_block(grids, ordering, u, v, out)
-    for block in rows:
-        if not isinstance(block, TensorRows):
-            _add_entries(block, ordering, out)
+    _add_entries([r for r in rows if not isinstance(r, TensorRows)], ordering, out)
     return out
 
 
@@ -66,12 +64,13 @@ def _free(shape: Sequence[int], ordering: Ordering, unknown: int) -> tuple[list[
     return masks, position.reshape(-1)
 
 
-def _add_entries(rows: Rows, ordering: Ordering, out: torch.Tensor) -> None:
-    """Add the entries of rows without tensor structure, given by band index, to both halves."""
-    n = ordering.size
-    for place, value in rows.gram(ordering):
-        kept = place > 0
-        apart, column = torch.div(place[kept] - 1, n, rounding_mode="floor"), (place[kept] - 1) % n
-        below = apart > 0
-        out.view(-1).scatter_add_(0, (column + apart) * n + column, value[kept])
-        out.view(-1).scatter_add_(0, (column * n + column + apart)[below], value[kept][below])
+def _add_entries(rows: Sequence[Rows], ordering: Ordering, out: torch.Tensor) -> None:
+    """Add the entries of rows without tensor structure, summed in a band, to both halves."""
+    n, reach = ordering.size, max((r.bandwidth(ordering) for r in rows), default=-1)
+    band = out.new_zeros(1 + (reach + 1) * n)
+    for block in rows:
+        for place, value in block.gram(ordering):
+            band.scatter_add_(0, place, value)
+    for apart, values in enumerate(band[1:].reshape(-1, n)):
+        for diagonal in {-apart, apart}:
+            out.diagonal(diagonal).add_(values[: n - apart])
