@@ -18,7 +18,7 @@ FAST = {"disk", "poisson1d", "poisson2d", "poisson_mixed", "convection_diffusion
 #: Asked beside the own tolerance of a problem, a looser and a much tighter one: of those that take 8 to 25 seconds at
 #: 1e-6 one between, of those that take more nothing. tests/benchmark/accuracy.py asks all of them for what they can.
 LOOSE, TIGHT, BETWEEN = 1e-3, 1e-7, 1e-5
-LONG = {"cavity", "cavity_re400", "heat_multiscale", "heated_cavity", "helmholtz_k300", "poisson_varying"}
+LONG = {"cavity", "cavity_re400", "heat_disk", "heat_multiscale", "heated_cavity", "helmholtz_k300", "poisson_varying"}
 LONG |= {"kirsch", "poisson3d_waves", "taylor_green", "van_der_pol"}
 LONGEST = {"cavity_corners", "cavity_re1000", "kuramoto_sivashinsky_chaos", "turning_front"}
 LONGEST |= {"beltrami", "fitzhugh_nagumo2d", "four_disks", "gray_scott2d", "heat2d_lt", "heat3d", "wave3d"}

@@ -15,7 +15,8 @@ from pinnkan.solver.verify.verifier import Verifier
 
 #: The degree is at least this much above the highest order of derivatives.
 DEGREE_ABOVE_ORDER = 3
-#: Degree of the splines in time.
+#: Degree of the splines in time. Heat in a disk: 4 s at 1e-4, 28 s at 1e-8; with 9 more than twice as long, although
+#: with fewer slabs.
 SLAB_DEGREE = 6
 
 
