@@ -12,7 +12,7 @@ from pinnkan.problem.assemble import assemble
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.resolved_file import yaml_scalar
 from pinnkan.problem.schema import SMALLEST_TOLERANCE
-from pinnkan.problem.source import MAX_BYTES, Mapping, Scalar, read_tree
+from pinnkan.problem.source import MAX_BYTES, Mapping, Node, Scalar, read_tree
 from pinnkan.problem.statement import Problem
 
 #: The path in messages about a problem that is no file.
@@ -87,13 +87,26 @@ def with_tolerance(problem: Problem, tolerance: float) -> Problem:
     return replace(problem, solver=replace(problem.solver, tolerance=float(tolerance)))
 
 
-def parse_problem(text: str | bytes, path: str, set: Given[str, float | str] | None = None) -> Problem:
-    """Parse a text, with values ``set`` for parameters; messages call it ``path``. Raises ProblemError: a fault."""
+def parse_problem(
+    text: str | bytes, path: str, set: Given[str, float | str] | None = None, reads_data: bool = True
+) -> Problem:
+    """Parse a text, with values ``set`` for parameters; messages call it ``path``. Raises ProblemError: a fault.
+
+    ``reads_data``: whether the files of its section ``data`` are read.
+    """
     given = {name: str(value) for name, value in (set or {}).items()}
     root, report = read_tree(text, path)
     if given:
         root, report = read_tree(text_with_parameters(root, report, given), path)
-    return replace(assemble(root, report), parameter_overrides=given)
+    return replace(assemble(root, report, reads_data), parameter_overrides=given)
+
+
+def with_numbers(problem: Problem, values: Given[str, float]) -> Problem:
+    """The problem with other values of the numbers to be found. Raises ProblemError: it is none with these."""
+    given = {name: repr(float(value)) for name, value in values.items()}
+    found = parse_problem(problem.source, problem.path, given)
+    overrides = {**problem.parameter_overrides, **given}
+    return replace(found, solver=problem.solver, output=problem.output, parameter_overrides=overrides)
 
 
 def read_about(path: Path) -> str:
@@ -105,8 +118,8 @@ def read_about(path: Path) -> str:
 
 def text_with_parameters(root: Mapping, report: Report, values: Given[str, str]) -> str:
     """The text with the given values of parameters. Raises ProblemError: no such parameter, or no single value."""
-    node = root.values.get("parameters")
-    known = node.values if isinstance(node, Mapping) else {}
+    sections = [root.values.get(name) for name in ("parameters", "estimate")]
+    known = {name: _start_node(n) for s in sections if isinstance(s, Mapping) for name, n in s.values.items()}
     place = root.keys.get("parameters", root.span)
     text = report.text.content
     spans = []
@@ -128,3 +141,8 @@ def text_with_parameters(root: Mapping, report: Report, values: Given[str, str])
     for span, raw, value in sorted(spans, key=lambda found: -found[0].start):
         text = text[: span.start] + yaml_scalar(value) + "\n" * raw.endswith("\n") + text[span.end :]
     return text
+
+
+def _start_node(node: Node) -> Node:
+    """The node of a parameter, or of the start value of a number to be found."""
+    return node.values.get("start", node) if isinstance(node, Mapping) else node

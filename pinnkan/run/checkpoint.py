@@ -19,7 +19,8 @@ import safetensors.numpy
 from pinnkan.errors import ProblemError, RunFolderError, UsageError
 from pinnkan.kan.field import Array
 from pinnkan.problem.registry import load_problem
-from pinnkan.problem.statement import Problem, SolverSettings
+from pinnkan.problem.settings import SolverSettings
+from pinnkan.problem.statement import Problem
 from pinnkan.run.codec import decode, encode
 from pinnkan.run.folder import sync_folder, write_atomically
 from pinnkan.solution import Solution
