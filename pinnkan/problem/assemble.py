@@ -15,19 +15,19 @@ from pinnkan.problem.checks.sampling import check_corners, check_seams
 from pinnkan.problem.checks.shape_limits import check_shape_limits
 from pinnkan.problem.conditions import PlacedCondition, ProblemSpans, decide_marching, parse_equation, read_conditions
 from pinnkan.problem.corners import unknowns_without_norm
-from pinnkan.problem.estimated_numbers import read_estimate
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
 from pinnkan.problem.features.removable_singularities import remove_singularities
 from pinnkan.problem.geometry.domain_section import DomainSection, read_domain
-from pinnkan.problem.measurements import check_counts, read_data
 from pinnkan.problem.names import section
 from pinnkan.problem.notation_hints import mapping_hint
 from pinnkan.problem.quantities import read_quantities
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.schema import MAX_UNIT_LENGTH
-from pinnkan.problem.settings import EstimatedNumber, SolverSettings
+from pinnkan.problem.sections.estimated_numbers import read_estimate
+from pinnkan.problem.sections.measurements import check_counts, read_data
+from pinnkan.problem.sections.settings import EstimatedNumber, SolverSettings
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Equation, Point, Problem
 

@@ -19,7 +19,7 @@ import safetensors.numpy
 from pinnkan.errors import ProblemError, RunFolderError, UsageError
 from pinnkan.kan.field import Array
 from pinnkan.problem.registry import load_problem
-from pinnkan.problem.settings import SolverSettings
+from pinnkan.problem.sections.settings import SolverSettings
 from pinnkan.problem.statement import Problem
 from pinnkan.run.codec import decode, encode
 from pinnkan.run.folder import sync_folder, write_atomically

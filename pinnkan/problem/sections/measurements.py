@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from pinnkan.domain.box import INSIDE_TOLERANCE
 from pinnkan.problem import schema
 from pinnkan.problem.conditions import residual_equation
-from pinnkan.problem.csv_columns import Columns, CsvError, read_columns
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
@@ -19,6 +18,7 @@ from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.geometry.domain_section import DomainSection
 from pinnkan.problem.names import check_name, read_constant, section
 from pinnkan.problem.report import Report, did_you_mean
+from pinnkan.problem.sections.csv_columns import Columns, CsvError, read_columns
 from pinnkan.problem.source import Mapping, Node, Scalar
 from pinnkan.problem.statement import Equation, Measurement
 
