@@ -49,12 +49,16 @@ def find_problem_file(path_or_name: str) -> Path:
 
 
 def load_problem(
-    path_or_name: str | PathLike[str], *, set: Given[str, float | str] | None = None, tolerance: float | None = None
+    path_or_name: str | PathLike[str],
+    *,
+    set: Given[str, float | str] | None = None,
+    tolerance: float | None = None,
+    reads_data: bool = True,
 ) -> Problem:
     """Read and check a problem: a path, the name of a shipped one, or the text itself (several lines).
 
     ``set`` gives parameters of the file other values, as numbers or constant expressions; ``tolerance`` overrides that
-    of the file.
+    of the file; ``reads_data``: whether the files of its section ``data`` are read.
 
     Raises:
         UsageError: there is no such file, it cannot be read, or the tolerance is out of range.
@@ -66,7 +70,7 @@ def load_problem(
     if set is not None and not isinstance(set, Given):
         raise UsageError(f"set={set!r}: names with their values are wanted, as set={{'nu': 0.02}}")
     if isinstance(path_or_name, str) and "\n" in path_or_name:
-        problem = parse_problem(path_or_name, TEXT_SOURCE, set)
+        problem = parse_problem(path_or_name, TEXT_SOURCE, set, reads_data)
     else:
         path = find_problem_file(str(path_or_name))
         try:
@@ -74,7 +78,7 @@ def load_problem(
                 data = file.read(MAX_BYTES + 1)
         except OSError as error:
             raise UsageError(f"'{path}' cannot be read: {error.strerror}") from None
-        problem = parse_problem(data, str(path), set)
+        problem = parse_problem(data, str(path), set, reads_data)
     return problem if tolerance is None else with_tolerance(problem, tolerance)
 
 

@@ -32,6 +32,10 @@ FIRST_TOLERANCE, TIGHTENING = 1e-4, 1e-2
 #: Steps of numbers for differences, relative to a number or to its start: truncation 1e-6 by two sides, and the error
 #: of the solution, at a tolerance of 1e-6, 1e-3 of the difference at most.
 DIFFERENCE_STEP = 1e-3
+#: A number near zero is moved as if it were this share of its start.
+LEAST_SHARE = 1e-2
+#: Noise that changes by a smaller share in a pass is settled: standard errors need no more.
+SETTLED_NOISE = 1e-2
 #: Evaluations of a search, per number and in all.
 MOST_EVALUATIONS = 30
 #: The factor on the misfit that stands for numbers with which the problem cannot be solved.
@@ -152,22 +156,17 @@ class _Search:
         pairs = zip(self.values(at), self.numbers.values(), strict=True)
         return np.array([(value - n.prior[0]) / n.prior[1] for value, n in pairs if n.prior is not None])
 
-    def jacobian(self, at: Array, noise: Noise, tolerance: float) -> Array:
-        """Derivatives of the misfit by the coordinates, (difference, number), by two solves each."""
-        low, high = self.bounds
-        columns = []
-        for k in range(len(at)):
-            step = DIFFERENCE_STEP * (1.0 if list(self.numbers.values())[k].is_logarithmic else max(abs(at[k]), 1e-2))
-            ends = []
-            for sign in (1.0, -1.0):
-                moved = at.copy()
-                moved[k] = min(max(at[k] + sign * step, low[k]), high[k])
-                ends.append((moved[k], self.misfit(moved, noise, tolerance)))
-            usable = [(x, r) for x, r in ends if r is not None]
-            if len(usable) < 2:
-                usable.append((float(at[k]), self.misfit(at, noise, tolerance)))
-            (x1, r1), (x0, r0) = usable[0], usable[-1]
-            assert r1 is not None and r0 is not None
+    def jacobian(self, at: Array, noise: Noise, tolerance: float, sides: tuple[int, ...] = (1,)) -> Array:
+        """Derivatives of the misfit by the coordinates, (difference, number), by differences to one or both sides."""
+        columns, own = [], self.misfit(at, noise, tolerance)
+        for k, number in enumerate(self.numbers.values()):
+            step = DIFFERENCE_STEP * (1.0 if number.is_logarithmic else max(abs(at[k]), LEAST_SHARE))
+            low, high = (ends[k] for ends in self.bounds)
+            places = [at[k] + sign * step for sign in sides if low <= at[k] + sign * step <= high]
+            found = [(x, self.misfit(_moved(at, k, x), noise, tolerance)) for x in places or [at[k] - step]]
+            (x1, r1), (x0, r0) = [*((x, r) for x, r in found if r is not None), (float(at[k]), own)][:2]
+            assert r1 is not None
+            assert r0 is not None
             columns.append((r1 - r0) / (x1 - x0))
         return np.stack(columns, -1)
 
@@ -180,7 +179,9 @@ class _Search:
             solution = self.solution(at, tolerance)
             if solution is None or not is_estimated:
                 break
-            noise = noise.estimated(self.problem.measurements, differences(solution), len(at))
+            before, noise = noise, noise.estimated(self.problem.measurements, differences(solution), len(at))
+            if np.abs(np.log(noise.all_values / before.all_values)).max() < SETTLED_NOISE:
+                break
         return at, noise
 
     def _least_squares(self, at: Array, noise: Noise, tolerance: float) -> Array:
@@ -220,7 +221,7 @@ class _Search:
         given = dict(zip(self.numbers, self.values(at).tolist(), strict=True))
         problem = with_tolerance(with_numbers(self.problem, given), tolerance)
         solution = self.solve(problem, self.monitor)
-        matrix, off = self.jacobian(at, noise, tolerance), differences(solution)
+        matrix, off = self.jacobian(at, noise, tolerance, (1, -1)), differences(solution)
         if any(m.noise is None for m in self.problem.measurements):
             before, noise = noise.all_values, noise.estimated(self.problem.measurements, off, len(at))
             matrix[: len(off)] *= (before / noise.all_values)[:, None]
@@ -247,6 +248,11 @@ class _Search:
             return np.full(len(self.numbers), math.inf)
         weighted = np.concatenate([off / noise.all_values, np.zeros(len(found.matrix) - len(off))])
         return SAFETY * np.abs(found.change_by(weighted))
+
+
+def _moved(at: Array, k: int, x: float) -> Array:
+    """Coordinates of which one is another."""
+    return np.concatenate([at[:k], [x], at[k + 1 :]])
 
 
 def _unit(number: EstimatedNumber) -> float:
