@@ -79,6 +79,12 @@ class _Reader:
     def _fail(self, key: str, message: str, hint: str = "") -> None:
         self.report.error_at(self.found[key].span, message, hint)
 
+    def _constant(self, node: Node) -> float:
+        """The value of a constant expression; one after a fault."""
+        local = replace(self.scope, allows_unknowns=False, allows_coordinates=False)
+        value = read_constant(node, local, self.report)
+        return 1.0 if value is None else value
+
     def _columns(self) -> Columns | None:
         node = self.found["file"]
         if not isinstance(node, Scalar) or not node.text.strip():
@@ -143,13 +149,12 @@ class _Reader:
         if not isinstance(node, Mapping):
             self.report.error_at(node.span, "'at' must be lines of `x: value`", "at: {x: 30}")
             return {}
-        local = replace(self.scope, allows_unknowns=False, allows_coordinates=False)
         out = {}
         for name, value in node.values.items():
             if name not in self.domain.coordinates:
                 hint = f"its coordinates: {', '.join(self.domain.coordinates)}"
                 self.report.error_at(node.keys[name], f"'{name[:60]}' is no coordinate of this domain", hint)
-            out[name] = read_constant(value, local, self.report) or 0.0
+            out[name] = self._constant(value)
         return out
 
     def _measured_unknown(self, unknown: str, column: str, columns: Columns) -> tuple[str, Equation, Array] | None:
@@ -206,16 +211,15 @@ class _Reader:
         node = self.found.get("noise")
         if node is None:
             return None
-        local = replace(self.scope, allows_unknowns=False, allows_coordinates=False)
         if not isinstance(node, Mapping):
-            return np.full(columns.count, read_constant(node, local, self.report) or 1.0)
+            return np.full(columns.count, self._constant(node))
         found = schema.entries(node, schema.NOISE, self.report, "a noise")
         if len(found) != 1:
             self.report.error_at(node.span, "a noise is one of: 0.01, {relative: 0.05}, {column: u_std}")
             return None
         (kind, value), *_ = found.items()
         if kind == "relative":
-            return np.abs(values) * (read_constant(value, local, self.report) or 1.0)
+            return np.abs(values) * self._constant(value)
         if not isinstance(value, Scalar) or value.text not in columns.names:
             self._lacking(value, columns)
             return None

@@ -29,13 +29,15 @@ from pinnkan.verdict.fit_records import Fit, FitStep, FoundNumber
 Solve = Callable[[Problem, Monitor], Solution]
 #: The tolerances of the solves of a search, until that of the file.
 FIRST_TOLERANCE, TIGHTENING = 1e-4, 1e-2
-#: Steps of numbers for differences, relative to a number or to its start: truncation 1e-6 by two sides, and the error
-#: of the solution, at a tolerance of 1e-6, 1e-3 of the difference at most.
+#: Steps of numbers for differences, relative to a number: hares and lynxes, six numbers over two cycles, come out within
+#: 1e-5 of themselves with 1e-3 and 5e-5 with 1e-2, at a tolerance of 1e-4.
 DIFFERENCE_STEP = 1e-3
 #: A number near zero is moved as if it were this share of its start.
 LEAST_SHARE = 1e-2
 #: Noise that changes by a smaller share in a pass is settled: standard errors need no more.
-SETTLED_NOISE = 1e-2
+SETTLED_NOISE = 1e-3
+#: Differences to both sides, with which a search ends: those to one side put hares and lynxes off by 2e-5.
+BOTH = (1, -1)
 #: Evaluations of a search, per number and in all.
 MOST_EVALUATIONS = 30
 #: The factor on the misfit that stands for numbers with which the problem cannot be solved.
@@ -156,7 +158,7 @@ class _Search:
         pairs = zip(self.values(at), self.numbers.values(), strict=True)
         return np.array([(value - n.prior[0]) / n.prior[1] for value, n in pairs if n.prior is not None])
 
-    def jacobian(self, at: Array, noise: Noise, tolerance: float, sides: tuple[int, ...] = (1,)) -> Array:
+    def jacobian(self, at: Array, noise: Noise, tolerance: float, sides: tuple[int, ...]) -> Array:
         """Derivatives of the misfit by the coordinates, (difference, number), by differences to one or both sides."""
         columns, own = [], self.misfit(at, noise, tolerance)
         for k, number in enumerate(self.numbers.values()):
@@ -197,7 +199,7 @@ class _Search:
 
         def jacobian(x: Array) -> Array:
             self._report(x, noise, tolerance)
-            return self.jacobian(x, noise, tolerance)
+            return self.jacobian(x, noise, tolerance, BOTH if tolerance <= self.problem.solver.tolerance else (1,))
 
         if self.misfit(at, noise, tolerance) is None:
             self._solved(at, tolerance, self.monitor.side_monitor())  # raises what is wrong with it
@@ -221,7 +223,7 @@ class _Search:
         given = dict(zip(self.numbers, self.values(at).tolist(), strict=True))
         problem = with_tolerance(with_numbers(self.problem, given), tolerance)
         solution = self.solve(problem, self.monitor)
-        matrix, off = self.jacobian(at, noise, tolerance, (1, -1)), differences(solution)
+        matrix, off = self.jacobian(at, noise, tolerance, BOTH), differences(solution)
         if any(m.noise is None for m in self.problem.measurements):
             before, noise = noise.all_values, noise.estimated(self.problem.measurements, off, len(at))
             matrix[: len(off)] *= (before / noise.all_values)[:, None]
