@@ -16,6 +16,7 @@ from pinnkan.kan.field import Array, Field
 from pinnkan.kan.permuted_field import PermutedField
 from pinnkan.problem.fields import parse_field_name
 from pinnkan.problem.statement import Problem
+from pinnkan.verdict.fit_records import Fit, FoundNumber
 from pinnkan.verdict.records import Certificate, Iteration, Level, Reading
 from pinnkan.verdict.verdict import Verdict
 
@@ -41,7 +42,7 @@ class Solution:
     """A solution, its error estimate as a function (None where the method has none), and how it was reached.
 
     ``quantities``: what the problem asks to be read off, curves over time at the times of the frames; ``certificate``:
-    what is proven, where that was asked for.
+    what is proven, where that was asked for; ``fit``: the numbers found from measured values, if any were sought.
     """
 
     problem: Problem
@@ -54,6 +55,12 @@ class Solution:
     network: str
     quantities: Mapping[str, Reading] = dataclasses.field(default_factory=dict)
     certificate: Certificate | None = None
+    fit: Fit | None = None
+
+    @property
+    def estimate(self) -> Mapping[str, FoundNumber]:
+        """The numbers that the file asked for under ``estimate``, by name; empty if it asked for none."""
+        return {} if self.fit is None else self.fit.numbers
 
     def __call__(self, points: Points) -> dict[str, Array]:
         """Values of the unknowns at ``points``, (point, coordinate) in the order of the coordinates.

@@ -12,7 +12,8 @@ import sympy
 from pinnkan.domain.box import Box
 from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Quantity, Side, SolverSettings, WholeDomain
+from pinnkan.problem.sections.settings import SolverSettings
+from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Quantity, Side, WholeDomain
 from pinnkan.solution import Solution
 from pinnkan.solver.estimate.quantities import evaluate_quantities
 from pinnkan.solver.monitor import Monitor

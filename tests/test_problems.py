@@ -21,7 +21,17 @@ LOOSE, TIGHT, BETWEEN = 1e-3, 1e-7, 1e-5
 LONG = {"cavity", "cavity_re400", "heat_disk", "heat_multiscale", "heated_cavity", "helmholtz_k300", "poisson_varying"}
 LONG |= {"kirsch", "poisson3d_waves", "taylor_green", "van_der_pol"}
 LONGEST = {"cavity_corners", "cavity_re1000", "kuramoto_sivashinsky_chaos", "turning_front"}
-LONGEST |= {"beltrami", "fitzhugh_nagumo2d", "four_disks", "gray_scott2d", "heat2d_lt", "heat3d", "wave3d"}
+LONGEST |= {
+    "beltrami",
+    "burgers_coefficients",
+    "hare_lynx",
+    "fitzhugh_nagumo2d",
+    "four_disks",
+    "gray_scott2d",
+    "heat2d_lt",
+    "heat3d",
+    "wave3d",
+}
 ASKED = [
     (n, t) for n in shipped_problems() for t in ((BETWEEN,) if n in LONG else () if n in LONGEST else (LOOSE, TIGHT))
 ]
@@ -42,7 +52,11 @@ def params(names):
     return [pytest.param(n, marks=() if n in FAST else pytest.mark.slow) for n in names]
 
 
-@pytest.mark.parametrize("name", params(shipped_problems()))
+#: Their numbers come from noisy values, so that the end of a search is a part of their error: tests/solver/numbers.
+NOISY = {"hare_lynx"}
+
+
+@pytest.mark.parametrize("name", params(n for n in shipped_problems() if n not in NOISY))
 def test_a_shipped_problem_reaches_its_tolerance(name):
     solution = solved(name)
     verdict, error = solution.verdict, true_error(solution)

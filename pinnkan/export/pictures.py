@@ -10,6 +10,7 @@ from pinnkan.export.allowance import Allowance
 from pinnkan.export.arrays import Shown, has_frames, shown_axes_of, shown_of
 from pinnkan.export.convergence import convergence_size, draw_convergence
 from pinnkan.export.curves import curve_size, draw_curve, draw_spacetime, spacetime_size
+from pinnkan.export.fits import draw_fit, fit_size
 from pinnkan.export.maps import draw_plane, draw_plane_frames, draw_slices, frames_size, plane_size, slices_size
 from pinnkan.export.play import draw_play, encode_play, samples_of
 from pinnkan.export.style import HEAD, Canvas, figure, sheet, title
@@ -46,6 +47,8 @@ def draw_pictures(solution: Solution, folder: Path, allowance: Allowance | None 
         f"{stem_of(solution)}.png": (_solution_picture, points),
         "convergence.png": (_convergence_picture, 1.0),
     }
+    if solution.fit is not None:
+        tasks["data.png"] = (_data_picture, 1.0)
     if has_frames(solution.problem):
         tasks[f"{stem_of(solution)}.gif"] = (draw_play, samples_of(solution))
         if which("ffmpeg"):
@@ -98,3 +101,8 @@ def _drawing(solution: Solution) -> tuple[Draw, Size, float]:
 def _convergence_picture(solution: Solution, path: Path) -> None:
     with figure(path, *convergence_size(solution)) as drawing:
         draw_convergence(drawing, solution)
+
+
+def _data_picture(solution: Solution, path: Path) -> None:
+    with figure(path, *fit_size(solution)) as drawing:
+        draw_fit(drawing, solution)

@@ -8,6 +8,7 @@ from functools import reduce
 import numpy as np
 
 from pinnkan.export.arrays import error_name, hidden_in_words, limited, sampled, shown_of, sliced, space_breaks
+from pinnkan.export.fits import fit_section
 from pinnkan.export.shape_cells import bounded_in_words
 from pinnkan.export.tables import by_x
 from pinnkan.kan.field import Array
@@ -34,6 +35,8 @@ _FILES = {
     ".mp4": "the same film for players and slides",
     "convergence.png": "error estimate and true error against size, time and seconds",
     ".png": "the solution as a picture, with its knots and its error",
+    "data.png": "measured values beside computed ones, and their differences over the noise",
+    "data.csv": "measured and computed values, with the noise",
     "quantities.csv": "the quantities with their errors, over time where they are curves",
     "levels.csv": "every level or time slab: intervals, parameters, loss, held-out residual, estimate, seconds",
     "history.csv": "every step of the solver",
@@ -55,6 +58,7 @@ def report_of(solution: Solution, files: Sequence[str], warnings: Sequence[str] 
         _list("## Warnings", [*solution.problem.warnings, *warnings]),
         _problem(solution.problem),
         _by_name(solution),
+        fit_section(solution),
         _quantities(solution),
         f"## Network\n\n{solution.network}.",
         _levels(solution),

@@ -25,15 +25,18 @@ from pinnkan.problem.notation_hints import mapping_hint
 from pinnkan.problem.quantities import read_quantities
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.schema import MAX_UNIT_LENGTH
+from pinnkan.problem.sections.estimated_numbers import read_estimate
+from pinnkan.problem.sections.measurements import check_counts, read_data
+from pinnkan.problem.sections.settings import EstimatedNumber, SolverSettings
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
-from pinnkan.problem.statement import Equation, Point, Problem, SolverSettings
+from pinnkan.problem.statement import Equation, Point, Problem
 
 
-def assemble(root: Mapping, report: Report) -> Problem:
-    """Return the problem that a file states. Raises ProblemError with every fault of the file."""
+def assemble(root: Mapping, report: Report, reads_data: bool = True) -> Problem:
+    """Return the problem that a file states, with or without its data. Raises ProblemError: every fault of the file."""
     found = schema.entries(root, schema.PROBLEM, report, "the problem")
     name, about = _name(found.get("name"), report), _about(found.get("about"), report)
-    domain, scope, parameters = _scope(found, report)
+    domain, scope, parameters, numbers = _scope(found, report)
     solver, output = (schema.settings(key, found.get(key), report) for key in ("solver", "output"))
     if report.failed and names.has_unreadable_names(found):  # else every further name would be reported as unknown
         raise report.failure()
@@ -43,6 +46,8 @@ def assemble(root: Mapping, report: Report) -> Problem:
     placed = read_conditions(found.get("conditions"), domain, scope, report) if unknowns else []
     domain = decide_marching(domain, placed)
     quantities = read_quantities(found.get("quantities"), domain, scope, report) if unknowns else {}
+    measured = read_data(found.get("data"), domain, scope, report) if unknowns and reads_data else ()
+    check_counts(measured, found.get("estimate"), len(numbers), report)
     exact = _exact(found.get("exact"), scope, report)
     named = [*domain.coordinates, *unknowns, *scope.vectors, *quantities]
     units = read_units(found.get("units"), named, scope, report)
@@ -50,13 +55,17 @@ def assemble(root: Mapping, report: Report) -> Problem:
     _warn_idle(solver, domain, found.get("solver"), report)
     for parameter, span in () if report.failed else parameters.items():
         if parameter not in scope.used_names:
-            report.warn_at(span, f"the parameter '{parameter}' is never used")
+            if parameter in numbers:
+                report.error_at(span, f"the number '{parameter}' is never used", "nothing would determine it")
+            else:
+                report.warn_at(span, f"the parameter '{parameter}' is never used")
     if report.failed:
         raise report.failure()
     conditions = tuple(p.condition for p in placed)
     problem = Problem(
         name, about, space.coordinate_symbols, domain.domain, domain.time_axis, unknowns, tuple(equations), conditions,
         exact, solver, output, report.text.content, report.text.path, (), dict(scope.vectors), quantities, units,
+        numbers=numbers, measurements=measured,
     )  # fmt: skip
     disagreements = _check_meaning(problem, domain, space, placed, _spans(root, found), report)
     if report.failed:
@@ -81,14 +90,19 @@ def _check_meaning(
         return []
     disagreements = check_corners(problem, placed, report)
     check_seams(problem, placed, report)
-    check_exact(problem, space, placed, spans, report)
+    if not problem.numbers:  # `exact` solves the equations with other values than their starts
+        check_exact(problem, space, placed, spans, report)
     check_shape_limits(problem, placed, spans, report)
     return disagreements
 
 
-def _scope(found: dict[str, Node], report: Report) -> tuple[DomainSection, Scope, dict[str, Span]]:
-    """Read the domain, the names that equations may use, and the span of each parameter in the file."""
+def _scope(
+    found: dict[str, Node], report: Report
+) -> tuple[DomainSection, Scope, dict[str, Span], dict[str, EstimatedNumber]]:
+    """Read the domain, the names that equations may use, the spans of parameters and numbers, and the numbers."""
     values, used, parameters = names.read_parameters(found.get("parameters"), report)
+    numbers, spans = read_estimate(found.get("estimate"), values, used, report)
+    parameters |= spans
     domain = read_domain(found.get("domain"), values, used, report)
     unknowns = names.read_unknowns(found.get("unknowns"), domain.coordinates, report)
     circles = np.flatnonzero(domain.box.periodic).tolist()
@@ -100,7 +114,12 @@ def _scope(found: dict[str, Node], report: Report) -> tuple[DomainSection, Scope
     for name, span in named.items():
         if name in scope.values:
             report.error_at(span, f"'{name}' is a vector, and a parameter or function", "rename one of them")
-    return domain, replace(scope, allows_unknowns=bool(unknowns), vectors=vectors, context="an equation"), parameters
+    return (
+        domain,
+        replace(scope, allows_unknowns=bool(unknowns), vectors=vectors, context="an equation"),
+        parameters,
+        numbers,
+    )
 
 
 def _spans(root: Mapping, found: dict[str, Node]) -> ProblemSpans:
@@ -182,9 +201,10 @@ def _exact(node: Node | None, scope: Scope, report: Report) -> dict[str, sympy.E
 
 
 def _refuse_unavailable(found: dict[str, Node], solver: SolverSettings, report: Report) -> None:
-    for key in ("data", "estimate"):
-        if key in found:
-            report.error_at(found[key].span, f"'{key}' (inverse problems) is not available yet")
+    if "estimate" in found and "data" not in found:
+        report.error_at(found["estimate"].span, "numbers without `data` are not available yet", "give measured values")
+    if "data" in found and "estimate" not in found:
+        report.error_at(found["data"].span, "data determine nothing here", "name the numbers to find under `estimate`")
     section = found.get("solver")
     if isinstance(section, Mapping) and solver.network == "product" and solver.method in ("adam", "lbfgs"):
         hint = "write `network: deep` or `network: ridge`, or leave 'method' out"

@@ -1,17 +1,31 @@
 """Describe a problem in words, as ``pinnkan check`` prints it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
+import numpy as np
 import sympy
 
 from pinnkan.domain.shapes.shaped_domain import ShapedDomain
 from pinnkan.problem.conditions import prescribed_value
 from pinnkan.problem.coordinates import SIDES
 from pinnkan.problem.expressions.functions import expression_text
+from pinnkan.problem.sections.settings import EstimatedNumber
 from pinnkan.problem.shapes import name_in_file, pieces_of
-from pinnkan.problem.statement import Condition, Equation, Place, Point, Problem, Quantity, ShapeSide, Side, WholeDomain
+from pinnkan.problem.statement import (
+    Condition,
+    Equation,
+    Measurement,
+    Place,
+    Point,
+    Problem,
+    Quantity,
+    ShapeSide,
+    Side,
+    WholeDomain,
+)
 
 _ORDERS = ("zeroth", "first", "second", "third", "fourth")
 
@@ -29,6 +43,8 @@ def describe(problem: Problem) -> str:
     rows += [("vector", f"{name} = ({', '.join(parts)})") for name, parts in problem.vectors.items()]
     rows += [("units", ", ".join(f"{name} {unit}" for name, unit in problem.units.items()))] * bool(problem.units)
     rows += dict.fromkeys((condition.name, condition_words(condition)) for condition in conditions_by_place(problem))
+    rows += [("estimate", _number_words(name, number)) for name, number in problem.numbers.items()]
+    rows += [("data", _measurement_words(m)) for m in problem.measurements]
     rows += [("quantity", f"{name} = {quantity_words(problem, q)}") for name, q in problem.quantities.items()]
     rows += [("exact", f"{name} = {expression_text(value)}") for name, value in (problem.exact or {}).items()]
     rows += [("solver", _settings(problem.solver)), ("output", _settings(problem.output))]
@@ -42,6 +58,20 @@ def _shape_rows(problem: Problem) -> list[tuple[str, str]]:
         return []
     names = dict.fromkeys(map(name_in_file, pieces_of(problem.domain)))
     return [("shape", f"of area {problem.domain.measure:.10g}, bounded by {', '.join(names)}")]
+
+
+def _number_words(name: str, number: EstimatedNumber) -> str:
+    words = f"{name}, from {number.start:.10g}"
+    if math.isfinite(number.high):
+        words += f", between {number.low:g} and {number.high:g}"
+    if number.prior is not None:
+        words += f", before any data {number.prior[0]:g} +- {number.prior[1]:g}"
+    return words + ", by its logarithm" * number.is_logarithmic
+
+
+def _measurement_words(measured: Measurement) -> str:
+    noise = "noise from the misfit" if measured.noise is None else f"noise {np.sqrt(np.mean(measured.noise**2)):.3g}"
+    return f"{measured.name}: {len(measured.values)} values of {measured.equation.text}, {noise}"
 
 
 def conditions_by_place(problem: Problem) -> list[Condition]:

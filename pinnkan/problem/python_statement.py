@@ -28,8 +28,8 @@ def problem_of(
     ``domain``: coordinate -> (lower, upper end), and ``periodic`` -> coordinates. ``conditions``: pairs (where,
     equation), ``where`` a place or a list of places, a point as ``{"point": [0, 0]}``; or mappings with the keys of a
     file, as ``{"where": "left", "equation": "u = 0", "enforce": "penalty"}``. ``sections``: the other keys of a file
-    (None: left out): ``parameters``, ``functions``, ``vectors``, ``units``, ``quantities``, ``exact``, ``solver``,
-    ``output``, ``about``.
+    (None: left out): ``parameters``, ``functions``, ``vectors``, ``estimate``, ``units``, ``data``, ``quantities``,
+    ``exact``, ``solver``, ``output``, ``about``.
 
     Raises:
         UsageError: an argument of the wrong kind: a condition that is no pair, a formula that is no text.
@@ -44,8 +44,8 @@ def problem_of(
     stated = {"name": name, **sections, "domain": domain, "unknowns": unknowns, "equations": equations}
     stated["conditions"] = _conditions(conditions)
     stated = {key: _plain(value, key) for key, value in stated.items() if value is not None}
-    order = ("name", "about", "domain", "parameters", "functions", "unknowns", "vectors", "units", "equations",
-             "conditions", "quantities", "exact", "solver", "output")  # fmt: skip
+    order = ("name", "about", "domain", "parameters", "functions", "unknowns", "vectors", "estimate", "units",
+             "equations", "conditions", "data", "quantities", "exact", "solver", "output")  # fmt: skip
     keys = sorted(stated, key=lambda key: order.index(key) if key in order else len(order))
     text = "".join(f"{key}:{_written(stated[key], 1)}\n" for key in keys if stated[key] not in ([], ()))
     return parse_problem(text, PYTHON_SOURCE)

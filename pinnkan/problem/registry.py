@@ -12,7 +12,7 @@ from pinnkan.problem.assemble import assemble
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.resolved_file import yaml_scalar
 from pinnkan.problem.schema import SMALLEST_TOLERANCE
-from pinnkan.problem.source import MAX_BYTES, Mapping, Scalar, read_tree
+from pinnkan.problem.source import MAX_BYTES, Mapping, Node, Scalar, read_tree
 from pinnkan.problem.statement import Problem
 
 #: The path in messages about a problem that is no file.
@@ -49,12 +49,16 @@ def find_problem_file(path_or_name: str) -> Path:
 
 
 def load_problem(
-    path_or_name: str | PathLike[str], *, set: Given[str, float | str] | None = None, tolerance: float | None = None
+    path_or_name: str | PathLike[str],
+    *,
+    set: Given[str, float | str] | None = None,
+    tolerance: float | None = None,
+    reads_data: bool = True,
 ) -> Problem:
     """Read and check a problem: a path, the name of a shipped one, or the text itself (several lines).
 
     ``set`` gives parameters of the file other values, as numbers or constant expressions; ``tolerance`` overrides that
-    of the file.
+    of the file; ``reads_data``: whether the files of its section ``data`` are read.
 
     Raises:
         UsageError: there is no such file, it cannot be read, or the tolerance is out of range.
@@ -66,7 +70,7 @@ def load_problem(
     if set is not None and not isinstance(set, Given):
         raise UsageError(f"set={set!r}: names with their values are wanted, as set={{'nu': 0.02}}")
     if isinstance(path_or_name, str) and "\n" in path_or_name:
-        problem = parse_problem(path_or_name, TEXT_SOURCE, set)
+        problem = parse_problem(path_or_name, TEXT_SOURCE, set, reads_data)
     else:
         path = find_problem_file(str(path_or_name))
         try:
@@ -74,7 +78,7 @@ def load_problem(
                 data = file.read(MAX_BYTES + 1)
         except OSError as error:
             raise UsageError(f"'{path}' cannot be read: {error.strerror}") from None
-        problem = parse_problem(data, str(path), set)
+        problem = parse_problem(data, str(path), set, reads_data)
     return problem if tolerance is None else with_tolerance(problem, tolerance)
 
 
@@ -87,13 +91,26 @@ def with_tolerance(problem: Problem, tolerance: float) -> Problem:
     return replace(problem, solver=replace(problem.solver, tolerance=float(tolerance)))
 
 
-def parse_problem(text: str | bytes, path: str, set: Given[str, float | str] | None = None) -> Problem:
-    """Parse a text, with values ``set`` for parameters; messages call it ``path``. Raises ProblemError: a fault."""
+def parse_problem(
+    text: str | bytes, path: str, set: Given[str, float | str] | None = None, reads_data: bool = True
+) -> Problem:
+    """Parse a text, with values ``set`` for parameters; messages call it ``path``. Raises ProblemError: a fault.
+
+    ``reads_data``: whether the files of its section ``data`` are read.
+    """
     given = {name: str(value) for name, value in (set or {}).items()}
     root, report = read_tree(text, path)
     if given:
         root, report = read_tree(text_with_parameters(root, report, given), path)
-    return replace(assemble(root, report), parameter_overrides=given)
+    return replace(assemble(root, report, reads_data), parameter_overrides=given)
+
+
+def with_numbers(problem: Problem, values: Given[str, float]) -> Problem:
+    """The problem with other values of the numbers to be found. Raises ProblemError: it is none with these."""
+    given = {name: repr(float(value)) for name, value in values.items()}
+    found = parse_problem(problem.source, problem.path, given)
+    overrides = {**problem.parameter_overrides, **given}
+    return replace(found, solver=problem.solver, output=problem.output, parameter_overrides=overrides)
 
 
 def read_about(path: Path) -> str:
@@ -105,8 +122,8 @@ def read_about(path: Path) -> str:
 
 def text_with_parameters(root: Mapping, report: Report, values: Given[str, str]) -> str:
     """The text with the given values of parameters. Raises ProblemError: no such parameter, or no single value."""
-    node = root.values.get("parameters")
-    known = node.values if isinstance(node, Mapping) else {}
+    sections = [root.values.get(name) for name in ("parameters", "estimate")]
+    known = {name: _start_node(n) for s in sections if isinstance(s, Mapping) for name, n in s.values.items()}
     place = root.keys.get("parameters", root.span)
     text = report.text.content
     spans = []
@@ -128,3 +145,8 @@ def text_with_parameters(root: Mapping, report: Report, values: Given[str, str])
     for span, raw, value in sorted(spans, key=lambda found: -found[0].start):
         text = text[: span.start] + yaml_scalar(value) + "\n" * raw.endswith("\n") + text[span.end :]
     return text
+
+
+def _start_node(node: Node) -> Node:
+    """The node of a parameter, or of the start value of a number to be found."""
+    return node.values.get("start", node) if isinstance(node, Mapping) else node

@@ -28,11 +28,13 @@ def resolved_text(problem: Problem) -> str:
     lines += [f"unknowns: [{', '.join(problem.unknowns)}]"]
     lines += ["vectors:"] * bool(problem.vectors)
     lines += [f"  {name}: [{', '.join(parts)}]" for name, parts in problem.vectors.items()]
+    lines += _inline_section("estimate", found.get("estimate"))
     lines += _named("units", found.get("units"))
     lines += ["equations:"]
     lines += [f"  - {yaml_scalar(equation.text)}" for equation in problem.equations]
     lines += _conditions(found.get("conditions"))
-    lines += _quantities(found.get("quantities"))
+    lines += _inline_section("data", found.get("data"))
+    lines += _inline_section("quantities", found.get("quantities"))
     lines += _named("exact", found.get("exact"))
     lines += [*_section("solver", problem.solver), *_section("output", problem.output)]
     return "\n".join(lines) + "\n"
@@ -80,9 +82,9 @@ def _conditions(node: Node | None) -> Iterator[str]:
         yield f"    enforce: {enforce.text if isinstance(enforce, Scalar) else 'auto'}"
 
 
-def _quantities(node: Node | None) -> Iterator[str]:
+def _inline_section(section: str, node: Node | None) -> Iterator[str]:
     if isinstance(node, Mapping) and node.values:
-        yield "quantities:"
+        yield f"{section}:"
         for name, value in node.values.items():
             yield f"  {name}: {_inline(value)}"
 

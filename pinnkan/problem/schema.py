@@ -22,8 +22,8 @@ from pinnkan.problem.schema_keys import (
     shape_schema,
     sides_schema,
 )
+from pinnkan.problem.sections.settings import OutputSettings, SolverSettings
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence
-from pinnkan.problem.statement import OutputSettings, SolverSettings
 
 PROBLEM_NAME_PATTERN = "^[a-z0-9][a-z0-9_-]{0,59}$"
 #: Names in one line: a list without its brackets.
@@ -70,6 +70,25 @@ _ONE_KIND = {
     "oneOf": [{"required": [kind]} for kind in QUANTITY_KINDS],
     "dependentRequired": {"over": ["integral"], "at": ["value"], "value": ["at"]},
 }
+ESTIMATED_NUMBER = (
+    Key("start", EXPRESSION, "where the search starts", True),
+    Key("range", RANGE, "lower and upper bound"),
+    Key("scale", {"enum": ["linear", "log"]}, "log: steps change its logarithm"),
+    Key("prior", RANGE, "mean and standard deviation before any data"),
+)
+_COLUMN = {"type": "string", "pattern": r"\S"}
+NOISE = (
+    Key("relative", EXPRESSION, "standard deviation over the value"),
+    Key("column", _COLUMN, "the column of standard deviations"),
+)
+_ONE_NOISE = {"anyOf": [EXPRESSION, {**object_schema(NOISE), "minProperties": 1, "maxProperties": 1}]}
+DATA = (
+    Key("file", {"type": "string", "pattern": r"\S"}, "a CSV file, relative to the problem file", True),
+    Key("columns", {"type": "object", "additionalProperties": _COLUMN}, "coordinate or unknown: column"),
+    Key("equation", EXPRESSION, "expression of the solution = expression of columns"),
+    Key("at", {"type": "object", "additionalProperties": EXPRESSION}, "coordinates that all values share, x: 30"),
+    Key("noise", _ONE_NOISE, "standard deviation of the values; estimated from the misfit if missing"),
+)
 _WIDTH = {"type": "integer", "minimum": 1, "maximum": 1000}
 _WIDTHS = {"type": "array", "items": _WIDTH, "minItems": 1, "maxItems": 10}
 SOLVER = (
@@ -106,11 +125,11 @@ PROBLEM = (
     Key("functions", _NAMED, "named expressions of coordinates and parameters"),
     Key("unknowns", _NAMES, "what is solved for", True),
     Key("vectors", {**_SECTION, "additionalProperties": _NAMES}, "unknowns that form a vector: velocity: [u, v]"),
-    Key("estimate", _REFUSED, "parameters to recover (not available yet)"),
+    Key("estimate", {"type": ["object", "null"]}, "numbers to be found, by name their start values"),
     Key("units", _LABELS, "labels shown on axes and in reports, x: m; nothing is converted"),
     Key("equations", _TEXTS, "left = right, one per unknown", True),
     Key("conditions", {"type": ["array", "null"]}, "what holds at the sides and initially"),
-    Key("data", _REFUSED, "measured values (not available yet)"),
+    Key("data", {"type": ["object", "null"]}, "measured values"),
     Key("quantities", {"type": "object"}, "what is read off the solution"),
     Key("exact", _NAMED, "the solution, if known; only to report the true error"),
     Key("solver", {"type": "object"}, "all optional"),
@@ -119,6 +138,7 @@ PROBLEM = (
 _DEFAULTS: dict[str, Any] = {"solver": SolverSettings(), "output": OutputSettings()}
 _SECTIONS = {"domain": DOMAIN, "solver": SOLVER, "output": OUTPUT}
 _EXAMPLES = {"'solver'": "{tolerance: 1e-6}", "'output'": "{pictures: false}", "domain": "{x: [0, 1]}"}
+_ABOUT = {key.name: key.about for key in PROBLEM}
 _SECTION_OF_KEY = {key.name: section for section, keys in _SECTIONS.items() for key in keys}
 
 
@@ -140,6 +160,9 @@ def json_schema() -> dict[str, Any]:
     root["properties"]["quantities"] = {
         **_SECTION, "additionalProperties": {**object_schema(QUANTITY), **_ONE_KIND}, "description": about,
     }  # fmt: skip
+    number = {"anyOf": [EXPRESSION, object_schema(ESTIMATED_NUMBER)]}
+    for name, item in (("estimate", number), ("data", object_schema(DATA))):
+        root["properties"][name] = {**_SECTION, "additionalProperties": item, "description": _ABOUT[name]}
     for name in _DEFAULTS:
         root["properties"][name]["type"] = ["object", "null"]
     root["$defs"] = {"shape": shape_schema()}

@@ -10,12 +10,15 @@ from functools import cached_property
 from html import escape
 from typing import TypeAlias
 
+import numpy as np
 import sympy
+from numpy.typing import NDArray
 
 from pinnkan.domain.box import Box, Side
 from pinnkan.domain.domain import Domain
 from pinnkan.domain.shapes.shaped_domain import ShapeSide
 from pinnkan.errors import SolverError
+from pinnkan.problem.sections.settings import EstimatedNumber, OutputSettings, SolverSettings
 
 
 @dataclass(frozen=True)
@@ -135,36 +138,18 @@ class Quantity:
     at_end: bool = False
 
 
-@dataclass(frozen=True)
-class SolverSettings:
-    """The ``solver:`` section with its defaults; None means that pinnkan chooses."""
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """Measured ``values`` (point,) of the expression ``equation.residual`` at ``points`` (point, coordinate).
 
-    tolerance: float = 1e-4
-    network: str = "auto"
-    hidden: tuple[int, ...] | None = None
-    method: str = "gauss_newton"
-    degree: int | None = None
-    knots: int | None = None
-    max_levels: int | None = None
-    max_time: float | None = None
-    time_slabs: int | None = None
-    seed: int = 0
+    ``noise``: the standard deviations of the values (point,); None where it is estimated from the misfit.
+    """
 
-    @property
-    def family(self) -> str:
-        """The network; ``auto`` with the method Adam or L-BFGS means a deep one."""
-        return "deep" if self.network == "auto" and self.method in ("adam", "lbfgs") else self.network
-
-
-@dataclass(frozen=True)
-class OutputSettings:
-    """The ``output:`` section: samples per axis, number of frames (None: pinnkan chooses), files to write."""
-
-    resolution: int | None = None
-    times: int | None = None
-    pictures: bool = True
-    vtk: bool = True
-    report: bool = True
+    name: str
+    equation: Equation
+    points: NDArray[np.float64]
+    values: NDArray[np.float64]
+    noise: NDArray[np.float64] | None
 
 
 def _counted(count: int, what: str) -> str:
@@ -180,7 +165,8 @@ class Problem:
     conditions at several times is steady in t). ``vectors`` groups unknowns into vectors, ``units`` has their labels.
     ``disagreements``: one point for each pair of sides that meet and prescribe different values there;
     ``unknowns_without_norm``: the unknowns that therefore have no finite L2 norm. ``parameter_overrides``: the
-    parameters with other values than in the file; ``source`` is the text with these values.
+    parameters with other values than in the file; ``source`` is the text with these values. ``numbers``: those to be
+    found from ``measurements``; the equations have their start values.
     """
 
     name: str
@@ -203,6 +189,8 @@ class Problem:
     disagreements: tuple[Point, ...] = ()
     unknowns_without_norm: frozenset[int] = frozenset()
     parameter_overrides: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, EstimatedNumber] = field(default_factory=dict)
+    measurements: tuple[Measurement, ...] = ()
 
     def __repr__(self) -> str:
         unknowns, coordinates = ", ".join(self.unknowns), ", ".join(c.name for c in self.coordinates)

@@ -19,10 +19,12 @@ import safetensors.numpy
 from pinnkan.errors import ProblemError, RunFolderError, UsageError
 from pinnkan.kan.field import Array
 from pinnkan.problem.registry import load_problem
-from pinnkan.problem.statement import Problem, SolverSettings
+from pinnkan.problem.sections.settings import SolverSettings
+from pinnkan.problem.statement import Problem
 from pinnkan.run.codec import decode, encode
 from pinnkan.run.folder import sync_folder, write_atomically
 from pinnkan.solution import Solution
+from pinnkan.verdict.fit_records import Fit, FittedData, FoundNumber
 from pinnkan.verdict.records import Certificate, Iteration, Level, Reading
 from pinnkan.verdict.verdict import Verdict
 
@@ -61,6 +63,7 @@ def save_checkpoint(solution: Solution, folder: Path) -> None:
         "network": solution.network,
         "quantities": {name: asdict(reading) for name, reading in solution.quantities.items()},
         "certificate": None if solution.certificate is None else asdict(solution.certificate),
+        "fit": None if solution.fit is None else asdict(solution.fit),
     }  # fmt: skip
     write_signed(folder / _STATE, payload)
     for old in folder.glob("state-*.safetensors"):
@@ -154,7 +157,15 @@ def solution_of(problem: Problem, state: Mapping[str, Any], arrays: Mapping[str,
         network=state["network"],
         quantities={name: _record(Reading, reading) for name, reading in state["quantities"].items()},
         certificate=_record(Certificate, state["certificate"]) if state.get("certificate") else None,
+        fit=_fit(state["fit"]) if state.get("fit") else None,
     )
+
+
+def _fit(data: Mapping[str, Any]) -> Fit:
+    """The fit from JSON."""
+    numbers = {name: _record(FoundNumber, number) for name, number in data["numbers"].items()}
+    parts = tuple(_record(FittedData, part) for part in data["data"])
+    return replace(_record(Fit, data), numbers=numbers, data=parts)
 
 
 def read_signed(path: Path) -> dict[str, Any]:
@@ -221,7 +232,8 @@ def _load(root: Path) -> Solution:
     if not path.is_file():
         raise RunFolderError(f"{path}: missing; the checkpoint cannot be read without the problem it solves")
     try:
-        problem = with_solver(load_problem(path, set=dict(state["problem"].get("given") or {})), state, path)
+        given = dict(state["problem"].get("given") or {})
+        problem = with_solver(load_problem(path, set=given, reads_data=False), state, path)
     except ProblemError as error:
         raise RunFolderError(f"{path}: no longer a valid problem ({error.faults[0].message}); solve again") from error
     return solution_of(problem, state, arrays)

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from pinnkan.errors import Exit, OutOfMemoryError, ResourceError, UsageError
 from pinnkan.export.allowance import Allowance
+from pinnkan.export.fits import fit_lines
 from pinnkan.export.report import quantity_lines, verdict_words
 from pinnkan.export.vtk import write_vtk
 from pinnkan.problem.registry import load_problem
@@ -94,7 +95,7 @@ def closing_lines(solution: Solution, target: Path, files: list[str], spent: Spe
         times += f"; {spent.whole:.2f} s in all, {quantities}files {spent.files:.2f} s, start-up {other:.2f} s"
     kind = "slab" if count and solution.levels[0].time is not None else "level"
     lines = [verdict_words(solution), f"{count} {kind}{'s' * (count != 1)}, {solution.parameters} parameters; {times}."]
-    lines += quantity_lines(solution)
+    lines += [*fit_lines(solution), *quantity_lines(solution)]
     if solution.verdict.bound_sentence:
         lines.append(solution.verdict.bound_sentence)
     if solution.certificate is not None:

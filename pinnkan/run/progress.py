@@ -11,6 +11,7 @@ from rich.table import Table
 from pinnkan.export.tables import by_x
 from pinnkan.problem.evolution import as_time_problem
 from pinnkan.problem.statement import Problem
+from pinnkan.verdict.fit_records import FitStep
 from pinnkan.verdict.records import Iteration, Level
 
 _BAR = 24
@@ -51,9 +52,11 @@ class Progress:
         if self._live is not None:
             self._live.stop()
 
-    def __call__(self, record: Level | Iteration) -> None:
+    def __call__(self, record: Level | Iteration | FitStep) -> None:
         """Takes a record from the solver."""
-        if isinstance(record, Level):
+        if isinstance(record, FitStep):
+            self.say(fit_line(record))
+        elif isinstance(record, Level):
             self._level, self._step = record, None
             begins = record.time is None or self._span is None or record.time[0] <= self._span[0]
             self._slabs = 1 if begins else self._slabs + 1
@@ -97,6 +100,12 @@ class Progress:
         cells.append(f"{time.perf_counter() - self._start:.1f} s")
         row.add_row(*cells)
         return row
+
+
+def fit_line(step: FitStep) -> str:
+    """A step of a fit in one line."""
+    values = "  ".join(f"{name} = {value:.8g}" for name, value in step.values.items())
+    return f"fit {step.number}  {values}  misfit {step.misfit:.2e} of the noise  {step.seconds:.2f} s"
 
 
 def level_line(level: Level, problem: Problem) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from pinnkan.errors import Exit
 from pinnkan.export.allowance import Allowance
 from pinnkan.export.arrays import shown_of
+from pinnkan.export.fits import data_csv
 from pinnkan.export.page import page_of
 from pinnkan.export.paraview_script import paraview_script
 from pinnkan.export.report import report_of
@@ -26,6 +27,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.run.checkpoint import save_checkpoint
 from pinnkan.run.folder import MANIFEST, write_atomically
 from pinnkan.solution import Solution
+from pinnkan.verdict.fit_records import FoundNumber
 from pinnkan.verdict.records import Certificate, Reading
 from pinnkan.verdict.verdict import Verdict
 from pinnkan.version import __version__
@@ -67,7 +69,9 @@ def write_results(
     pages = ["report.html", "report.md"] if output.report else []
     names = [shown.name for shown in shown_of(solution.problem)]
     read, units = solution.quantities, solution.problem.units
+    coordinates = [c.name for c in solution.problem.coordinates]
     texts = {
+        **({} if solution.fit is None else {"data.csv": data_csv(solution.fit, coordinates).encode()}),
         **({"quantities.csv": quantities_csv(read, units).encode()} if read else {}),
         **scripts,
         "levels.csv": levels_csv(solution.levels, names).encode(),
@@ -112,6 +116,7 @@ def summary(solution: Solution, run: Path) -> dict[str, Any]:
     """The object that ``--json`` prints; numbers that JSON does not know become null."""
     verdict = solution.verdict
     read = {"quantities": {n: _reading(r) for n, r in solution.quantities.items()}} if solution.quantities else {}
+    found = {"estimate": {n: _number(x) for n, x in solution.estimate.items()}} if solution.estimate else {}
     proven = {"certificate": _proven(solution.certificate)} if solution.certificate is not None else {}
     return {
         "name": solution.problem.name,
@@ -124,6 +129,7 @@ def summary(solution: Solution, run: Path) -> dict[str, Any]:
         "parameters": solution.parameters,
         "seconds": solution.seconds,
         "run": str(run),
+        **found,
         **read,
         **proven,
     }
@@ -134,6 +140,11 @@ def _proven(certificate: Certificate) -> dict[str, Any]:
     proven, names = not certificate.refusal, ("largest", "mean_square", "relative", "alone")
     bounds = {name: finite(getattr(certificate, name)) if proven else None for name in names}
     return {"certified": proven, **bounds, "sentence": certificate.sentence}
+
+
+def _number(number: FoundNumber) -> dict[str, Any]:
+    """A number that was found as JSON."""
+    return {name: finite(getattr(number, name)) for name in ("value", "error", "standard_error")}
 
 
 def _reading(reading: Reading) -> dict[str, Any]:

@@ -9,13 +9,14 @@ from pinnkan.errors import OutOfMemoryError, ResourceError, UsageError
 from pinnkan.problem.registry import with_tolerance
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
+from pinnkan.verdict.fit_records import FitStep
 from pinnkan.verdict.records import Certificate, Iteration, Level, Reason
 
 if TYPE_CHECKING:
     from pinnkan.run.keeper import Keeper
     from pinnkan.solver.monitor import Monitor
 
-Progress = Callable[[Level | Iteration], None]
+Progress = Callable[[Level | Iteration | FitStep], None]
 
 
 def solve(
@@ -87,8 +88,15 @@ def solve_monitored(problem: Problem, monitor: "Monitor", device: str) -> Soluti
     require_device(device)
     from pinnkan.solver.driver import solve as solve_problem
 
+    def solve_with(given: Problem, watching: "Monitor") -> Solution:
+        return solve_problem(given, device=device, monitor=watching)
+
     try:
-        return solve_problem(problem, device=device, monitor=monitor)
+        if problem.numbers:
+            from pinnkan.solver.numbers.fit import find_numbers
+
+            return find_numbers(problem, solve_with, monitor)
+        return solve_with(problem, monitor)
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError) or "memory" in str(error):  # torch has no class of its own for this
             message = f"out of memory: {error}; ask for a larger tolerance or fewer levels"

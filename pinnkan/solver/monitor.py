@@ -7,9 +7,10 @@ from typing import TypeVar
 from pinnkan.assembly.clock import Clock, OutOfTimeError
 from pinnkan.errors import RunFolderError
 from pinnkan.solver.solver_state import LevelsState, NewtonState, SolverState, Step
+from pinnkan.verdict.fit_records import FitStep
 from pinnkan.verdict.records import Iteration, Level
 
-Progress = Callable[[Level | Iteration], None]
+Progress = Callable[[Level | Iteration | FitStep], None]
 #: Called with every state and the seconds of the solve so far.
 KeepState = Callable[[SolverState, float], None]
 _State = TypeVar("_State")

@@ -245,6 +245,17 @@ def _without_norm(levels: Sequence[Level], tolerance: float, end: float | None) 
     )
 
 
+def _undetermined_numbers(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
+    return "Measure where the numbers matter, give one of them a value under `parameters`, or a `prior`."
+
+
+def _misfit(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
+    return (
+        "Start elsewhere (`estimate: {k: {start: 1, range: [0.1, 10], scale: log}}`), check the equations against what "
+        "was measured, or leave `noise` out: it is then estimated from the misfit."
+    )
+
+
 _REMEDIES: dict[Reason, Callable[[Sequence[Level], float, float | None], str]] = {
     Reason.MAX_LEVELS: _more,
     Reason.MAX_TIME: _time,
@@ -259,6 +270,8 @@ _REMEDIES: dict[Reason, Callable[[Sequence[Level], float, float | None], str]] =
     Reason.INTERRUPTED: _interrupted,
     Reason.CONTRADICTED: _contradicted,
     Reason.NO_FINITE_NORM: _without_norm,
+    Reason.UNDETERMINED_NUMBERS: _undetermined_numbers,
+    Reason.MISFIT: _misfit,
 }
 
 

@@ -22,6 +22,8 @@ class Reason(StrEnum):
     INTERRUPTED = "interrupted"
     CONTRADICTED = "contradicted"
     NO_FINITE_NORM = "no_finite_norm"
+    UNDETERMINED_NUMBERS = "undetermined_numbers"
+    MISFIT = "misfit"
 
 
 class Evidence(StrEnum):

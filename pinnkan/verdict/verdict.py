@@ -53,6 +53,8 @@ _SENTENCES = {
     Reason.BELOW_ROUNDING: "Rounding errors are larger than the tolerance",
     Reason.CONTRADICTED: "The `exact` of the file is not this solution",
     Reason.NO_FINITE_NORM: "One of the unknowns has no norm that an error could be measured in",
+    Reason.UNDETERMINED_NUMBERS: "The data do not determine the numbers",
+    Reason.MISFIT: "The data contradict the equations",
 }
 
 
@@ -66,7 +68,7 @@ def judge(
     is not determined or not resolved.
     """
     if not levels:
-        return _refusal(levels, tolerance, reason or Reason.DIVERGED, detail, math.inf, end)
+        return refusal(levels, tolerance, reason or Reason.DIVERGED, detail, math.inf, end)
     last = levels[-1]
     estimate, beside = last.estimate, detail
     if not math.isfinite(estimate) and not reason:
@@ -85,7 +87,7 @@ def judge(
     ):
         estimate = math.inf
     if reason:
-        return _refusal(levels, tolerance, reason, detail, estimate, end)
+        return refusal(levels, tolerance, reason, detail, estimate, end)
     below = f"is below the tolerance {tolerance:.0e}{f' ({beside})' if beside else ''}"
     sentence = f"Converged: the estimated relative L2 error {estimate:.1e} {below}."
     return Verdict(True, tolerance, estimate, Reason.CONVERGED, _evidence(last), sentence, beside=beside)
@@ -140,9 +142,10 @@ def is_undersampled(levels: Sequence[Level], tolerance: float) -> bool:
     return heldout > HELDOUT_RATIO**2 * loss and levels[-1].estimate > margin * tolerance
 
 
-def _refusal(
+def refusal(
     levels: Sequence[Level], tolerance: float, reason: Reason, detail: str, estimate: float, end: float | None
 ) -> Verdict:
+    """The verdict on a run that has not converged, with the reason in words and advice."""
     why = _SENTENCES[reason] + (f" ({detail})" if detail else "")
     size = f"the estimated relative L2 error is {estimate:.1e}" if math.isfinite(estimate) else "the error is not known"
     sentence = f"Not converged: {why}; {size}, the tolerance {tolerance:.0e}."

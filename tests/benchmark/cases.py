@@ -72,6 +72,7 @@ CASES = (
         (Target(1e-7, 10, 1e-6, 2), Target(1e-8, 2, 1e-7, 4), Target(1e-10, 6, 1e-9, 4)),
         "Cole-Hopf",
     ),
+    Case("burgers_coefficients", burgers, lambda: burgers_space_time(np.linspace(0, 1, 21)), (), "Cole-Hopf"),
     Case(
         "allen_cahn",
         lambda x, t: allen_cahn((0.01, *TENTHS))(x, t),

@@ -26,7 +26,7 @@ SHORT_HEAD = "| problem | | true error | estimate | time |\n|---|---|---|---|---
 SHOWN = (
     "poisson2d", "helmholtz2d", "boundary_layer", "oblique_layer", "wave", "burgers", "allen_cahn", "kdv",
     "turning_front", "four_disks", "kirsch", "kovasznay", "cavity", "elasticity",
-    "schroedinger", "maxwell", "lorenz", "van_der_pol",
+    "schroedinger", "maxwell", "lorenz", "van_der_pol", "burgers_coefficients",
 )  # fmt: skip
 ASKED = 1e-6
 ABOUT = re.compile(r"^about: (.+)$", re.MULTILINE)

@@ -9,6 +9,7 @@ from case import UNIT, Array, Case, Reference, Target, at_times, at_times_in_the
 from reference import systems
 from reference.cavity import lid_driven
 from reference.error import Grid, gauss, graded_edges
+from reference.hare_lynx import hare_lynx
 from reference.heated_cavity import heated_cavity
 from reference.ordinary import ordinary
 from reference.periodic_plane import fitzhugh_nagumo2d, gray_scott2d
@@ -49,6 +50,7 @@ SOLITONS = Target(1e-8, 5, 1e-8, 14)
 
 
 SYSTEMS = (
+    Case("hare_lynx", hare_lynx, box((1900, 1920, 40)), (), "Runge-Kutta and least squares"),
     Case("kovasznay", systems.kovasznay, box((-0.5, 1, 16), (-0.5, 1.5, 24)), Target(1e-9, 3, 1e-8, 14)),
     Case("stokes", systems.stokes, box(UNIT, UNIT)),
     Case("elasticity", systems.elasticity, box(UNIT, UNIT), Target(1e-10, 1, 1e-9, 14)),

@@ -1,0 +1,1 @@
+"""Sections of a problem file: settings, numbers to be found, measured values."""

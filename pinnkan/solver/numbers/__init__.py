@@ -1,0 +1,1 @@
+"""Numbers found together with the solution."""
