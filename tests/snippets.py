@@ -75,7 +75,7 @@ def with_sections(text: str, sections: str) -> str:
 
 
 def problems(page: str) -> Iterator[tuple[Block, Problem]]:
-    """The problems that a page states, read and checked.
+    """The problems that a page states, read and checked, without the data that the page makes.
 
     Raises:
         ProblemError: one of them is none.
@@ -92,7 +92,7 @@ def problems(page: str) -> Iterator[tuple[Block, Problem]]:
         else:
             assert whole, f"line {block.line}: these sections belong to no problem"
             text = with_sections(whole, block.text)
-        yield block, pinnkan.load_problem(text)
+        yield block, pinnkan.load_problem(text, reads_data=False)
 
 
 @dataclass(frozen=True)

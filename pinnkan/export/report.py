@@ -171,10 +171,8 @@ def quantity_lines(solution: Solution) -> list[str]:
     for name, reading in solution.quantities.items():
         when = "" if reading.times is None else f" at {solution.problem.format_march_position(reading.times[-1], 4)}"
         unit = f" {solution.problem.units[name]}" if name in solution.problem.units else ""
-        said = f"; {reading.note}" if reading.note else ""
-        lines.append(
-            escape_unprintable(f"{name}{when} = {value_words(reading)}{unit}, error {error_words(reading)}{said}")
-        )
+        value = f"{value_words(reading)}{unit}, error {error_words(reading)}" + f"; {reading.note}" * bool(reading.note)
+        lines.append(escape_unprintable(f"{name}{when} = {value}"))
     return lines
 
 

@@ -27,6 +27,8 @@ def test_every_problem_of_a_page_is_understood_without_a_warning(page: Path) -> 
 @pytest.mark.parametrize("page", SHOWING, ids=named)
 def test_every_problem_of_a_page_is_solved(page: Path) -> None:
     for block, problem in problems(page.read_text(encoding="utf-8")):
+        if problem.numbers:  # its data are made by the page, whose commands solve it
+            continue
         solution = pinnkan.solve(problem)
         assert solution.verdict.converged, f"line {block.line}: {solution}"
         assert solution.true_error is None or solution.true_error <= problem.solver.tolerance

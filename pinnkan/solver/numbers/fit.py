@@ -29,8 +29,8 @@ from pinnkan.verdict.fit_records import Fit, FitStep, FoundNumber
 Solve = Callable[[Problem, Monitor], Solution]
 #: The tolerances of the solves of a search, until that of the file.
 FIRST_TOLERANCE, TIGHTENING = 1e-4, 1e-2
-#: Steps of numbers for differences, relative to a number: hares and lynxes, six numbers over two cycles, come out within
-#: 1e-5 of themselves with 1e-3 and 5e-5 with 1e-2, at a tolerance of 1e-4.
+#: Steps of numbers for differences, relative to a number: hares and lynxes, six numbers over two cycles, come out
+#: within 1e-5 of themselves with 1e-3 and 5e-5 with 1e-2, at a tolerance of 1e-4.
 DIFFERENCE_STEP = 1e-3
 #: A number near zero is moved as if it were this share of its start.
 LEAST_SHARE = 1e-2
