@@ -50,14 +50,16 @@ def yaml_scalar(text: str) -> str:
 
 
 def _domain(problem: Problem, node: Node | None) -> Iterator[str]:
-    if isinstance(problem.domain, ShapedDomain) and isinstance(node, Mapping):
+    is_shape = isinstance(problem.domain, ShapedDomain)
+    if is_shape and isinstance(node, Mapping):
         yield f"  shape: {_inline(node.values['shape'])}"
-        return
     for symbol, ends in zip(problem.coordinates, problem.box.ranges, strict=True):
-        low, high = (setting_text(float(end)) for end in ends)
-        yield f"  {symbol.name}: [{low}, {high}]"
-    wrapped = [s.name for s, wraps in zip(problem.coordinates, problem.box.periodic, strict=True) if wraps]
-    yield f"  periodic: [{', '.join(wrapped)}]"
+        if not is_shape or symbol.name == "t":
+            low, high = (setting_text(float(end)) for end in ends)
+            yield f"  {symbol.name}: [{low}, {high}]"
+    if not is_shape:
+        wrapped = [s.name for s, wraps in zip(problem.coordinates, problem.box.periodic, strict=True) if wraps]
+        yield f"  periodic: [{', '.join(wrapped)}]"
 
 
 def _named(section: str, node: Node | None) -> Iterator[str]:

@@ -38,6 +38,9 @@ def case(equation: str, conditions: str = ZERO, solver: str = "seed: 0", domain:
     return FILE.format(domain=domain, equation=equation, conditions=conditions, solver=solver)
 
 
+FIT = case("-u_xx = SOURCE", solver="tolerance: 1e-4") + (
+    "estimate: {NUMBERS}\ndata: {gauge: {file: case.csv, noise: NOISE}}\n"
+)
 GOOD = case("-u_xx = 1")
 OTHER = (shipped_folder() / "traps/two_solutions.yaml").read_text().replace("name: two_solutions", "name: case")
 #: reason -> (exit code, problem): why it ends so is in the comment.
@@ -61,6 +64,10 @@ CASES = {
     "rank_deficient": (4, case("u_xx = cos(pi*x)", SLOPES)),
     # Gauss-Newton finds the one of two solutions that is nearer to zero, `exact` is the other.
     "contradicted": (4, OTHER),
+    # Of a*b alone its values say something.
+    "undetermined_numbers": (4, FIT.replace("NUMBERS", "a: 1, b: 1").replace("SOURCE", "a*b").replace("NOISE", "1")),
+    # u = a*(x - x**2)/2 is measured as 1 everywhere.
+    "misfit": (4, FIT.replace("NUMBERS", "a: 1").replace("SOURCE", "a").replace("NOISE", "0.01")),
     "no_finite_norm": (4, LID.replace("TOLERANCE", "1.0e-1")),
     # A fourth derivative costs eight digits.
     "tolerance_below_rounding": (4, case("u_xxxx = pi**4*sin(pi*x)", BEAM, "tolerance: 1.1e-13")),
@@ -86,6 +93,7 @@ def test_every_reason_has_a_problem_that_ends_with_it(
 ) -> None:
     code, text = CASES[reason]
     (folder / "case.yaml").write_text(text)
+    (folder / "case.csv").write_text("x,u\n" + "".join(f"{0.05 * k},1\n" for k in range(1, 20)))
     assert solved(capsys, "case.yaml")[1]["reason"] == reason
     manifest = json.loads((folder / "results/case/manifest.json").read_text())
     assert manifest["exit_code"] == code
