@@ -12,7 +12,7 @@ import sympy
 from pinnkan.domain.box import Box
 from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.sections.settings import SolverSettings
+from pinnkan.problem.settings import SolverSettings
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Quantity, Side, WholeDomain
 from pinnkan.solution import Solution
 from pinnkan.solver.estimate.quantities import evaluate_quantities

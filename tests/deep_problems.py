@@ -7,7 +7,7 @@ from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
 from pinnkan.domain.box import Box
 from pinnkan.problem.registry import parse_problem
-from pinnkan.problem.sections.settings import SolverSettings
+from pinnkan.problem.settings import SolverSettings
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side
 
 X, T = sympy.symbols("x t")

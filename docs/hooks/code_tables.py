@@ -15,7 +15,7 @@ from pinnkan.parser import build_parser
 from pinnkan.problem import schema
 from pinnkan.problem.expressions.functions import FUNCTIONS
 from pinnkan.problem.expressions.scope import OPERATORS
-from pinnkan.problem.sections.settings import OutputSettings, SolverSettings
+from pinnkan.problem.settings import OutputSettings, SolverSettings
 from pinnkan.solver.verify.checks import CHECKS
 from pinnkan.verdict.advice import remedy
 from pinnkan.verdict.records import Evidence, Level, Reason

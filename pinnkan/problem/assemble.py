@@ -22,12 +22,12 @@ from pinnkan.problem.features.removable_singularities import remove_singularitie
 from pinnkan.problem.geometry.domain_section import DomainSection, read_domain
 from pinnkan.problem.names import section
 from pinnkan.problem.notation_hints import mapping_hint
-from pinnkan.problem.quantities import read_quantities
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.schema import MAX_UNIT_LENGTH
 from pinnkan.problem.sections.estimated_numbers import read_estimate
 from pinnkan.problem.sections.measurements import check_counts, read_data
-from pinnkan.problem.sections.settings import EstimatedNumber, SolverSettings
+from pinnkan.problem.sections.quantities import read_quantities
+from pinnkan.problem.settings import EstimatedNumber, SolverSettings
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Equation, Point, Problem
 

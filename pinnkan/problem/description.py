@@ -12,7 +12,7 @@ from pinnkan.domain.shapes.shaped_domain import ShapedDomain
 from pinnkan.problem.conditions import prescribed_value
 from pinnkan.problem.coordinates import SIDES
 from pinnkan.problem.expressions.functions import expression_text
-from pinnkan.problem.sections.settings import EstimatedNumber
+from pinnkan.problem.settings import EstimatedNumber
 from pinnkan.problem.shapes import name_in_file, pieces_of
 from pinnkan.problem.statement import (
     Condition,

@@ -22,7 +22,7 @@ from pinnkan.problem.schema_keys import (
     shape_schema,
     sides_schema,
 )
-from pinnkan.problem.sections.settings import OutputSettings, SolverSettings
+from pinnkan.problem.settings import OutputSettings, SolverSettings
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence
 
 PROBLEM_NAME_PATTERN = "^[a-z0-9][a-z0-9_-]{0,59}$"

@@ -18,7 +18,7 @@ from pinnkan.domain.box import Box, Side
 from pinnkan.domain.domain import Domain
 from pinnkan.domain.shapes.shaped_domain import ShapeSide
 from pinnkan.errors import SolverError
-from pinnkan.problem.sections.settings import EstimatedNumber, OutputSettings, SolverSettings
+from pinnkan.problem.settings import EstimatedNumber, OutputSettings, SolverSettings
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import safetensors.numpy
 from pinnkan.errors import ProblemError, RunFolderError, UsageError
 from pinnkan.kan.field import Array
 from pinnkan.problem.registry import load_problem
-from pinnkan.problem.sections.settings import SolverSettings
+from pinnkan.problem.settings import SolverSettings
 from pinnkan.problem.statement import Problem
 from pinnkan.run.codec import decode, encode
 from pinnkan.run.folder import sync_folder, write_atomically
@@ -32,7 +32,9 @@ FORMAT = 4
 #: What reading data of a wrong shape raises: signed, but not by this program.
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError, AssertionError, RecursionError, RuntimeError)
 _STATE = "state.json"
-_Record = TypeVar("_Record", Level, Iteration, Reading, Verdict, Certificate, SolverSettings)
+_Record = TypeVar(
+    "_Record", Level, Iteration, Reading, Verdict, Certificate, SolverSettings, Fit, FittedData, FoundNumber
+)
 
 
 def save_checkpoint(solution: Solution, folder: Path) -> None:

@@ -2,14 +2,14 @@
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from pinnkan.verdict.fit_advice import FIT_REMEDIES, Remedy
 from pinnkan.verdict.records import Level, Reason
 
-#: Most additional levels that are suggested; each costs several times the one before.
-MAX_EXTRA_LEVELS = 10
-#: Largest tolerance that is suggested, as a share of the solution (heuristic).
-MAX_TOLERANCE = 0.3
+#: Most additional levels that are suggested, each of which costs several times the one before; and the largest
+#: tolerance, as a share of the solution (heuristic).
+MAX_EXTRA_LEVELS, MAX_TOLERANCE = 10, 0.3
 #: Most intervals that a file may name (``pinnkan.problem.schema``).
 MOST_KNOTS = 10_000
 #: SHRINKING_SLABS slabs in a row, each at most SHRINK_RATIO of the one before, shrink towards a time.
@@ -245,18 +245,7 @@ def _without_norm(levels: Sequence[Level], tolerance: float, end: float | None) 
     )
 
 
-def _undetermined_numbers(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
-    return "Measure where the numbers matter, give one of them a value under `parameters`, or a `prior`."
-
-
-def _misfit(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
-    return (
-        "Start elsewhere (`estimate: {k: {start: 1, range: [0.1, 10], scale: log}}`), check the equations against what "
-        "was measured, or leave `noise` out: it is then estimated from the misfit."
-    )
-
-
-_REMEDIES: dict[Reason, Callable[[Sequence[Level], float, float | None], str]] = {
+_REMEDIES: dict[Reason, Remedy] = {
     Reason.MAX_LEVELS: _more,
     Reason.MAX_TIME: _time,
     Reason.STALLED: _stalled,
@@ -270,8 +259,7 @@ _REMEDIES: dict[Reason, Callable[[Sequence[Level], float, float | None], str]] =
     Reason.INTERRUPTED: _interrupted,
     Reason.CONTRADICTED: _contradicted,
     Reason.NO_FINITE_NORM: _without_norm,
-    Reason.UNDETERMINED_NUMBERS: _undetermined_numbers,
-    Reason.MISFIT: _misfit,
+    **FIT_REMEDIES,
 }
 
 

@@ -26,7 +26,7 @@ SHORT_HEAD = "| problem | | true error | estimate | time |\n|---|---|---|---|---
 SHOWN = (
     "poisson2d", "boundary_layer", "oblique_layer", "wave", "burgers", "allen_cahn",
     "turning_front", "four_disks", "kirsch", "kovasznay", "cavity",
-    "schroedinger", "maxwell", "lorenz", "van_der_pol", "burgers_coefficients",
+    "schroedinger", "maxwell", "lorenz", "burgers_coefficients", "van_der_pol",
 )  # fmt: skip
 ASKED = 1e-6
 ABOUT = re.compile(r"^about: (.+)$", re.MULTILINE)

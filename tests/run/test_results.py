@@ -11,7 +11,7 @@ from closed_form import levels, problem, solved, with_mean
 from pinnkan.errors import Exit
 from pinnkan.export.report import report_of
 from pinnkan.export.tables import history_csv, levels_csv
-from pinnkan.problem.sections.settings import OutputSettings
+from pinnkan.problem.settings import OutputSettings
 from pinnkan.run.commands import closing_lines
 from pinnkan.run.progress import level_line
 from pinnkan.run.results import circumstances_of, exit_code, summary, write_results

@@ -10,7 +10,7 @@ from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
 from pinnkan.problem.names import check_name, read_constant, read_range, section
 from pinnkan.problem.report import Report
-from pinnkan.problem.sections.settings import EstimatedNumber
+from pinnkan.problem.settings import EstimatedNumber
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 
 

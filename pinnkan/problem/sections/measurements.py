@@ -35,11 +35,11 @@ def read_data(node: Node | None, domain: DomainSection, scope: Scope, report: Re
             continue
         found = schema.entries(value, schema.DATA, report, f"the data '{name}'")
         if "file" in found:
-            out += _Reader(name, found, domain, scope, report).measurements()
+            out += _DataReader(name, found, domain, scope, report).measurements()
     return tuple(out)
 
 
-class _Reader:
+class _DataReader:
     """Reads one entry of the section ``data``."""
 
     def __init__(self, name: str, found: dict[str, Node], domain: DomainSection, scope: Scope, report: Report) -> None:

@@ -15,7 +15,7 @@ import scipy.optimize
 from pinnkan.errors import PinnkanError
 from pinnkan.kan.field import Array
 from pinnkan.problem.registry import with_numbers, with_tolerance
-from pinnkan.problem.sections.settings import EstimatedNumber
+from pinnkan.problem.settings import EstimatedNumber
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
 from pinnkan.solver.monitor import Monitor

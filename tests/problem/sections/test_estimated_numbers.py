@@ -6,7 +6,7 @@ import pytest
 
 from pinnkan.errors import ProblemError
 from pinnkan.problem.registry import load_problem, parse_problem, with_numbers
-from pinnkan.problem.sections.settings import EstimatedNumber
+from pinnkan.problem.settings import EstimatedNumber
 
 TEXT = """
 name: growth

@@ -15,7 +15,7 @@ from pinnkan.errors import ResourceError, SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Field
 from pinnkan.kan.product import ProductField, Space
-from pinnkan.problem.sections.settings import SolverSettings
+from pinnkan.problem.settings import SolverSettings
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.correction import estimate_by_correction
 from pinnkan.solver.estimate.norms import largest_norm_ratio
