@@ -1,7 +1,7 @@
 """Measured values against a solution: their differences, and what the error of the solution makes of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,9 +10,6 @@ from pinnkan.problem.statement import Measurement
 from pinnkan.solution import Solution
 from pinnkan.solver.estimate.solution_expressions import SolutionExpressions
 from pinnkan.verdict.fit_records import FittedData
-
-#: Passes in which noise that the file does not give is estimated from the misfit.
-NOISE_PASSES = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,24 +26,23 @@ class Noise:
     def estimated(self, measurements: Sequence[Measurement], differences: Array, numbers: int) -> "Noise":
         """The noise with that which is not given estimated from ``differences`` (value,) after so many numbers."""
         parts, total = np.split(differences, np.cumsum([len(m.values) for m in measurements])[:-1]), len(differences)
-        spent = 1.0 - numbers / total if total > numbers else 1.0
-        found = [np.sqrt(np.mean(part**2) / spent) for part in parts]
-        least = 1e-300
-        new = [
-            own if m.noise is not None else np.full(len(own), max(float(size), least))
-            for m, own, size in zip(measurements, self.by_measurement, found, strict=True)
-        ]
-        return replace(self, by_measurement=tuple(new))
+        free = 1.0 - numbers / total if total > numbers else 1.0  # the share of degrees of freedom
+        return Noise(
+            tuple(
+                _even_noise(part / np.sqrt(free)) if m.noise is None else m.noise
+                for m, part in zip(measurements, parts, strict=True)
+            )
+        )
 
 
 def first_noise(measurements: Sequence[Measurement]) -> Noise:
     """The given noise; where there is none the root mean square of the values."""
-    return Noise(
-        tuple(
-            np.full(len(m.values), max(float(np.sqrt(np.mean(m.values**2))), 1e-300)) if m.noise is None else m.noise
-            for m in measurements
-        )
-    )
+    return Noise(tuple(_even_noise(m.values) if m.noise is None else m.noise for m in measurements))
+
+
+def _even_noise(values: Array) -> Array:
+    """The root mean square of values, for each of them."""
+    return np.full(len(values), max(float(np.sqrt(np.mean(values**2))), 1e-300))
 
 
 def computed_values(solution: Solution) -> list[Array]:

@@ -54,3 +54,9 @@ def uncertainty_of(matrix: Array, slopes: Array, names: Sequence[str]) -> Uncert
         terms = [f"{share:+.2g}*{name}" for share, name in zip(moved, names, strict=True) if abs(share) > NAMED_SHARE]
         words = " ".join(terms).removeprefix("+")
     return Uncertainty(matrix, slopes, deviations, related, words)
+
+
+def unknown_uncertainty(count: int) -> Uncertainty:
+    """The uncertainty of so many numbers of which nothing is known."""
+    unknown = np.full(count, np.inf)
+    return Uncertainty(np.zeros((0, count)), np.ones(count), unknown, ((0.0,) * count,) * count, "")
