@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class FoundNumber:
     """A number that was found, from ``start`` on.
 
-    ``error``: what the estimated error of the solution makes of it; ``standard_error``: the standard deviation that
-    the noise of the data leaves in it.
+    ``error``: what the estimated error of the solution and the end of the search leave in it; ``standard_error``: the
+    standard deviation that the noise of the data leaves in it.
     """
 
     value: float

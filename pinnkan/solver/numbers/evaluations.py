@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pinnkan.errors import PinnkanError
+from pinnkan.errors import PinnkanError, SolverError
 from pinnkan.kan.field import Array
 from pinnkan.problem.registry import with_numbers, with_tolerance
 from pinnkan.problem.statement import Problem
@@ -44,6 +44,7 @@ class Evaluations:
         try:
             return self.require(at, tolerance)
         except (PinnkanError, np.linalg.LinAlgError):
+            self._check_time()  # it may be what ended it
             return None
 
     def require(self, at: Array, tolerance: float) -> Solution:
@@ -52,13 +53,16 @@ class Evaluations:
         if key not in self._known:
             kept = 3 * len(at) + 3  # two sides of each number, and the last points
             self._known = dict(list(self._known.items())[-kept:])
-            if self.shown is not None:
-                self.monitor.check_time()
+            self._check_time()
             bare = replace(self.problem_at(at, tolerance), quantities={}, exact=None)
             self._known[key] = self._solve(bare, self.monitor.side_monitor())
-            if self.shown is not None:
-                self.monitor.check_time()  # it may be cut short
+            self._check_time()  # it may have been cut short
         return self._known[key]
+
+    def _check_time(self) -> None:
+        """Raise OutOfTimeError if the time limit is over and there is something to show."""
+        if self.shown is not None:
+            self.monitor.check_time()
 
     def misfit(self, at: Array, noise: Noise, tolerance: float) -> Array | None:
         """Differences over their noise, then those from priors; None where the problem has no solution."""
@@ -70,15 +74,20 @@ class Evaluations:
         return found if bool(np.isfinite(found).all()) else None
 
     def jacobian(self, at: Array, noise: Noise, tolerance: float, sides: Sequence[int]) -> Array:
-        """Derivatives of the misfit by the coordinates, (difference, number), by differences to one or both sides."""
+        """Derivatives of the misfit by the coordinates, (difference, number), by differences to one or both sides.
+
+        Raises SolverError: to no side of a number there is a solution.
+        """
         columns, own = [], self.misfit(at, noise, tolerance)
         for k, (step, low, high) in enumerate(zip(self.coordinates.steps(at), *self.coordinates.bounds, strict=True)):
             places = [at[k] + sign * step for sign in sides if low <= at[k] + sign * step <= high]
             moved = [np.concatenate([at[:k], [x], at[k + 1 :]]) for x in places or [at[k] - step]]
             found = [(place[k], self.misfit(place, noise, tolerance)) for place in moved]
-            (x1, r1), (x0, r0) = [*((x, r) for x, r in found if r is not None), (at[k], own)][:2]
-            assert r1 is not None
-            assert r0 is not None
+            known = [(x, r) for x, r in (*found, (at[k], own)) if r is not None]
+            if len(known) < 2:
+                name, value = list(self.coordinates.named(at).items())[k]
+                raise SolverError(f"beside {name} = {value:.6g} the problem is not solved: start elsewhere")
+            (x1, r1), (x0, r0) = known[:2]
             columns.append((r1 - r0) / (x1 - x0))
         return np.stack(columns, -1)
 

@@ -12,7 +12,9 @@ import numpy as np
 import scipy.optimize
 
 from pinnkan.assembly.clock import OutOfTimeError
+from pinnkan.domain.rounding import EPS
 from pinnkan.kan.field import Array
+from pinnkan.problem.schema import SMALLEST_TOLERANCE
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
 from pinnkan.solver.monitor import Monitor
@@ -78,9 +80,9 @@ def _searched(search: Evaluations) -> Solution:
         solution = search.solve_in_full(reached.at, used)
         fit = _fit(search, solution, reached, used)
         is_accurate = _is_accurate(fit, tolerance)
-        if is_accurate or not solution.verdict.converged:
+        if is_accurate or not solution.verdict.converged or used == SMALLEST_TOLERANCE:
             break
-        used *= TIGHTENING
+        used = max(used * TIGHTENING, SMALLEST_TOLERANCE)
     verdict = judge_fit(solution.verdict, solution.levels, fit, is_accurate, reached.is_settled, tolerance)
     return replace(solution, verdict=verdict, fit=fit)
 
@@ -116,19 +118,24 @@ def _least_squares(search: Evaluations, at: Array, noise: Noise, tolerance: floa
         return search.jacobian(x, noise, tolerance, sides)
 
     found = scipy.optimize.least_squares(
-        residuals, at, jacobian, search.coordinates.bounds, x_scale="jac", xtol=0.1 * tolerance, ftol=tolerance**2,
-        gtol=1e-15, max_nfev=MOST_EVALUATIONS * len(at),
+        residuals, at, jacobian, search.coordinates.bounds, x_scale="jac", xtol=0.1 * tolerance,
+        ftol=max(tolerance**2, EPS), gtol=1e-15, max_nfev=MOST_EVALUATIONS * len(at),
     )  # fmt: skip
     return np.asarray(found.x), bool(found.status > 0)
 
 
 def _fit(search: Evaluations, solution: Solution, reached: _Minimum, tolerance: float) -> Fit:
-    """The numbers at a minimum with their uncertainties, from the solution there."""
+    """The numbers at a minimum with their uncertainties, from the solution there.
+
+    Their errors are what the error of the solution makes of them, and the Gauss-Newton step that is left.
+    """
     at, noise = reached.at, reached.noise
     matrix, misfit = search.jacobian(at, noise, tolerance, BOTH_SIDES), search.misfit(at, noise, tolerance)
     assert misfit is not None
     found = uncertainty_of(matrix, search.coordinates.slopes(at), list(search.problem.numbers))
-    return _record(search, solution, reached, found, _errors(solution, found, noise))
+    left = np.clip(at + found.step(misfit), *search.coordinates.bounds) - at
+    errors = _errors(solution, found, noise) + np.abs(found.slopes * left)
+    return _record(search, solution, reached, found, errors)
 
 
 def _errors(solution: Solution, found: Uncertainty, noise: Noise) -> Array:
@@ -137,7 +144,7 @@ def _errors(solution: Solution, found: Uncertainty, noise: Noise) -> Array:
     if off is None:
         return np.full(len(found.slopes), math.inf)
     weighted = np.concatenate([off / noise.all_values, np.zeros(len(found.matrix) - len(off))])
-    return SAFETY * np.abs(found.change_by(weighted))
+    return SAFETY * np.abs(found.slopes * found.step(weighted))
 
 
 def _record(search: Evaluations, solution: Solution, reached: _Minimum, found: Uncertainty, errors: Array) -> Fit:

@@ -27,9 +27,9 @@ class Uncertainty:
     correlations: tuple[tuple[float, ...], ...]
     undetermined: str
 
-    def change_by(self, weighted: Array) -> Array:
-        """How the numbers change where differences over their noise change by ``weighted`` (difference,)."""
-        return np.asarray(-self.slopes * np.linalg.lstsq(self.matrix, weighted, rcond=LEAST_SINGULAR)[0])
+    def step(self, weighted: Array) -> Array:
+        """How the coordinates of the least misfit change where differences over their noise are ``weighted``."""
+        return np.asarray(-np.linalg.lstsq(self.matrix, weighted, rcond=LEAST_SINGULAR)[0])
 
 
 def uncertainty_of(matrix: Array, slopes: Array, names: Sequence[str]) -> Uncertainty:

@@ -227,3 +227,13 @@ def test_the_command_tells_the_numbers_and_a_run_keeps_them(tmp_path: Path, caps
     assert (out / "data.png").stat().st_size > 1000
     assert (out / "data.csv").read_text(encoding="utf-8").startswith("data,x,t,measured,computed,noise\n")
     assert main(["report", str(out)]) == 0
+
+
+def test_a_search_that_the_time_limit_ends_shows_its_last_step(tmp_path: Path) -> None:
+    problem = pinnkan.load_problem(write(tmp_path, HEAT + "solver: {max_time: 0.3, tolerance: 1e-9}\n", warm()))
+    solution = pinnkan.solve(problem)
+    assert solution.verdict.reason == "max_time"
+    assert "the search for the numbers had not ended" in solution.verdict.sentence
+    assert solution.seconds < 10
+    assert solution.estimate["k"].error == np.inf
+    assert solution.problem.numbers["k"].start == solution.estimate["k"].value
