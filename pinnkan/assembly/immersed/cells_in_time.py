@@ -95,12 +95,21 @@ class CellRowsInTime:
         return seen.nonzero().squeeze(1)
 
     @cached_property
+    def _unknowns(self) -> list[int]:
+        """The unknowns that these rows see."""
+        return sorted({u for u, _ in self._parts})
+
+    @cached_property
+    def _time_splines(self) -> torch.Tensor:
+        """The functions of time that these rows see: (order, time, function)."""
+        return self.points.time_splines[:, :, self._functions]
+
+    @cached_property
     def index(self) -> torch.Tensor:
         """The coefficient of each column, (group, unknown * function of the plane * function of time)."""
-        unknowns = sorted({u for u, _ in self._parts})
         plane, count = self.points.plane.index, self.points.time_count
         each = (plane.unsqueeze(-1) * count + self._functions) * self.points.unknowns
-        return torch.stack([each + u for u in unknowns], 1).flatten(1)
+        return torch.stack([each + u for u in self._unknowns], 1).flatten(1)
 
     @cached_property
     def _factors(self) -> tuple[list[torch.Tensor], torch.Tensor]:
@@ -160,9 +169,9 @@ class CellRowsInTime:
 
     def _summed_over_times(self, products: torch.Tensor) -> torch.Tensor:
         """J^T J of cells from the products of splines of the plane (cell, time, part * i, part * j)."""
-        count, splines = self.points.plane.columns, self.points.time_splines[:, :, self._functions]
-        splines, times = splines * self._factors[1].unsqueeze(-1), products.shape[1]
-        unknowns, functions = sorted({u for u, _ in self._parts}), splines.shape[2]
+        count, times = self.points.plane.columns, products.shape[1]
+        splines = self._time_splines * self._factors[1].unsqueeze(-1)
+        unknowns, functions = self._unknowns, splines.shape[2]
         products = products.unflatten(3, (-1, count)).unflatten(2, (-1, count))  # (cell, time, part, i, part, j)
         out = products.new_empty((len(products), len(unknowns), count, functions, len(unknowns), count, functions))
         for a, u in enumerate(unknowns):
@@ -186,7 +195,7 @@ class CellRowsInTime:
         return out.reshape(-1, size, size)
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
-        unknowns, splines = sorted({u for u, _ in self._parts}), self.points.time_splines[:, :, self._functions]
+        unknowns, splines = self._unknowns, self._time_splines
         plane, sides = self.points.plane, residual.shape[-1]
         shape = (len(plane.index), len(unknowns), plane.columns, splines.shape[2], sides)
         local = residual.new_zeros(shape)
@@ -200,7 +209,7 @@ class CellRowsInTime:
         return out.index_add_(0, self.index.reshape(-1), local.flatten(0, 3))[ordering.free]
 
     def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
-        unknowns, splines = sorted({u for u, _ in self._parts}), self.points.time_splines[:, :, self._functions]
+        unknowns, splines = self._unknowns, self._time_splines
         plane, sides = self.points.plane, step.shape[1]
         local = ordering.extend_by_zeros(step)[self.index]
         local = local.reshape(len(plane.index), len(unknowns), plane.columns, splines.shape[2], sides)

@@ -95,17 +95,12 @@ class _DataReader:
 
     def _names_of_columns(self, columns: Columns) -> dict[str, str]:
         """From coordinates and unknowns to columns, as ``columns`` says."""
-        node, known = self.found.get("columns"), [*self.domain.coordinates, *self.scope.space.unknowns]
-        if node is None:
-            return {}
-        if not isinstance(node, Mapping):
-            self.report.error_at(node.span, "'columns' must be lines of `x: column`", "columns: {x: pos, u: temp}")
-            return {}
+        known = [*self.domain.coordinates, *self.scope.space.unknowns]
         out = {}
-        for name, value in node.values.items():
+        for name, (span, value) in section(self.found.get("columns"), self.report, "columns").items():
             if name not in known:
                 hint = did_you_mean(name, known) or f"one of: {', '.join(known)}"
-                self.report.error_at(node.keys[name], f"'{name[:60]}' is no coordinate and no unknown", hint)
+                self.report.error_at(span, f"'{name[:60]}' is no coordinate and no unknown", hint)
             elif not isinstance(value, Scalar) or value.text not in columns.names:
                 self._lacking(value, columns)
             else:
@@ -143,17 +138,11 @@ class _DataReader:
         return points
 
     def _fixed(self) -> dict[str, float]:
-        node = self.found.get("at")
-        if node is None:
-            return {}
-        if not isinstance(node, Mapping):
-            self.report.error_at(node.span, "'at' must be lines of `x: value`", "at: {x: 30}")
-            return {}
         out = {}
-        for name, value in node.values.items():
+        for name, (span, value) in section(self.found.get("at"), self.report, "at").items():
             if name not in self.domain.coordinates:
                 hint = f"its coordinates: {', '.join(self.domain.coordinates)}"
-                self.report.error_at(node.keys[name], f"'{name[:60]}' is no coordinate of this domain", hint)
+                self.report.error_at(span, f"'{name[:60]}' is no coordinate of this domain", hint)
             out[name] = self._constant(value)
         return out
 

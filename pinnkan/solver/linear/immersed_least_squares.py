@@ -52,8 +52,8 @@ class ImmersedLeastSquares:
         """None: the rows take most of the time of a step, so that a kept factor would save little."""
 
     def cell_widths(self, points: SplinePoints) -> Array:
-        """The widths of the cells of points over the degrees: (.. or 1, coordinate)."""
-        axes = enumerate(self.space.axes)
+        """The widths of the cells of points over the degrees: (.. or 1, coordinate); points may lack time."""
+        axes = enumerate(self.space.axes[: points.cells.shape[-1]])
         return np.stack([np.diff(a.breaks)[points.cells[..., i]] / a.degree for i, a in axes], -1)
 
     def all_coefficients(self, ordering: Ordering, free: Array) -> Array:

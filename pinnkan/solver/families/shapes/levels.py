@@ -35,6 +35,21 @@ FIRST_SHAPE_INTERVALS = 4
 MARKED_SHARE = 0.99
 
 
+def loss_minimum(system: ShapeSystem, field: ProductField, coefficients: Array, loss: float) -> LossMinimum:
+    """Return the figures of a minimum, which is ``loss`` at the ``coefficients`` of a ``field``."""
+    space = system.space
+    return LossMinimum(
+        field=field,
+        intervals=tuple(a.intervals for a in space.axes),
+        degree=tuple(a.degree for a in space.axes),
+        parameters=int((~system.fixed).sum()),
+        points=system.row_count,
+        loss=loss,
+        heldout=system.in_space(space, extra_points=1).mean_square(coefficients),
+        is_resolved=loss <= RESOLVED_SHARE * system.mean_square(np.zeros(space.shape)),
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class ShapeState:
     """A space and, once ``is_solved``, the coefficients; ``start``: where Gauss-Newton starts, if not at zero."""
@@ -91,18 +106,8 @@ class ShapeLevels(ModelLevelFamily):
     def evaluate_minimum(self, state: ShapeState) -> LossMinimum:
         space, c, system = state.space, state.coefficients, self._system(state)
         assert c is not None
-        loss = system.mean_square(c)
-        return LossMinimum(
-            field=ProductField(((space, c),)),
-            intervals=tuple(a.intervals for a in space.axes),
-            degree=tuple(a.degree for a in space.axes),
-            parameters=int((~system.fixed).sum()),
-            points=system.row_count,
-            loss=loss,
-            heldout=system.in_space(space, extra_points=1).mean_square(c),
-            is_resolved=loss <= RESOLVED_SHARE * system.mean_square(np.zeros(space.shape)),
-            unconverged_reason=state.unconverged_reason,
-        )
+        found = loss_minimum(system, ProductField(((space, c),)), c, system.mean_square(c))
+        return replace(found, unconverged_reason=state.unconverged_reason)
 
     def samples(self, state: ShapeState) -> Samples:
         """The solution at the points inside."""

@@ -17,11 +17,10 @@ from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.product.slab_start import kept_breakpoints
 from pinnkan.solver.families.product.step_control import GROW, MARGIN, SHRINK, fit_length
 from pinnkan.solver.families.shapes.initial_values import fit_initial_values
-from pinnkan.solver.families.shapes.levels import NETWORK_WORDS, first_axes
+from pinnkan.solver.families.shapes.levels import NETWORK_WORDS, first_axes, loss_minimum
 from pinnkan.solver.families.shapes.system import ShapeSystem
 from pinnkan.solver.level_family import LossMinimum, ModelFamily
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
-from pinnkan.solver.outcome import RESOLVED_SHARE
 from pinnkan.solver.slab_history import SolvedSlab
 from pinnkan.solver.time_pass import TimePass
 from pinnkan.solver.verify.hidden_errors.hidden_feature import HiddenFeature, refine_at_feature
@@ -185,19 +184,9 @@ class ShapeSlabs(ModelFamily):
         return float(np.clip(MARGIN * ratio ** (1.0 / (self.degree[1] + 0.5)), SHRINK, GROW))
 
     def evaluate_minimum(self, slab: ShapeSlab, time_pass: ShapePass) -> LossMinimum:
-        (space, c), system = slab.piece, slab.system
-        loss = slab.losses[0]
-        return LossMinimum(
-            field=ProductField((slab.piece,), space.axes[2].breaks[[0, -1]]),
-            intervals=tuple(a.intervals for a in space.axes),
-            degree=tuple(a.degree for a in space.axes),
-            parameters=int((~system.fixed).sum()),
-            points=system.row_count,
-            loss=loss,
-            heldout=system.in_space(space, extra_points=1).mean_square(c),
-            fine_loss=slab.losses[1],
-            is_resolved=loss <= RESOLVED_SHARE * system.mean_square(np.zeros(space.shape)),
-        )
+        space, c = slab.piece
+        field = ProductField((slab.piece,), space.axes[2].breaks[[0, -1]])
+        return replace(loss_minimum(slab.system, field, c, slab.losses[0]), fine_loss=slab.losses[1])
 
     def spaces(self, slab: ShapeSlab) -> None:
         """None: the checks that solve in these spaces do so on the whole box."""

@@ -163,9 +163,7 @@ class ShapeSystem(ImmersedLeastSquares):
                 squares[seen.ravel()] = np.inf
                 continue
             plane = points.plane if isinstance(points, CellsInTime) else points
-            width = np.stack(
-                [np.diff(a.breaks)[plane.cells[..., i]] / a.degree for i, a in enumerate(self.space.axes[:2])], -1
-            )
+            width = self.cell_widths(plane)
             widths = torch.from_numpy(width**order).expand(*plane.weights.shape, 2)
             columns = plane.weighted_splines({(order, 0): widths[..., 0], (0, order): widths[..., 1]})
             share = torch.from_numpy(plane.weights / width.prod(-1)).unsqueeze(-1)
