@@ -42,7 +42,8 @@ class Solution:
     """A solution, its error estimate as a function (None where the method has none), and how it was reached.
 
     ``quantities``: what the problem asks to be read off, curves over time at the times of the frames; ``certificate``:
-    what is proven, where that was asked for; ``fit``: the numbers found from measured values, if any were sought.
+    what is proven, where that was asked for; ``fit``: the numbers found from measured values, if any were sought;
+    ``free_numbers``: those that equations and conditions determine, which follow the unknowns in the ``field``.
     """
 
     problem: Problem
@@ -56,11 +57,12 @@ class Solution:
     quantities: Mapping[str, Reading] = dataclasses.field(default_factory=dict)
     certificate: Certificate | None = None
     fit: Fit | None = None
+    free_numbers: Mapping[str, FoundNumber] = dataclasses.field(default_factory=dict)
 
     @property
     def estimate(self) -> Mapping[str, FoundNumber]:
         """The numbers that the file asked for under ``estimate``, by name; empty if it asked for none."""
-        return {} if self.fit is None else self.fit.numbers
+        return self.free_numbers if self.fit is None else self.fit.numbers
 
     def __call__(self, points: Points) -> dict[str, Array]:
         """Values of the unknowns at ``points``, (point, coordinate) in the order of the coordinates.

@@ -55,8 +55,12 @@ class Model:
 
     @property
     def may_have_other_solutions(self) -> bool:
-        """Whether there may be further solutions: the problem is nonlinear or has a switch."""
-        return not self.is_linear or any(e.has_switch for e in self.equations)
+        """Whether further solutions are looked for: the problem is nonlinear or has a switch, and no free numbers.
+
+        With these, the one nearest to their starts is meant.
+        """
+        has_more = not self.is_linear or any(e.has_switch for e in self.equations)
+        return has_more and not self.problem.free_numbers
 
     @cached_property
     def sizes(self) -> tuple[float, ...]:

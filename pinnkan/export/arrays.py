@@ -215,7 +215,7 @@ def _named(problem: Problem, at: Sequence[Array], values: Array, error_estimate:
     if error_estimate is not None:
         errors["error_estimate"] = error_estimate
     if problem.exact is not None:
-        errors["error"] = values - exact_values(problem, problem.exact, at)
+        errors["error"] = values[..., : len(problem.unknowns)] - exact_values(problem, problem.exact, at)
     for kind, error in errors.items():
         arrays |= {error_name(kind, problem, name): size for name, size in _sizes(problem, error).items()}
     arrays |= {shown.name: shown.of(values) for shown in shown_of(problem) if shown.is_vector}

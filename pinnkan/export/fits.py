@@ -22,23 +22,23 @@ _TOLD = 0.5
 
 def number_words(number: FoundNumber) -> str:
     """The value, with as many digits as its error and its standard error leave."""
-    error = max(number.error if math.isfinite(number.error) else 0.0, number.standard_error)
+    error = max(number.error if math.isfinite(number.error) else 0.0, number.standard_error or 0.0)
     if not (0.0 < error < math.inf and number.value != 0.0):
         return f"{number.value:.10g}"
     return f"{number.value:.{min(max(math.ceil(math.log10(abs(number.value) / error)) + 2, 2), 16)}g}"
 
 
 def fit_lines(solution: Solution) -> list[str]:
-    """Each number in a line for the terminal, and how well the data are met."""
-    if solution.fit is None:
-        return []
-    fit, units = solution.fit, solution.problem.units
-    lines = [
-        f"{name} = {number_words(n)}{f' {units[name]}' if name in units else ''}, "
-        f"standard error {n.standard_error:.1e}, error of the solution {n.error:.1e}"
-        for name, n in fit.numbers.items()
-    ]
-    return [escape_unprintable(line) for line in (*lines, misfit_words(fit))]
+    """Each number in a line for the terminal, and how well data are met."""
+    units, lines = solution.problem.units, []
+    for name, n in solution.estimate.items():
+        value = f"{name} = {number_words(n)}{f' {units[name]}' if name in units else ''}"
+        if n.standard_error is None:
+            lines.append(f"{value}, error {n.error:.1e}")
+        else:
+            lines.append(f"{value}, standard error {n.standard_error:.1e}, error of the solution {n.error:.1e}")
+    met = [] if solution.fit is None else [misfit_words(solution.fit)]
+    return [escape_unprintable(line) for line in (*lines, *met)]
 
 
 def misfit_words(fit: Fit) -> str:
@@ -59,7 +59,7 @@ def fit_section(solution: Solution) -> str:
     """The numbers as a section of the report; "" where none were sought."""
     fit = solution.fit
     if fit is None:
-        return ""
+        return _free_numbers_section(solution)
     rows = ["| number | value | standard error | error of the solution | start |", "|---|---|---|---|---|"]
     rows += [
         f"| {solution.problem.label(name)} | {number_words(n)} | {n.standard_error:.1e} | {n.error:.1e} | {n.start:g} |"
@@ -80,6 +80,19 @@ def fit_section(solution: Solution) -> str:
         f"The data do not determine {fit.undetermined}." if fit.undetermined else "",
     ]
     return "\n\n".join(["## Numbers found", "\n".join(map(escape_unprintable, rows)), *filter(None, said)])
+
+
+def _free_numbers_section(solution: Solution) -> str:
+    """The numbers without data as a section of the report; "" if there are none."""
+    if not solution.free_numbers:
+        return ""
+    rows = ["| number | value | error | start |", "|---|---|---|---|"]
+    rows += [
+        f"| {solution.problem.label(name)} | {number_words(n)} | {n.error:.1e} | {n.start:g} |"
+        for name, n in solution.free_numbers.items()
+    ]
+    said = "The equations and conditions determine them together with the unknowns, nearest to their starts."
+    return "\n\n".join(["## Numbers found", "\n".join(map(escape_unprintable, rows)), said])
 
 
 def data_csv(fit: Fit, coordinates: list[str]) -> str:

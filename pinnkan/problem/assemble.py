@@ -19,12 +19,14 @@ from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
 from pinnkan.problem.features.removable_singularities import remove_singularities
+from pinnkan.problem.free_numbers import at_start_values
 from pinnkan.problem.geometry.domain_section import DomainSection, read_domain
 from pinnkan.problem.names import section
 from pinnkan.problem.notation_hints import mapping_hint
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.schema import MAX_UNIT_LENGTH
 from pinnkan.problem.sections.estimated_numbers import read_estimate
+from pinnkan.problem.sections.free_numbers import check_conditions, check_free_numbers, normalised, without_data
 from pinnkan.problem.sections.measurements import check_counts, read_data
 from pinnkan.problem.sections.quantities import read_quantities
 from pinnkan.problem.settings import EstimatedNumber, SolverSettings
@@ -36,7 +38,7 @@ def assemble(root: Mapping, report: Report, reads_data: bool = True) -> Problem:
     """Return the problem that a file states, with or without its data. Raises ProblemError: every fault of the file."""
     found = schema.entries(root, schema.PROBLEM, report, "the problem")
     name, about = _name(found.get("name"), report), _about(found.get("about"), report)
-    domain, scope, parameters, numbers = _scope(found, report)
+    domain, scope, parameters, numbers, used_by_domain = _scope(found, report)
     solver, output = (schema.settings(key, found.get(key), report) for key in ("solver", "output"))
     if report.failed and names.has_unreadable_names(found):  # else every further name would be reported as unknown
         raise report.failure()
@@ -67,11 +69,15 @@ def assemble(root: Mapping, report: Report, reads_data: bool = True) -> Problem:
         exact, solver, output, report.text.content, report.text.path, (), dict(scope.vectors), quantities, units,
         numbers=numbers, measurements=measured,
     )  # fmt: skip
+    if problem.free_numbers:
+        check_free_numbers(problem, domain, found, used_by_domain, report)
+        problem = normalised(problem)
+        check_conditions(problem, found["estimate"].span, report)
     disagreements = _check_meaning(problem, domain, space, placed, _spans(root, found), report)
     if report.failed:
         raise report.failure()
     found_apart = replace(problem, warnings=report.warnings, disagreements=tuple(disagreements))
-    return replace(found_apart, unknowns_without_norm=unknowns_without_norm(found_apart))
+    return replace(found_apart, unknowns_without_norm=unknowns_without_norm(at_start_values(found_apart)))
 
 
 @np.errstate(all="ignore")  # values that are not finite are reported with their place
@@ -83,30 +89,43 @@ def _check_meaning(
     spans: ProblemSpans,
     report: Report,
 ) -> list[Point]:
-    """Check coverage, finite values, corners and ``exact``. Returns the points at which conditions disagree."""
+    """Check coverage, finite values, corners and ``exact``. Returns the points at which conditions disagree.
+
+    Free numbers have their start values, or in ``exact`` their own.
+    """
+    stated, problem = (problem, placed), at_start_values(problem)
+    placed = [replace(p, condition=c) for p, c in zip(placed, problem.conditions, strict=False)]
     coverage.check_coverage(problem, domain, placed, spans, report)
     check_finite(problem, placed, spans, report)
     if report.failed:
         return []
     disagreements = check_corners(problem, placed, report)
     check_seams(problem, placed, report)
-    if not problem.numbers:  # `exact` solves the equations with other values than their starts
-        check_exact(problem, space, placed, spans, report)
+    if not any(number.has_data for number in problem.numbers.values()):  # else `exact` holds for other values
+        check_exact(stated[0], space, stated[1], spans, report)
     check_shape_limits(problem, placed, spans, report)
     return disagreements
 
 
 def _scope(
     found: dict[str, Node], report: Report
-) -> tuple[DomainSection, Scope, dict[str, Span], dict[str, EstimatedNumber]]:
-    """Read the domain, the names that equations may use, the spans of parameters and numbers, and the numbers."""
+) -> tuple[DomainSection, Scope, dict[str, Span], dict[str, EstimatedNumber], set[str]]:
+    """Read the domain, the names that equations may use, the spans of parameters and numbers, and the numbers.
+
+    Last are the names that the domain uses.
+    """
     values, used, parameters = names.read_parameters(found.get("parameters"), report)
     numbers, spans = read_estimate(found.get("estimate"), values, used, report)
     parameters |= spans
-    domain = read_domain(found.get("domain"), values, used, report)
+    used_by_domain: set[str] = set()
+    domain = read_domain(found.get("domain"), values, used_by_domain, report)
+    used |= used_by_domain
     unknowns = names.read_unknowns(found.get("unknowns"), domain.coordinates, report)
     circles = np.flatnonzero(domain.box.periodic).tolist()
-    space = JetSpace(domain.coordinates, unknowns, domain.box.ranges, circles)
+    numbers = numbers if "data" in found else without_data(numbers, found.get("estimate"), report)
+    free = [name for name, number in numbers.items() if not number.has_data]
+    space = JetSpace(domain.coordinates, unknowns, domain.box.ranges, circles, free)
+    values |= space.number_symbols()
     scope = Scope(space, values, used_names=used, context="a function")
     functions = names.read_functions(found.get("functions"), scope, report)
     vectors, named = names.read_vectors(found.get("vectors"), unknowns, report)
@@ -119,6 +138,7 @@ def _scope(
         replace(scope, allows_unknowns=bool(unknowns), vectors=vectors, context="an equation"),
         parameters,
         numbers,
+        used_by_domain,
     )
 
 
@@ -164,7 +184,7 @@ def _equations(node: Node | None, scope: Scope, report: Report) -> list[Equation
         equation = parse_equation(item, scope, report)
         if equation is None:
             continue
-        if not equation.jets and scope.allows_unknowns and not before:
+        if all(map(scope.space.is_number, equation.jets.values())) and scope.allows_unknowns and not before:
             what = " and ".join(scope.space.unknowns)
             report.error_at(item.span, "this equation does not contain an unknown", f"it should determine {what}")
         equations.append(equation)
@@ -182,11 +202,13 @@ def _exact(node: Node | None, scope: Scope, report: Report) -> dict[str, sympy.E
         hint = mapping_hint(node, f"{{{', '.join(f'{u}: ...' for u in scope.space.unknowns)}}}")
         report.error_at(node.span, "'exact' must be `unknown: expression`", hint)
         return None
-    local = replace(scope, allows_unknowns=False, context="an exact solution")
+    found_names = (*scope.space.unknowns, *scope.space.numbers)
+    constants = {name: value for name, value in scope.values.items() if name not in scope.space.numbers}
+    local = replace(scope, values=constants, allows_unknowns=False, context="an exact solution")
     exact = {}
     for name, value in node.values.items():
-        if name not in scope.space.unknowns:
-            known = f"unknowns: {', '.join(scope.space.unknowns)}"
+        if name not in found_names:
+            known = f"unknowns: {', '.join(found_names)}"
             report.error_at(node.keys[name], f"'{name[:60]}' is not an unknown", known)
         elif not isinstance(value, Scalar) or not value.text:
             report.error_at(value.span, "an expression is missing here")
@@ -194,15 +216,13 @@ def _exact(node: Node | None, scope: Scope, report: Report) -> dict[str, sympy.E
             meaning = parse(value, local, report)
             if meaning is not None:
                 exact[name] = remove_singularities(meaning, scope.space.box)
-    missing = [u for u in scope.space.unknowns if u not in node.values]
+    missing = [u for u in found_names if u not in node.values]
     if missing:
         report.error_at(node.span, f"'exact' lacks the unknown '{missing[0]}'")
-    return exact
+    return {name: exact[name] for name in found_names if name in exact}
 
 
 def _refuse_unavailable(found: dict[str, Node], solver: SolverSettings, report: Report) -> None:
-    if "estimate" in found and "data" not in found:
-        report.error_at(found["estimate"].span, "numbers without `data` are not available yet", "give measured values")
     if "data" in found and "estimate" not in found:
         report.error_at(found["data"].span, "data determine nothing here", "name the numbers to find under `estimate`")
     section = found.get("solver")

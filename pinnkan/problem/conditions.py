@@ -133,7 +133,7 @@ def _read_one(
     if equation is None:
         return []
     span = node.part(0, len(node.text)) if isinstance(node, Scalar) else node.span
-    if not equation.jets:
+    if all(map(scope.space.is_number, equation.jets.values())):
         what = "no unknown stands in this integral" if whole else "this condition does not contain the unknown"
         example = f"integral({scope.space.unknowns[0]})" if whole else scope.space.unknowns[0]
         report.error_at(span, what, f"write {example} = ...")
@@ -154,7 +154,9 @@ def _integral_equation(node: Node, scope: Scope, domain: DomainSection, report: 
     if not integrals:
         unknown = min(map(str, equation.jets), default=scope.space.unknowns[0])
         report.error_at(span, "a condition on all of the domain is an integral", f"write integral({unknown}) = 0")
-    elif equation.jets or any(e.free_symbols & varying for e in (*factors, rest)):
+    elif not all(map(scope.space.is_number, equation.jets.values())) or any(
+        e.free_symbols & varying for e in (*factors, rest)
+    ):
         hint = "only numbers, parameters and t stand outside: integral(p) = 0, 2*integral(u) = 1 + t"
         report.error_at(span, "an integral can only be multiplied and added to", hint)
     else:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 class EstimatedNumber:
     """A number to be found, from ``start`` on, between ``low`` and ``high``.
 
-    ``is_logarithmic``: steps change its logarithm; ``prior``: its mean and standard deviation before any data.
+    ``is_logarithmic``: steps change its logarithm; ``prior``: its mean and standard deviation before any data;
+    ``has_data``: whether measured values determine it, not the equations and conditions.
     """
 
     start: float
@@ -16,6 +17,7 @@ class EstimatedNumber:
     high: float = math.inf
     is_logarithmic: bool = False
     prior: tuple[float, float] | None = None
+    has_data: bool = True
 
 
 @dataclass(frozen=True)

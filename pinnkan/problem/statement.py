@@ -166,7 +166,8 @@ class Problem:
     ``disagreements``: one point for each pair of sides that meet and prescribe different values there;
     ``unknowns_without_norm``: the unknowns that therefore have no finite L2 norm. ``parameter_overrides``: the
     parameters with other values than in the file; ``source`` is the text with these values. ``numbers``: those to be
-    found from ``measurements``; the equations have their start values.
+    found. Of those found from ``measurements`` the equations have the start values; the others are jets, which follow
+    those of the unknowns.
     """
 
     name: str
@@ -200,6 +201,11 @@ class Problem:
     def _repr_html_(self) -> str:
         """The text of the file, for notebooks."""
         return f"<pre>{escape(self.source or repr(self))}</pre>"
+
+    @property
+    def free_numbers(self) -> tuple[str, ...]:
+        """The numbers that equations and conditions determine, not data."""
+        return tuple(name for name, number in self.numbers.items() if not number.has_data)
 
     @property
     def box(self) -> Box:

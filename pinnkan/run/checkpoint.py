@@ -66,6 +66,7 @@ def save_checkpoint(solution: Solution, folder: Path) -> None:
         "quantities": {name: asdict(reading) for name, reading in solution.quantities.items()},
         "certificate": None if solution.certificate is None else asdict(solution.certificate),
         "fit": None if solution.fit is None else asdict(solution.fit),
+        "free_numbers": {name: asdict(number) for name, number in solution.free_numbers.items()},
     }  # fmt: skip
     write_signed(folder / _STATE, payload)
     for old in folder.glob("state-*.safetensors"):
@@ -160,14 +161,19 @@ def solution_of(problem: Problem, state: Mapping[str, Any], arrays: Mapping[str,
         quantities={name: _record(Reading, reading) for name, reading in state["quantities"].items()},
         certificate=_record(Certificate, state["certificate"]) if state.get("certificate") else None,
         fit=_fit(state["fit"]) if state.get("fit") else None,
+        free_numbers=_numbers(state.get("free_numbers", {})),
     )
 
 
 def _fit(data: Mapping[str, Any]) -> Fit:
     """The fit from JSON."""
-    numbers = {name: _record(FoundNumber, number) for name, number in data["numbers"].items()}
     parts = tuple(_record(FittedData, part) for part in data["data"])
-    return replace(_record(Fit, data), numbers=numbers, data=parts)
+    return replace(_record(Fit, data), numbers=_numbers(data["numbers"]), data=parts)
+
+
+def _numbers(data: Mapping[str, Any]) -> dict[str, FoundNumber]:
+    """Numbers that were found, by name, from JSON."""
+    return {name: _record(FoundNumber, number) for name, number in data.items()}
 
 
 def read_signed(path: Path) -> dict[str, Any]:

@@ -144,7 +144,8 @@ def _proven(certificate: Certificate) -> dict[str, Any]:
 
 def _number(number: FoundNumber) -> dict[str, Any]:
     """A number that was found as JSON."""
-    return {name: finite(getattr(number, name)) for name in ("value", "error", "standard_error")}
+    deviation = {} if number.standard_error is None else {"standard_error": finite(number.standard_error)}
+    return {"value": finite(number.value), "error": finite(number.error), **deviation}
 
 
 def _reading(reading: Reading) -> dict[str, Any]:

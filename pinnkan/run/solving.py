@@ -92,7 +92,7 @@ def solve_monitored(problem: Problem, monitor: "Monitor", device: str) -> Soluti
         return solve_problem(given, device=device, monitor=watching)
 
     try:
-        if problem.numbers:
+        if any(number.has_data for number in problem.numbers.values()):
             from pinnkan.solver.numbers.fit import find_numbers
 
             return find_numbers(problem, solve_with, monitor)

@@ -32,6 +32,7 @@ from pinnkan.solver.families.product.slabs import ProductSlabs
 from pinnkan.solver.families.shapes.solve import solve_on_shape
 from pinnkan.solver.level_loop import SubspaceSolver, initial_levels_state, solve_levels
 from pinnkan.solver.monitor import Monitor, OutOfTimeError, Progress
+from pinnkan.solver.numbers.free_numbers import read_free_numbers
 from pinnkan.solver.observed_sizes import ScaledSolve, solve_in_observed_sizes
 from pinnkan.solver.other_solutions import describe_ambiguity, find_other_solution, prefer_continued_solution
 from pinnkan.solver.outcome import Outcome
@@ -262,7 +263,7 @@ def _restore_solution(
     before = None if coarser_field is None else reduced_problem.restore_field(coarser_field)
     is_known = np.isfinite(solution.verdict.estimate) or solution.verdict.reason == Reason.NO_FINITE_NORM
     read = evaluate_quantities(problem, shown.field, error if is_known else None, shown.times(), clock, before)
-    return replace(shown, quantities=read)
+    return replace(shown, quantities=read, free_numbers=read_free_numbers(shown))
 
 
 def has_many_coordinates(problem: Problem) -> bool:

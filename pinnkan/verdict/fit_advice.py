@@ -1,4 +1,4 @@
-"""What to try where numbers were sought from measured values and not found."""
+"""What to try where numbers were sought and not found."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -22,4 +22,16 @@ def _misfit(levels: Sequence[Level], tolerance: float, end: float | None) -> str
     )
 
 
-FIT_REMEDIES: dict[Reason, Remedy] = {Reason.UNDETERMINED_NUMBERS: _undetermined_numbers, Reason.MISFIT: _misfit}
+def _multiple_eigenvalue(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
+    """What to do where several functions belong to an eigenvalue."""
+    return (
+        "Choose one of the functions by its symmetry: solve in half of the domain, with `u = 0` or `dn(u) = 0` where "
+        "it is cut. A start nearer to another number leads there."
+    )
+
+
+FIT_REMEDIES: dict[Reason, Remedy] = {
+    Reason.UNDETERMINED_NUMBERS: _undetermined_numbers,
+    Reason.MISFIT: _misfit,
+    Reason.MULTIPLE_EIGENVALUE: _multiple_eigenvalue,
+}

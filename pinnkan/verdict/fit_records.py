@@ -10,12 +10,12 @@ class FoundNumber:
     """A number that was found, from ``start`` on.
 
     ``error``: what the estimated error of the solution and the end of the search leave in it; ``standard_error``: the
-    standard deviation that the noise of the data leaves in it.
+    standard deviation that the noise of the data leaves in it, None of a number without data.
     """
 
     value: float
     error: float
-    standard_error: float
+    standard_error: float | None
     start: float
 
 

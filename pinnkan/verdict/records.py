@@ -24,6 +24,7 @@ class Reason(StrEnum):
     NO_FINITE_NORM = "no_finite_norm"
     UNDETERMINED_NUMBERS = "undetermined_numbers"
     MISFIT = "misfit"
+    MULTIPLE_EIGENVALUE = "multiple_eigenvalue"
 
 
 class Evidence(StrEnum):

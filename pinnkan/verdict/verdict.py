@@ -55,6 +55,7 @@ _SENTENCES = {
     Reason.NO_FINITE_NORM: "One of the unknowns has no norm that an error could be measured in",
     Reason.UNDETERMINED_NUMBERS: "The data do not determine the numbers",
     Reason.MISFIT: "The data contradict the equations",
+    Reason.MULTIPLE_EIGENVALUE: "Several functions belong to the numbers found",
 }
 
 

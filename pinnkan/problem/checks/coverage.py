@@ -232,7 +232,7 @@ def _warn_count(
             message = f"no condition along {coordinate}, where the equation has order {order}"
             report.warn_at(spans.conditions, message, "the solution is then hardly determined")
     for axis, number in count.items():
-        most = max(sum(problem.orders_along(axis)), 1)
+        most = max(sum(problem.orders_along(axis)), 1) + len(problem.free_numbers)
         if axis != domain.time_axis and number > most:
             last = [p for p in placed if _is_side_condition(p) and p.side.axis == axis][-1]
             coordinate, what = domain.coordinates[axis], "equation has" if len(problem.unknowns) == 1 else "system has"

@@ -57,6 +57,10 @@ def check_exact(
             else:
                 local = space.on_side(on.axis, on.end) if isinstance(on, Side) else space
                 _check_satisfied(problem, local, equation, on, span, what, report)
+    for added in problem.conditions[len(placed) :]:
+        if added.equation is not None:
+            what = f"{added.equation.text}, as pinnkan normalises eigenfunctions where no condition does"
+            _check_integral(problem, space, added.equation, span, what, report)
 
 
 def _check_wraps(problem: Problem, span: Span, report: Report) -> None:

@@ -48,7 +48,8 @@ class JetSpace:
         coordinates: names, in the order x, y, z (or x1, x2, ..), t.
         unknowns: names.
         ranges: the ends of the coordinates; empty where they are not bounded.
-        circles: the periodic axes.
+        periodic_axes: those of coordinates on a circle.
+        numbers: names of constants that are found with the unknowns; as jets they follow these, without derivatives.
     """
 
     def __init__(
@@ -57,9 +58,11 @@ class JetSpace:
         unknowns: Sequence[str],
         ranges: Sequence[tuple[float, float]] = (),
         periodic_axes: Collection[int] = (),
+        numbers: Sequence[str] = (),
     ) -> None:
         self.coordinates = tuple(coordinates)
         self.unknowns = tuple(unknowns)
+        self.numbers = tuple(numbers)
         self.coordinate_symbols = tuple(sympy.Symbol(c) for c in coordinates)
         self.box = SymbolRanges(self.coordinate_symbols[: len(ranges)], tuple(ranges))
         self._jets: dict[sympy.Symbol, Jet] = {}
@@ -114,7 +117,8 @@ class JetSpace:
                 "more need a system of equations",
             )
         subscript = "".join(c * n for c, n in zip(self.coordinates, jet.order, strict=True))
-        symbol = sympy.Symbol(self.unknowns[jet.unknown] + ("_" + subscript if subscript else ""))
+        name = (self.unknowns + self.numbers)[jet.unknown]
+        symbol = sympy.Symbol(name + ("_" + subscript if subscript else ""))
         self._jets[symbol] = jet
         return symbol
 
@@ -122,6 +126,15 @@ class JetSpace:
         """The symbol of an unknown, differentiated by the coordinates in the subscript, which may be in any order."""
         order = order_of(subscript, self.coordinates) or (0,) * len(self.coordinates)
         return self.jet_symbol(Jet(self.unknowns.index(name), order))
+
+    def number_symbols(self) -> dict[str, sympy.Symbol]:
+        """The symbols of the numbers by name."""
+        none, first = (0,) * len(self.coordinates), len(self.unknowns)
+        return {name: self.jet_symbol(Jet(first + k, none)) for k, name in enumerate(self.numbers)}
+
+    def is_number(self, jet: Jet) -> bool:
+        """Whether a jet is a number that is found with the unknowns."""
+        return jet.unknown >= len(self.unknowns)
 
     def jets_of(self, expression: sympy.Basic) -> dict[sympy.Symbol, Jet]:
         """The jet symbols in an expression, each with its jet, sorted by unknown and order."""
@@ -202,7 +215,8 @@ class JetSpace:
         return result
 
     def _depends(self, expression: sympy.Expr, axis: int) -> bool:
-        return any(s == self.coordinate_symbols[axis] or s in self._jets for s in expression.free_symbols)
+        varying = {s for s, jet in self._jets.items() if not self.is_number(jet)}
+        return any(s == self.coordinate_symbols[axis] or s in varying for s in expression.free_symbols)
 
     def _derive(self, e: sympy.Expr, axis: int, known: dict[sympy.Expr, sympy.Expr]) -> sympy.Expr:
         if e in known:
@@ -226,7 +240,7 @@ class JetSpace:
 
     def _derive_symbol(self, e: sympy.Expr, axis: int) -> sympy.Expr:
         jet = self._jets.get(e)
-        if jet is None:
+        if jet is None or self.is_number(jet):
             return sympy.S.One if e == self.coordinate_symbols[axis] else sympy.S.Zero
         raised = tuple(n + (i == axis) for i, n in enumerate(jet.order))
         return self.jet_symbol(Jet(jet.unknown, raised))

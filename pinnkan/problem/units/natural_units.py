@@ -16,6 +16,7 @@ import numpy as np
 
 from pinnkan.problem.checks.algebraic_values import initial_algebraic_sizes
 from pinnkan.problem.features.value_ranges import value_ranges
+from pinnkan.problem.free_numbers import at_start_values, field_count, holds_field
 from pinnkan.problem.statement import Condition, Equation, Problem, ShapeSide, Side, highest_orders
 from pinnkan.problem.units.free_sizes import BestSizes, determine_free_sizes
 from pinnkan.problem.units.term_sizes import NEGLIGIBLE_SIZE, TermSizes
@@ -44,7 +45,9 @@ def scale_to_natural_units(problem: Problem) -> tuple[Problem, tuple[float, ...]
     for name, size in zip(problem.unknowns, sizes, strict=True):
         if exact and name in exact:
             exact[name] = exact[name] / size
-    scaled = replace(problem, equations=equations, conditions=conditions, exact=exact)
+    by_name = dict(zip(problem.unknowns, sizes, strict=True))
+    numbers = {n: replace(x, start=x.start / by_name[n]) if n in by_name else x for n, x in problem.numbers.items()}
+    scaled = replace(problem, equations=equations, conditions=conditions, exact=exact, numbers=numbers)
     vars(scaled)["natural_sizes"] = (1.0,) * len(sizes), (1.0,) * len(scales)  # natural sizes in natural units
     return scaled, sizes
 
@@ -70,6 +73,25 @@ def natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ...
 
 
 def _natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return _sizes_with_numbers(problem) if field_count(problem) < len(problem.unknowns) else _field_sizes(problem)
+
+
+def _sizes_with_numbers(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Sizes of a problem with numbers as last unknowns: these have those of their starts, the others as if given so."""
+    known, count = value_ranges(problem), field_count(problem)
+    fields, scales = _field_sizes(at_start_values(problem))
+    numbers = (abs(problem.numbers[name].start) for name in problem.unknowns[count:])
+    sizes, rest = (*fields, *(size or 1.0 for size in numbers)), iter(scales)
+
+    def term(e: Equation) -> float:
+        return max(
+            size * sizes[j] for j, size in TermSizes(problem, e, None, known).terms(np.log(sizes)).largest.items()
+        )
+
+    return sizes, tuple(next(rest) if holds_field(e, count) else term(e) for e in problem.equations)
+
+
+def _field_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ...]]:
     known = value_ranges(problem)
     inside = [TermSizes(problem, e, None, known) for e in problem.equations]
     stated = [

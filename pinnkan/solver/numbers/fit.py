@@ -161,7 +161,9 @@ def _record(search: Evaluations, solution: Solution, reached: _Minimum, found: U
 
 def _is_accurate(fit: Fit, tolerance: float) -> bool:
     """Whether the errors of all numbers are small, beside the numbers or beside their standard errors."""
-    return all(n.error <= max(tolerance * abs(n.value), NOISE_SHARE * n.standard_error) for n in fit.numbers.values())
+    return all(
+        n.error <= max(tolerance * abs(n.value), NOISE_SHARE * (n.standard_error or 0.0)) for n in fit.numbers.values()
+    )
 
 
 def _unfinished(search: Evaluations, at: Array, solution: Solution) -> Solution:

@@ -7,6 +7,7 @@ from pinnkan.kan.field import Array, Field
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.reductions.algebraic_unknowns import eliminate_algebraic_unknowns
 from pinnkan.solver.reductions.condition_orders import reduce_condition_orders
+from pinnkan.solver.reductions.free_numbers import add_number_unknowns
 from pinnkan.solver.reductions.reduction import Reduction
 from pinnkan.solver.reductions.scaled_unknowns import divide_by_sizes
 from pinnkan.solver.reductions.space_march import march_in_space
@@ -61,7 +62,7 @@ def reduce_problem(problem: Problem, size_factors: Array | None = None) -> Reduc
 
 
 def _formula_steps(problem: Problem) -> Iterator[Reduction]:
-    for reduce in FORMULA_REDUCTIONS if problem.is_on_box else ():
+    for reduce in (add_number_unknowns, *(FORMULA_REDUCTIONS if problem.is_on_box else ())):
         step = reduce(problem)
         if step is not None:
             problem = step.problem

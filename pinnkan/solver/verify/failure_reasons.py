@@ -36,6 +36,7 @@ CONTRADICTION_TEXT = (
     "the residual is as large on the last level as on the first: equations and conditions may contradict each other, "
     "as a source does that is more in sum than what the sides let out"
 )
+MULTIPLE_TEXT = "another function solves the same equations with them: an eigenvalue that is double, or more"
 #: Reasons that are replaced where a better one is found.
 UNEXPLAINED_REASONS = (Reason.STALLED, Reason.MAX_LEVELS, Reason.NOT_ASYMPTOTIC)
 
@@ -63,6 +64,8 @@ def explain_failure(model: Model, outcome: Outcome) -> Outcome:
     seen = null.sigma * float(np.linalg.norm(space.norm(coefficients))) > left
     if seen and null.term_share > UNRESOLVED_FREE_SHARE:
         return outcome
+    if model.problem.free_numbers and seen:
+        return replace(outcome, reason=Reason.MULTIPLE_EIGENVALUE, detail=MULTIPLE_TEXT)
     loose = f"a function of size one, as the shift of a layer is, changes the residual by {null.sigma:.0e} only"
     detail = "; ".join(filter(None, (outcome.detail, loose)))
     return replace(outcome, reason=Reason.RANK_DEFICIENT if seen else Reason.STALLED, detail=detail)

@@ -130,7 +130,7 @@ CASES = [
     ("u: exp(-k*pi**2*t)*sin(pi*x)", "u: u", "'u' cannot stand in an exact solution", 16, 6),
     ("u: exp(-k*pi**2*t)*sin(pi*x)", "v: 1", "'v' is not an unknown", 16, 3),
     ("exact:", "data: {file: a.csv}\nexact:", "data determine nothing here", 15, 7),
-    ("exact:", "estimate: {k: 1}\nexact:", "numbers without `data` are not available yet", 15, 11),
+    ("exact:", "estimate: {b: 1}\nexact:", "'exact' lacks the unknown 'b'", 17, 3),
     ("exact:", "solver: {network: product, method: adam}\nexact:", "is for deep and ridge networks", 15, 36),
     ("exact:", "solver: {degree: 2}\nexact:", "degree 2 cannot represent a derivative of order 2", 15, 18),
     ("exact:", "solver: {tolerance: 1e-14}\nexact:", "out of range", 15, 21),

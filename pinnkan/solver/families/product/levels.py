@@ -21,6 +21,7 @@ from pinnkan.solver.families.product.grading import (
 )
 from pinnkan.solver.families.product.hidden_error import RESOLVED_RATIO, SLOW_RATIO
 from pinnkan.solver.families.product.level_estimate import AcceptedCorrection, estimate_by_correction, estimate_error
+from pinnkan.solver.families.product.number_start import settled_space
 from pinnkan.solver.families.product.refinement_choice import (
     MarkedPiece,
     is_marking_erratic,
@@ -102,7 +103,8 @@ class ProductLevels(ModelLevelFamily):
 
     def initial_state(self) -> ProductState:
         """Return the first state: nearly uniform knots, exact conditions, smooth inside for nonlinear problems."""
-        space = initial_space(self.model, self.degree, self.intervals)
+        choose_space = settled_space if self.problem.free_numbers else initial_space
+        space = choose_space(self.model, self.degree, self.intervals)
         require_memory(self.model, space)
         system = self._system(space)
         return self.start_state(system, initial_coefficients(system))
@@ -216,8 +218,11 @@ class ProductLevels(ModelLevelFamily):
         return self.start_state(self._system(space), start, previous)
 
     def alternative_start(self, state: ProductState, monitor: Monitor) -> ProductState | None:
-        """Return a state at a solution found by homotopy from a milder problem; None where there is none."""
-        if self.model.is_linear or self.problem.interfaces:
+        """Return a state at a solution found by homotopy from a milder problem; None where there is none.
+
+        A milder problem has other eigenvalues: with free numbers there is none.
+        """
+        if self.model.is_linear or self.problem.interfaces or self.problem.free_numbers:
             return None
         found = continue_from_milder_problem(
             self.model, lambda model: replace(self, model=model, is_homotopy_step=True), monitor

@@ -13,6 +13,7 @@ from pinnkan.kan.product import Space, unify_equal_axes
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import MERGE_DISTANCE, find_kinks, jumps_at_seam
 from pinnkan.problem.features.value_ranges import range_middles
+from pinnkan.solver.linear.system import System
 
 #: First breakpoints move by up to half this share of an interval. On a symmetry point of the solution halving adds
 #: nothing: the correction of sin(pi x) sin(pi y) had an effectivity of 0.2.
@@ -20,6 +21,8 @@ BREAKPOINT_SHIFT = 0.15
 GOLDEN = 0.6180339887498949
 #: A breakpoint nearer to a kink than this share of its interval is moved there. Heuristic.
 SNAPPING_SHARE = 0.35
+#: Amplitudes of a function that are tried, of both signs.
+AMPLITUDES = 2.0 ** np.arange(-8.0, 8.5, 0.5)
 #: Most coefficients of a start that is made smooth, by a dense matrix.
 MOST_DENSE = 2000
 
@@ -87,6 +90,18 @@ def smooth_start(model: Model, space: Space) -> Array:
         if known.any() and not known.all():
             values[~held] = np.linalg.solve(energy[~known][:, ~known], -energy[~known][:, known] @ values[held])
     return start
+
+
+def best_multiple(system: System, start: Array, wave: Array) -> Array:
+    """Return ``start`` plus the multiple of a function with the least residual in rows that ``start`` does not fulfil.
+
+    ``start`` itself if no residual is finite.
+    """
+    unmet = [p for p in system.patches if p.loss(system.tensor(start)) != 0.0]
+    tried = [start + sign * size * wave for size in AMPLITUDES for sign in (1.0, -1.0)]
+    losses = [sum(p.loss(system.tensor(c)) for p in unmet) for c in tried]
+    known = [k for k, loss in enumerate(losses) if np.isfinite(loss)]
+    return tried[min(known, key=losses.__getitem__)] if known else start
 
 
 def mass_and_stiffness(space: Space) -> tuple[Array, Array]:

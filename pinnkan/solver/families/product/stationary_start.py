@@ -11,7 +11,14 @@ from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.solver.families.product.start import MOST_DENSE, mass_and_stiffness, smooth_start, with_conditions
+from pinnkan.solver.families.product.number_start import start_at_numbers
+from pinnkan.solver.families.product.start import (
+    MOST_DENSE,
+    best_multiple,
+    mass_and_stiffness,
+    smooth_start,
+    with_conditions,
+)
 from pinnkan.solver.linear.solver import RowProducts
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import GaussNewtonResult, gauss_newton
@@ -23,13 +30,13 @@ FLAT_GRADIENT = 1e-12
 RESTART_STEPS = 10
 #: Share of the loss that a restart must reach to replace the first result: other minima are no solutions either.
 RESTART_RATIO = 1e-2
-#: Amplitudes of the eigenfunction that are tried, of both signs.
-AMPLITUDES = 2.0 ** np.arange(-8.0, 8.5, 0.5)
 
 
 def initial_coefficients(system: System) -> Array:
     """Return initial coefficients: exact conditions, smooth inside and off stationary points for nonlinear problems."""
     model, space = system.model, system.space
+    if model.problem.free_numbers:
+        return start_at_numbers(system)
     begun = np.zeros(space.shape) if model.is_linear else smooth_start(model, space)
     start, fixed = with_conditions(model, space, begun)
     return start if model.is_linear else leave_stationary_point(system, start, fixed)
@@ -40,8 +47,8 @@ def minimise_with_restart(
 ) -> GaussNewtonResult:
     """Return the result of Gauss-Newton, from another start if the first one fails.
 
-    The first start of all is moved along the eigenfunction, later ones are restarted from :func:`initial_coefficients`.
-    Raises SolverError: the other start fails too.
+    The first start of all is moved along the eigenfunction, later ones are restarted from :func:`initial_coefficients`,
+    but not with free numbers, whose first start is the one meant. Raises SolverError: the other start fails too.
     """
     try:
         found = gauss_newton(system, start, fixed, tolerance, monitor)
@@ -50,7 +57,7 @@ def minimise_with_restart(
         if other is start:
             raise
         return gauss_newton(system, other, fixed, tolerance, monitor)
-    if found.is_stationary or is_first:
+    if found.is_stationary or is_first or system.model.problem.free_numbers:
         return found
     return _restart(system, fixed, tolerance, found.steps[-1].loss) or found
 
@@ -81,11 +88,7 @@ def _perturb(system: System, start: Array, fixed: np.ndarray) -> Array:
         return start
     masks = np.moveaxis(fixed, -1, 0)
     wave = np.stack([np.zeros(m.shape) if m.all() else lowest_eigenfunction(system.space, m) for m in masks], -1)
-    unmet = [p for p in system.patches if p.loss(system.tensor(start)) != 0.0]
-    tried = [start + sign * size * wave for size in AMPLITUDES for sign in (1.0, -1.0)]
-    losses = [sum(p.loss(system.tensor(c)) for p in unmet) for c in tried]
-    known = [k for k, loss in enumerate(losses) if np.isfinite(loss)]
-    return tried[min(known, key=losses.__getitem__)] if known else start
+    return best_multiple(system, start, wave)
 
 
 def is_stationary(system: System, start: Array, fixed: np.ndarray) -> bool:
