@@ -13,7 +13,17 @@ import pinnkan
 from pinnkan.problem.registry import shipped_problems
 
 #: Solved in less than five seconds on two quiet cores.
-FAST = {"disk", "poisson1d", "poisson2d", "poisson_mixed", "convection_diffusion", "acoustics", "elasticity"}
+FAST = {
+    "disk",
+    "poisson1d",
+    "poisson2d",
+    "poisson_mixed",
+    "convection_diffusion",
+    "acoustics",
+    "elasticity",
+    "mathieu",
+    "membrane",
+}
 
 #: Asked beside the own tolerance of a problem, a looser and a much tighter one: of those that take 8 to 25 seconds at
 #: 1e-6 one between, of those that take more nothing. tests/benchmark/accuracy.py asks all of them for what they can.

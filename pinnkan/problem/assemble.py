@@ -18,8 +18,8 @@ from pinnkan.problem.corners import unknowns_without_norm
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
+from pinnkan.problem.features.free_numbers import at_start_values
 from pinnkan.problem.features.removable_singularities import remove_singularities
-from pinnkan.problem.free_numbers import at_start_values
 from pinnkan.problem.geometry.domain_section import DomainSection, read_domain
 from pinnkan.problem.names import section
 from pinnkan.problem.notation_hints import mapping_hint

@@ -11,6 +11,7 @@ from reference.burgers import burgers
 from reference.error import allen_cahn_grid, burgers_space_time
 from reference.four_disks import CENTERS, RADIUS, four_disks
 from reference.heat_long_time import heat2d_lt
+from reference.modes import mathieu
 from reference.periodic import korteweg_de_vries, kuramoto_sivashinsky
 from system_cases import SYSTEMS
 
@@ -88,6 +89,8 @@ CASES = (
         "Fourier, ETDRK4, at saved times",
     ),
     Case("poisson3d", closed_form.sines, box(*[(0.0, 1.0, 8)] * 3, nodes=5), Target(1e-6, 20, 1e-4, 2)),
+    Case("membrane", lambda x, y: 2 * closed_form.sines(x, y), box(UNIT, UNIT)),
+    Case("mathieu", mathieu, box((0, np.pi / 2, 16)), (), "scipy.special"),
     Case("poisson1d", closed_form.sines, box((0, 1, 64))),
     Case("convection_diffusion", lambda x: closed_form.boundary_layer(x, 0.01), layer(0.01)),
     Case("poisson_mixed", lambda x, y: np.sin(2 * x) * np.cos(y) + x * y, box(UNIT, UNIT)),

@@ -11,6 +11,7 @@ from reference.cavity import lid_driven
 from reference.error import Grid, gauss, graded_edges
 from reference.hare_lynx import hare_lynx
 from reference.heated_cavity import heated_cavity
+from reference.modes import limit_cycle, orr_sommerfeld
 from reference.ordinary import ordinary
 from reference.periodic_plane import fitzhugh_nagumo2d, gray_scott2d
 from reference.periodic_systems import cahn_hilliard, fitzhugh_nagumo, gray_scott, shallow_water
@@ -51,6 +52,8 @@ SOLITONS = Target(1e-8, 5, 1e-8, 14)
 
 SYSTEMS = (
     Case("hare_lynx", hare_lynx, box((1900, 1920, 40)), (), "Runge-Kutta and least squares"),
+    Case("limit_cycle", limit_cycle, box((0, 1, 64)), (), "Runge-Kutta"),
+    Case("orr_sommerfeld", orr_sommerfeld, box((-1, 1, 64)), (), "Chebyshev"),
     Case("kovasznay", systems.kovasznay, box((-0.5, 1, 16), (-0.5, 1.5, 24)), Target(1e-9, 3, 1e-8, 14)),
     Case("stokes", systems.stokes, box(UNIT, UNIT)),
     Case("elasticity", systems.elasticity, box(UNIT, UNIT), Target(1e-10, 1, 1e-9, 14)),

@@ -8,13 +8,14 @@ from typing import TypeAlias
 import sympy
 
 from pinnkan.problem.coordinates import order_of, split_subscript
-from pinnkan.problem.expressions import operators
+from pinnkan.problem.expressions import operators, vector_operators
 from pinnkan.problem.expressions.arithmetic import combine, is_real, round_long_numbers, sympy_number
 from pinnkan.problem.expressions.constant_sums import has_cancelled, high_precision_sum
 from pinnkan.problem.expressions.functions import FUNCTIONS
 from pinnkan.problem.expressions.lexicon import ExpressionError, check_tokens
-from pinnkan.problem.expressions.operators import OperatorError, Vector
+from pinnkan.problem.expressions.operators import OperatorError
 from pinnkan.problem.expressions.scope import Scope
+from pinnkan.problem.expressions.vector_operators import Vector
 from pinnkan.problem.notation_hints import foreign_name_hint, operator_hint
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Scalar
@@ -207,16 +208,16 @@ class _Reader:
             vector = self.visit(node.args[0])
             if not isinstance(vector, Vector):
                 raise _fault(node.args[0], "div needs a vector", "write div(k*grad(u))")
-            return _guarded(node, operators.divergence, space, vector)
+            return _guarded(node, vector_operators.divergence, space, vector)
         inner = self._scalar(node.args[0])
         if name == "grad":
-            return _guarded(node, operators.gradient, space, inner)
+            return _guarded(node, vector_operators.gradient, space, inner)
         if name == "lap":
-            return _guarded(node, operators.laplacian, space, inner)
+            return _guarded(node, vector_operators.laplacian, space, inner)
         if name == "dn":
             if self.scope.normal is None:
                 raise _fault(node, "dn has a meaning only on a side of the domain", "use it in a boundary condition")
-            return _guarded(node, operators.normal_derivative, space, inner, self.scope.normal)
+            return _guarded(node, vector_operators.normal_derivative, space, inner, self.scope.normal)
         coordinate = name[1:]
         if coordinate not in space.coordinates:
             message = f"{name} needs the coordinate '{coordinate}', which the domain lacks"

@@ -1,4 +1,4 @@
-"""Derivatives of expressions: the total derivative on jet symbols, and grad, div, lap, dn made of it.
+"""Derivatives of expressions: the total derivative on jet symbols.
 
 A derivative of an unknown is a symbol (``u_xx``), not a sympy ``Derivative``: ``D_x F = dF/dx + sum_j dF/dj * j_x``
 over the jets j in F, where ``j_x`` is the symbol of the next order in x. This is the derivative almost everywhere. An F
@@ -7,7 +7,6 @@ that jumps in the domain has a delta function besides (:mod:`pinnkan.problem.exp
 
 import copy
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 import sympy
 
@@ -275,33 +274,3 @@ def _derivative_size(e: sympy.Expr, known: dict[sympy.Expr, tuple[int, int]]) ->
         derived = 1 + sum(nodes + p[1] for a, p in zip(e.args, parts, strict=True) if a.free_symbols)
     known[e] = (nodes, derived)
     return known[e]
-
-
-@dataclass(frozen=True)
-class Vector:
-    """The components of a vector, one per space coordinate."""
-
-    components: tuple[sympy.Expr, ...]
-
-
-def gradient(space: JetSpace, expression: sympy.Expr) -> Vector:
-    """The derivatives by the space coordinates."""
-    if not space.space_axes:
-        raise OperatorError("there is no coordinate of space here", "t is the only one: write dt(u) or u_t")
-    return Vector(tuple(space.derivative(expression, axis) for axis in space.space_axes))
-
-
-def divergence(space: JetSpace, vector: Vector) -> sympy.Expr:
-    """The sum of the derivatives of the components."""
-    pairs = zip(vector.components, space.space_axes, strict=True)
-    return sympy.Add(*(space.derivative(component, axis) for component, axis in pairs))
-
-
-def laplacian(space: JetSpace, expression: sympy.Expr) -> sympy.Expr:
-    """The sum of the second derivatives by the space coordinates."""
-    return divergence(space, gradient(space, expression))
-
-
-def normal_derivative(space: JetSpace, expression: sympy.Expr, normal: Sequence[sympy.Expr | float]) -> sympy.Expr:
-    """The derivative along the outward ``normal`` of a boundary, which has one component per coordinate."""
-    return sympy.Add(*(n * space.derivative(expression, axis) for axis, n in enumerate(normal) if n != 0))

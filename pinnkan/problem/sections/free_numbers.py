@@ -9,7 +9,7 @@ from dataclasses import replace
 import sympy
 
 from pinnkan.problem.expressions.functions import expression_text
-from pinnkan.problem.free_numbers import is_homogeneous, stated_equations
+from pinnkan.problem.features.free_numbers import is_homogeneous, stated_equations
 from pinnkan.problem.geometry.domain_section import DomainSection
 from pinnkan.problem.report import Report
 from pinnkan.problem.settings import EstimatedNumber

@@ -15,8 +15,8 @@ from functools import partial
 import numpy as np
 
 from pinnkan.problem.checks.algebraic_values import initial_algebraic_sizes
+from pinnkan.problem.features.free_numbers import at_start_values, field_count, holds_field
 from pinnkan.problem.features.value_ranges import value_ranges
-from pinnkan.problem.free_numbers import at_start_values, field_count, holds_field
 from pinnkan.problem.statement import Condition, Equation, Problem, ShapeSide, Side, highest_orders
 from pinnkan.problem.units.free_sizes import BestSizes, determine_free_sizes
 from pinnkan.problem.units.term_sizes import NEGLIGIBLE_SIZE, TermSizes

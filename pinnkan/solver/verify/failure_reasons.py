@@ -48,7 +48,8 @@ def explain_failure(model: Model, outcome: Outcome) -> Outcome:
             outcome,
             detail=VanishingEquations(model).objection(outcome.field, model.problem.domain, None) or outcome.detail,
         )
-    if outcome.reason not in UNEXPLAINED_REASONS or not isinstance(outcome.field, ProductField):
+    unexplained = (*UNEXPLAINED_REASONS, *((Reason.BELOW_ROUNDING,) if model.problem.free_numbers else ()))
+    if outcome.reason not in unexplained or not isinstance(outcome.field, ProductField):
         return outcome
     if model.is_linear:
         return _at_eigenvalue(model, outcome, outcome.field.pieces[0][0])

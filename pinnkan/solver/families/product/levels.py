@@ -103,8 +103,7 @@ class ProductLevels(ModelLevelFamily):
 
     def initial_state(self) -> ProductState:
         """Return the first state: nearly uniform knots, exact conditions, smooth inside for nonlinear problems."""
-        choose_space = settled_space if self.problem.free_numbers else initial_space
-        space = choose_space(self.model, self.degree, self.intervals)
+        space = (settled_space if self.problem.free_numbers else initial_space)(self.model, self.degree, self.intervals)
         require_memory(self.model, space)
         system = self._system(space)
         return self.start_state(system, initial_coefficients(system))

@@ -14,8 +14,8 @@ from pinnkan.assembly.model import Model, compile_model
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.features.free_numbers import field_count, has_zero, holds_field, is_linear_in
 from pinnkan.problem.features.kronecker_sequence import kronecker_points
-from pinnkan.problem.free_numbers import field_count, has_zero, holds_field, is_linear_in
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.families.product.start import best_multiple, initial_space, with_conditions
 from pinnkan.solver.linear.system import System

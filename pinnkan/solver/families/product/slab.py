@@ -44,7 +44,7 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     ``extra_degrees`` degrees in time; ``vain_enrichments``: how often many more were tried in vain; ``data_residual``:
     mean squared residual of the data alone; ``residual_floor``: norm that rounding leaves in the residual,
     ``correction_noise``: what it makes of the correction, relative, if known; ``rate_spread``:
-    :func:`pinnkan.solver.families.product.rate_spread.rate_spread`, where conjugate gradients solved;
+    :func:`pinnkan.solver.linear.rate_spread.rate_spread`, where conjugate gradients solved;
     ``growth_exponent``: e-folds by which something may grow; ``series_remainder``: later local corrections over the
     first.
     """

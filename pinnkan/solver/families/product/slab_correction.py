@@ -20,11 +20,11 @@ from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.solver.estimate.indicators import coordinate_shares
-from pinnkan.solver.families.product.rate_spread import rate_spread
 from pinnkan.solver.families.product.slab import ProductSlab, side_values, with_fixed_values
 from pinnkan.solver.families.product.slab_row_weights import residual_by_equation, with_natural_weights
 from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.level_family import LossMinimum
+from pinnkan.solver.linear.rate_spread import rate_spread
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import GaussNewtonResult
 from pinnkan.solver.outcome import RESOLVED_SHARE

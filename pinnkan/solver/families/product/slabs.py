@@ -21,7 +21,6 @@ from pinnkan.solver.families.product.initial_data import (
     unresolved_data_growth,
     with_initial_rates,
 )
-from pinnkan.solver.families.product.rate_spread import MOST_RATE_SPREAD
 from pinnkan.solver.families.product.sampling import samples_of
 from pinnkan.solver.families.product.slab import (
     MANY_COEFFICIENTS,
@@ -60,6 +59,7 @@ from pinnkan.solver.families.product.step_control import (
     slab_length,
 )
 from pinnkan.solver.level_family import LossMinimum, ModelFamily
+from pinnkan.solver.linear.rate_spread import MOST_RATE_SPREAD
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import MAX_DAMPING, MAX_STEPS, GaussNewtonResult, gauss_newton
 from pinnkan.solver.verify.candidate import SpacePair

@@ -9,7 +9,6 @@ import pytest
 from pinnkan.errors import SolverError
 from pinnkan.problem.registry import load_problem
 from pinnkan.solver.families.product import slabs
-from pinnkan.solver.families.product.rate_spread import MOST_RATE_SPREAD
 from pinnkan.solver.families.product.slab_correction import NEGLIGIBLE_SHARE
 from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.families.product.slabs import (
@@ -30,6 +29,7 @@ from pinnkan.solver.families.product.step_control import (
     length_factor,
     next_degree,
 )
+from pinnkan.solver.linear.rate_spread import MOST_RATE_SPREAD
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.slab_history import SlabHistory
 from pinnkan.solver.time_pass import TimePass

@@ -13,8 +13,8 @@ import pinnkan
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver import predicted_work
-from pinnkan.solver.families.product.rate_spread import MOST_RATE_SPREAD, rate_spread
 from pinnkan.solver.linear import solver_choice
+from pinnkan.solver.linear.rate_spread import MOST_RATE_SPREAD, rate_spread
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.monitor import Monitor
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from edited import problem
 
-from pinnkan.problem.free_numbers import at_start_values, field_count, has_zero, is_homogeneous, is_linear_in
+from pinnkan.problem.features.free_numbers import at_start_values, field_count, has_zero, is_homogeneous, is_linear_in
 from pinnkan.problem.statement import Equation
 from pinnkan.solver.reductions.free_numbers import add_number_unknowns
 
