@@ -41,12 +41,7 @@ def case(equation: str, conditions: str = ZERO, solver: str = "seed: 0", domain:
 FIT = case("-u_xx = SOURCE", solver="tolerance: 1e-4") + (
     "estimate: {NUMBERS}\ndata: {gauge: {file: case.csv, noise: NOISE}}\n"
 )
-CIRCLE = (
-    case("-u_xx = lam*u", solver="tolerance: 1e-4", domain='x: {range: ["0", "2*pi"], periodic: true}').replace(
-        "conditions: [" + ZERO + "]", "conditions: []"
-    )
-    + "estimate: {lam: 1.1}\n"
-)
+CIRCLE = case("-u_xx = lam*u", "", "tolerance: 1e-4", "x: [0, 1], periodic: [x]") + "estimate: {lam: 40}\n"
 GOOD = case("-u_xx = 1")
 OTHER = (shipped_folder() / "traps/two_solutions.yaml").read_text().replace("name: two_solutions", "name: case")
 #: reason -> (exit code, problem): why it ends so is in the comment.
@@ -74,7 +69,7 @@ CASES = {
     "undetermined_numbers": (4, FIT.replace("NUMBERS", "a: 1, b: 1").replace("SOURCE", "a*b").replace("NOISE", "1")),
     # u = a*(x - x**2)/2 is measured as 1 everywhere.
     "misfit": (4, FIT.replace("NUMBERS", "a: 1").replace("SOURCE", "a").replace("NOISE", "0.01")),
-    # -u_xx = u on a circle: cos(x) and sin(x).
+    # On a circle: cos(2*pi*x) and sin(2*pi*x).
     "multiple_eigenvalue": (4, CIRCLE),
     "no_finite_norm": (4, LID.replace("TOLERANCE", "1.0e-1")),
     # A fourth derivative costs eight digits.

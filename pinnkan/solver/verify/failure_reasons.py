@@ -48,8 +48,10 @@ def explain_failure(model: Model, outcome: Outcome) -> Outcome:
             outcome,
             detail=VanishingEquations(model).objection(outcome.field, model.problem.domain, None) or outcome.detail,
         )
-    unexplained = (*UNEXPLAINED_REASONS, *((Reason.BELOW_ROUNDING,) if model.problem.free_numbers else ()))
-    if outcome.reason not in unexplained or not isinstance(outcome.field, ProductField):
+    is_hidden = outcome.reason == Reason.BELOW_ROUNDING and outcome.levels[-1].estimate >= 1.0
+    if is_hidden and model.problem.free_numbers:  # what rounding hides has the size of the solution
+        return replace(outcome, reason=Reason.MULTIPLE_EIGENVALUE, detail=MULTIPLE_TEXT)
+    if outcome.reason not in UNEXPLAINED_REASONS or not isinstance(outcome.field, ProductField):
         return outcome
     if model.is_linear:
         return _at_eigenvalue(model, outcome, outcome.field.pieces[0][0])

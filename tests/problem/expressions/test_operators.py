@@ -8,16 +8,9 @@ import sympy
 from edited import edited, problem, without_exact
 
 from pinnkan.problem.expressions.functions import FUNCTIONS, Larger, Magnitude, Signum, Smaller, UnitStep
-from pinnkan.problem.expressions.operators import (
-    JetSpace,
-    JumpError,
-    OperatorError,
-    divergence,
-    gradient,
-    laplacian,
-    normal_derivative,
-)
+from pinnkan.problem.expressions.operators import JetSpace, JumpError, OperatorError
 from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.expressions.vector_operators import divergence, gradient, laplacian, normal_derivative
 from pinnkan.problem.statement import Jet
 
 X, Y, T = sympy.symbols("x y t")
