@@ -43,19 +43,30 @@ def limit_cycle(x: Array) -> dict[str, Array]:
     return dict(zip("qv", motion(period * x), strict=True))
 
 
+def _integrated(order: int) -> Array:
+    """Chebyshev coefficients of the derivatives of the functions whose fourth ones are polynomials, and of cubics."""
+    n = POLYNOMIALS
+    integrals, cubics = np.eye(n), np.zeros((n + 4 - order, 4))
+    if order < 4:
+        integrals = chebyshev.chebint(integrals, 4 - order, axis=0)
+        cubics[: 4 - order] = chebyshev.chebder(np.eye(4), order, axis=0)
+    return np.hstack([integrals, cubics])
+
+
 @lru_cache(maxsize=1)
 def _orr_sommerfeld() -> tuple[complex, NDArray[np.complex128]]:
-    """The speed of the wave that grows (Reynolds number 10,000, alpha = 1), and its Chebyshev coefficients."""
-    n = POLYNOMIALS
-    y = np.cos(np.pi * (np.arange(n - 4) + 0.5) / (n - 4))[:, None]
-    derive = [chebyshev.chebder(np.eye(n), k, axis=0) for k in range(5)]
-    at = lambda points, k: chebyshev.chebvander(np.ravel(points), n - 1 - k) @ derive[k]  # noqa: E731
+    """The speed of the wave that grows (Reynolds number 10,000, alpha = 1), and its Chebyshev coefficients.
+
+    The fourth derivative is expanded: integrals keep the digits that derivatives of polynomials lose.
+    """
+    y = np.cos(np.pi * (np.arange(POLYNOMIALS) + 0.5) / POLYNOMIALS)[:, None]
+    at = lambda points, k: chebyshev.chebvander(np.ravel(points), POLYNOMIALS + 3 - k) @ _integrated(k)  # noqa: E731
     flow, curl = 1 - y**2, at(y, 2) - at(y, 0)
     left = (at(y, 4) - 2 * at(y, 2) + at(y, 0)) / 1e4j - flow * curl - 2 * at(y, 0)
     ends = np.vstack([at([-1, 1], 0), at([-1, 1], 1)])
     speeds, modes = scipy.linalg.eig(np.vstack([left, ends]), np.vstack([-curl, 0 * ends]))
     best = int(np.argmin(np.abs(speeds - (0.2375 + 0.0037j))))
-    mode = modes[:, best]
+    mode = _integrated(0) @ modes[:, best]
     return complex(speeds[best]), mode / chebyshev.chebval(0.0, mode)
 
 
