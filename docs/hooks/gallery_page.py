@@ -16,8 +16,9 @@ from pinnkan.problem.statement import Problem
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "results" / "figures" / "gallery"
 ACCURACY = ROOT / "results" / "tables" / "accuracy.csv"
-#: Headings of the gallery, and which problems stand under each.
+#: Headings of the gallery, and which problems stand under each: the first that holds.
 KINDS = {
+    "Numbers to be found": lambda p: bool(p.numbers),
     "At rest": lambda p: p.time_axis is None and len(p.unknowns) == 1 and p.dimension <= 3,
     "In time": lambda p: p.time_axis is not None and len(p.unknowns) == 1 and p.dimension > 1,
     "Systems": lambda p: len(p.unknowns) > 1 and p.dimension > 1,
